@@ -1,0 +1,167 @@
+"""The settings of the client wing: the only place that reads its environment. Flags override the environment."""
+
+import os
+import tempfile
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, get_args
+from urllib.parse import urlsplit
+
+from img402_mcp.errors import SettingsError, quoted
+
+HOSTED_API = "https://img402.dev"
+# The largest file that any API of the project takes is 25 MB.
+MAX_BYTES = 25 * 1024 * 1024
+
+Transport = Literal["stdio", "streamable-http", "sse"]
+_LOOPBACK = ("127.0.0.1", "localhost", "::1")
+_LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
+_LOOPBACK_ORIGINS = tuple(f"http://{name}{port}" for name in _LOOPBACK_HOSTS for port in ("", ":*"))
+_SHORTEST_TOKEN = 16
+
+
+@dataclass(frozen=True)
+class Settings:
+    api_url: str
+    """Without a slash at its end."""
+    allow_dirs: tuple[Path, ...]
+    """The folders whose images may be uploaded; resolved where the corridor is opened."""
+    state_dir: Path
+    max_bytes: int = MAX_BYTES
+
+
+@dataclass(frozen=True)
+class Serving:
+    """How the MCP server is reached. On stdio the rest is unused."""
+
+    transport: Transport = "stdio"
+    host: str = "127.0.0.1"
+    port: int = 0
+    allowed_hosts: tuple[str, ...] = ()
+    allowed_origins: tuple[str, ...] = ()
+    token: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class ServeFlags:
+    """The words of `img402-mcp serve`, unchecked."""
+
+    transport: str = "stdio"
+    host: str = "127.0.0.1"
+    port: int = 0
+    allow_dirs: Sequence[str] = ()
+    allowed_hosts: Sequence[str] = ()
+    allowed_origins: Sequence[str] = ()
+    token_file: str | None = None
+
+
+def settings(
+    environ: Mapping[str, str],
+    *,
+    api_url: str | None = None,
+    allow_dirs: Sequence[str | Path] = (),
+    state_dir: str | Path | None = None,
+) -> Settings:
+    """IMG402_API_URL, IMG402_ALLOW_DIRS (separated by os.pathsep), IMG402_STATE_DIR. Raises SettingsError."""
+    return Settings(
+        api_url=_api_url(api_url or environ.get("IMG402_API_URL") or HOSTED_API),
+        allow_dirs=tuple(map(Path, allow_dirs)) or _listed(environ) or _default_dirs(),
+        state_dir=Path(state_dir or environ.get("IMG402_STATE_DIR") or _default_state_dir()),
+    )
+
+
+def serving(environ: Mapping[str, str], flags: ServeFlags) -> Serving:
+    """IMG402_SERVE_TOKEN or the token file. Raises SettingsError for a server that strangers could use."""
+    if flags.transport not in get_args(Transport):
+        raise SettingsError(f"--transport {quoted(flags.transport)} is none of {', '.join(get_args(Transport))}.")
+    token = _token(environ, flags.token_file)
+    on_loopback = flags.host in _LOOPBACK
+    if flags.transport != "stdio" and not on_loopback:
+        _demand_protection(flags, token=token, dirs=bool(flags.allow_dirs or _listed(environ)))
+    return Serving(
+        transport=flags.transport,  # type: ignore[arg-type]  # it is one of them: checked above
+        host=flags.host,
+        port=flags.port,
+        allowed_hosts=_with_ports((*(_LOOPBACK_HOSTS if on_loopback else ()), *flags.allowed_hosts)),
+        allowed_origins=(*(_LOOPBACK_ORIGINS if on_loopback else ()), *flags.allowed_origins),
+        token=token,
+    )
+
+
+def _api_url(text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise SettingsError(f"IMG402_API_URL {quoted(text)} is no http(s) address, such as {HOSTED_API}.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise SettingsError("IMG402_API_URL must be a plain address, without a user, password, query or fragment.")
+    return text.rstrip("/")
+
+
+def _listed(environ: Mapping[str, str]) -> tuple[Path, ...]:
+    listed = environ.get("IMG402_ALLOW_DIRS", "").split(os.pathsep)
+    return tuple(Path(name).expanduser() for name in listed if name.strip())
+
+
+def _default_dirs() -> tuple[Path, ...]:
+    """The working directory, unless it is everything or the whole home folder, and where screenshots are put."""
+    try:
+        here = Path.cwd()
+    except OSError:  # it was deleted
+        here = Path.home()
+    working = () if here in {Path(here.anchor), Path.home()} else (here,)
+    shared = (Path("/tmp"),) if Path("/tmp").is_dir() else ()  # noqa: S108  # read from, never written to
+    return tuple(dict.fromkeys((*working, Path(tempfile.gettempdir()), *shared)))
+
+
+def _default_state_dir() -> str:
+    from platformdirs import user_data_dir  # noqa: PLC0415  # lazy: it costs start-up time
+
+    return user_data_dir("img402-mcp", appauthor=False)
+
+
+def _token(environ: Mapping[str, str], token_file: str | None) -> str | None:
+    token = environ.get("IMG402_SERVE_TOKEN", "")
+    if token_file is not None:
+        try:
+            token = Path(token_file).expanduser().read_text(encoding="utf-8").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise SettingsError(f"--token-file {quoted(token_file)} could not be read: {error}.") from error
+    elif not token:
+        return None
+    if len(token) < _SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
+        raise SettingsError(
+            f"The bearer token must be at least {_SHORTEST_TOKEN} printable ASCII characters without spaces; "
+            "`openssl rand -hex 32` makes a good one."
+        )
+    return token
+
+
+def _demand_protection(flags: ServeFlags, *, token: str | None, dirs: bool) -> None:
+    missing = [
+        way_out
+        for given, way_out in (
+            (token, "a bearer token (IMG402_SERVE_TOKEN or --token-file)"),
+            (dirs, "the folders it may read (--allow-dir or IMG402_ALLOW_DIRS)"),
+            (flags.allowed_hosts, "the names it is reached by (--allowed-host)"),
+        )
+        if not given
+    ]
+    if missing:
+        raise SettingsError(
+            f"On {flags.host} other machines can reach this server and have your files uploaded, so it does not start "
+            f"without {' and '.join(missing)}. For this machine alone use --host 127.0.0.1."
+        )
+
+
+def _with_ports(names: Sequence[str]) -> tuple[str, ...]:
+    """A name stands for itself and for itself at any port; a name with a port for that port alone."""
+    return tuple(form for name in names for form in ((name,) if _has_port(name) else (name, f"{name}:*")))
+
+
+def _has_port(name: str) -> bool:
+    return name.rpartition(":")[2].isdigit() and not name.endswith("]")

@@ -1,0 +1,54 @@
+"""The error tree. `str(error)` is a sentence for the model: what came, what was wanted, the way out.
+
+Img402Error
+├── SettingsError     a setting or flag is unusable; nothing was started
+├── ReadRefused       we would not open or send this file; nothing left the machine
+├── UploadRejected    the API would not take it, and said why
+└── UploadFailed      the API gave no usable answer
+    ├── NotReached    no connection came about; nothing was sent
+    ├── AnswerLost    the request was on its way when it timed out or broke off: it may have been carried out
+    └── BadAnswer     the answer makes no sense for this API
+"""
+
+
+class Img402Error(Exception):
+    """Whatever this package tells its caller went wrong."""
+
+
+class SettingsError(Img402Error):
+    pass
+
+
+class ReadRefused(Img402Error):
+    pass
+
+
+class UploadRejected(Img402Error):
+    """`code` is the API's own word for it, such as `file_too_large`; empty where it gave none."""
+
+    def __init__(self, message: str, *, code: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class UploadFailed(Img402Error):
+    pass
+
+
+class NotReached(UploadFailed):
+    pass
+
+
+class AnswerLost(UploadFailed):
+    pass
+
+
+class BadAnswer(UploadFailed):
+    pass
+
+
+def quoted(text: str, length: int = 200) -> str:
+    """Text from outside as data: one line, escaped, cut, in quotes, so that it cannot pass for our own words."""
+    cut = text if len(text) <= length else text[: length - 1] + "…"
+    shown = "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in cut).replace('"', '\\"')
+    return f'"{shown}"'

@@ -1,0 +1,150 @@
+"""One request out, one bounded answer back: the only door to the network on the client side.
+
+Redirects are never followed, so that a proof or a token goes nowhere but to the origin it was meant for.
+An answer is read up to ANSWER_LIMIT bytes and never unpacked, so that no peer can fill the memory.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from urllib.parse import urlsplit
+
+import anyio
+import httpx2
+
+from img402_mcp import __version__
+from img402_mcp.errors import AnswerLost, BadAnswer, NotReached, UploadFailed
+
+# Some hundred bytes are usual, a 402 or an openapi.json has some ten thousand.
+ANSWER_LIMIT = 1_048_576
+# The knee of the curve: 64 KB pieces take half as long again, larger ones win nothing.
+PIECE = 262_144
+# Reading waits for the API's own storage; connecting and writing wait for the network alone.
+TIMEOUT = httpx2.Timeout(connect=10, read=60, write=60, pool=60)
+CONNECTIONS = httpx2.Limits(max_connections=8, max_keepalive_connections=8, keepalive_expiry=30)
+TRIES = 3
+BACKOFF = (0.5, 1.5)  # seconds before the second and the third try
+
+OnSent = Callable[[int], Awaitable[None]]
+
+
+@dataclass(frozen=True)
+class Request:
+    """`body` stands whole in memory, so that the same bytes can be sent again."""
+
+    method: str
+    url: str
+    headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
+    body: tuple[bytes, ...] = field(default=(), repr=False)
+    on_sent: OnSent | None = field(default=None, repr=False)
+    """Told how many bytes of the body have been handed to the network so far."""
+
+    @property
+    def length(self) -> int:
+        return sum(map(len, self.body))
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+
+
+Send = Callable[[Request], Awaitable[Answer]]
+"""Raises NotReached, AnswerLost or BadAnswer; whatever status comes is an Answer."""
+
+
+@asynccontextmanager
+async def sending(transport: httpx2.AsyncBaseTransport | None = None) -> AsyncIterator[Send]:
+    """A Send over warm connections. The client is made at the first request: its TLS set-up costs start-up time."""
+    client: httpx2.AsyncClient | None = None
+
+    async def send(request: Request) -> Answer:
+        nonlocal client
+        if client is None:
+            client = httpx2.AsyncClient(transport=transport, timeout=TIMEOUT, limits=CONNECTIONS)
+        return await _exchange(client, request)
+
+    try:
+        yield send
+    finally:
+        if client is not None:
+            await client.aclose()
+
+
+def retrying(send: Send, pause: Callable[[float], Awaitable[None]] = anyio.sleep) -> Send:
+    """Sends the same bytes again, three times in all, after a 5xx or a lost connection. Never for a paid request."""
+
+    async def send_again(request: Request) -> Answer:
+        for wait in BACKOFF:
+            try:
+                answer = await send(request)
+            except (NotReached, AnswerLost):
+                pass
+            else:
+                if answer.status < 500:
+                    return answer
+            await pause(wait)
+        return await send(request)
+
+    return send_again
+
+
+def reporting(send: Send, on_sent: OnSent) -> Send:
+    async def send_reporting(request: Request) -> Answer:
+        return await send(replace(request, on_sent=on_sent))
+
+    return send_reporting
+
+
+async def _exchange(client: httpx2.AsyncClient, request: Request) -> Answer:
+    where = urlsplit(request.url).netloc
+    try:
+        async with client.stream(
+            request.method, request.url, headers=_headers(request), content=_pieces(request), follow_redirects=False
+        ) as response:
+            return Answer(response.status_code, response.headers, await _bounded(response, where))
+    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol) as error:
+        raise NotReached(f"{where} could not be reached ({_reason(error)}); nothing was sent.") from error
+    except httpx2.TimeoutException as error:
+        raise AnswerLost(f"{where} did not answer in time ({_reason(error)}).") from error
+    except httpx2.RemoteProtocolError as error:
+        raise AnswerLost(f"{where} broke off the connection, or does not speak HTTP.") from error
+    except httpx2.HTTPError as error:
+        raise AnswerLost(f"The connection to {where} broke off ({_reason(error)}).") from error
+    except httpx2.InvalidURL as error:
+        raise UploadFailed(f"The API's address {where} is no URL.") from error
+
+
+def _reason(error: Exception) -> str:
+    return str(error)[:120] or type(error).__name__
+
+
+def _headers(request: Request) -> dict[str, str]:
+    # identity: an answer of some hundred bytes gains nothing by compression, and what is not unpacked is no bomb.
+    own = {"User-Agent": f"img402-mcp/{__version__}", "Accept": "application/json", "Accept-Encoding": "identity"}
+    return own | {"Content-Length": str(request.length)} | dict(request.headers)
+
+
+async def _pieces(request: Request) -> AsyncIterator[bytes]:
+    sent = 0
+    for part in request.body:
+        for start in range(0, len(part), PIECE):
+            piece = part[start : start + PIECE]
+            yield piece
+            sent += len(piece)
+            if request.on_sent is not None:
+                await request.on_sent(sent)
+
+
+async def _bounded(response: httpx2.Response, where: str) -> bytes:
+    encoding = response.headers.get("content-encoding", "identity")
+    if encoding != "identity":
+        raise BadAnswer(f"{where} answered in a packed form that was not asked for; it was not unpacked.")
+    body = bytearray()
+    async for piece in response.aiter_raw():
+        body += piece
+        if len(body) > ANSWER_LIMIT:
+            raise BadAnswer(f"{where} answered with more than {ANSWER_LIMIT:,} bytes; the rest was not read.")
+    return bytes(body)

@@ -1,0 +1,80 @@
+"""The MCP server: the tools, and a lifespan that opens the corridor once."""
+
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from mcp.server.auth.provider import AccessToken
+from mcp.server.auth.settings import AuthSettings
+from mcp.server.mcpserver import MCPServer
+from mcp.server.transport_security import TransportSecuritySettings
+from pydantic import AnyHttpUrl
+
+from img402_mcp import __version__
+from img402_mcp.config import Serving, Settings
+from img402_mcp.images.reading import Roots
+from img402_mcp.tools import tools
+from img402_mcp.upload import Corridor, open_corridor
+
+if TYPE_CHECKING:
+    import httpx2
+    from starlette.applications import Starlette
+
+INSTRUCTIONS = "Turns local image files into public URLs. Pass paths, never image data."
+
+
+def create_server(
+    settings: Settings, *, transport: "httpx2.AsyncBaseTransport | None" = None, token: str | None = None
+) -> MCPServer[Corridor]:
+    """`transport` joins the client wing to a host in memory; `token` is demanded in the HTTP modes.
+
+    Raises SettingsError for a folder that does not exist: here, before anything is served.
+    """
+    roots = Roots.resolve(settings.allow_dirs)
+
+    @asynccontextmanager
+    async def lifespan(_: MCPServer[Corridor]) -> AsyncIterator[Corridor]:
+        async with open_corridor(settings, roots, transport) as corridor:
+            yield corridor
+
+    return MCPServer(
+        "img402-mcp",
+        title="img402 image upload",
+        version=__version__,
+        instructions=INSTRUCTIONS,
+        tools=tools(),
+        lifespan=lifespan,
+        log_level="WARNING",
+        **_auth(token),
+    )
+
+
+def http_app(server: MCPServer[Corridor], serving: Serving) -> "Starlette":
+    """Streamable HTTP at /mcp, or SSE at /sse, with the Host and Origin lists enforced at every address."""
+    security = TransportSecuritySettings(
+        allowed_hosts=list(serving.allowed_hosts), allowed_origins=list(serving.allowed_origins)
+    )
+    if serving.transport == "sse":
+        return server.sse_app(transport_security=security)
+    return server.streamable_http_app(transport_security=security)
+
+
+class _StaticToken:
+    """One shared bearer token, compared in constant time."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token.encode()
+
+    async def verify_token(self, token: str) -> AccessToken | None:
+        if not hmac.compare_digest(token.encode(), self._token):
+            return None
+        return AccessToken(token=token, client_id="shared-token", scopes=[])
+
+
+def _auth(token: str | None) -> dict[str, Any]:
+    if token is None:
+        return {}
+    # The SDK wants an issuer; without a resource URL it publishes no OAuth metadata, since there is no OAuth here.
+    nowhere = AuthSettings(issuer_url=AnyHttpUrl("http://localhost"), resource_server_url=None)
+    return {"auth": nowhere, "token_verifier": _StaticToken(token)}

@@ -1,0 +1,152 @@
+"""img402 (seed 001): the hosted API, or the same API hosted by oneself."""
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+import anyio
+from pydantic import ValidationError
+
+from img402_mcp.errors import BadAnswer, UploadFailed, UploadRejected, quoted
+from img402_mcp.images.reading import Image
+from img402_mcp.sending import Answer, Request, Send, retrying
+from img402_mcp.services.base import Receipt, multipart, showable
+from img402_mcp.wire import img402 as wire
+
+DOCUMENTED = "2026-09: up to 1 MB free for good, up to 10 MB free for 30 days"
+"""The hosted API's terms as last documented. They moved three times in 2026: only the API's own word decides."""
+
+
+@dataclass(frozen=True)
+class Img402:
+    api_url: str
+    pause: Callable[[float], Awaitable[None]] = anyio.sleep
+    name: str = "img402"
+
+    async def upload(self, image: Image, send: Send) -> Receipt:
+        answer = await retrying(send, self.pause)(self._request(image))
+        return self._receipt(image, answer)
+
+    async def limits(self, send: Send) -> wire.Limits | None:
+        """The limits as the API states them in its openapi.json, or None where it states none.
+
+        Raises UploadFailed where it does not answer.
+        """
+        answer = await send(Request("GET", self.api_url + wire.OPENAPI))
+        if answer.status != 200:
+            raise UploadFailed(f"{self._where} answered {answer.status} when asked for its limits.")
+        try:
+            return wire.Limits.model_validate_json(json.dumps(json.loads(answer.body)[wire.LIMITS_KEY]))
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None
+
+    @property
+    def _where(self) -> str:
+        return urlsplit(self.api_url).netloc
+
+    def _request(self, image: Image) -> Request:
+        headers, body = multipart(wire.FIELD, image)
+        return Request("POST", self.api_url + wire.FREE, headers, body)
+
+    def _receipt(self, image: Image, answer: Answer) -> Receipt:
+        if answer.status != 200:
+            raise self._rejection(image, answer)
+        fields = _fields(answer.body)
+        if not isinstance(url := fields.get("url"), str):
+            raise BadAnswer(
+                f"{self._where} answered 200, but with no URL in it: {quoted(_text(answer.body))}. Is the setting "
+                f"IMG402_API_URL, now {self.api_url}, the address of an img402 API?"
+            )
+        return _received(showable(url, self.api_url), answer.body, image)
+
+    def _rejection(self, image: Image, answer: Answer) -> UploadRejected | UploadFailed:
+        fields = _fields(answer.body)
+        code = fields.get("error") if isinstance(fields.get("error"), str) else _CODE_OF_STATUS.get(answer.status, "")
+        sentence = _SENTENCES.get(str(code)) or _unknown(answer.status)
+        told = sentence.format(where=self._where, size=len(image.data), wait=_wait(answer), status=answer.status)
+        if isinstance(message := fields.get("message"), str) and message:
+            told += f" Its own words: {quoted(message)}"
+        if answer.status >= 500:
+            return UploadFailed(told)
+        return UploadRejected(told, code=str(code))
+
+
+# The free part of seed 001's error reference, each with the way out.
+_SENTENCES = {
+    "no_file": "{where} found no image in the request. The file was sent, so something between here and there "
+    "changed the request: a proxy, or an API of another version.",
+    "empty_file": "{where} received an empty file although {size:,} bytes were sent: something in between changed "
+    "the request.",
+    "file_too_large": "The image has {size:,} bytes, more than {where} takes for a free upload. Make it smaller (crop, "
+    "scale down, or save it as WebP or JPEG) and upload that file; `limits` tells the limit.",
+    "unsupported_format": "{where} does not take this image's format. Save it as a plain PNG or JPEG and upload that.",
+    "daily_limit": "The free uploads of {where} are used up for now; try again {wait}. "
+    "Nothing is wrong with the image.",
+    "upload_failed": "{where} failed on its own side (status {status}), three times in a row. Nothing is wrong "
+    "with the image: try again in a few minutes.",
+}
+# For answers that come from something in front of the API and carry no code of it.
+_CODE_OF_STATUS = {413: "file_too_large", 415: "unsupported_format", 429: "daily_limit"} | dict.fromkeys(
+    range(500, 600), "upload_failed"
+)
+
+
+def _unknown(status: int) -> str:
+    if 300 <= status < 400:
+        return (
+            "{where} answered with a redirect (status {status}), which is not followed. If the API has moved, "
+            "set IMG402_API_URL to its new address."
+        )
+    if status in {404, 405}:
+        return "There is no img402 API at {where} (status {status}): IMG402_API_URL must name its address."
+    if status == 402:
+        return "{where} asks for a payment for this upload (status 402), and a free upload never pays."
+    return "{where} refused the upload (status {status}) without a reason that is known here."
+
+
+def _fields(body: bytes) -> dict[str, object]:
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _received(url: str, body: bytes, image: Image) -> Receipt:
+    """A known URL is never lost: where another field of the answer is off, what we know ourselves stands in."""
+    try:
+        said = wire.Uploaded.model_validate_json(body)
+    except ValidationError as error:
+        odd = ", ".join(sorted({str(part["loc"][0]) for part in error.errors()}))
+        name = url.rsplit("/", 1)[-1].partition(".")[0]
+        note = f"The API's answer had no usable {odd}, so its expiry is not known."
+        return Receipt(url, name, image.picture.format.media_type, len(image.data), None, (note,))
+    return Receipt(url, quoted(said.id)[1:-1], image.picture.format.media_type, said.size_bytes, said.expires_at)
+
+
+def _text(body: bytes) -> str:
+    return body[:200].decode("utf-8", "replace")
+
+
+def _wait(answer: Answer) -> str:
+    """When to come back, from Retry-After (RFC 9110, 10.2.3): seconds or a date."""
+    value = answer.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit() and len(value) < 9:
+        return _in_words(int(value))
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return "tomorrow"
+    aware = moment.replace(tzinfo=moment.tzinfo or UTC)
+    return _in_words(int((aware - datetime.now(UTC)).total_seconds()))
+
+
+def _in_words(seconds: int) -> str:
+    if seconds < 120:
+        return f"in {max(seconds, 1)} seconds"
+    if seconds < 7200:
+        return f"in {seconds // 60} minutes"
+    return f"in {seconds // 3600} hours"

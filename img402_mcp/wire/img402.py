@@ -1,0 +1,74 @@
+"""What travels to and from the img402 API (seed 001). The client parses these models, the host produces them.
+
+Strict on the fields we use; unknown fields are ignored, since the hosted API adds some from time to time.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer, TypeAdapter
+from pydantic.alias_generators import to_camel
+
+FREE = "/api/free"
+OPENAPI = "/openapi.json"
+FIELD = "image"
+"""The multipart field that holds the image; in a JSON body it is `file`, in base64."""
+
+STATUS_OF = {
+    "no_file": 400,
+    "file_too_large": 400,
+    "unsupported_format": 400,
+    "empty_file": 400,
+    "daily_limit": 429,
+    "upload_failed": 500,
+}
+"""The error reference of seed 001 as far as the free upload goes: code -> HTTP status."""
+
+
+def _milliseconds_z(moment: datetime) -> str:
+    """2026-02-15T00:00:00.000Z, the form that seed 001 prints."""
+    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+Moment = Annotated[AwareDatetime, PlainSerializer(_milliseconds_z, return_type=str)]
+
+
+class _Wire(BaseModel):
+    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, strict=True)
+
+
+class Uploaded(_Wire):
+    """The answer to an upload: `{url, id, contentType, sizeBytes, expiresAt}`; expiresAt is null for ever."""
+
+    url: str
+    id: str
+    content_type: str
+    size_bytes: int
+    expires_at: Moment | None
+
+
+class Problem(_Wire):
+    """Every error: a code for programs and a message for people."""
+
+    error: str
+    message: str
+
+
+class FreeTerms(_Wire):
+    """What a free upload gets; None: no such limit."""
+
+    max_bytes: int
+    days: int | None
+    uploads_a_day: int | None = None
+    uploads_a_day_per_address: int | None = None
+
+
+class Limits(_Wire):
+    """The limits in force, as `x-img402-limits` at the root of openapi.json: an extension of our host."""
+
+    formats: tuple[str, ...]
+    free: FreeTerms
+
+
+LIMITS_KEY = "x-img402-limits"
+moments = TypeAdapter(Moment)

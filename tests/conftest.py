@@ -1,0 +1,85 @@
+import json
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from anyio import BrokenResourceError, create_task_group, create_tcp_listener
+from anyio.abc import SocketAttribute, SocketStream
+from anyio.streams.stapled import MultiListener
+
+SAMPLES = Path(__file__).parent / "samples"
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def sample() -> Callable[[str], bytes]:
+    """The bytes of a small real image: `sample("plain.png")`. All are 48x32 pixels."""
+    return lambda name: (SAMPLES / name).read_bytes()
+
+
+class Peer:
+    """A server that answers with the very bytes it is told to, one answer a connection, and keeps what it was sent."""
+
+    def __init__(self, listener: MultiListener[SocketStream], answers: Iterable[bytes | None]) -> None:
+        self._listener = listener
+        self._answers = iter(answers)
+        self.requests: list[bytes] = []
+        port = listener.extra(SocketAttribute.local_port)
+        self.url = f"http://127.0.0.1:{port}"
+
+    async def serve(self) -> None:
+        async with self._listener:
+            await self._listener.serve(self._answer)
+
+    async def _answer(self, stream: SocketStream) -> None:
+        async with stream:
+            self.requests.append(await self._request(stream))
+            answer = next(self._answers)
+            if answer is None:  # the connection ends without a word
+                return
+            with suppress(BrokenResourceError):  # a client that has heard enough
+                for start in range(0, len(answer), 65_536):
+                    await stream.send(answer[start : start + 65_536])
+
+    async def _request(self, stream: SocketStream) -> bytes:
+        received = b""
+        while b"\r\n\r\n" not in received:
+            received += await stream.receive()
+        head, _, body = received.partition(b"\r\n\r\n")
+        length = re.search(rb"content-length: (\d+)", head.lower())
+        while length and len(body) < int(length[1]):
+            body += await stream.receive()
+        return head + b"\r\n\r\n" + body
+
+
+@pytest.fixture
+async def peers() -> AsyncIterator[Callable[..., Awaitable[Peer]]]:
+    """`await peers(answer, ...)`: a Peer; None as an answer breaks the connection off."""
+    async with create_task_group() as tasks:
+
+        async def start(*answers: bytes | None) -> Peer:
+            peer = Peer(await create_tcp_listener(local_host="127.0.0.1"), answers)
+            tasks.start_soon(peer.serve)
+            return peer
+
+        yield start
+        tasks.cancel_scope.cancel()
+
+
+@pytest.fixture
+def answering() -> Callable[..., bytes]:
+    """`answering(body, status=200, **headers)`: the bytes of an HTTP answer."""
+
+    def answer(body: bytes | dict[str, object], status: int = 200, **headers: str) -> bytes:
+        content = body if isinstance(body, bytes) else json.dumps(body).encode()
+        lines = [f"HTTP/1.1 {status} Whatever", f"Content-Length: {len(content)}", "Connection: close"]
+        lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+        return "\r\n".join(lines).encode() + b"\r\n\r\n" + content
+
+    return answer

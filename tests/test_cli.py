@@ -1,0 +1,207 @@
+"""The commands as processes: what they print, how they end, whom they let in."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from img402_mcp import __version__
+
+PROGRAM = [sys.executable, "-m", "img402_mcp"]
+TOKEN = "0123456789abcdef0123456789abcdef"
+HELLO = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}},
+}
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    return folder
+
+
+def run(*arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PROGRAM, *map(str, arguments)],
+        env=environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@contextmanager
+def running(*arguments: object, **environ: str) -> Iterator[str]:
+    """The URL that the program says it serves at."""
+    command = [*PROGRAM, *map(str, arguments)]
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as program:
+        try:
+            line = program.stderr.readline()
+            yield re.search(r"http://\S+?(?=,|$)", line)[0]
+        finally:
+            program.terminate()
+
+
+@contextmanager
+def on_stdio(command: list[str], **environ: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as program:
+        try:
+            yield program
+        finally:
+            program.kill()
+
+
+def ask(program: subprocess.Popen[str], message: dict[str, object]) -> dict[str, object]:
+    program.stdin.write(json.dumps(message) + "\n")
+    program.stdin.flush()
+    return json.loads(program.stdout.readline())
+
+
+def test_the_version_is_told():
+    assert run("--version").stdout == f"img402-mcp {__version__}\n"
+
+
+def test_the_end_of_the_input_ends_the_server_and_stdout_stays_silent(pictures):
+    ended = run(IMG402_ALLOW_DIRS=str(pictures))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+def test_an_interrupt_ends_the_server_at_once_while_the_input_is_open(pictures):
+    with on_stdio(PROGRAM, IMG402_ALLOW_DIRS=str(pictures)) as program:
+        ask(program, HELLO)
+        program.send_signal(signal.SIGINT)
+        assert program.wait(timeout=5) == -signal.SIGINT
+
+
+NOISY = """
+import os, sys
+from img402_mcp import cli, tools
+from img402_mcp.tools.doors import Visit
+from mcp.server.mcpserver.tools import Tool
+
+class noisy_room:
+    @staticmethod
+    def tool() -> Tool:
+        async def noisy(ctx: Visit) -> str:
+            print("a stray print")
+            os.write(1, b"a stray write\\n")
+            os.system("echo a stray child")
+            return "done"
+        return Tool.from_function(noisy)
+
+tools.ROOMS += (noisy_room,)
+sys.exit(cli.run([]))
+"""
+
+
+def test_invariant_9_a_stray_print_never_lands_in_the_protocol(pictures, tmp_path):
+    script = tmp_path / "noisy.py"
+    script.write_text(NOISY)
+    with on_stdio([sys.executable, str(script)], IMG402_ALLOW_DIRS=str(pictures)) as program:
+        ask(program, HELLO)
+        called = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "noisy", "arguments": {}}}
+        answer = ask(program, called)
+        rest, strays = program.communicate(timeout=10)
+    assert answer["result"]["content"] == [{"type": "text", "text": "done"}]
+    assert rest == ""
+    assert strays.splitlines() == ["a stray print", "a stray write", "a stray child"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "sentence"),
+    [
+        pytest.param(
+            ["serve", "--transport", "sse", "--host", "0.0.0.0", "--allow-dir", "/", "--allowed-host", "x"],
+            {},
+            "img402-mcp: On 0.0.0.0 other machines can reach this server",
+            id="open-to-strangers",
+        ),
+        pytest.param(["serve"], {"IMG402_API_URL": "x"}, 'img402-mcp: IMG402_API_URL "x" is no http', id="api"),
+        pytest.param(
+            ["serve", "--allow-dir", "/nowhere-at-all"],
+            {},
+            'img402-mcp: IMG402_ALLOW_DIRS or --allow-dir names "/nowhere-at-all", which does not exist',
+            id="missing-folder",
+        ),
+        pytest.param(
+            ["host", "--host", "0.0.0.0", "--port", "0"], {}, "img402-mcp: The public URL is", id="host-without-a-name"
+        ),
+        pytest.param(
+            ["serve", "--transport=sse", "--host=203.0.113.1", "--port=0", "--allowed-host=x", "--allow-dir=/tmp"],
+            {"IMG402_SERVE_TOKEN": TOKEN},
+            "img402-mcp: Cannot listen on 203.0.113.1 port 0: ",
+            id="no-such-address",
+        ),
+    ],
+)
+def test_unusable_settings_end_with_one_sentence_and_code_2(arguments, environ, sentence):
+    ended = run(*arguments, **environ)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(sentence)
+    assert ended.stderr.count("\n") == 1
+
+
+async def test_with_a_token_only_its_bearer_is_served(pictures):
+    serve = ("serve", "--transport", "streamable-http", "--port", 0, "--allow-dir", pictures)
+    with running(*serve, IMG402_SERVE_TOKEN=TOKEN) as url:
+        async with httpx2.AsyncClient() as stranger:
+            without = await stranger.post(url, json=HELLO)
+            wrong = await stranger.post(url, json=HELLO, headers={"Authorization": f"Bearer {TOKEN[::-1]}"})
+        friend = httpx2.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"})
+        async with friend, Client(streamable_http_client(url, http_client=friend)) as client:
+            tools = [tool.name for tool in (await client.list_tools()).tools]
+    assert (without.status_code, wrong.status_code) == (401, 401)
+    assert without.headers["www-authenticate"].startswith("Bearer")
+    assert tools == ["upload_free", "limits"]
+
+
+@pytest.fixture(scope="module", params=["streamable-http", "sse"])
+def served(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+    """The way a request is made there, and the URL."""
+    with running("serve", "--transport", request.param, "--port", 0, "--allow-dir", Path(__file__).parent) as url:
+        yield "GET" if request.param == "sse" else "POST", url
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        pytest.param({"Host": "evil.example"}, 421, id="host"),
+        pytest.param({"Host": "127.0.0.1.evil.example:80"}, 421, id="host-prefix"),
+        pytest.param({"Origin": "http://evil.example"}, 403, id="origin"),
+        pytest.param({"Origin": "null"}, 403, id="origin-null"),
+    ],
+)
+def test_a_page_that_rebinds_its_name_to_this_machine_is_refused(served, headers, status):
+    method, url = served
+    answer = httpx2.request(method, url, json=HELLO, headers=headers | {"Accept": "application/json"})
+    assert answer.status_code == status
+
+
+def test_the_command_line_walks_the_same_corridor(pictures, tmp_path, sample):
+    (pictures / "a.png").write_bytes(sample("plain.png"))
+    (tmp_path / "b.png").write_bytes(sample("plain.png"))
+    with running("host", "--port", 0, "--data", tmp_path / "host") as api:
+        environ = {"IMG402_API_URL": api, "IMG402_ALLOW_DIRS": str(pictures)}
+        done = run("upload", pictures / "a.png", pictures / "a.png", **environ)
+        refused = run("upload", tmp_path / "b.png", **environ)
+        served = [httpx2.get(url).content for url in done.stdout.split()]
+    assert served == [sample("plain.png")] * 2
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f'img402-mcp: "{tmp_path / "b.png"}" does not lead into an allowed folder.')

@@ -1,0 +1,164 @@
+"""The settings: from the environment and the flags, one frozen object or a sentence about what is wrong."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from img402_mcp.config import ServeFlags, Serving, Settings, serving, settings
+from img402_mcp.errors import SettingsError
+
+TOKEN = "0123456789abcdef0123456789abcdef"
+SHARED = tuple(dict.fromkeys((Path(tempfile.gettempdir()), Path("/tmp"))))
+
+
+def test_without_any_setting_the_hosted_api_and_the_working_directory_are_used(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
+    assert settings({}) == Settings(
+        api_url="https://img402.dev", allow_dirs=(tmp_path, *SHARED), state_dir=tmp_path / "share" / "img402-mcp"
+    )
+
+
+@pytest.mark.parametrize("folder", ["/", "~"])
+def test_the_working_directory_is_no_default_when_it_holds_everything(folder, monkeypatch):
+    monkeypatch.chdir(Path(folder).expanduser())
+    assert settings({}).allow_dirs == SHARED
+
+
+def test_the_environment_is_read(tmp_path):
+    environ = {
+        "IMG402_API_URL": "http://127.0.0.1:4020/",
+        "IMG402_ALLOW_DIRS": os.pathsep.join(("/one", "", "~/two")),
+        "IMG402_STATE_DIR": "/state",
+    }
+    assert settings(environ) == Settings(
+        api_url="http://127.0.0.1:4020", allow_dirs=(Path("/one"), Path.home() / "two"), state_dir=Path("/state")
+    )
+
+
+def test_flags_win_over_the_environment():
+    environ = {"IMG402_API_URL": "http://a.example", "IMG402_ALLOW_DIRS": "/one", "IMG402_STATE_DIR": "/state"}
+    assert settings(environ, api_url="http://b.example", allow_dirs=["/two"], state_dir="/elsewhere") == Settings(
+        api_url="http://b.example", allow_dirs=(Path("/two"),), state_dir=Path("/elsewhere")
+    )
+
+
+@pytest.mark.parametrize(
+    ("url", "sentence"),
+    [
+        pytest.param("img402.dev", 'IMG402_API_URL "img402.dev" is no http(s) address', id="no-scheme"),
+        pytest.param("ftp://img402.dev", 'IMG402_API_URL "ftp://img402.dev" is no http(s) address', id="ftp"),
+        pytest.param("https://", 'IMG402_API_URL "https://" is no http(s) address', id="no-host"),
+        pytest.param("http://a:99999", 'IMG402_API_URL "http://a:99999" is no http(s) address', id="no-port"),
+        pytest.param("https://me:secret@api.example", "IMG402_API_URL must be a plain address", id="password"),
+        pytest.param("https://api.example?key=secret", "IMG402_API_URL must be a plain address", id="query"),
+    ],
+)
+def test_an_api_address_that_is_none_is_refused_without_its_secrets(url, sentence):
+    with pytest.raises(SettingsError) as caught:
+        settings({"IMG402_API_URL": url})
+    assert str(caught.value).startswith(sentence)
+    assert "secret" not in str(caught.value)
+
+
+def test_stdio_needs_nothing():
+    assert serving({}, ServeFlags()).transport == "stdio"
+
+
+def test_on_loopback_only_loopback_names_are_answered():
+    assert serving({}, ServeFlags(transport="streamable-http", port=8402, allowed_hosts=["tunnel.example"])) == Serving(
+        transport="streamable-http",
+        host="127.0.0.1",
+        port=8402,
+        allowed_hosts=(
+            *("127.0.0.1", "127.0.0.1:*", "localhost", "localhost:*", "[::1]", "[::1]:*"),
+            *("tunnel.example", "tunnel.example:*"),
+        ),
+        allowed_origins=(
+            *("http://127.0.0.1", "http://127.0.0.1:*", "http://localhost", "http://localhost:*"),
+            *("http://[::1]", "http://[::1]:*"),
+        ),
+    )
+
+
+WIDE = ServeFlags(
+    transport="sse", host="0.0.0.0", allow_dirs=["/pictures"], allowed_hosts=["mcp.example:8402"], allowed_origins=["x"]
+)
+
+
+def test_beyond_loopback_just_the_named_hosts_and_origins_are_answered():
+    assert serving({"IMG402_SERVE_TOKEN": TOKEN}, WIDE) == Serving(
+        transport="sse",
+        host="0.0.0.0",
+        port=0,
+        allowed_hosts=("mcp.example:8402",),
+        allowed_origins=("x",),
+        token=TOKEN,
+    )
+
+
+@pytest.mark.parametrize(
+    ("environ", "flags", "missing"),
+    [
+        pytest.param(
+            {},
+            ServeFlags(transport="sse", host="0.0.0.0"),
+            "without a bearer token (IMG402_SERVE_TOKEN or --token-file) and the folders it may read (--allow-dir or "
+            "IMG402_ALLOW_DIRS) and the names it is reached by (--allowed-host)",
+            id="everything",
+        ),
+        pytest.param({}, WIDE, "without a bearer token (IMG402_SERVE_TOKEN or --token-file).", id="token"),
+        pytest.param(
+            {"IMG402_SERVE_TOKEN": TOKEN},
+            ServeFlags(transport="sse", host="::", allowed_hosts=["x"]),
+            "without the folders it may read (--allow-dir or IMG402_ALLOW_DIRS).",
+            id="folders",
+        ),
+        pytest.param(
+            {"IMG402_SERVE_TOKEN": TOKEN, "IMG402_ALLOW_DIRS": "/pictures"},
+            ServeFlags(transport="streamable-http", host="192.168.0.5"),
+            "without the names it is reached by (--allowed-host).",
+            id="names",
+        ),
+    ],
+)
+def test_a_server_that_strangers_could_use_does_not_start(environ, flags, missing):
+    with pytest.raises(SettingsError) as caught:
+        serving(environ, flags)
+    assert str(caught.value).startswith(f"On {flags.host} other machines can reach this server")
+    assert missing in str(caught.value)
+
+
+def test_the_token_is_read_from_its_file_and_stands_in_no_repr(tmp_path):
+    file = tmp_path / "token"
+    file.write_text(TOKEN + "\n")
+    made = serving({"IMG402_SERVE_TOKEN": "x" * 32}, ServeFlags(token_file=str(file)))
+    assert made.token == TOKEN
+    assert TOKEN not in repr(made)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [pytest.param(b"", id="empty"), pytest.param(b"short", id="short"), pytest.param(b"a b" * 20, id="spaces")],
+)
+def test_a_poor_token_is_refused_and_not_repeated(content, tmp_path):
+    file = tmp_path / "token"
+    file.write_bytes(content)
+    with pytest.raises(SettingsError, match=r"^The bearer token must be at least 16 printable ASCII characters"):
+        serving({}, ServeFlags(token_file=str(file)))
+
+
+@pytest.mark.parametrize("content", [pytest.param(None, id="missing"), pytest.param(b"\xff" * 32, id="binary")])
+def test_a_token_file_that_cannot_be_read_is_named(content, tmp_path):
+    file = tmp_path / "token"
+    if content:
+        file.write_bytes(content)
+    with pytest.raises(SettingsError, match="^--token-file .+ could not be read: "):
+        serving({}, ServeFlags(token_file=str(file)))
+
+
+def test_an_unknown_transport_is_refused():
+    with pytest.raises(SettingsError, match=r'^--transport "pigeon" is none of stdio, streamable-http, sse\.$'):
+        serving({}, ServeFlags(transport="pigeon"))

@@ -1,0 +1,57 @@
+"""What the README promises is what there is."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from mcp import Client, StdioServerParameters
+
+from img402_mcp import cli
+from img402_mcp.tools import tools
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+HOSTING = (ROOT / "docs" / "hosting.md").read_text(encoding="utf-8")
+SOURCES = [path.read_text(encoding="utf-8") for path in (ROOT / "img402_mcp").rglob("*.py")]
+VARIABLES = sorted({name for source in SOURCES for name in re.findall(r"IMG402_[A-Z0-9_]*[A-Z0-9]", source)})
+
+
+@pytest.mark.parametrize("name", [tool.name for tool in tools()])
+def test_every_tool_stands_in_the_readme(name):
+    assert f"| `{name}(" in README
+
+
+@pytest.mark.parametrize("name", VARIABLES)
+def test_every_environment_variable_stands_in_a_table(name):
+    assert f"| `{name}` |" in (HOSTING if name.startswith("IMG402_HOST_") else README)
+
+
+def test_every_variable_in_the_tables_exists():
+    told = re.findall(r"^\| `(IMG402_[A-Z0-9_]+)`", README + HOSTING, re.MULTILINE)
+    assert sorted(told) == VARIABLES
+
+
+@pytest.mark.parametrize("name", [command[0] for command in cli.COMMANDS])
+def test_every_command_stands_in_the_readme(name):
+    assert f"| `img402-mcp {name}" in README
+
+
+@pytest.mark.parametrize("command", ["serve", "host", "upload"])
+def test_every_flag_stands_in_the_documents(command):
+    told = subprocess.run(
+        [sys.executable, "-m", "img402_mcp", command, "--help"], capture_output=True, text=True, check=True
+    ).stdout
+    flags = {*re.findall(r"--[a-z-]+", told)} - {"--help"}
+    assert {flag for flag in flags if flag not in README} == set()
+
+
+async def test_the_example_configuration_starts_the_server(tmp_path):
+    (server,) = json.loads((ROOT / "mcp.json.example").read_text(encoding="utf-8"))["mcpServers"].values()
+    command = server["command"].replace("/absolute/path/to/img402-mcp/.venv/bin", str(Path(sys.executable).parent))
+    environment = server["env"] | {"IMG402_ALLOW_DIRS": str(tmp_path)}
+    assert f'"command": "{server["command"]}"' in README
+    async with Client(StdioServerParameters(command=command, args=server["args"], env=environment)) as client:
+        assert [tool.name for tool in (await client.list_tools()).tools] == [tool.name for tool in tools()]
