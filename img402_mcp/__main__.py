@@ -1,15 +1,39 @@
 """`img402-mcp` and `python -m img402_mcp`."""
 
 import gc
+import logging
+import os
 import sys
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from img402_mcp.config import ServeFlags
+from img402_mcp.errors import Img402Error, SettingsError
+from img402_mcp.serve import serve
 
 
 def main() -> None:
     # What is imported lives as long as the process: collecting it again and again makes a fifth of the start-up time.
     gc.disable()
-    from img402_mcp.cli import run  # noqa: PLC0415  # after the line above
+    sys.exit(ending(sys.argv[1:]))
 
-    sys.exit(run(sys.argv[1:]))
+
+def ending(arguments: Sequence[str]) -> int:
+    """The exit code. 0: done; 1: an upload failed; 2: unusable settings or flags."""
+    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        return _command(arguments)()
+    except Img402Error as error:
+        print(f"img402-mcp: {error}", file=sys.stderr)  # noqa: T201  # stderr is for people, also on stdio
+        return 2 if isinstance(error, SettingsError) else 1
+
+
+def _command(arguments: Sequence[str]) -> Callable[[], int]:
+    if not arguments:
+        return partial(serve, os.environ, ServeFlags())
+    from img402_mcp.cli import parsed  # noqa: PLC0415  # argparse costs start-up time
+
+    return parsed(arguments)
 
 
 if __name__ == "__main__":

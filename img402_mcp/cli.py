@@ -1,39 +1,27 @@
 """The commands. Without one, `img402-mcp` serves MCP over stdio, which is what an agent's configuration starts."""
 
 import argparse
-import gc
 import logging
 import os
-import signal
-import socket
 import sys
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING
+from functools import partial
 
 from img402_mcp import __version__, config
-from img402_mcp.errors import Img402Error, SettingsError
+from img402_mcp.errors import SettingsError
+from img402_mcp.serve import address_of, imports_are_done, listen, run_app, serve
 
-if TYPE_CHECKING:
-    from starlette.types import ASGIApp
-
-# An open SSE stream never ends by itself.
-_STOP_WITHIN = 3
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104  # to recognise it
 
 
-def run(arguments: Sequence[str]) -> int:
-    """0: done; 1: an upload failed; 2: unusable settings or flags."""
-    logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    flags = _parser().parse_args(arguments or ["serve"])
-    command: Callable[[argparse.Namespace], int] = flags.command
-    try:
-        return command(flags)
-    except SettingsError as error:
-        print(f"img402-mcp: {error}", file=sys.stderr)
-        return 2
-    except Img402Error as error:
-        print(f"img402-mcp: {error}", file=sys.stderr)
-        return 1
+Command = Callable[[argparse.Namespace], int]
+
+
+def parsed(arguments: Sequence[str]) -> Callable[[], int]:
+    """The command that the arguments ask for, ready to run."""
+    flags = _parser().parse_args(arguments)
+    command: Command = flags.command
+    return partial(command, flags)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -69,8 +57,8 @@ def _add_allow_dir(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def _serve_flags(flags: argparse.Namespace) -> config.ServeFlags:
-    return config.ServeFlags(
+def _serve(flags: argparse.Namespace) -> int:
+    words = config.ServeFlags(
         transport=flags.transport,
         host=flags.host,
         port=flags.port,
@@ -79,26 +67,7 @@ def _serve_flags(flags: argparse.Namespace) -> config.ServeFlags:
         allowed_origins=flags.allowed_origin,
         token_file=flags.token_file,
     )
-
-
-def _serve(flags: argparse.Namespace) -> int:
-    settings = config.settings(os.environ, allow_dirs=flags.allow_dir)
-    serving = config.serving(os.environ, _serve_flags(flags))
-    from img402_mcp.server import create_server, http_app  # noqa: PLC0415  # half a second, for this command alone
-
-    server = create_server(settings, token=serving.token)
-    _imports_are_done()
-    if serving.transport == "stdio":
-        # A stray print must not lie in a buffer until it is drained onto the wire at the end.
-        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a text stream, as the SDK demands
-        # A reader of stdin does not wake up for Python's own handler.
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
-        server.run("stdio")
-        return 0
-    listener = _listen(serving.host, serving.port)
-    path = "/sse" if serving.transport == "sse" else "/mcp"
-    print(f"img402-mcp: serving MCP at {_address(listener)}{path}", file=sys.stderr, flush=True)
-    return _run_app(http_app(server, serving), listener)
+    return serve(os.environ, words)
 
 
 def _add_host_flags(parser: argparse.ArgumentParser) -> None:
@@ -114,18 +83,18 @@ def _host(flags: argparse.Namespace) -> int:
         from img402_mcp.host.settings import host_settings  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise SettingsError(f"The host needs {error.name}: pip install 'img402-mcp[host]'.") from error
-    listener = _listen(flags.host, flags.port)
+    listener = listen(flags.host, flags.port)
     # Nobody can open http://0.0.0.0: where every address is bound, the public one must be named.
-    bound = None if flags.host in _EVERY_ADDRESS else _address(listener)
+    bound = None if flags.host in _EVERY_ADDRESS else address_of(listener)
     settings = host_settings(os.environ, data=flags.data, public_url=flags.public_url, default_public_url=bound)
     logging.getLogger("img402_mcp.host").setLevel(logging.INFO)
     print(
-        f"img402-mcp: the img402 API is at {_address(listener)}, images in {settings.data}",
+        f"img402-mcp: the img402 API is at {address_of(listener)}, images in {settings.data}",
         file=sys.stderr,
         flush=True,
     )
-    _imports_are_done()
-    return _run_app(create_app(settings), listener)
+    imports_are_done()
+    return run_app(create_app(settings), listener)
 
 
 def _add_upload_flags(parser: argparse.ArgumentParser) -> None:
@@ -165,31 +134,3 @@ COMMANDS: tuple[
     ("host", _host, "Host the img402 API on this machine.", _add_host_flags),
     ("demo", _demo, "Show the whole way of an image on this machine, without any account or network.", lambda _: None),
 )
-
-
-def _imports_are_done() -> None:
-    gc.freeze()
-    gc.enable()
-
-
-def _listen(host: str, port: int) -> socket.socket:
-    """Bound before anything is said, so that the address that is printed is true, also for port 0."""
-    try:
-        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except (OSError, OverflowError) as error:
-        raise SettingsError(
-            f"Cannot listen on {host} port {port}: {error}. Is it in use? --port 0 takes any."
-        ) from error
-
-
-def _address(listener: socket.socket) -> str:
-    host, port = listener.getsockname()[:2]
-    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def _run_app(app: "ASGIApp", listener: socket.socket) -> int:
-    import uvicorn  # noqa: PLC0415  # not needed on stdio
-
-    settings = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=_STOP_WITHIN)
-    uvicorn.Server(settings).run(sockets=[listener])
-    return 0

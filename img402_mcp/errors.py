@@ -4,6 +4,8 @@ Img402Error
 ├── SettingsError     a setting or flag is unusable; nothing was started
 ├── ReadRefused       we would not open or send this file; nothing left the machine
 ├── UploadRejected    the API would not take it, and said why
+├── PaymentRefused    we would not pay: the budget, the offer or the user says no; nothing was signed
+├── PaymentPending    what was signed has no answer yet; the same call goes on with the same proof, never a new one
 └── UploadFailed      the API gave no usable answer
     ├── NotReached    no connection came about; nothing was sent
     ├── AnswerLost    the request was on its way when it timed out or broke off: it may have been carried out
@@ -29,6 +31,14 @@ class UploadRejected(Img402Error):
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class PaymentRefused(Img402Error):
+    pass
+
+
+class PaymentPending(Img402Error):
+    pass
 
 
 class UploadFailed(Img402Error):

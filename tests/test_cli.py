@@ -92,7 +92,7 @@ def test_an_interrupt_ends_the_server_at_once_while_the_input_is_open(pictures):
 
 NOISY = """
 import os, sys
-from img402_mcp import cli, tools
+from img402_mcp import __main__, tools
 from img402_mcp.tools.doors import Visit
 from mcp.server.mcpserver.tools import Tool
 
@@ -107,7 +107,7 @@ class noisy_room:
         return Tool.from_function(noisy)
 
 tools.ROOMS += (noisy_room,)
-sys.exit(cli.run([]))
+sys.exit(__main__.ending([]))
 """
 
 

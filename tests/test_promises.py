@@ -16,7 +16,9 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 HOSTING = (ROOT / "docs" / "hosting.md").read_text(encoding="utf-8")
 SOURCES = [path.read_text(encoding="utf-8") for path in (ROOT / "img402_mcp").rglob("*.py")]
-VARIABLES = sorted({name for source in SOURCES for name in re.findall(r"IMG402_[A-Z0-9_]*[A-Z0-9]", source)})
+VARIABLES = sorted(
+    {name for source in SOURCES for name in re.findall(r"IMG402_[A-Z0-9_]*[A-Z0-9](?![A-Z0-9_])", source)}
+)
 
 
 @pytest.mark.parametrize("name", [tool.name for tool in tools()])

@@ -6,7 +6,7 @@ Strict on the fields we use; unknown fields are ignored, since the hosted API ad
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer, TypeAdapter
+from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer
 from pydantic.alias_generators import to_camel
 
 FREE = "/api/free"
@@ -34,7 +34,10 @@ Moment = Annotated[AwareDatetime, PlainSerializer(_milliseconds_z, return_type=s
 
 
 class _Wire(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, strict=True)
+    # defer_build: the models are made ready at their first use, not at every start.
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, strict=True, defer_build=True
+    )
 
 
 class Uploaded(_Wire):
@@ -71,4 +74,3 @@ class Limits(_Wire):
 
 
 LIMITS_KEY = "x-img402-limits"
-moments = TypeAdapter(Moment)

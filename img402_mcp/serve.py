@@ -1,0 +1,66 @@
+"""Serving: MCP over stdio or HTTP, and any ASGI app on a socket. Without argparse, which costs start-up time."""
+
+import gc
+import signal
+import socket
+import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from img402_mcp import config
+from img402_mcp.errors import SettingsError
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+# An open SSE stream never ends by itself.
+_STOP_WITHIN = 3
+
+
+def serve(environ: Mapping[str, str], flags: config.ServeFlags) -> int:
+    settings = config.settings(environ, allow_dirs=flags.allow_dirs)
+    serving = config.serving(environ, flags)
+    from img402_mcp.server import create_server, http_app  # noqa: PLC0415  # unusable settings are told at once
+
+    server = create_server(settings, token=serving.token)
+    imports_are_done()
+    if serving.transport == "stdio":
+        # A stray print must not lie in a buffer until it is drained onto the wire at the end.
+        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a text stream, as the SDK demands
+        # A reader of stdin does not wake up for Python's own handler.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        server.run("stdio")
+        return 0
+    listener = listen(serving.host, serving.port)
+    path = "/sse" if serving.transport == "sse" else "/mcp"
+    print(f"img402-mcp: serving MCP at {address_of(listener)}{path}", file=sys.stderr, flush=True)
+    return run_app(http_app(server, serving), listener)
+
+
+def imports_are_done() -> None:
+    """What was imported is taken out of the collector's sight for good; `__main__` switched it off before."""
+    gc.freeze()
+    gc.enable()
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Bound before anything is said, so that the address that is printed is true, also for port 0."""
+    try:
+        return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
+    except (OSError, OverflowError) as error:
+        raise SettingsError(
+            f"Cannot listen on {host} port {port}: {error}. Is it in use? --port 0 takes any."
+        ) from error
+
+
+def address_of(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def run_app(app: "ASGIApp", listener: socket.socket) -> int:
+    import uvicorn  # noqa: PLC0415  # not needed on stdio
+
+    settings = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=_STOP_WITHIN)
+    uvicorn.Server(settings).run(sockets=[listener])
+    return 0
