@@ -1,0 +1,1 @@
+"""A path becomes an image: read safely, checked, and never anything but an image."""
