@@ -10,7 +10,11 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer
 from pydantic.alias_generators import to_camel
 
 FREE = "/api/free"
+TOKEN = "/api/upload/token"  # noqa: S105  # a path, no secret
+PAID = "/api/upload"
 OPENAPI = "/openapi.json"
+WELL_KNOWN = "/.well-known/x402"
+TOKEN_HEADER = "X-Upload-Token"  # noqa: S105  # a header's name
 FIELD = "image"
 """The multipart field that holds the image; in a JSON body it is `file`, in base64."""
 
@@ -19,10 +23,20 @@ STATUS_OF = {
     "file_too_large": 400,
     "unsupported_format": 400,
     "empty_file": 400,
+    "invalid_token": 401,
+    "token_expired": 401,
     "daily_limit": 429,
     "upload_failed": 500,
+    # Ours, where seed 001 has no word:
+    "invalid_payment": 400,
+    "payment_conflict": 409,
+    "payment_pending": 503,
 }
-"""The error reference of seed 001 as far as the free upload goes: code -> HTTP status."""
+"""The error reference of seed 001: code -> HTTP status.
+
+invalid_payment: the proof's header cannot be read. payment_conflict: the payment is bound to something else.
+payment_pending: the outcome is not known yet; the same proof again, never another. 402 has a form of its own.
+"""
 
 
 def _milliseconds_z(moment: datetime) -> str:
@@ -50,6 +64,13 @@ class Uploaded(_Wire):
     expires_at: Moment | None
 
 
+class Token(_Wire):
+    """The answer to a payment at TOKEN, unless it was used already: then it is an Uploaded."""
+
+    token: str
+    expires_at: Moment
+
+
 class Problem(_Wire):
     """Every error: a code for programs and a message for people."""
 
@@ -66,11 +87,22 @@ class FreeTerms(_Wire):
     uploads_a_day_per_address: int | None = None
 
 
+class PaidTerms(_Wire):
+    """What a paid upload gets. `price` is decimal USDC, such as 0.01, on `network`; days None: for ever."""
+
+    max_bytes: int
+    days: int | None
+    price: str
+    network: str
+    token_minutes: int
+
+
 class Limits(_Wire):
     """The limits in force, as `x-img402-limits` at the root of openapi.json: an extension of our host."""
 
     formats: tuple[str, ...]
     free: FreeTerms
+    paid: PaidTerms | None = None
 
 
 LIMITS_KEY = "x-img402-limits"

@@ -1,0 +1,43 @@
+"""Who is asking: the socket's peer, or what proxies of our own say about it."""
+
+from collections.abc import Sequence
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+
+from starlette.datastructures import Headers
+from starlette.types import Scope
+
+from img402_mcp.host.settings import Network
+
+Address = IPv4Address | IPv6Address
+
+
+def client_address(scope: Scope, trusted: Sequence[Network]) -> Address | None:
+    """The nearest address that is no trusted proxy; None for a peer without one (a Unix socket).
+
+    X-Forwarded-For is read from the right, each entry believed only because a trusted proxy wrote it, so that
+    what a client puts there itself is never reached.
+    """
+    address = _parsed(scope["client"][0]) if scope.get("client") else None
+    for entry in reversed(",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")):
+        if address is None or not any(address in network for network in trusted):
+            break
+        told = _parsed(entry.strip())
+        if told is None:
+            break
+        address = told
+    return address
+
+
+def shared_by(address: Address | None) -> str:
+    """Whom a cap counts: one IPv4 address, or the /64 that a single IPv6 customer has to itself."""
+    if isinstance(address, IPv6Address):
+        return str(ip_network((address, 64), strict=False))
+    return str(address or "unknown")
+
+
+def _parsed(text: str) -> Address | None:
+    try:
+        address = ip_address(text)
+    except ValueError:
+        return None
+    return (address.ipv4_mapped or address) if isinstance(address, IPv6Address) else address

@@ -1,0 +1,1 @@
+"""One room for each API: `routes(host)` is its door."""

@@ -1,0 +1,73 @@
+"""The img402 API (seed 001), as far as it is free."""
+
+import logging
+from functools import partial
+
+from anyio import to_thread
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from img402_mcp.host.addresses import client_address
+from img402_mcp.host.index import Image
+from img402_mcp.host.keeping import keep
+from img402_mcp.host.receiving import incoming_image
+from img402_mcp.host.refusals import UNCACHED, Refused
+from img402_mcp.host.serving import image_response
+from img402_mcp.host.state import Host
+from img402_mcp.wire.img402 import FIELD, FREE, Uploaded
+
+_log = logging.getLogger("img402_mcp.host.failures")
+_PREFLIGHT = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "POST",
+    "Access-Control-Allow-Headers": "Content-Type",
+    "Access-Control-Max-Age": "86400",
+}
+
+
+def routes(host: Host) -> list[Route]:
+    async def upload_free(request: Request) -> Response:
+        image = await _upload_free(host, request)
+        answer = uploaded(host.settings.public_url, image).model_dump_json(by_alias=True)
+        return Response(answer, 200, UNCACHED, "application/json")
+
+    async def serve(request: Request) -> Response:
+        return await image_response(host, request, request.path_params["name"])
+
+    return [
+        Route(FREE, upload_free, methods=["POST"]),
+        Route(FREE, _preflight, methods=["OPTIONS"]),
+        Route("/{name}", serve, methods=["GET"]),
+    ]
+
+
+async def _preflight(_request: Request) -> Response:
+    return Response(None, 204, _PREFLIGHT)
+
+
+async def _upload_free(host: Host, request: Request) -> Image:
+    free, now = host.settings.free, host.now()
+    address = client_address(request.scope, host.settings.trusted_proxies)
+    host.caps.refuse_early(address, now)
+    admit = partial(host.caps.take, address=address, now=now)
+    example = f"curl -F {FIELD}=@screenshot.png {host.settings.public_url}{FREE}"
+    try:
+        async with incoming_image(request, host.blobs.spool, free.max_bytes, example) as incoming:
+            work = partial(keep, host.blobs, host.index, incoming, admit=admit, now=now, days=free.days)
+            return await to_thread.run_sync(work)
+    except (OSError, SQLAlchemyError) as error:
+        _log.exception("an upload failed")
+        message = "The host could not store the image. Nothing was published; it is safe to try again."
+        raise Refused("upload_failed", message) from error
+
+
+def uploaded(public_url: str, image: Image) -> Uploaded:
+    return Uploaded(
+        url=f"{public_url}/{image.name}",
+        id=image.id,
+        content_type=image.format.media_type,
+        size_bytes=image.size_bytes,
+        expires_at=image.expires_at,
+    )

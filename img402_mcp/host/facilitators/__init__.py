@@ -1,0 +1,1 @@
+"""Who checks and carries out payments for us: one interface, one room for each kind."""

@@ -1,0 +1,49 @@
+"""A received file becomes an image: bytes first, durably, then the row that makes them one."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from img402_mcp.host.blobs.base import Blobs
+from img402_mcp.host.index import Image, Index, new_id
+from img402_mcp.host.receiving import Incoming
+from img402_mcp.host.refusals import Refused
+
+# A year is a year also for a cache that asks some seconds after the upload: paid time is rounded up.
+A_MINUTE = timedelta(minutes=1)
+
+Admit = Callable[[Connection], None]
+"""Counts or redeems inside the transaction that adds the row; raises Refused where nothing may be added."""
+
+
+def keep(  # noqa: PLR0913 - one hop to a thread carries all it needs
+    blobs: Blobs, index: Index, incoming: Incoming, *, admit: Admit, now: datetime, days: int | None
+) -> Image:
+    """Blocks. A crash between bytes and row leaves bytes that nobody can reach and the sweep takes."""
+    image = described(incoming, now, days)
+    store(blobs, index, incoming.path, image, admit)
+    return image
+
+
+def described(incoming: Incoming, now: datetime, days: int | None, *, paid: bool = False) -> Image:
+    """The image that it will be. Blocks; raises Refused for what is none."""
+    created = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    expires = None if days is None else created + timedelta(days=days)
+    if expires is not None and paid:
+        expires = expires.replace(second=0, microsecond=0) + A_MINUTE
+    return Image(new_id(), incoming.examine(), incoming.size, created, expires, paid)
+
+
+def store(blobs: Blobs, index: Index, file: Path, image: Image, admit: Admit) -> None:
+    """Blocks. The file is the store's afterwards."""
+    blobs.keep(image.name, file)
+    try:
+        with index.transaction() as connection:
+            admit(connection)
+            index.add(connection, image)
+    except Refused:
+        # Only here is it certain that there is no row; after a lost connection the commit may have happened.
+        blobs.drop(image.name)
+        raise

@@ -1,0 +1,143 @@
+"""What is for sale, as x402 tells it: in a 402, in v1's and v2's words, and to those who look around."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from img402_mcp.wire import x402
+
+Json = dict[str, Any]
+PLAY_MONEY = "PLAY MONEY, of no worth: "
+# Long enough to sign and send, or for a person to say yes; it is what the hosted API offers.
+TIMEOUT_SECONDS = 300
+
+_IDENTIFIER_SCHEMA: Json = {
+    "$schema": "https://json-schema.org/draft/2020-12/schema",
+    "type": "object",
+    "properties": {
+        "required": {"type": "boolean"},
+        "id": {"type": "string", "minLength": 16, "maxLength": 128, "pattern": "^[A-Za-z0-9_-]+$"},
+    },
+    "required": ["required"],
+}
+
+
+@dataclass(frozen=True)
+class Payee:
+    network: x402.Network
+    pay_to: str
+
+
+@dataclass(frozen=True)
+class Sale:
+    """What one address sells.
+
+    `product` is what a payment is bound to: several addresses may be doors to one. `price` is in atomic units,
+    `envelope` makes the API's own 402 body of x402's.
+    """
+
+    product: str
+    price: int
+    url: str
+    title: str
+    summary: str
+    description: str
+    example_prompt: str
+    body_type: str
+    body: Json
+    body_schema: Json
+    answer: Json
+    envelope: Callable[[Json, str, str], Json]
+
+    @property
+    def input(self) -> Json:
+        return {"type": "http", "method": "POST", "bodyType": self.body_type, "body": self.body}
+
+    @property
+    def output(self) -> Json:
+        return {"type": "json", "example": self.answer}
+
+
+def plain_envelope(offer: Json, code: str, message: str) -> Json:
+    """v1's own body; `message` is for people."""
+    return {**offer, "error": code, "message": message}
+
+
+def offer_v1(sale: Sale, payee: Payee) -> x402.OfferV1:
+    return x402.OfferV1(
+        scheme="exact",
+        network=payee.network.name,
+        max_amount_required=sale.price,
+        asset=payee.network.usdc,
+        pay_to=payee.pay_to,
+        resource=sale.url,
+        description=sale.description,
+        mime_type="application/json",
+        output_schema={"input": {**sale.input, "discoverable": True}, "output": sale.output},
+        max_timeout_seconds=TIMEOUT_SECONDS,
+        extra=_domain(payee),
+    )
+
+
+def offer_v2(sale: Sale, payee: Payee) -> x402.OfferV2:
+    return x402.OfferV2(
+        scheme="exact",
+        network=payee.network.caip2,
+        amount=sale.price,
+        asset=payee.network.usdc,
+        pay_to=payee.pay_to,
+        max_timeout_seconds=TIMEOUT_SECONDS,
+        extra=_domain(payee),
+    )
+
+
+def _domain(payee: Payee) -> Json:
+    return {"name": payee.network.domain_name, "version": payee.network.domain_version}
+
+
+def required_v1(sale: Sale, payee: Payee, code: str, message: str) -> Json:
+    """The 402's body."""
+    offer = x402.PaymentRequiredV1(error=code, accepts=(offer_v1(sale, payee),))
+    return sale.envelope(offer.dump(), code, message)
+
+
+def required_v2(sale: Sale, payee: Payee, code: str) -> x402.PaymentRequiredV2:
+    """The 402's header."""
+    return x402.PaymentRequiredV2(
+        error=code,
+        resource=x402.Resource(url=sale.url, description=sale.description, mime_type="application/json"),
+        accepts=(offer_v2(sale, payee),),
+        extensions=_extensions(sale),
+    )
+
+
+def _extensions(sale: Sale) -> Json:
+    return {
+        x402.PAYMENT_IDENTIFIER: {"info": {"required": False}, "schema": _IDENTIFIER_SCHEMA},
+        x402.BAZAAR: {"info": {"input": sale.input, "output": sale.output}, "schema": _bazaar_schema(sale)},
+    }
+
+
+def _bazaar_schema(sale: Sale) -> Json:
+    """The JSON schema of `info`, which facilitators check before they list a resource."""
+    fields = {
+        "type": {"type": "string", "const": "http"},
+        "method": {"type": "string", "enum": ["POST"]},
+        "bodyType": {"type": "string", "enum": [sale.body_type]},
+        "body": sale.body_schema,
+    }
+    output = {"type": {"type": "string"}, "example": {"type": "object"}}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "type": "object",
+        "properties": {
+            "input": {
+                "type": "object",
+                "properties": fields,
+                "required": [*fields],
+                "additionalProperties": False,
+            },
+            "output": {"type": "object", "properties": output, "required": ["type"]},
+        },
+        "required": ["input"],
+    }

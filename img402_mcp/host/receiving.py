@@ -1,0 +1,227 @@
+"""A request's body, multipart or JSON, streamed and counted into a temporary file.
+
+Counted as it comes, so that a body over the limit costs neither memory nor disk: it is refused at the first byte
+too many, a wrong type at the first bytes of all. What a refusal leaves unread is the concern of early_answers.
+"""
+
+import base64
+import json
+import logging
+import os
+import tempfile
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from contextlib import aclosing, asynccontextmanager, contextmanager
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import BinaryIO
+
+from anyio import to_thread
+from python_multipart import MultipartParser
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import parse_options_header
+from starlette.requests import Request
+
+from img402_mcp.errors import quoted
+from img402_mcp.formats import Buffer, Format, NotAnImage, examine, sniff
+from img402_mcp.host.blobs.base import ARRIVING
+from img402_mcp.host.refusals import Refused, too_large
+from img402_mcp.wire.img402 import FIELD
+
+OVERHEAD = 64 * 1024  # boundaries, part headers, small fields that are no concern of ours
+PARTS = 16
+PART_HEADERS, PART_HEADER_BYTES = 8, 4096  # curl and browsers send two short ones
+HEAD = 64  # enough to tell what a file is, and what it is instead
+WRITE_SIZE = 256 * 1024
+JSON_FIELD = "file"
+
+# It warns of each malformed body; the client is told, and the access log has its line.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
+
+
+class Incoming:
+    """The image's bytes in a temporary file. To write is to fill the page cache: less than a hop to a thread."""
+
+    def __init__(self, file: BinaryIO, path: Path, max_bytes: int) -> None:
+        self.path, self.size = path, 0
+        self._file, self._max_bytes, self._head = file, max_bytes, b""
+
+    def write(self, piece: bytes) -> None:
+        self.size += len(piece)
+        if self.size > self._max_bytes:
+            raise too_large(self._max_bytes)
+        if len(self._head) < HEAD:
+            self._look_at(piece)
+        self._file.write(piece)
+
+    def check_not_empty(self) -> None:
+        if not self.size:
+            raise Refused("empty_file", "The image has zero bytes. Check that it was written before it was sent.")
+
+    def examine(self) -> Format:
+        """Walk the whole structure. Bytes behind the image's end are let pass; they are served as they came."""
+        with self.path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+            return _format_of(data)
+
+    def _look_at(self, piece: bytes) -> None:
+        self._head = (self._head + piece[:HEAD])[:HEAD]
+        if len(self._head) == HEAD and sniff(self._head) is None:
+            _format_of(self._head)
+
+
+def _format_of(data: Buffer) -> Format:
+    try:
+        return examine(data).format
+    except NotAnImage as error:
+        raise Refused(
+            "unsupported_format",
+            f"The file {error}. PNG, JPEG, GIF and WebP are taken; the bytes decide, not the name.",
+        ) from None
+
+
+@asynccontextmanager
+async def incoming_image(request: Request, spool: Path, max_bytes: int, example: str) -> AsyncGenerator[Incoming]:
+    """The image that the request carries. Its file is gone when the block ends, unless the store took it over.
+
+    `example` is a command that works, for the refusals.
+    """
+    with _temporary_file(spool) as path:
+        with path.open("wb", buffering=WRITE_SIZE) as file:
+            incoming = Incoming(file, path, max_bytes)
+            await _receive(request, incoming, max_bytes, example)
+        incoming.check_not_empty()
+        yield incoming
+
+
+@contextmanager
+def _temporary_file(spool: Path) -> Iterator[Path]:
+    descriptor, name = tempfile.mkstemp(dir=spool, suffix=ARRIVING)
+    os.close(descriptor)
+    try:
+        yield Path(name)
+    finally:
+        Path(name).unlink(missing_ok=True)
+
+
+async def _receive(request: Request, incoming: Incoming, max_bytes: int, example: str) -> None:
+    kind, options = parse_options_header(request.headers.get("content-type"))
+    if kind == b"multipart/form-data" and options.get(b"boundary"):
+        form = _Form(options[b"boundary"], incoming, example)
+        await form.receive(_counted(request, max_bytes + OVERHEAD, max_bytes))
+    elif kind == b"application/json":
+        pieces = [piece async for piece in _counted(request, max_bytes * 4 // 3 + OVERHEAD, max_bytes)]
+        incoming.write(await to_thread.run_sync(_image_in_json, b"".join(pieces), example))
+    else:
+        came = quoted(request.headers.get("content-type", ""))
+        raise _no_file(f"The request's Content-Type is {came}: no multipart form and no JSON.", example)
+
+
+async def _counted(request: Request, most: int, max_bytes: int) -> AsyncIterator[bytes]:
+    """The body's pieces, at most so many bytes in all, refused at once where it announces more."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:20]) > most:
+        raise too_large(max_bytes)
+    size = 0
+    async with aclosing(request.stream()) as stream:
+        async for piece in stream:
+            size += len(piece)
+            if size > most:
+                raise too_large(max_bytes)
+            yield piece
+
+
+def _no_file(what_came: str, example: str) -> Refused:
+    return Refused(
+        "no_file",
+        f'{what_came} Send the image as the multipart field "{FIELD}": {example} '
+        f'(or as JSON: {{"{JSON_FIELD}": "<base64>"}}).',
+    )
+
+
+class _Form:
+    """A multipart body: the part named `image` goes on, all else is dropped."""
+
+    def __init__(self, boundary: bytes, incoming: Incoming, example: str) -> None:
+        self._boundary, self._incoming, self._example = boundary, incoming, example
+        self._names: list[str] = []
+        self._header, self._value, self._name = b"", b"", ""
+        self._whole = False
+
+    async def receive(self, pieces: AsyncIterator[bytes]) -> None:
+        try:
+            parser = self._parser()
+            async for piece in pieces:
+                parser.write(piece)
+        except FormParserError as error:
+            raise _no_file(f"The multipart body is malformed: {error}.", self._example) from None
+        self._check_whole()
+
+    def _parser(self) -> MultipartParser:
+        return MultipartParser(
+            self._boundary,
+            {
+                "on_part_begin": self._begin_part,
+                "on_header_field": self._add_to_header,
+                "on_header_value": self._add_to_value,
+                "on_header_end": self._end_header,
+                "on_headers_finished": self._name_part,
+                "on_part_data": self._pass_on,
+                "on_end": self._end,
+            },
+            max_header_count=PART_HEADERS,
+            max_header_size=PART_HEADER_BYTES,
+        )
+
+    def _check_whole(self) -> None:
+        if FIELD not in self._names:
+            came = ", ".join(quoted(name, 40) for name in self._names) or "no field at all"
+            raise _no_file(f'The form has {came} and no field "{FIELD}".', self._example)
+        if not self._whole:
+            raise _no_file("The multipart body ends before its closing boundary.", self._example)
+
+    def _begin_part(self) -> None:
+        self._name = ""
+        if len(self._names) == PARTS:
+            raise _no_file(f"The form has more than {PARTS} fields.", self._example)
+
+    def _add_to_header(self, data: bytes, start: int, end: int) -> None:
+        self._header += data[start:end]
+
+    def _add_to_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _end_header(self) -> None:
+        if self._header.lower() == b"content-disposition":
+            _, options = parse_options_header(self._value)
+            self._name = options.get(b"name", b"").decode("utf-8", "replace")
+        self._header = self._value = b""
+
+    def _name_part(self) -> None:
+        if self._name == FIELD and FIELD in self._names:
+            raise _no_file(f'The form has the field "{FIELD}" twice; one image a request.', self._example)
+        self._names.append(self._name)
+
+    def _pass_on(self, data: bytes, start: int, end: int) -> None:
+        if self._name == FIELD:
+            self._incoming.write(data[start:end])
+
+    def _end(self) -> None:
+        self._whole = True
+
+
+def _image_in_json(body: bytes, example: str) -> bytes:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        raise _no_file("The body says it is JSON and is not.", example) from None
+    text = document.get(JSON_FIELD) if isinstance(document, dict) else None
+    if not isinstance(text, str):
+        raise _no_file(f'The JSON has no text "{JSON_FIELD}".', example)
+    try:
+        return base64.b64decode(_without_data_prefix(text), validate=True)
+    except ValueError:
+        raise _no_file(f'"{JSON_FIELD}" is no base64 (standard alphabet, padded, no line breaks).', example) from None
+
+
+def _without_data_prefix(text: str) -> str:
+    """`data:image/png;base64,` in front is what browsers and models add."""
+    return text.partition(",")[2] if text.startswith("data:") else text

@@ -1,0 +1,45 @@
+"""What the host says when it will not: `{error, message}`, a code for programs and a sentence that shows the way."""
+
+from collections.abc import Mapping
+
+from starlette.responses import Response
+
+from img402_mcp.wire.img402 import STATUS_OF, Problem
+
+MEGABYTE = 1_048_576
+UNCACHED = {
+    "Cache-Control": "no-store",
+    "Access-Control-Allow-Origin": "*",
+    "X-Content-Type-Options": "nosniff",
+}
+
+
+class Refused(Exception):
+    """An upload that will not be taken, by one of the codes of the wire's error reference."""
+
+    def __init__(self, code: str, message: str, *, retry_after: int | None = None) -> None:
+        super().__init__(message)
+        self.code = code
+        self.retry_after = retry_after
+
+    def response(self) -> Response:
+        headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+        return problem(STATUS_OF[self.code], self.code, str(self), headers)
+
+
+def problem(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
+    body = Problem(error=code, message=message).model_dump_json(by_alias=True)
+    return Response(body, status, {**UNCACHED, **(headers or {})}, "application/json")
+
+
+def too_large(max_bytes: int) -> Refused:
+    return Refused(
+        "file_too_large",
+        f"The request carries more than the {in_words(max_bytes)} that an image may have here. "
+        "Make the image smaller (fewer pixels, or WebP) and send it again.",
+    )
+
+
+def in_words(size: int) -> str:
+    """1048576 bytes (1 MB): exact for programs, short for people."""
+    return f"{size} bytes ({size / MEGABYTE:.3g} MB)"

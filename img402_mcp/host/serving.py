@@ -1,0 +1,130 @@
+"""GET and HEAD of an image. An id's bytes never change, so the id is the strong ETag."""
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from img402_mcp.host.blobs.base import Blobs
+from img402_mcp.host.index import Image, parse_name
+from img402_mcp.host.recent import LARGEST, Found
+from img402_mcp.host.refusals import problem
+from img402_mcp.host.state import Host
+
+PIECE = 1_048_576  # up to this an answer is one piece, which is several times faster than a stream
+A_YEAR = 31_536_000
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+
+Span = tuple[int, int]
+"""First byte and the one behind the last."""
+
+
+async def image_response(host: Host, request: Request, name: str) -> Response:
+    now = host.now()
+    found = host.recent.get(name, now) or await to_thread.run_sync(_look_up, host, name)
+    if found is None or (found.image.expires_at and found.image.expires_at <= now):
+        return missing()
+    host.recent.put(found, now)
+    image = found.image
+    headers = _headers(image, now)
+    if _is_known(request.headers.get("if-none-match"), headers["ETag"]):
+        return Response(None, 304, headers)
+    if request.method == "HEAD":
+        return Response(None, 200, headers | {"Content-Length": str(image.size_bytes)})
+    return await _bytes_response(host.blobs, found, headers, _asked_range(request, headers["ETag"]))
+
+
+def missing() -> Response:
+    return problem(404, "not_found", "There is no such image; it may have expired.")
+
+
+def _look_up(host: Host, name: str) -> Found | None:
+    parsed = parse_name(name)
+    image = host.index.find(parsed[0]) if parsed else None
+    if image is None or image.name != name:
+        return None
+    if image.size_bytes > LARGEST:
+        return Found(image, None)
+    try:
+        return Found(image, host.blobs.read(name, 0, image.size_bytes))
+    except FileNotFoundError:  # swept between the look and the read
+        return None
+
+
+def _headers(image: Image, now: datetime) -> dict[str, str]:
+    return {
+        "Content-Type": image.format.media_type,
+        "Cache-Control": _cache_control(image, now),
+        "ETag": f'"{image.id}"',
+        "Accept-Ranges": "bytes",
+        "Access-Control-Allow-Origin": "*",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+def _cache_control(image: Image, now: datetime) -> str:
+    """Rounded down: a cache may never outlive the image."""
+    left = A_YEAR if image.expires_at is None else int((image.expires_at - now).total_seconds())
+    immutable = ", immutable" if image.paid or left >= A_YEAR else ""
+    return f"public, max-age={min(left, A_YEAR)}{immutable}"
+
+
+def _is_known(if_none_match: str | None, etag: str) -> bool:
+    tags = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
+    return etag in tags or "*" in tags
+
+
+def _asked_range(request: Request, etag: str) -> str | None:
+    """The Range header, unless If-Range names another version: a date never matches, since none is sent."""
+    return request.headers.get("range") if request.headers.get("if-range", etag) == etag else None
+
+
+async def _bytes_response(blobs: Blobs, found: Found, headers: Mapping[str, str], asked: str | None) -> Response:
+    image = found.image
+    span = parse_range(asked, image.size_bytes)
+    if span is None:
+        return _unsatisfiable(image.size_bytes)
+    start, stop = span
+    status, more = 200, {"Content-Length": str(stop - start)}
+    if stop - start < image.size_bytes:
+        status, more = 206, more | {"Content-Range": f"bytes {start}-{stop - 1}/{image.size_bytes}"}
+    if found.data is not None:
+        return Response(found.data[start:stop], status, {**headers, **more})
+    try:
+        first = await to_thread.run_sync(blobs.read, image.name, start, min(PIECE, stop - start))
+    except FileNotFoundError:
+        return missing()
+    if start + len(first) == stop:
+        return Response(first, status, {**headers, **more})
+    return StreamingResponse(_pieces(blobs, image.name, first, (start, stop)), status, {**headers, **more})
+
+
+def parse_range(asked: str | None, size: int) -> Span | None:
+    """One satisfiable range; the whole for none, several or one that cannot be read; None if it lies outside."""
+    match = _RANGE.fullmatch(asked.strip()) if asked else None
+    first, last = match.groups() if match else ("0", "")
+    if not first and not last:
+        return 0, size
+    if not first:
+        return (max(0, size - int(last)), size) if int(last) else None
+    if last and int(last) < int(first):
+        return 0, size
+    return (int(first), min(size, int(last) + 1 if last else size)) if int(first) < size else None
+
+
+def _unsatisfiable(size: int) -> Response:
+    message = f"The image has {size} bytes; the range asked for lies outside."
+    return problem(416, "range_not_satisfiable", message, {"Content-Range": f"bytes */{size}"})
+
+
+async def _pieces(blobs: Blobs, name: str, piece: bytes, span: Span) -> AsyncIterator[bytes]:
+    at, stop = span
+    while piece:
+        yield piece
+        at += len(piece)
+        piece = await to_thread.run_sync(blobs.read, name, at, min(PIECE, stop - at))

@@ -1,0 +1,269 @@
+"""The host's settings: the only reader of IMG402_HOST_*. An empty variable counts as unset."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from urllib.parse import SplitResult, unquote, urlsplit
+
+from platformdirs import user_data_dir
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from img402_mcp.errors import SettingsError, quoted
+from img402_mcp.wire import x402
+from img402_mcp.wire.img402 import FreeTerms, PaidTerms
+
+Network = IPv4Network | IPv6Network
+
+MAX_BYTES = 1_048_576
+DAYS = 7
+# Together with 1 MB and 7 days the first keeps a host that was left open to the world under 70 GB; an agent at
+# work makes some hundreds of screenshots a day, so the second stops a loop gone wild and nobody else.
+DAILY = 10_000
+DAILY_PER_ADDRESS = 1_000
+PAID_MAX_BYTES = 5 * 1_048_576
+PAID_DAYS = 365
+PRICE = "0.01"
+TOKEN_MINUTES = 10
+TRUST_USED = "0.05"  # five uploads: what a lost answer of a facilitator may cost, where no chain can be asked
+SECRET_LENGTH = 32
+A_CENTURY = 36_500
+A_DAY_OF_MINUTES = 1440
+LARGEST = 1 << 40
+
+
+@dataclass(frozen=True)
+class PaidSettings:
+    """`facilitator_url` is empty for play money; `secret` None: one is kept in the data folder. Amounts are atomic."""
+
+    terms: PaidTerms
+    price: int
+    network: x402.Network
+    pay_to: str
+    facilitator: str
+    facilitator_url: str
+    rpc_url: str = field(repr=False)
+    trust_used: int
+    secret: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class HostSettings:
+    """`database` is a sqlalchemy URL, whose repr hides the password."""
+
+    data: Path
+    blobs: Path
+    database: URL
+    public_url: str
+    free: FreeTerms
+    trusted_proxies: tuple[Network, ...] = ()
+    paid: PaidSettings | None = None
+
+
+def host_settings(
+    environ: Mapping[str, str],
+    *,
+    data: str | Path | None = None,
+    public_url: str | None = None,
+    default_public_url: str | None = None,
+) -> HostSettings:
+    """A flag wins over its variable; `default_public_url` (the bound socket's) stands where neither is given."""
+    folder = Path(data or environ.get("IMG402_HOST_DATA") or _default_data()).expanduser().absolute()
+    return HostSettings(
+        data=folder,
+        blobs=_blobs(environ.get("IMG402_HOST_BLOBS") or "", folder / "blobs"),
+        database=_database(environ.get("IMG402_HOST_DATABASE") or f"sqlite:///{folder / 'index.sqlite'}"),
+        public_url=_public_url(public_url or environ.get("IMG402_HOST_PUBLIC_URL") or default_public_url or ""),
+        free=_free_terms(environ),
+        trusted_proxies=_networks(environ.get("IMG402_HOST_TRUSTED_PROXIES") or ""),
+        paid=_paid(environ),
+    )
+
+
+def _default_data() -> Path:
+    return Path(user_data_dir("img402-mcp", appauthor=False)) / "host"
+
+
+def _free_terms(environ: Mapping[str, str]) -> FreeTerms:
+    return FreeTerms(
+        max_bytes=_integer(environ, "IMG402_HOST_FREE_MAX_BYTES", MAX_BYTES, (1, LARGEST)),
+        days=_integer(environ, "IMG402_HOST_FREE_DAYS", DAYS, (0, A_CENTURY)) or None,
+        uploads_a_day=_integer(environ, "IMG402_HOST_FREE_DAILY", DAILY, (0, LARGEST)) or None,
+        uploads_a_day_per_address=_integer(
+            environ, "IMG402_HOST_FREE_DAILY_PER_ADDRESS", DAILY_PER_ADDRESS, (0, LARGEST)
+        )
+        or None,
+    )
+
+
+def _paid(environ: Mapping[str, str]) -> PaidSettings | None:
+    pay_to = environ.get("IMG402_HOST_PAY_TO")
+    if not pay_to:
+        return None
+    facilitator, facilitator_url = _facilitator(environ)
+    network = _chain(environ, facilitator)
+    price = _usdc(environ, "IMG402_HOST_PRICE", PRICE, smallest=1)
+    return PaidSettings(
+        terms=PaidTerms(
+            max_bytes=_integer(environ, "IMG402_HOST_PAID_MAX_BYTES", PAID_MAX_BYTES, (1, LARGEST)),
+            days=_integer(environ, "IMG402_HOST_PAID_DAYS", PAID_DAYS, (0, A_CENTURY)) or None,
+            price=x402.usdc(price),
+            network=network.name,
+            token_minutes=_integer(environ, "IMG402_HOST_TOKEN_MINUTES", TOKEN_MINUTES, (1, A_DAY_OF_MINUTES)),
+        ),
+        price=price,
+        network=network,
+        pay_to=_pay_to(pay_to),
+        facilitator=facilitator,
+        facilitator_url=facilitator_url,
+        rpc_url=_service(environ, "IMG402_HOST_RPC_URL"),
+        trust_used=_usdc(environ, "IMG402_HOST_TRUST_USED", TRUST_USED),
+        secret=_secret(environ.get("IMG402_HOST_SECRET") or None),
+    )
+
+
+def _pay_to(text: str) -> str:
+    if not re.fullmatch(r"0x[0-9a-fA-F]{40}", text, re.ASCII) or not int(text, 16):
+        raise SettingsError(
+            f"IMG402_HOST_PAY_TO is {quoted(text)}; give the address that is paid, 0x and 40 hexadecimal digits."
+        )
+    return text
+
+
+def _facilitator(environ: Mapping[str, str]) -> tuple[str, str]:
+    """Play money runs only when asked for by name."""
+    kind = environ.get("IMG402_HOST_FACILITATOR") or "remote"
+    url = _service(environ, "IMG402_HOST_FACILITATOR_URL")
+    if kind not in ("remote", "play"):
+        raise SettingsError(f"IMG402_HOST_FACILITATOR is {quoted(kind)}; it must be remote or play.")
+    if kind == "play":
+        return kind, ""
+    if not url:
+        raise SettingsError(
+            "IMG402_HOST_PAY_TO is set, and nobody is named to check and settle payments. Set "
+            "IMG402_HOST_FACILITATOR_URL to an x402 facilitator, or IMG402_HOST_FACILITATOR=play for play money."
+        )
+    return kind, url
+
+
+def _chain(environ: Mapping[str, str], facilitator: str) -> x402.Network:
+    name = environ.get("IMG402_HOST_NETWORK") or ("base-sepolia" if facilitator == "play" else "base")
+    if name not in x402.NETWORKS:
+        raise SettingsError(f"IMG402_HOST_NETWORK is {quoted(name)}; it must be {' or '.join(x402.NETWORKS)}.")
+    if facilitator == "play" and name != x402.BASE_SEPOLIA.name:
+        raise SettingsError(
+            f"IMG402_HOST_FACILITATOR is play and IMG402_HOST_NETWORK is {name}. A signature over {name} is real "
+            "money to whoever holds it: play money goes with base-sepolia only."
+        )
+    return x402.NETWORKS[name]
+
+
+def _usdc(environ: Mapping[str, str], name: str, default: str, smallest: int = 0) -> int:
+    text = environ.get(name) or default
+    try:
+        amount = x402.atomic(text)
+    except ValueError:
+        amount = -1
+    if amount < smallest:
+        more = "" if smallest == 0 else ", more than 0"
+        raise SettingsError(f"{name} is {quoted(text)}; it must be an amount of USDC{more}, such as {default}.")
+    return amount
+
+
+def _service(environ: Mapping[str, str], name: str) -> str:
+    text = environ.get(name) or ""
+    url = _split(text) if text else None
+    if text and (url is None or url.scheme not in ("http", "https") or not url.hostname or "@" in text):
+        raise SettingsError(f"{name} is no http(s) address, or has a user name in it; give http(s)://name[/path].")
+    return text
+
+
+def _secret(text: str | None) -> str | None:
+    if text is not None and len(text) < SECRET_LENGTH:
+        raise SettingsError(
+            f"IMG402_HOST_SECRET has {len(text)} characters; it must have {SECRET_LENGTH} or more, such as the "
+            "output of `openssl rand -hex 32`. Leave it out to have one made in the data folder."
+        )
+    return text
+
+
+def _integer(environ: Mapping[str, str], name: str, default: int, bounds: tuple[int, int]) -> int:
+    text = environ.get(name) or str(default)
+    smallest, largest = bounds
+    if not (text.isascii() and text.isdecimal() and smallest <= int(text[:20]) <= largest):
+        no_limit = "; 0 means no limit" if smallest == 0 else ""
+        raise SettingsError(f"{name} is {quoted(text)}; it must be a whole number, {smallest} to {largest}{no_limit}.")
+    return int(text)
+
+
+def _blobs(text: str, default: Path) -> Path:
+    if not text:
+        return default
+    if "://" not in text:
+        return Path(text).expanduser().absolute()
+    url = _split(text)
+    if url is None or url.scheme != "file" or url.netloc not in ("", "localhost") or not url.path:
+        raise SettingsError(f"IMG402_HOST_BLOBS is {quoted(_without_secrets(text))}; give a folder, or file:///folder.")
+    return Path(unquote(url.path))
+
+
+def _database(text: str) -> URL:
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        url = URL.create("unreadable")
+    if url.get_backend_name() not in ("sqlite", "postgresql") or url.database in (None, "", ":memory:"):
+        raise SettingsError(
+            f"IMG402_HOST_DATABASE ({url.get_backend_name()}) is of no use; give sqlite:////folder/index.sqlite "
+            "or postgresql+psycopg://user:password@server/name."
+        )
+    return url
+
+
+def _public_url(text: str) -> str:
+    url = _split(text)
+    if (
+        url is None
+        or url.scheme not in ("http", "https")
+        or not url.hostname
+        or url.query
+        or url.fragment
+        or "@" in text
+    ):
+        raise SettingsError(
+            f"The public URL is {quoted(_without_secrets(text))}; give http(s)://name[:port] as the world sees "
+            "this host, with --public-url or IMG402_HOST_PUBLIC_URL."
+        )
+    return text.rstrip("/")
+
+
+def _split(text: str) -> SplitResult | None:
+    """None also for what could break out of a curl line or a header."""
+    if not text.isascii() or not text.isprintable() or any(mark in text for mark in " \"'`\\<>$"):
+        return None
+    try:
+        url = urlsplit(text)
+        _ = url.port
+    except ValueError:
+        return None
+    return url
+
+
+def _without_secrets(text: str) -> str:
+    return f"...@{text.rpartition('@')[2]}" if "@" in text else text
+
+
+def _networks(text: str) -> tuple[Network, ...]:
+    return tuple(_network(entry.strip()) for entry in text.split(",") if entry.strip())
+
+
+def _network(entry: str) -> Network:
+    try:
+        return ip_network(entry)
+    except ValueError:
+        raise SettingsError(
+            f"IMG402_HOST_TRUSTED_PROXIES holds {quoted(entry)}; give addresses or networks with commas "
+            "between them, such as 127.0.0.1, 10.0.0.0/8."
+        ) from None

@@ -1,0 +1,85 @@
+"""The row of a payment: who may settle it, and what an attempt that was overtaken can still change."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from img402_mcp.host.index import Index
+from img402_mcp.host.payments import LEASE, Payment, Payments
+from img402_mcp.host.proofs import presented
+from img402_mcp.wire.x402 import BASE
+
+
+@pytest.fixture
+def book(data: Path, clock: SimpleNamespace) -> Iterator[Payments]:
+    data.mkdir()
+    index = Index(make_url(f"sqlite:///{data / 'index.sqlite'}"))
+    yield Payments(index, lambda: clock.now)
+    index.close()
+
+
+@pytest.fixture
+def reserved(book: Payments, proof: Callable[..., dict[str, str]]) -> Payment:
+    paid = presented(proof())
+    assert paid is not None
+    payment = book.reserve(paid, BASE, "image", 10000)
+    assert payment is not None
+    return payment
+
+
+def leased(book: Payments, payment: Payment) -> Payment:
+    lease = book.lease(payment.key)
+    assert lease is not None
+    return lease
+
+
+def test_one_at_a_time_may_settle(book: Payments, reserved: Payment, clock: SimpleNamespace):
+    assert leased(book, reserved) == replace(reserved, attempts=1)
+    assert book.lease(reserved.key) is None
+    clock.now += LEASE
+    assert leased(book, reserved) == replace(reserved, attempts=2)
+
+
+def test_a_lease_that_is_renewed_is_not_taken_over(book: Payments, reserved: Payment, clock: SimpleNamespace):
+    mine = leased(book, reserved)
+    clock.now += LEASE
+    book.renew(mine)
+    assert book.lease(reserved.key) is None
+
+
+def test_a_released_lease_is_free_at_once(book: Payments, reserved: Payment):
+    book.release(leased(book, reserved))
+    assert leased(book, reserved).attempts == 2
+
+
+def test_nobody_settles_what_is_paid(book: Payments, reserved: Payment, clock: SimpleNamespace):
+    book.settled(leased(book, reserved), "0xabc")
+    clock.now += LEASE
+    assert book.lease(reserved.key) is None
+    assert book.find(reserved.key) == replace(reserved, attempts=1, paid=True, settlement="0xabc")
+
+
+def test_an_overtaken_attempt_frees_and_releases_nothing(book: Payments, reserved: Payment, clock: SimpleNamespace):
+    old = leased(book, reserved)
+    clock.now += LEASE
+    leased(book, reserved)
+    book.free(old)
+    book.release(old)
+    assert book.lease(reserved.key) is None
+    assert book.find(reserved.key) == replace(reserved, attempts=2)
+
+
+def test_an_overtaken_attempt_that_learns_of_the_money_is_heard(
+    book: Payments, reserved: Payment, clock: SimpleNamespace
+):
+    old = leased(book, reserved)
+    clock.now += LEASE
+    newer = leased(book, reserved)
+    book.settled(old, "0xabc")
+    book.free(newer)
+    book.settled(newer, "0xdef")
+    assert book.find(reserved.key) == replace(reserved, attempts=2, paid=True, settlement="0xabc")

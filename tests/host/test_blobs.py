@@ -1,0 +1,75 @@
+"""The contract of a store of bytes: another store is another row of STORES."""
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from img402_mcp.host.blobs.base import Blobs
+from img402_mcp.host.blobs.folder import Folder
+
+STORES: dict[str, Callable[[Path], Blobs]] = {"folder": Folder}
+
+
+@pytest.fixture(params=STORES)
+def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
+    return STORES[request.param](tmp_path / "blobs")
+
+
+def put(blobs: Blobs, name: str, data: bytes) -> None:
+    file = blobs.spool / "arriving"
+    file.write_bytes(data)
+    blobs.keep(name, file)
+
+
+def test_what_was_kept_is_read_in_any_piece(blobs: Blobs):
+    put(blobs, "a.png", b"0123456789")
+    pieces = [blobs.read("a.png", start, length) for start, length in ((0, 10), (3, 4), (8, 9), (10, 1), (0, 0))]
+    assert pieces == [b"0123456789", b"3456", b"89", b"", b""]
+
+
+def test_keeping_takes_the_file_over(blobs: Blobs):
+    put(blobs, "a.png", b"x")
+    assert list(blobs.spool.iterdir()) == []
+
+
+def test_a_file_that_cannot_be_taken_leaves_the_name_unknown(blobs: Blobs):
+    with pytest.raises(OSError, match="missing"):
+        blobs.keep("a.png", blobs.spool / "missing")
+    with pytest.raises(FileNotFoundError):
+        blobs.read("a.png", 0, 1)
+
+
+def test_what_was_dropped_is_unknown_and_can_be_dropped_again(blobs: Blobs):
+    put(blobs, "a.png", b"x")
+    blobs.drop("a.png")
+    blobs.drop("a.png")
+    with pytest.raises(FileNotFoundError):
+        blobs.read("a.png", 0, 1)
+
+
+def test_names_are_those_kept_before_a_moment(blobs: Blobs):
+    put(blobs, "a.png", b"x")
+    put(blobs, "b.png", b"x")
+    now = datetime.now(UTC)
+    assert set(blobs.names(now + timedelta(minutes=1))) == {"a.png", "b.png"}
+    assert set(blobs.names(now - timedelta(minutes=1))) == set()
+
+
+def test_only_old_bodies_are_cleared_from_the_spool(blobs: Blobs):
+    old, new = blobs.spool / "old.part", blobs.spool / "new.part"
+    old.write_bytes(b"x")
+    new.write_bytes(b"x")
+    foreign = blobs.spool / "notes.txt"
+    foreign.write_bytes(b"x")
+    for file in (old, foreign):
+        os.utime(file, (0, 0))
+    blobs.clear_spool(datetime.now(UTC) - timedelta(hours=1))
+    assert set(blobs.spool.iterdir()) == {new, foreign}
+
+
+def test_what_was_kept_is_there_for_the_next_process(tmp_path: Path):
+    put(Folder(tmp_path), "a.png", b"x")
+    assert Folder(tmp_path).read("a.png", 0, 1) == b"x"

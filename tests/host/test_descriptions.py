@@ -1,0 +1,64 @@
+"""What the host says of itself (openapi.json) and of its visitors (the log)."""
+
+import json
+import logging
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+
+import pytest
+from httpx2 import AsyncClient
+
+from img402_mcp.wire.img402 import LIMITS_KEY, FreeTerms, Limits
+
+Sample = Callable[[str], bytes]
+Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
+
+
+async def test_openapi_states_the_limits_in_force(hosting: Hosting):
+    async with hosting(
+        IMG402_HOST_FREE_DAYS="0", IMG402_HOST_FREE_MAX_BYTES="10", IMG402_HOST_FREE_DAILY="7"
+    ) as client:
+        document = (await client.get("/openapi.json")).json()
+    assert Limits.model_validate_json(json.dumps(document[LIMITS_KEY])) == Limits(
+        formats=("image/png", "image/jpeg", "image/gif", "image/webp"),
+        free=FreeTerms(max_bytes=10, days=None, uploads_a_day=7, uploads_a_day_per_address=1000),
+    )
+    assert document["paths"]["/api/free"]["post"]["summary"] == "Upload an image of at most 10 bytes, kept for ever."
+
+
+async def test_openapi_describes_every_answer(client: AsyncClient):
+    document = (await client.get("/openapi.json")).json()
+    answers = document["paths"]["/api/free"]["post"]["responses"]
+    assert (document["openapi"], document["servers"]) == ("3.1.0", [{"url": "https://i.example"}])
+    assert {status: answer["description"] for status, answer in answers.items()} == {
+        "200": "The image is public.",
+        "400": "no_file, file_too_large, unsupported_format, empty_file",
+        "429": "daily_limit",
+        "500": "upload_failed",
+    }
+    assert set(document["components"]["schemas"]["Uploaded"]["properties"]) == {
+        "url",
+        "id",
+        "contentType",
+        "sizeBytes",
+        "expiresAt",
+    }
+
+
+async def test_a_request_is_one_line_of_json_without_its_query(client: AsyncClient, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO, "img402_mcp.host")
+    await client.get("/a%0Ab?token=hunter2", headers={"Authorization": "Bearer hunter2"})
+    (record,) = (record for record in caplog.records if record.name == "img402_mcp.host")
+    line = json.loads(record.getMessage())
+    assert isinstance(line.pop("ms"), float)
+    assert line == {"method": "GET", "path": "/a\nb", "status": 404, "bytes": 78, "client": "127.0.0.1"}
+    assert "\n" not in record.getMessage()
+
+
+async def test_the_log_names_whom_a_trusted_proxy_names(hosting: Hosting, caplog: pytest.LogCaptureFixture):
+    caplog.set_level(logging.INFO, "img402_mcp.host")
+    async with hosting(IMG402_HOST_TRUSTED_PROXIES="127.0.0.1") as client:
+        await client.get("/healthz", headers={"X-Forwarded-For": "198.51.100.1"})
+    assert [
+        json.loads(record.getMessage())["client"] for record in caplog.records if record.name == "img402_mcp.host"
+    ] == ["198.51.100.1"]

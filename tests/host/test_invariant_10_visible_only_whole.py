@@ -1,0 +1,173 @@
+"""Invariant 10, the free part: bytes stored first, then the row that makes them an image; ids are random."""
+
+import os
+import shutil
+import sqlite3
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from httpx2 import AsyncClient, Response
+from sqlalchemy import Connection
+
+from img402_mcp.host.blobs.folder import Folder
+from img402_mcp.host.index import Image, Index, new_id
+from img402_mcp.host.keeping import keep
+from img402_mcp.host.receiving import Incoming
+from img402_mcp.host.settings import HostSettings
+from img402_mcp.host.sweeping import sweep, tidy
+
+Sample = Callable[[str], bytes]
+Names = Callable[[], list[str]]
+Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
+Settings = Callable[..., HostSettings]
+NOW = datetime(2026, 2, 8, tzinfo=UTC)
+
+UPLOAD_FAILED = {
+    "error": "upload_failed",
+    "message": "The host could not store the image. Nothing was published; it is safe to try again.",
+}
+
+
+async def upload(client: AsyncClient, image: bytes) -> Response:
+    return await client.post("/api/free", files={"image": image})
+
+
+class Rooms:
+    """The two stores behind a host, without the host."""
+
+    def __init__(self, settings: HostSettings) -> None:
+        settings.data.mkdir()
+        self.blobs, self.index = Folder(settings.blobs), Index(settings.database)
+
+    def incoming(self, image: bytes) -> Incoming:
+        path = self.blobs.spool / "arriving.part"
+        with path.open("wb") as file:
+            incoming = Incoming(file, path, 1_000_000)
+            incoming.write(image)
+        return incoming
+
+    def keep(self, image: bytes, admit: Callable[[Connection], None] = lambda _: None) -> Image:
+        return keep(self.blobs, self.index, self.incoming(image), admit=admit, now=NOW, days=7)
+
+
+@pytest.fixture
+def rooms(settings: Settings):
+    rooms = Rooms(settings())
+    yield rooms
+    rooms.index.close()
+
+
+def test_the_bytes_are_stored_when_the_row_is_added(rooms: Rooms, sample: Sample, on_disk: Names, rows: Names):
+    seen: list[tuple[list[str], list[str]]] = []
+    image = rooms.keep(sample("plain.png"), admit=lambda _: seen.append((on_disk(), rows())))
+    assert seen == [([image.name], [])]
+    assert rows() == [image.name]
+
+
+def test_a_crash_between_bytes_and_row_leaves_nothing_visible_and_is_tidied_up(
+    rooms: Rooms, sample: Sample, data: Path, on_disk: Names, rows: Names
+):
+    def crash(_: Connection) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        rooms.keep(sample("plain.png"), admit=crash)
+    (orphan,) = on_disk()
+    assert (rows(), rooms.index.find(orphan.partition(".")[0])) == ([], None)
+    kept, foreign = rooms.keep(sample("still.gif")).name, "holiday.png"
+    (data / "blobs" / "kept" / foreign).write_bytes(b"put here by somebody else")
+    now = datetime.now(UTC)
+    tidy(rooms.index, rooms.blobs, now)
+    assert set(on_disk()) == {orphan, kept, foreign}
+    tidy(rooms.index, rooms.blobs, now + timedelta(hours=2))
+    assert set(on_disk()) == {kept, foreign}
+
+
+def test_a_body_left_by_a_crash_is_tidied_up_an_hour_later(rooms: Rooms, sample: Sample, on_disk: Names):
+    left = rooms.incoming(sample("plain.png")).path
+    tidy(rooms.index, rooms.blobs, datetime.now(UTC))
+    assert on_disk() == [left.name]
+    os.utime(left, (0, 0))
+    tidy(rooms.index, rooms.blobs, datetime.now(UTC))
+    assert on_disk() == []
+
+
+def test_the_sweep_takes_row_and_bytes_of_every_expired_image(
+    rooms: Rooms, sample: Sample, on_disk: Names, rows: Names
+):
+    for _ in range(3):
+        rooms.keep(sample("plain.png"))
+    sweep(rooms.index, rooms.blobs, NOW + timedelta(days=7) - timedelta(milliseconds=1))
+    assert len(on_disk()) == len(rows()) == 3
+    sweep(rooms.index, rooms.blobs, NOW + timedelta(days=7))
+    assert (on_disk(), rows()) == ([], [])
+
+
+def test_the_row_goes_before_the_bytes(rooms: Rooms, sample: Sample, on_disk: Names, rows: Names):
+    names = [rooms.keep(sample("plain.png")).name for _ in range(3)]
+    removed = rooms.index.remove_expired(NOW + timedelta(days=8), at_most=2)
+    assert len(removed) == 2
+    assert set(names) == set(rows()) | set(removed)
+    assert set(on_disk()) == set(names)
+
+
+async def test_the_running_host_sweeps_by_itself(
+    hosting: Hosting, sample: Sample, clock: SimpleNamespace, on_disk: Names, rows: Names
+):
+    async with hosting() as client:
+        await upload(client, sample("plain.png"))
+    clock.now += timedelta(days=8)
+    async with hosting() as client:
+        while on_disk():  # each request gives the sweep a turn
+            await client.get("/healthz")
+        assert rows() == []
+
+
+async def test_bytes_that_cannot_be_stored_get_no_row(
+    client: AsyncClient, sample: Sample, data: Path, on_disk: Names, rows: Names
+):
+    shutil.rmtree(data / "blobs" / "kept")
+    response = await upload(client, sample("plain.png"))
+    assert (response.status_code, response.json()) == (500, UPLOAD_FAILED)
+    assert (on_disk(), rows()) == ([], [])
+
+
+async def test_a_folder_that_cannot_be_written_is_an_upload_failed(client: AsyncClient, sample: Sample, data: Path):
+    shutil.rmtree(data / "blobs" / "incoming")
+    response = await upload(client, sample("plain.png"))
+    assert (response.status_code, response.json()) == (500, UPLOAD_FAILED)
+
+
+async def test_a_row_that_cannot_be_added_leaves_nothing_visible(
+    client: AsyncClient, sample: Sample, data: Path, on_disk: Names
+):
+    with closing(sqlite3.connect(data / "index.sqlite")) as database:
+        database.execute("ALTER TABLE images RENAME TO lost")
+    response = await upload(client, sample("plain.png"))
+    assert (response.status_code, response.json()) == (500, UPLOAD_FAILED)
+    with closing(sqlite3.connect(data / "index.sqlite")) as database:
+        database.execute("ALTER TABLE lost RENAME TO images")
+    (unreachable,) = on_disk()
+    assert (await client.get(f"/{unreachable}")).status_code == 404
+
+
+async def test_an_unreachable_database_is_told_by_healthz(client: AsyncClient, data: Path):
+    assert (await client.get("/healthz")).json() == {"status": "ok"}
+    with closing(sqlite3.connect(data / "index.sqlite")) as database:
+        database.execute("ALTER TABLE images RENAME TO lost")
+    response = await client.get("/healthz")
+    assert (response.status_code, response.json()) == (
+        503,
+        {"error": "unavailable", "message": "The host cannot reach its database."},
+    )
+
+
+def test_ids_are_random_and_of_one_length():
+    ids = {new_id() for _ in range(2000)}
+    assert len(ids) == 2000
+    assert {len(image_id) for image_id in ids} == {13}  # 13 * log2(36) = 67 bits
+    assert set("".join(ids)) == set("abcdefghijklmnopqrstuvwxyz0123456789")

@@ -1,0 +1,184 @@
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+from sqlalchemy.engine import make_url
+
+from img402_mcp.errors import SettingsError
+from img402_mcp.host.app import create_app
+from img402_mcp.host.settings import HostSettings, host_settings
+from img402_mcp.wire.img402 import FreeTerms
+
+URL = "http://127.0.0.1:8402"
+
+
+def test_with_no_setting_at_all_the_terms_are_the_seeds(tmp_path: Path):
+    assert host_settings({}, data=tmp_path, default_public_url=URL) == HostSettings(
+        data=tmp_path,
+        blobs=tmp_path / "blobs",
+        database=make_url(f"sqlite:///{tmp_path}/index.sqlite"),
+        public_url=URL,
+        free=FreeTerms(max_bytes=1_048_576, days=7, uploads_a_day=10_000, uploads_a_day_per_address=1_000),
+        trusted_proxies=(),
+    )
+
+
+def test_every_setting_can_be_given(tmp_path: Path):
+    environ = {
+        "IMG402_HOST_DATA": str(tmp_path),
+        "IMG402_HOST_BLOBS": "file:///srv/my%20blobs",
+        "IMG402_HOST_DATABASE": "postgresql+psycopg://me:secret@db/img402",
+        "IMG402_HOST_PUBLIC_URL": "https://i.example/",
+        "IMG402_HOST_FREE_MAX_BYTES": "5",
+        "IMG402_HOST_FREE_DAYS": "0",
+        "IMG402_HOST_FREE_DAILY": "0",
+        "IMG402_HOST_FREE_DAILY_PER_ADDRESS": "3",
+        "IMG402_HOST_TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8",
+    }
+    assert host_settings(environ) == HostSettings(
+        data=tmp_path,
+        blobs=Path("/srv/my blobs"),
+        database=make_url("postgresql+psycopg://me:secret@db/img402"),
+        public_url="https://i.example",
+        free=FreeTerms(max_bytes=5, days=None, uploads_a_day=None, uploads_a_day_per_address=3),
+        trusted_proxies=(ip_network("127.0.0.1"), ip_network("10.0.0.0/8")),
+    )
+
+
+def test_a_flag_wins_over_its_variable_and_the_variable_over_the_default(tmp_path: Path):
+    environ = {"IMG402_HOST_PUBLIC_URL": "https://variable.example", "IMG402_HOST_DATA": "/variable"}
+    assert host_settings(environ, public_url="https://flag.example").public_url == "https://flag.example"
+    assert host_settings(environ, default_public_url=URL).public_url == "https://variable.example"
+    assert host_settings(environ, data=tmp_path).data == tmp_path
+
+
+def test_no_repr_shows_the_password_of_the_database():
+    settings = host_settings({"IMG402_HOST_DATABASE": "postgresql+psycopg://me:hunter2@db/x"}, public_url=URL)
+    assert "hunter2" not in repr(settings)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "sentence"),
+    [
+        pytest.param(
+            "IMG402_HOST_FREE_DAYS",
+            "a week",
+            'IMG402_HOST_FREE_DAYS is "a week"; it must be a whole number, 0 to 36500; 0 means no limit.',
+            id="days-in-words",
+        ),
+        pytest.param(
+            "IMG402_HOST_FREE_DAYS",
+            "36501",
+            'IMG402_HOST_FREE_DAYS is "36501"; it must be a whole number, 0 to 36500; 0 means no limit.',
+            id="too-many-days",
+        ),
+        pytest.param(
+            "IMG402_HOST_FREE_MAX_BYTES",
+            "0",
+            'IMG402_HOST_FREE_MAX_BYTES is "0"; it must be a whole number, 1 to 1099511627776.',
+            id="nothing-fits",
+        ),
+        pytest.param(
+            "IMG402_HOST_FREE_MAX_BYTES",
+            "1e6",
+            'IMG402_HOST_FREE_MAX_BYTES is "1e6"; it must be a whole number, 1 to 1099511627776.',
+            id="float",
+        ),
+        pytest.param(
+            "IMG402_HOST_FREE_DAILY",
+            "-1",
+            'IMG402_HOST_FREE_DAILY is "-1"; it must be a whole number, 0 to 1099511627776; 0 means no limit.',
+            id="negative",
+        ),
+        pytest.param(
+            "IMG402_HOST_TRUSTED_PROXIES",
+            "10.0.0.0/8, proxy.local",
+            'IMG402_HOST_TRUSTED_PROXIES holds "proxy.local"; give addresses or networks with commas between them, '
+            "such as 127.0.0.1, 10.0.0.0/8.",
+            id="a-name-as-proxy",
+        ),
+        pytest.param(
+            "IMG402_HOST_BLOBS",
+            "s3://key:secret@bucket",
+            'IMG402_HOST_BLOBS is "...@bucket"; give a folder, or file:///folder.',
+            id="object-store",
+        ),
+        pytest.param(
+            "IMG402_HOST_BLOBS",
+            "file://server/share",
+            'IMG402_HOST_BLOBS is "file://server/share"; give a folder, or file:///folder.',
+            id="file-of-another-host",
+        ),
+        pytest.param(
+            "IMG402_HOST_DATABASE",
+            "mysql://me:secret@db/x",
+            "IMG402_HOST_DATABASE (mysql) is of no use; give sqlite:////folder/index.sqlite or "
+            "postgresql+psycopg://user:password@server/name.",
+            id="another-database",
+        ),
+        pytest.param(
+            "IMG402_HOST_DATABASE",
+            "sqlite://",
+            "IMG402_HOST_DATABASE (sqlite) is of no use; give sqlite:////folder/index.sqlite or "
+            "postgresql+psycopg://user:password@server/name.",
+            id="database-in-memory",
+        ),
+        pytest.param(
+            "IMG402_HOST_DATABASE",
+            "secret nonsense",
+            "IMG402_HOST_DATABASE (unreadable) is of no use; give sqlite:////folder/index.sqlite or "
+            "postgresql+psycopg://user:password@server/name.",
+            id="no-database-url",
+        ),
+    ],
+)
+def test_an_unusable_setting_is_explained(name: str, value: str, sentence: str):
+    with pytest.raises(SettingsError) as refused:
+        host_settings({name: value}, public_url=URL)
+    assert str(refused.value) == sentence
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [
+        pytest.param("i.example", "i.example", id="no-scheme"),
+        pytest.param("ftp://i.example", "ftp://i.example", id="another-scheme"),
+        pytest.param("https://i.example/?a=b", "https://i.example/?a=b", id="query"),
+        pytest.param("https://me:secret@i.example", "...@i.example", id="password"),
+        pytest.param("http://h:99999", "http://h:99999", id="port-too-high"),
+        pytest.param("http://h/$(id)", "http://h/$(id)", id="shell"),
+        pytest.param("http://h/\n", "http://h/\\n", id="newline"),
+        pytest.param("", "", id="none-at-all"),
+    ],
+)
+def test_an_unusable_public_url_is_explained(value: str, shown: str):
+    with pytest.raises(SettingsError) as refused:
+        host_settings({"IMG402_HOST_PUBLIC_URL": value})
+    assert str(refused.value) == (
+        f'The public URL is "{shown}"; give http(s)://name[:port] as the world sees this host, with --public-url or '
+        "IMG402_HOST_PUBLIC_URL."
+    )
+
+
+def test_the_data_folder_is_for_its_owner_only(tmp_path: Path):
+    data = tmp_path / "data"
+    create_app(host_settings({}, data=data, public_url=URL))
+    assert [folder.stat().st_mode & 0o777 for folder in (data, data / "blobs", data / "blobs" / "kept")] == [0o700] * 3
+
+
+def test_a_data_folder_that_cannot_be_made_is_explained(tmp_path: Path):
+    (tmp_path / "data").write_text("a file is in the way")
+    with pytest.raises(SettingsError) as refused:
+        create_app(host_settings({}, data=tmp_path / "data", public_url=URL))
+    assert str(refused.value).startswith(f"The host cannot open its data (blobs in {tmp_path}/data/blobs, rows in")
+    assert str(refused.value).endswith("Check --data, IMG402_HOST_BLOBS and IMG402_HOST_DATABASE.")
+
+
+def test_a_database_without_its_driver_is_explained(tmp_path: Path):
+    environ = {"IMG402_HOST_DATABASE": "postgresql+pg8000://me@db/x"}
+    with pytest.raises(SettingsError) as refused:
+        create_app(host_settings(environ, data=tmp_path, public_url=URL))
+    assert str(refused.value) == (
+        "IMG402_HOST_DATABASE asks for postgresql+pg8000, whose driver is not installed: run `pip install pg8000`, "
+        "or name another, such as postgresql+psycopg."
+    )
