@@ -1,6 +1,7 @@
 """The settings of the client wing: the only place that reads its environment. Flags override the environment."""
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,6 +15,11 @@ HOSTED_API = "https://img402.dev"
 # The largest file that any API of the project takes is 25 MB.
 MAX_BYTES = 25 * 1024 * 1024
 
+# The payee that the hosted API's 402 is published with (seed 000).
+HOSTED_PAYEE = "0x77f3c9bcb898ad1d30e9a336e2cc3108d88d6c09"
+
+Approve = Literal["auto", "ask"]
+PaidFlow = Literal["token", "inline"]
 Transport = Literal["stdio", "streamable-http", "sse"]
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
 _LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
@@ -22,13 +28,46 @@ _SHORTEST_TOKEN = 16
 
 
 @dataclass(frozen=True)
+class WalletSource:
+    """Where the key is: itself, or an encrypted keystore and its password."""
+
+    key: str | None = field(default=None, repr=False)
+    file: Path | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Money:
+    """What may be paid. Amounts are atomic units of USDC."""
+
+    wallet: WalletSource | None = None
+    max_payment: int = 10_000
+    daily_budget: int = 1_000_000
+    pay_to: str | None = None
+    """None: the payee of the first payment to an API."""
+    networks: tuple[str, ...] = ("base",)
+    approve: Approve = "auto"
+    flow: PaidFlow = "token"
+    rpc_url: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
 class Settings:
     api_url: str
     """Without a slash at its end."""
     allow_dirs: tuple[Path, ...]
     """The folders whose images may be uploaded; resolved where the corridor is opened."""
-    state_dir: Path
+    named_state_dir: Path | None = None
     max_bytes: int = MAX_BYTES
+    money: Money = Money()
+
+    @property
+    def state_dir(self) -> Path:
+        if self.named_state_dir is not None:
+            return self.named_state_dir
+        from platformdirs import user_data_path  # noqa: PLC0415  # lazy: it costs start-up time
+
+        return user_data_path("img402-mcp", appauthor=False)
 
 
 @dataclass(frozen=True)
@@ -63,11 +102,17 @@ def settings(
     allow_dirs: Sequence[str | Path] = (),
     state_dir: str | Path | None = None,
 ) -> Settings:
-    """IMG402_API_URL, IMG402_ALLOW_DIRS (separated by os.pathsep), IMG402_STATE_DIR. Raises SettingsError."""
+    """IMG402_API_URL, IMG402_ALLOW_DIRS (separated by os.pathsep), IMG402_STATE_DIR, and what `_money` reads.
+
+    Raises SettingsError.
+    """
+    named = state_dir or environ.get("IMG402_STATE_DIR")
+    url = _api_url(api_url or environ.get("IMG402_API_URL") or HOSTED_API)
     return Settings(
-        api_url=_api_url(api_url or environ.get("IMG402_API_URL") or HOSTED_API),
+        api_url=url,
         allow_dirs=tuple(map(Path, allow_dirs)) or _listed(environ) or _default_dirs(),
-        state_dir=Path(state_dir or environ.get("IMG402_STATE_DIR") or _default_state_dir()),
+        named_state_dir=Path(named).expanduser() if named else None,
+        money=_money(environ, url),
     )
 
 
@@ -77,6 +122,11 @@ def serving(environ: Mapping[str, str], flags: ServeFlags) -> Serving:
         raise SettingsError(f"--transport {quoted(flags.transport)} is none of {', '.join(get_args(Transport))}.")
     token = _token(environ, flags.token_file)
     on_loopback = flags.host in _LOOPBACK
+    if flags.transport != "stdio" and token is None and _wallet(environ) is not None:
+        raise SettingsError(
+            "A wallet is configured, and over HTTP any program of this machine could spend from it, so the server does "
+            "not start without a bearer token (IMG402_SERVE_TOKEN or --token-file)."
+        )
     if flags.transport != "stdio" and not on_loopback:
         _demand_protection(flags, token=token, dirs=bool(flags.allow_dirs or _listed(environ)))
     return Serving(
@@ -102,6 +152,84 @@ def _api_url(text: str) -> str:
     return text.rstrip("/")
 
 
+def _money(environ: Mapping[str, str], api_url: str) -> Money:
+    """IMG402_MAX_PAYMENT, _DAILY_BUDGET, _PAY_TO, _NETWORKS, _APPROVE, _PAID_FLOW, _RPC_URL and the wallet's."""
+    expected = HOSTED_PAYEE if api_url == HOSTED_API else None
+    return Money(
+        wallet=_wallet(environ),
+        max_payment=_usdc(environ, "IMG402_MAX_PAYMENT", Money.max_payment),
+        daily_budget=_usdc(environ, "IMG402_DAILY_BUDGET", Money.daily_budget),
+        pay_to=_address(environ) or expected,
+        networks=tuple(_chosen("IMG402_NETWORKS", name, ("base", "base-sepolia")) for name in _networks(environ)),
+        approve=_chosen("IMG402_APPROVE", environ.get("IMG402_APPROVE") or "auto", get_args(Approve)),  # type: ignore[arg-type]
+        flow=_chosen("IMG402_PAID_FLOW", environ.get("IMG402_PAID_FLOW") or "token", get_args(PaidFlow)),  # type: ignore[arg-type]
+        rpc_url=environ.get("IMG402_RPC_URL") or None,
+    )
+
+
+def _networks(environ: Mapping[str, str]) -> list[str]:
+    return [name.strip() for name in (environ.get("IMG402_NETWORKS") or "base").split(",") if name.strip()]
+
+
+def _chosen(name: str, value: str, known: Sequence[str]) -> str:
+    if value not in known:
+        raise SettingsError(f"{name} {quoted(value)} is none of {', '.join(known)}.")
+    return value
+
+
+def _usdc(environ: Mapping[str, str], name: str, default: int) -> int:
+    if not (text := environ.get(name)):
+        return default
+    from img402_mcp.wire.x402 import atomic  # noqa: PLC0415  # lazy: most sessions have no such setting
+
+    try:
+        return atomic(text)
+    except ValueError as error:
+        raise SettingsError(f"{name}: {error}.") from None
+
+
+def _address(environ: Mapping[str, str]) -> str | None:
+    address = environ.get("IMG402_PAY_TO") or None
+    if address is not None and not re.fullmatch(r"0x[0-9a-fA-F]{40}", address, re.ASCII):
+        raise SettingsError(f"IMG402_PAY_TO {quoted(address)} is no address such as {HOSTED_PAYEE}.")
+    return address
+
+
+def _wallet(environ: Mapping[str, str]) -> WalletSource | None:
+    key, file = environ.get("IMG402_WALLET_KEY"), environ.get("IMG402_WALLET_FILE")
+    if key and file:
+        raise SettingsError("IMG402_WALLET_KEY and IMG402_WALLET_FILE are both set: keep one, the file if you can.")
+    if key:
+        return WalletSource(key=_key(key))
+    if file:
+        return WalletSource(file=Path(file).expanduser(), password=_password(environ))
+    return None
+
+
+def _key(key: str) -> str:
+    if not re.fullmatch(r"(0x)?[0-9a-fA-F]{64}", key, re.ASCII):
+        raise SettingsError(f"IMG402_WALLET_KEY must be 64 hexadecimal digits; what is set has {len(key)} characters.")
+    return key
+
+
+def _password(environ: Mapping[str, str]) -> str:
+    if file := environ.get("IMG402_WALLET_PASSWORD_FILE"):
+        return secret_in(file, "IMG402_WALLET_PASSWORD_FILE")
+    if password := environ.get("IMG402_WALLET_PASSWORD"):
+        return password
+    raise SettingsError(
+        "IMG402_WALLET_FILE needs its password: set IMG402_WALLET_PASSWORD_FILE (or IMG402_WALLET_PASSWORD). It cannot "
+        "be asked for here, since the input belongs to the protocol."
+    )
+
+
+def secret_in(file: str, setting: str) -> str:
+    try:
+        return Path(file).expanduser().read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{setting} {quoted(file)} could not be read: {error}.") from error
+
+
 def _listed(environ: Mapping[str, str]) -> tuple[Path, ...]:
     listed = environ.get("IMG402_ALLOW_DIRS", "").split(os.pathsep)
     return tuple(Path(name).expanduser() for name in listed if name.strip())
@@ -118,19 +246,10 @@ def _default_dirs() -> tuple[Path, ...]:
     return tuple(dict.fromkeys((*working, Path(tempfile.gettempdir()), *shared)))
 
 
-def _default_state_dir() -> str:
-    from platformdirs import user_data_dir  # noqa: PLC0415  # lazy: it costs start-up time
-
-    return user_data_dir("img402-mcp", appauthor=False)
-
-
 def _token(environ: Mapping[str, str], token_file: str | None) -> str | None:
     token = environ.get("IMG402_SERVE_TOKEN", "")
     if token_file is not None:
-        try:
-            token = Path(token_file).expanduser().read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            raise SettingsError(f"--token-file {quoted(token_file)} could not be read: {error}.") from error
+        token = secret_in(token_file, "--token-file")
     elif not token:
         return None
     if len(token) < _SHORTEST_TOKEN or not token.isascii() or not token.isprintable() or " " in token:

@@ -1,6 +1,7 @@
-"""The whole way of an image, told step by step: a host of one's own, an MCP client, an upload, the URL.
+"""The whole way of an image, told step by step: a host of one's own, an MCP client, an upload, the URL, a payment.
 
-Everything is the real thing, in processes of its own: what runs here is what an agent's configuration starts.
+Everything is the real thing, in processes of its own: what runs here is what an agent's configuration starts. The
+money alone is play money, and its key is one that everybody knows.
 """
 
 import os
@@ -8,18 +9,29 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 import anyio
 import httpx2
+from anyio.abc import SocketAttribute, SocketStream
 from mcp import Client, StdioServerParameters
 from mcp_types import CallToolResult, TextContent
 
 SCREENSHOT = Path(__file__).with_name("demo.png")
 _PROGRAM = (sys.executable, "-m", "img402_mcp")
+# The first two of the development accounts that every copy of anvil and hardhat has: no money is ever safe there.
+_WALLET_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
+_PAYEE = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+_SELLING = {
+    "IMG402_HOST_PAY_TO": _PAYEE,
+    "IMG402_HOST_NETWORK": "base-sepolia",
+    "IMG402_HOST_FACILITATOR": "play",
+    "IMG402_HOST_FREE_MAX_BYTES": "1000000",
+}
+_PAYING = {"IMG402_WALLET_KEY": _WALLET_KEY, "IMG402_NETWORKS": "base-sepolia"}
 
 
 def main() -> int:
@@ -29,41 +41,40 @@ def main() -> int:
 
 
 async def _show(folder: Path) -> int:
-    pictures = folder / "pictures"
-    pictures.mkdir()
-    screenshot = Path(shutil.copy(SCREENSHOT, pictures / "deployments page.png"))
-    (pictures / "notes.png").write_text("not a picture, only called one", encoding="utf-8")
+    pictures = _pictures(folder / "pictures")
+    image = SCREENSHOT.read_bytes()
     with _host(folder / "host") as api:
         _say(f"1. A host of the img402 API runs on this machine: {api}")
-        async with _agent(api, pictures) as agent:
+        async with _agent(api, pictures, folder) as agent:
             tools = ", ".join(tool.name for tool in (await agent.list_tools()).tools)
-            _say(f"2. An MCP client started the server over stdio. It offers the tools {tools}.")
+            _say(f"2. An MCP client started the server over stdio. It offers {tools}.")
             _say(f"   Images may come from {pictures} and from nowhere else.")
-            image = SCREENSHOT.read_bytes()
-            await _fetch(await _upload(agent, screenshot, image), image)
+            await _fetch(await _upload(agent, pictures / "deployments page.png", image), image)
             _say("5. Whatever is no image, or lies elsewhere, never leaves the machine:")
             await _refuse(agent, pictures / "notes.png")
             await _refuse(agent, Path("/etc/passwd"))
-    _say("Done. The host and the server are stopped and their folder is gone.")
+        await _pay(api, pictures, folder)
+    _say("Done. The host and the servers are stopped and their folder is gone.")
     return 0
+
+
+def _pictures(folder: Path) -> Path:
+    folder.mkdir()
+    shutil.copy(SCREENSHOT, folder / "deployments page.png")
+    (folder / "notes.png").write_text("not a picture, only called one", encoding="utf-8")
+    return folder
 
 
 async def _upload(agent: Client, screenshot: Path, image: bytes) -> str:
     _say(f'3. The agent calls upload_free(path="{screenshot}"). It passes {len(str(screenshot))} characters;')
     _say(f"   in base64 through the model the image would have been {len(image) * 4 // 3:,}.")
-    result = await agent.call_tool("upload_free", {"path": str(screenshot)})
-    if result.is_error:
-        raise SystemExit(f"The upload failed: {_text(result)}")
-    _say(f"   The answer: {_text(result)}".replace("\n", "\n               "))
-    answer: dict[str, Any] = result.structured_content or {}
-    return str(answer["url"])
+    return _answer(await agent.call_tool("upload_free", {"path": str(screenshot)}))
 
 
 async def _fetch(url: str, image: bytes) -> None:
     async with httpx2.AsyncClient() as browser:
         response = await browser.get(url)
-    same = response.content == image
-    if not same:
+    if response.content != image:
         raise SystemExit("The URL does not serve the image that was uploaded.")
     kind, caching = response.headers.get("content-type"), response.headers.get("cache-control")
     _say(f"4. Anyone opens {url}:")
@@ -77,6 +88,30 @@ async def _refuse(agent: Client, path: Path) -> None:
     _say(f"   {_text(result)}")
 
 
+async def _pay(api: str, pictures: Path, folder: Path) -> None:
+    """The answer to the payment is lost on the way, which is where other clients pay a second time."""
+    losing = _Losing(int(api.rpartition(":")[2]))
+    async with losing.serving() as address, _agent(address, pictures, folder, _PAYING) as agent:
+        _say("6. Another agent has a wallet with PLAY MONEY. It calls upload_paid; the answer to its payment is lost:")
+        path = {"path": str(pictures / "deployments page.png")}
+        url = _answer(await agent.call_tool("upload_paid", path))
+        _say("   The same proof was sent again, and the API gave the same answer. Called once more, it pays nothing:")
+        again = _answer(await agent.call_tool("upload_paid", path))
+        status: dict[str, Any] = (await agent.call_tool("payment_status")).structured_content or {}
+        _say(f"   In all, {status['spent_in_all_usdc']} USDC of play money was spent.")
+        if not losing.lost or again != url or status["spent_in_all_usdc"] != "0.01":
+            raise SystemExit("It was not paid for exactly once.")
+
+
+def _answer(result: CallToolResult) -> str:
+    """The URL in it, having shown the whole."""
+    if result.is_error:
+        raise SystemExit(f"The upload failed: {_text(result)}")
+    _say(f"   The answer: {_text(result)}".replace("\n", "\n               "))
+    answer: dict[str, Any] = result.structured_content or {}
+    return str(answer["url"])
+
+
 def _text(result: CallToolResult) -> str:
     return "\n".join(part.text for part in result.content if isinstance(part, TextContent))
 
@@ -88,18 +123,70 @@ def _say(line: str) -> None:
 @contextmanager
 def _host(data: Path) -> Iterator[str]:
     command = (*_PROGRAM, "host", "--port", "0", "--data", str(data))
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as program:  # noqa: S603  # our own program
+    with subprocess.Popen(command, env=os.environ | _SELLING, stderr=subprocess.PIPE, text=True) as program:  # noqa: S603  # our own program
         try:
             assert program.stderr is not None  # noqa: S101  # it is piped
-            line = program.stderr.readline()
+            line = next(line for line in program.stderr if "http://" in line)
             yield next(word.rstrip(",") for word in line.split() if word.startswith("http://"))
         finally:
             program.terminate()
 
 
 @asynccontextmanager
-async def _agent(api: str, pictures: Path) -> AsyncIterator[Client]:
-    environment = os.environ | {"IMG402_API_URL": api, "IMG402_ALLOW_DIRS": str(pictures)}
-    server = StdioServerParameters(command=_PROGRAM[0], args=list(_PROGRAM[1:]), env=environment)
-    async with Client(server) as client:
+async def _agent(
+    api: str, pictures: Path, folder: Path, more: Mapping[str, str] | None = None
+) -> AsyncIterator[Client]:
+    ours = {
+        "IMG402_API_URL": api,
+        "IMG402_ALLOW_DIRS": str(pictures),
+        "IMG402_STATE_DIR": str(folder / "state"),
+    }
+    environment = {**os.environ, **ours, **(more or {})}
+    async with Client(StdioServerParameters(command=_PROGRAM[0], args=list(_PROGRAM[1:]), env=environment)) as client:
         yield client
+
+
+class _Losing:
+    """A proxy that passes everything on, but breaks off when the first payment is answered."""
+
+    def __init__(self, port: int) -> None:
+        self._port = port
+        self.lost = False
+
+    @asynccontextmanager
+    async def serving(self) -> AsyncIterator[str]:
+        """Yields its address."""
+        async with (
+            await anyio.create_tcp_listener(local_host="127.0.0.1") as listener,
+            anyio.create_task_group() as tasks,
+        ):
+            tasks.start_soon(listener.serve, self.pass_on)
+            yield f"http://127.0.0.1:{listener.extra_attributes[SocketAttribute.local_port]()}"
+            tasks.cancel_scope.cancel()
+
+    async def pass_on(self, client: SocketStream) -> None:
+        paid = False
+
+        async def requests() -> None:
+            nonlocal paid
+            async for piece in client:
+                paid = paid or b"payment-signature:" in piece.lower()
+                await host.send(piece)
+
+        async def answers() -> None:
+            async for piece in host:
+                if paid and not self.lost:
+                    self.lost = True
+                    break
+                await client.send(piece)
+            await client.aclose()
+
+        async with client, await anyio.connect_tcp("127.0.0.1", self._port) as host, anyio.create_task_group() as tasks:
+            tasks.start_soon(_until_closed, requests, tasks.cancel_scope)
+            tasks.start_soon(_until_closed, answers, tasks.cancel_scope)
+
+
+async def _until_closed(pump: Callable[[], Awaitable[None]], both: anyio.CancelScope) -> None:
+    with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
+        await pump()
+    both.cancel()

@@ -4,6 +4,7 @@ Img402Error
 ├── SettingsError     a setting or flag is unusable; nothing was started
 ├── ReadRefused       we would not open or send this file; nothing left the machine
 ├── UploadRejected    the API would not take it, and said why
+│   └── TokenRefused  the upload token is wrong, used or has run out
 ├── PaymentRefused    we would not pay: the budget, the offer or the user says no; nothing was signed
 ├── PaymentPending    what was signed has no answer yet; the same call goes on with the same proof, never a new one
 └── UploadFailed      the API gave no usable answer
@@ -31,6 +32,10 @@ class UploadRejected(Img402Error):
     def __init__(self, message: str, *, code: str) -> None:
         super().__init__(message)
         self.code = code
+
+
+class TokenRefused(UploadRejected):
+    pass
 
 
 class PaymentRefused(Img402Error):

@@ -17,8 +17,8 @@ from img402_mcp.errors import AnswerLost, BadAnswer, NotReached, UploadFailed
 
 # Some hundred bytes are usual, a 402 or an openapi.json has some ten thousand.
 ANSWER_LIMIT = 1_048_576
-# The knee of the curve: 64 KB pieces take half as long again, larger ones win nothing.
-PIECE = 262_144
+# 64 KB pieces take half as long again, 1 MB ones win little and cost memory.
+PIECE = 524_288
 # Reading waits for the API's own storage; connecting and writing wait for the network alone.
 TIMEOUT = httpx2.Timeout(connect=10, read=60, write=60, pool=60)
 CONNECTIONS = httpx2.Limits(max_connections=8, max_keepalive_connections=8, keepalive_expiry=30)

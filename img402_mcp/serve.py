@@ -5,7 +5,7 @@ import signal
 import socket
 import sys
 from collections.abc import Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from img402_mcp import config
 from img402_mcp.errors import SettingsError
@@ -34,7 +34,8 @@ def serve(environ: Mapping[str, str], flags: config.ServeFlags) -> int:
     listener = listen(serving.host, serving.port)
     path = "/sse" if serving.transport == "sse" else "/mcp"
     print(f"img402-mcp: serving MCP at {address_of(listener)}{path}", file=sys.stderr, flush=True)
-    return run_app(http_app(server, serving), listener)
+    # httptools, which the host's extra brings, leaves the blanks around a header's value, and the SDK answers 400.
+    return run_app(http_app(server, serving), listener, http="h11")
 
 
 def imports_are_done() -> None:
@@ -58,9 +59,17 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def run_app(app: "ASGIApp", listener: socket.socket) -> int:
+def run_app(app: "ASGIApp", listener: socket.socket, *, http: Literal["auto", "h11"] = "auto") -> int:
     import uvicorn  # noqa: PLC0415  # not needed on stdio
 
-    settings = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=_STOP_WITHIN)
+    # Whom a proxy names is the application's to judge: uvicorn would believe anyone on loopback.
+    settings = uvicorn.Config(
+        app,
+        http=http,
+        log_config=None,
+        access_log=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=_STOP_WITHIN,
+    )
     uvicorn.Server(settings).run(sockets=[listener])
     return 0

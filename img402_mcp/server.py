@@ -2,7 +2,8 @@
 
 import hmac
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.auth.provider import AccessToken
@@ -15,18 +16,21 @@ from img402_mcp import __version__
 from img402_mcp.config import Serving, Settings
 from img402_mcp.images.reading import Roots
 from img402_mcp.tools import tools
-from img402_mcp.upload import Corridor, open_corridor
+from img402_mcp.tools.doors import Corridors
 
 if TYPE_CHECKING:
     import httpx2
     from starlette.applications import Starlette
+
+    from img402_mcp.paid import PaidCorridor
+    from img402_mcp.upload import Corridor
 
 INSTRUCTIONS = "Turns local image files into public URLs. Pass paths, never image data."
 
 
 def create_server(
     settings: Settings, *, transport: "httpx2.AsyncBaseTransport | None" = None, token: str | None = None
-) -> MCPServer[Corridor]:
+) -> MCPServer[Corridors]:
     """`transport` joins the client wing to a host in memory; `token` is demanded in the HTTP modes.
 
     Raises SettingsError for a folder that does not exist: here, before anything is served.
@@ -34,23 +38,36 @@ def create_server(
     roots = Roots.resolve(settings.allow_dirs)
 
     @asynccontextmanager
-    async def lifespan(_: MCPServer[Corridor]) -> AsyncIterator[Corridor]:
-        async with open_corridor(settings, roots, transport) as corridor:
-            yield corridor
+    async def lifespan(_: MCPServer[Corridors]) -> AsyncIterator[Corridors]:
+        async with AsyncExitStack() as stack:
+            yield Corridors(partial(_open, stack, settings, roots, transport))
 
     return MCPServer(
         "img402-mcp",
         title="img402 image upload",
         version=__version__,
         instructions=INSTRUCTIONS,
-        tools=tools(),
+        tools=tools(wallet=settings.money.wallet is not None),
         lifespan=lifespan,
         log_level="WARNING",
         **_auth(token),
     )
 
 
-def http_app(server: MCPServer[Corridor], serving: Serving) -> "Starlette":
+async def _open(
+    stack: AsyncExitStack, settings: Settings, roots: Roots, transport: "httpx2.AsyncBaseTransport | None"
+) -> "tuple[Corridor, PaidCorridor | None]":
+    from img402_mcp.upload import open_corridor  # noqa: PLC0415  # at the first call, not at every start
+
+    corridor = await stack.enter_async_context(open_corridor(settings, roots, transport))
+    if settings.money.wallet is None:
+        return corridor, None
+    from img402_mcp.paid import open_paid  # noqa: PLC0415  # most sessions never pay
+
+    return corridor, stack.enter_context(open_paid(corridor))
+
+
+def http_app(server: MCPServer[Corridors], serving: Serving) -> "Starlette":
     """Streamable HTTP at /mcp, or SSE at /sse, with the Host and Origin lists enforced at every address."""
     security = TransportSecuritySettings(
         allowed_hosts=list(serving.allowed_hosts), allowed_origins=list(serving.allowed_origins)

@@ -25,6 +25,8 @@ class Upload:
     width: int
     height: int
     markdown: str
+    reused: bool = False
+    """It was paid for and uploaded before: this is the URL of then."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +40,12 @@ class Corridor:
 
     async def upload(self, path: str, progress: Progress | None = None) -> Upload:
         """Raises ReadRefused, UploadRejected, UploadFailed."""
-        image = await anyio.to_thread.run_sync(self._read, path)
-        receipt = await self.service.upload(image, _reporting(self.send, image, progress))
-        return Upload(receipt, image.picture.width, image.picture.height, snippet(image.path, receipt.url))
+        image = await self.read(path)
+        return uploaded(image, await self.service.upload(image, reported(self.send, image, progress)))
+
+    async def read(self, path: str) -> Image:
+        """Raises ReadRefused."""
+        return await anyio.to_thread.run_sync(self._read, path)
 
     def _read(self, path: str) -> Image:
         return read_image(path, self.roots, limit=self.settings.max_bytes)
@@ -54,7 +59,12 @@ async def open_corridor(
         yield Corridor(settings, roots, Img402(settings.api_url), send)
 
 
-def _reporting(send: Send, image: Image, progress: Progress | None) -> Send:
+def uploaded(image: Image, receipt: Receipt, *, reused: bool = False) -> Upload:
+    size = image.picture
+    return Upload(receipt, size.width, size.height, snippet(image.path, receipt.url), reused)
+
+
+def reported(send: Send, image: Image, progress: Progress | None) -> Send:
     if progress is None:
         return send
     total = len(image.data)

@@ -1,5 +1,6 @@
 import json
 import re
+import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,12 @@ from anyio.abc import SocketAttribute, SocketStream
 from anyio.streams.stapled import MultiListener
 
 SAMPLES = Path(__file__).parent / "samples"
+RECURSION_LIMIT = sys.getrecursionlimit()
+
+
+def pytest_collection_finish() -> None:
+    """Tests that import eth_account themselves raise the limit for all the others; the product never does."""
+    sys.setrecursionlimit(RECURSION_LIMIT)
 
 
 @pytest.fixture

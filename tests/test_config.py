@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from img402_mcp.config import ServeFlags, Serving, Settings, serving, settings
+from img402_mcp.config import HOSTED_PAYEE, Money, ServeFlags, Serving, Settings, WalletSource, serving, settings
 from img402_mcp.errors import SettingsError
 
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -16,9 +16,11 @@ SHARED = tuple(dict.fromkeys((Path(tempfile.gettempdir()), Path("/tmp"))))
 def test_without_any_setting_the_hosted_api_and_the_working_directory_are_used(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
-    assert settings({}) == Settings(
-        api_url="https://img402.dev", allow_dirs=(tmp_path, *SHARED), state_dir=tmp_path / "share" / "img402-mcp"
+    made = settings({})
+    assert made == Settings(
+        api_url="https://img402.dev", allow_dirs=(tmp_path, *SHARED), money=Money(pay_to=HOSTED_PAYEE)
     )
+    assert made.state_dir == tmp_path / "share" / "img402-mcp"
 
 
 @pytest.mark.parametrize("folder", ["/", "~"])
@@ -34,14 +36,14 @@ def test_the_environment_is_read(tmp_path):
         "IMG402_STATE_DIR": "/state",
     }
     assert settings(environ) == Settings(
-        api_url="http://127.0.0.1:4020", allow_dirs=(Path("/one"), Path.home() / "two"), state_dir=Path("/state")
+        api_url="http://127.0.0.1:4020", allow_dirs=(Path("/one"), Path.home() / "two"), named_state_dir=Path("/state")
     )
 
 
 def test_flags_win_over_the_environment():
     environ = {"IMG402_API_URL": "http://a.example", "IMG402_ALLOW_DIRS": "/one", "IMG402_STATE_DIR": "/state"}
     assert settings(environ, api_url="http://b.example", allow_dirs=["/two"], state_dir="/elsewhere") == Settings(
-        api_url="http://b.example", allow_dirs=(Path("/two"),), state_dir=Path("/elsewhere")
+        api_url="http://b.example", allow_dirs=(Path("/two"),), named_state_dir=Path("/elsewhere")
     )
 
 
@@ -162,3 +164,79 @@ def test_a_token_file_that_cannot_be_read_is_named(content, tmp_path):
 def test_an_unknown_transport_is_refused():
     with pytest.raises(SettingsError, match=r'^--transport "pigeon" is none of stdio, streamable-http, sse\.$'):
         serving({}, ServeFlags(transport="pigeon"))
+
+
+KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
+PAYEE = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+
+
+def test_money_is_read_in_usdc(tmp_path):
+    environ = {
+        "IMG402_API_URL": "http://127.0.0.1:4020",
+        "IMG402_WALLET_KEY": KEY,
+        "IMG402_MAX_PAYMENT": "0.25",
+        "IMG402_DAILY_BUDGET": "5",
+        "IMG402_PAY_TO": PAYEE,
+        "IMG402_NETWORKS": "base, base-sepolia",
+        "IMG402_APPROVE": "ask",
+        "IMG402_PAID_FLOW": "inline",
+        "IMG402_RPC_URL": "https://node.example/secret",
+    }
+    made = settings(environ).money
+    assert made == Money(
+        wallet=WalletSource(key=KEY),
+        max_payment=250_000,
+        daily_budget=5_000_000,
+        pay_to=PAYEE,
+        networks=("base", "base-sepolia"),
+        approve="ask",
+        flow="inline",
+        rpc_url="https://node.example/secret",
+    )
+    assert KEY[2:] not in repr(made)
+    assert "secret" not in repr(made)
+
+
+def test_a_keystore_s_password_comes_from_its_file(tmp_path):
+    file = tmp_path / "password"
+    file.write_text("open sesame\n")
+    environ = {"IMG402_WALLET_FILE": "/wallet.json", "IMG402_WALLET_PASSWORD_FILE": str(file)}
+    made = settings(environ).money.wallet
+    assert made == WalletSource(file=Path("/wallet.json"), password="open sesame")
+    assert "sesame" not in repr(made)
+
+
+def test_only_the_hosted_api_has_a_payee_from_the_start():
+    assert settings({}).money.pay_to == HOSTED_PAYEE
+    assert settings({"IMG402_API_URL": "https://other.example"}).money.pay_to is None
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        pytest.param({"IMG402_MAX_PAYMENT": "1e4"}, "IMG402_MAX_PAYMENT: '1e4' is no amount of USDC", id="amount"),
+        pytest.param({"IMG402_DAILY_BUDGET": "-1"}, "IMG402_DAILY_BUDGET: '-1' is no amount of USDC", id="budget"),
+        pytest.param({"IMG402_PAY_TO": "0x12"}, 'IMG402_PAY_TO "0x12" is no address such as 0x', id="payee"),
+        pytest.param(
+            {"IMG402_NETWORKS": "solana"}, 'IMG402_NETWORKS "solana" is none of base, base-sepolia.', id="net"
+        ),
+        pytest.param({"IMG402_APPROVE": "yes"}, 'IMG402_APPROVE "yes" is none of auto, ask.', id="approve"),
+        pytest.param({"IMG402_PAID_FLOW": "x"}, 'IMG402_PAID_FLOW "x" is none of token, inline.', id="flow"),
+        pytest.param({"IMG402_WALLET_KEY": "hunter2"}, "IMG402_WALLET_KEY must be 64 hexadecimal digits", id="key"),
+        pytest.param({"IMG402_WALLET_FILE": "/w"}, "IMG402_WALLET_FILE needs its password", id="no-password"),
+        pytest.param({"IMG402_WALLET_FILE": "/w", "IMG402_WALLET_KEY": KEY}, "IMG402_WALLET_KEY and IMG402", id="both"),
+    ],
+)
+def test_a_money_setting_that_makes_no_sense_is_refused(environ, sentence):
+    with pytest.raises(SettingsError) as caught:
+        settings(environ)
+    assert str(caught.value).startswith(sentence)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("transport", ["streamable-http", "sse"])
+def test_with_a_wallet_a_bearer_is_demanded_on_loopback_too(transport):
+    with pytest.raises(SettingsError, match="^A wallet is configured, and over HTTP any program of this machine could"):
+        serving({"IMG402_WALLET_KEY": KEY}, ServeFlags(transport=transport))
+    assert serving({"IMG402_WALLET_KEY": KEY, "IMG402_SERVE_TOKEN": TOKEN}, ServeFlags(transport=transport)).token
+    assert serving({"IMG402_WALLET_KEY": KEY}, ServeFlags()).token is None

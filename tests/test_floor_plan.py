@@ -13,15 +13,18 @@ PLAN = {
     "errors": "",
     "formats": "",
     "wire": "",
-    "config": "errors",
+    "config": "errors wire",
     "sending": "errors",
     "images": "errors formats",
+    "payments": "errors sending wire",
     "services": "errors images sending wire",
     "upload": "config images sending services",
-    "tools": "config errors services upload wire",
-    "server": "config images tools upload",
+    "paid": "config errors images payments sending services upload wire",
+    "tools": "config errors paid payments services upload wire",
+    "server": "config images paid tools upload",
     "serve": "config errors server",
-    "cli": "config demo errors host images serve upload",
+    "commands": "config demo errors host images paid payments sending serve tools upload wire",
+    "cli": "commands",
     "__main__": "cli config errors serve",
     "demo": "",
     "host": "errors formats wire",
@@ -29,12 +32,12 @@ PLAN = {
 """Room -> the rooms it imports. The package itself, which holds the version, is free to all."""
 
 HEAVY = {
-    "eth_account": (),
+    "eth_account": ("payments", "host"),
     "PIL": (),
     "sqlalchemy": ("host",),
     "python_multipart": ("host",),
     "uvicorn": ("serve",),
-    "httpx2": ("sending", "demo", "upload", "server"),
+    "httpx2": ("sending", "demo", "upload", "server", "host"),
 }
 """Other people's packages that only some rooms may know."""
 
@@ -52,6 +55,8 @@ def modules() -> Iterator[tuple[str, ast.Module]]:
 
 def imported(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "import_module":
+            yield "img402_mcp.commands"
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

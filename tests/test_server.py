@@ -12,7 +12,7 @@ from mcp_types import CallToolResult, TextContent, Tool, ToolAnnotations
 from starlette.responses import Response
 
 from img402_mcp import __version__
-from img402_mcp.config import Settings
+from img402_mcp.config import Money, Settings, WalletSource
 from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import host_settings
 from img402_mcp.server import create_server
@@ -36,8 +36,10 @@ async def hosting(data: Path, **environ: str):
 
 
 @asynccontextmanager
-async def agent(pictures: Path, api: str = API, transport=None, era: str = "2026-07-28", **more):
-    settings = Settings(api_url=api, allow_dirs=(pictures,), state_dir=pictures.parent / "state")
+async def agent(pictures: Path, api: str = API, transport=None, era: str = "2026-07-28", money=None, **more):
+    settings = Settings(
+        api_url=api, allow_dirs=(pictures,), named_state_dir=pictures.parent / "state", money=money or Money()
+    )
     async with Client(create_server(settings, transport=transport), mode=era, **more) as client:
         yield client
 
@@ -75,23 +77,41 @@ async def test_an_image_named_by_its_path_is_served_at_the_url_in_the_answer(era
     )
 
 
+def tool_of(title: str, *arguments: str, **hints: bool):
+    properties = {name: {"type": "string"} for name in arguments}
+    schema = {"type": "object", "properties": properties} | ({"required": [*arguments]} if arguments else {})
+    return title, ToolAnnotations.model_validate(hints), schema
+
+
+CHANGES = {"read_only_hint": False, "open_world_hint": True}
+READS = {"read_only_hint": True, "idempotent_hint": True}
+FREE_TOOLS = {
+    "upload_free": tool_of("Upload an image", "path", destructive_hint=False, idempotent_hint=False, **CHANGES),
+    "upload_with_token": tool_of(
+        "Upload with a token", "path", "token", destructive_hint=False, idempotent_hint=True, **CHANGES
+    ),
+    "get_upload_token": tool_of("Get an upload token", destructive_hint=True, idempotent_hint=False, **CHANGES),
+    "limits": tool_of("Limits in force", open_world_hint=True, **READS),
+}
+WALLET_TOOLS = {
+    "upload_paid": tool_of("Upload an image for money", "path", destructive_hint=True, idempotent_hint=True, **CHANGES),
+    "payment_status": tool_of("Payments", open_world_hint=False, **READS),
+}
+
+
 @ERAS
-async def test_the_tools_are_what_a_host_is_told(era, pictures):
-    async with agent(pictures, era=era) as client:
+@pytest.mark.parametrize(
+    ("money", "expected"),
+    [
+        pytest.param(Money(), FREE_TOOLS, id="no-wallet"),
+        pytest.param(Money(wallet=WalletSource(key="1" * 64)), FREE_TOOLS | WALLET_TOOLS, id="wallet"),
+    ],
+)
+async def test_the_tools_are_what_a_host_is_told(era, money, expected, pictures):
+    async with agent(pictures, era=era, money=money) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-    assert {name: (tool.title, tool.annotations, tool.input_schema) for name, tool in tools.items()} == {
-        "upload_free": (
-            "Upload an image",
-            ToolAnnotations(read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True),
-            {"type": "object", "properties": {"path": {"type": "string"}}, "required": ["path"]},
-        ),
-        "limits": (
-            "Limits in force",
-            ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=True),
-            {"type": "object", "properties": {}},
-        ),
-    }
-    assert "title" not in tools["upload_free"].output_schema["properties"]["url"]
+    assert {name: (tool.title, tool.annotations, tool.input_schema) for name, tool in tools.items()} == expected
+    assert all("title" not in str(tool.output_schema) for tool in tools.values())
 
 
 async def test_invariant_1_no_byte_of_an_image_stands_in_an_argument_or_an_answer(pictures, tmp_path, sample):
@@ -102,7 +122,7 @@ async def test_invariant_1_no_byte_of_an_image_stands_in_an_argument_or_an_answe
         result = await client.call_tool("upload_free", {"path": str(pictures / "a.png")})
     arguments = {name for tool in tools for name in tool.input_schema["properties"]}
     told = result.model_dump_json()
-    assert arguments == {"path"}
+    assert arguments == {"path", "token"}
     assert base64.b64encode(image).decode()[:40] not in told
     assert [part.type for part in result.content] == ["text"]
     assert len(told) < 1000
@@ -134,7 +154,7 @@ async def test_invariant_6_a_file_over_the_documented_limit_is_sent_and_the_api_
         refused = await client.call_tool("upload_free", {"path": str(pictures / "a.png")})
         limits = await client.call_tool("limits")
     assert refused.is_error
-    assert "The image has 2,518 bytes, more than images.example takes for a free upload." in text(refused)
+    assert "The image has 2,518 bytes, more than images.example takes." in text(refused)
     assert limits.structured_content["limits"].startswith("stated by the API: free up to 2000 bytes, kept 7 days")
 
 
@@ -146,7 +166,7 @@ async def test_invariant_6_documented_limits_carry_their_date_and_yield_to_state
         hosted = (await client.call_tool("limits")).structured_content["limits"]
     assert unstated == "not known; the API itself states none"
     assert hosted == (
-        "documented 2026-09: up to 1 MB free for good, up to 10 MB free for 30 days. "
+        "documented 2026-09: up to 1 MB free for good, up to 10 MB free for 30 days, 0.01 USDC: up to 10 MB for good. "
         "img402.dev answered 503 when asked for its limits."
     )
 

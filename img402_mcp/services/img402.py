@@ -1,8 +1,9 @@
 """img402 (seed 001): the hosted API, or the same API hosted by oneself."""
 
 import json
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -10,14 +11,23 @@ from urllib.parse import urlsplit
 import anyio
 from pydantic import ValidationError
 
-from img402_mcp.errors import BadAnswer, UploadFailed, UploadRejected, quoted
+from img402_mcp.errors import BadAnswer, TokenRefused, UploadFailed, UploadRejected, quoted
 from img402_mcp.images.reading import Image
 from img402_mcp.sending import Answer, Request, Send, retrying
 from img402_mcp.services.base import Receipt, multipart, showable
 from img402_mcp.wire import img402 as wire
 
-DOCUMENTED = "2026-09: up to 1 MB free for good, up to 10 MB free for 30 days"
+DOCUMENTED = "2026-09: up to 1 MB free for good, up to 10 MB free for 30 days, 0.01 USDC: up to 10 MB for good"
+DOCUMENTED_PAID_BYTES = 10 * 1024 * 1024
 """The hosted API's terms as last documented. They moved three times in 2026: only the API's own word decides."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """Good for one paid upload until it expires."""
+
+    value: str = field(repr=False)
+    expires_at: datetime
 
 
 @dataclass(frozen=True)
@@ -27,8 +37,47 @@ class Img402:
     name: str = "img402"
 
     async def upload(self, image: Image, send: Send) -> Receipt:
-        answer = await retrying(send, self.pause)(self._request(image))
+        """The free upload."""
+        answer = await retrying(send, self.pause)(self._request(wire.FREE, image))
         return self._receipt(image, answer)
+
+    async def token(self, send: Send) -> Token | Receipt:
+        """A token for one paid upload; the image, where the payment bought one already. `send` pays."""
+        return self.token_in(await send(self.token_request()))
+
+    async def upload_with_token(self, image: Image, token: str, send: Send) -> Receipt:
+        """Raises TokenRefused where the API does not take the token, or not any more.
+
+        The same token with the same bytes may be sent again: it is worth one image, however often it arrives.
+        """
+        answer = await retrying(send, self.pause)(self._request(wire.PAID, image, {wire.TOKEN_HEADER: token}))
+        return self._receipt(image, answer)
+
+    async def upload_inline(self, image: Image, send: Send) -> Receipt:
+        """The payment travels with the image. `send` pays, and is never wrapped in tries of another kind."""
+        return self._receipt(image, await send(self._request(wire.PAID, image)))
+
+    def token_request(self) -> Request:
+        return Request("POST", self.api_url + wire.TOKEN)
+
+    def inline_probe(self) -> Request:
+        """Asks for the price of an inline upload without the image."""
+        return Request("POST", self.api_url + wire.PAID)
+
+    def token_in(self, answer: Answer) -> Token | Receipt:
+        if answer.status != 200:
+            raise self._rejection(None, answer)
+        try:
+            said = wire.Token.model_validate_json(answer.body)
+        except ValidationError:
+            return self._receipt(None, answer)
+        if not _TOKEN.fullmatch(said.token):
+            raise BadAnswer(f"{self._where} answered with something that is no token: {quoted(said.token, 40)}.")
+        return Token(said.token, said.expires_at)
+
+    def receipt_in(self, document: str) -> Receipt:
+        """The receipt of an answer that was kept. Raises BadAnswer."""
+        return self._receipt(None, Answer(200, {}, document.encode()))
 
     async def limits(self, send: Send) -> wire.Limits | None:
         """The limits as the API states them in its openapi.json, or None where it states none.
@@ -47,11 +96,11 @@ class Img402:
     def _where(self) -> str:
         return urlsplit(self.api_url).netloc
 
-    def _request(self, image: Image) -> Request:
-        headers, body = multipart(wire.FIELD, image)
-        return Request("POST", self.api_url + wire.FREE, headers, body)
+    def _request(self, route: str, image: Image, headers: Mapping[str, str] | None = None) -> Request:
+        kind, body = multipart(wire.FIELD, image)
+        return Request("POST", self.api_url + route, {**kind, **(headers or {})}, body)
 
-    def _receipt(self, image: Image, answer: Answer) -> Receipt:
+    def _receipt(self, image: Image | None, answer: Answer) -> Receipt:
         if answer.status != 200:
             raise self._rejection(image, answer)
         fields = _fields(answer.body)
@@ -62,16 +111,17 @@ class Img402:
             )
         return _received(showable(url, self.api_url), answer.body, image)
 
-    def _rejection(self, image: Image, answer: Answer) -> UploadRejected | UploadFailed:
+    def _rejection(self, image: Image | None, answer: Answer) -> UploadRejected | UploadFailed:
         fields = _fields(answer.body)
         code = fields.get("error") if isinstance(fields.get("error"), str) else _CODE_OF_STATUS.get(answer.status, "")
         sentence = _SENTENCES.get(str(code)) or _unknown(answer.status)
-        told = sentence.format(where=self._where, size=len(image.data), wait=_wait(answer), status=answer.status)
+        size = len(image.data) if image else 0
+        told = sentence.format(where=self._where, size=size, wait=_wait(answer), status=answer.status)
         if isinstance(message := fields.get("message"), str) and message:
             told += f" Its own words: {quoted(message)}"
         if answer.status >= 500:
             return UploadFailed(told)
-        return UploadRejected(told, code=str(code))
+        return (TokenRefused if code in _TOKEN_CODES else UploadRejected)(told, code=str(code))
 
 
 # The free part of seed 001's error reference, each with the way out.
@@ -80,11 +130,16 @@ _SENTENCES = {
     "changed the request: a proxy, or an API of another version.",
     "empty_file": "{where} received an empty file although {size:,} bytes were sent: something in between changed "
     "the request.",
-    "file_too_large": "The image has {size:,} bytes, more than {where} takes for a free upload. Make it smaller (crop, "
+    "file_too_large": "The image has {size:,} bytes, more than {where} takes. Make it smaller (crop, "
     "scale down, or save it as WebP or JPEG) and upload that file; `limits` tells the limit.",
     "unsupported_format": "{where} does not take this image's format. Save it as a plain PNG or JPEG and upload that.",
     "daily_limit": "The free uploads of {where} are used up for now; try again {wait}. "
     "Nothing is wrong with the image.",
+    "invalid_token": "{where} does not take this token: it is wrong, or it was used for another image. Get a new one "
+    "with get_upload_token.",
+    "token_expired": "This token has run out; {where} gives each some minutes. Get a new one with get_upload_token.",
+    "payment_conflict": "{where} says that this payment is bound to something else (status {status}).",
+    "payment_pending": "{where} does not know yet whether the payment was settled; call again in a minute.",
     "upload_failed": "{where} failed on its own side (status {status}), three times in a row. Nothing is wrong "
     "with the image: try again in a few minutes.",
 }
@@ -92,6 +147,11 @@ _SENTENCES = {
 _CODE_OF_STATUS = {413: "file_too_large", 415: "unsupported_format", 429: "daily_limit"} | dict.fromkeys(
     range(500, 600), "upload_failed"
 )
+
+
+_TOKEN_CODES = {"invalid_token", "token_expired"}
+# 40 hexadecimal digits today; whatever could break out of a header or a line is none.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,512}")
 
 
 def _unknown(status: int) -> str:
@@ -115,7 +175,7 @@ def _fields(body: bytes) -> dict[str, object]:
     return parsed if isinstance(parsed, dict) else {}
 
 
-def _received(url: str, body: bytes, image: Image) -> Receipt:
+def _received(url: str, body: bytes, image: Image | None) -> Receipt:
     """A known URL is never lost: where another field of the answer is off, what we know ourselves stands in."""
     try:
         said = wire.Uploaded.model_validate_json(body)
@@ -123,8 +183,10 @@ def _received(url: str, body: bytes, image: Image) -> Receipt:
         odd = ", ".join(sorted({str(part["loc"][0]) for part in error.errors()}))
         name = url.rsplit("/", 1)[-1].partition(".")[0]
         note = f"The API's answer had no usable {odd}, so its expiry is not known."
-        return Receipt(url, name, image.picture.format.media_type, len(image.data), None, (note,))
-    return Receipt(url, quoted(said.id)[1:-1], image.picture.format.media_type, said.size_bytes, said.expires_at)
+        kind, size = (image.picture.format.media_type, len(image.data)) if image else ("", 0)
+        return Receipt(url, name, kind, size, None, (note,))
+    kind = image.picture.format.media_type if image else quoted(said.content_type, 60)[1:-1]
+    return Receipt(url, quoted(said.id)[1:-1], kind, said.size_bytes, said.expires_at)
 
 
 def _text(body: bytes) -> str:

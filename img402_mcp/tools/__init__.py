@@ -1,16 +1,23 @@
 """The MCP doors: what the model reads and calls. No logic: it stands in the corridor."""
 
+from types import ModuleType
 from typing import Any
 
 from mcp.server.mcpserver.tools import Tool
 
-from img402_mcp.tools import limits, upload_free
+from img402_mcp.tools import get_upload_token, limits, upload_free, upload_with_token
 
-ROOMS = (upload_free, limits)
+ROOMS = (upload_free, upload_with_token, get_upload_token, limits)
 
 
-def tools() -> list[Tool]:
-    return [lean(room.tool()) for room in ROOMS]
+def tools(*, wallet: bool) -> list[Tool]:
+    return [lean(room.tool()) for room in (*ROOMS, *(_rooms_with_wallet() if wallet else ()))]
+
+
+def _rooms_with_wallet() -> tuple[ModuleType, ...]:
+    from img402_mcp.tools import payment_status, upload_paid  # noqa: PLC0415  # most sessions never pay
+
+    return upload_paid, payment_status
 
 
 def lean(tool: Tool) -> Tool:

@@ -1,22 +1,50 @@
-"""What the doors share: the corridor of this session, errors that reach the model, answers in text and structure."""
+"""What the doors share: the corridors of this session, errors that reach the model, answers in text and structure."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import anyio
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, TextContent
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from img402_mcp.errors import Img402Error
-from img402_mcp.upload import Corridor
 
-Visit = Context[Corridor, Any]
+if TYPE_CHECKING:
+    from img402_mcp.paid import PaidCorridor
+    from img402_mcp.services.base import Receipt
+    from img402_mcp.upload import Corridor, Progress, Upload
 
 
-def corridor(ctx: Visit) -> Corridor:
-    return ctx.request_context.lifespan_context
+class Corridors:
+    """The free corridor, and the paid one where a wallet is set. Opened at the first call: what that imports would
+    cost start-up time.
+    """
+
+    def __init__(self, opening: "Callable[[], Awaitable[tuple[Corridor, PaidCorridor | None]]]") -> None:
+        self._opening = opening
+        self._opened: tuple[Corridor, PaidCorridor | None] | None = None
+        self._lock = anyio.Lock()
+
+    async def opened(self) -> "tuple[Corridor, PaidCorridor | None]":
+        async with self._lock:
+            if self._opened is None:
+                self._opened = await self._opening()
+            return self._opened
+
+
+Visit = Context[Corridors, Any]
+
+
+async def free_corridor(ctx: Visit) -> "Corridor":
+    return (await ctx.request_context.lifespan_context.opened())[0]
+
+
+async def paid_corridor(ctx: Visit) -> "PaidCorridor | None":
+    """None: no wallet is set."""
+    return (await ctx.request_context.lifespan_context.opened())[1]
 
 
 @asynccontextmanager
@@ -28,9 +56,63 @@ async def errors_told() -> AsyncIterator[None]:
         raise ToolError(str(error)) from error
 
 
+def progress_of(ctx: Visit) -> "Progress":
+    async def progress(sent: int, total: int) -> None:
+        await ctx.report_progress(sent, total, "uploading")
+
+    return progress
+
+
+class Told(BaseModel):
+    # defer_build: made ready at the first answer; the schema that is listed comes from elsewhere.
+    model_config = ConfigDict(defer_build=True)
+
+
+class UploadTold(Told):
+    url: str
+    id: str
+    content_type: str
+    size_bytes: int
+    expires_at: str | None
+    width: int
+    height: int
+    markdown: str
+    reused: bool = False
+    note: str = ""
+
+
 def told(text: str, answer: BaseModel) -> CallToolResult:
     """Some hosts show the model the text alone, others the structure alone: the whole answer goes into both."""
     return CallToolResult(
         content=[TextContent(type="text", text=text)],
         structured_content=answer.model_dump(mode="json", exclude_defaults=True),
     )
+
+
+def upload_told(upload: "Upload") -> CallToolResult:
+    receipt = upload.receipt
+    answer = UploadTold(
+        url=receipt.url,
+        id=receipt.id,
+        content_type=receipt.content_type,
+        size_bytes=receipt.size_bytes,
+        expires_at=moment(receipt),
+        width=upload.width,
+        height=upload.height,
+        markdown=upload.markdown,
+        reused=upload.reused,
+        note=" ".join(receipt.notes),
+    )
+    return told(_in_words(upload), answer)
+
+
+def moment(receipt: "Receipt") -> str | None:
+    return receipt.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ") if receipt.expires_at else None
+
+
+def _in_words(upload: "Upload") -> str:
+    receipt = upload.receipt
+    expiry = f"expires {receipt.expires_at:%Y-%m-%d %H:%M}Z" if receipt.expires_at else "no expiry"
+    facts = f"{receipt.content_type}, {upload.width}x{upload.height}, {receipt.size_bytes} bytes, {expiry}"
+    reused = ["Paid for and uploaded before; nothing was paid now."] if upload.reused else []
+    return f"{upload.markdown}\n{' '.join((*receipt.notes, *reused, facts))}"

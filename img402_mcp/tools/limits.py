@@ -1,19 +1,19 @@
 """`limits()`: what is in force here, the answer to "why was I refused"."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
-from pydantic import BaseModel
 
 from img402_mcp import __version__
 from img402_mcp.config import HOSTED_API
 from img402_mcp.errors import UploadFailed
-from img402_mcp.services.img402 import DOCUMENTED
-from img402_mcp.tools.doors import Visit, corridor, told
-from img402_mcp.upload import Corridor
-from img402_mcp.wire.img402 import Limits as StatedLimits
+from img402_mcp.tools.doors import Told, Visit, free_corridor, told
+
+if TYPE_CHECKING:
+    from img402_mcp.upload import Corridor
+    from img402_mcp.wire.img402 import Limits, PaidTerms
 
 DESCRIPTION = (
     "Tell what is in force: the API and its limits, the folders that images may lie in, the working directory, "
@@ -21,7 +21,7 @@ DESCRIPTION = (
 )
 
 
-class Limits(BaseModel):
+class LimitsTold(Told):
     api: str
     api_answers: bool
     limits: str
@@ -32,10 +32,10 @@ class Limits(BaseModel):
     version: str
 
 
-async def limits(ctx: Visit) -> Annotated[CallToolResult, Limits]:
-    here = corridor(ctx)
+async def limits(ctx: Visit) -> Annotated[CallToolResult, LimitsTold]:
+    here = await free_corridor(ctx)
     answers, terms = await _terms(here)
-    answer = Limits(
+    answer = LimitsTold(
         api=here.settings.api_url,
         api_answers=answers,
         limits=terms,
@@ -57,7 +57,9 @@ def tool() -> Tool:
     )
 
 
-async def _terms(here: Corridor) -> tuple[bool, str]:
+async def _terms(here: "Corridor") -> tuple[bool, str]:
+    from img402_mcp.services.img402 import DOCUMENTED  # noqa: PLC0415  # a corridor is open by now
+
     documented = f"documented {DOCUMENTED}" if here.settings.api_url == HOSTED_API else "not known"
     try:
         stated = await here.service.limits(here.send)
@@ -66,7 +68,7 @@ async def _terms(here: Corridor) -> tuple[bool, str]:
     return True, _in_words(stated) if stated else f"{documented}; the API itself states none"
 
 
-def _in_words(stated: StatedLimits) -> str:
+def _in_words(stated: "Limits") -> str:
     free = stated.free
     kept = f"kept {free.days} days" if free.days is not None else "kept for good"
     caps = [
@@ -74,10 +76,16 @@ def _in_words(stated: StatedLimits) -> str:
         for count, whose in ((free.uploads_a_day, "in all"), (free.uploads_a_day_per_address, "for each address"))
         if count is not None
     ]
-    return ", ".join((f"stated by the API: free up to {free.max_bytes} bytes", kept, *caps))
+    told = ", ".join((f"stated by the API: free up to {free.max_bytes} bytes", kept, *caps))
+    return f"{told}; {_paid_in_words(stated.paid)}" if stated.paid else told
 
 
-def _text(answer: Limits) -> str:
+def _paid_in_words(paid: "PaidTerms") -> str:
+    kept = f"kept {paid.days} days" if paid.days is not None else "kept for good"
+    return f"for {paid.price} USDC on {paid.network} up to {paid.max_bytes} bytes, {kept}"
+
+
+def _text(answer: LimitsTold) -> str:
     return "\n".join(
         f"{name}: {', '.join(value) if isinstance(value, list) else value}"
         for name, value in answer.model_dump().items()

@@ -4,10 +4,8 @@ from typing import Annotated
 
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
-from pydantic import BaseModel
 
-from img402_mcp.tools.doors import Visit, corridor, errors_told, told
-from img402_mcp.upload import Upload
+from img402_mcp.tools.doors import UploadTold, Visit, errors_told, free_corridor, progress_of, upload_told
 
 DESCRIPTION = (
     "Upload a local image file (PNG, JPEG, GIF, WebP) for free and get a public URL and markdown. "
@@ -15,25 +13,9 @@ DESCRIPTION = (
 )
 
 
-class Uploaded(BaseModel):
-    url: str
-    id: str
-    content_type: str
-    size_bytes: int
-    expires_at: str | None
-    width: int
-    height: int
-    markdown: str
-    note: str = ""
-
-
-async def upload_free(path: str, ctx: Visit) -> Annotated[CallToolResult, Uploaded]:
-    async def progress(sent: int, total: int) -> None:
-        await ctx.report_progress(sent, total, "uploading")
-
+async def upload_free(path: str, ctx: Visit) -> Annotated[CallToolResult, UploadTold]:
     async with errors_told():
-        upload = await corridor(ctx).upload(path, progress)
-    return told(_text(upload), _answer(upload))
+        return upload_told(await (await free_corridor(ctx)).upload(path, progress_of(ctx)))
 
 
 def tool() -> Tool:
@@ -45,26 +27,3 @@ def tool() -> Tool:
             read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
         ),
     )
-
-
-def _answer(upload: Upload) -> Uploaded:
-    receipt = upload.receipt
-    expiry = receipt.expires_at
-    return Uploaded(
-        url=receipt.url,
-        id=receipt.id,
-        content_type=receipt.content_type,
-        size_bytes=receipt.size_bytes,
-        expires_at=expiry.strftime("%Y-%m-%dT%H:%M:%SZ") if expiry else None,
-        width=upload.width,
-        height=upload.height,
-        markdown=upload.markdown,
-        note=" ".join(receipt.notes),
-    )
-
-
-def _text(upload: Upload) -> str:
-    receipt = upload.receipt
-    expiry = f"expires {receipt.expires_at:%Y-%m-%d %H:%M}Z" if receipt.expires_at else "no expiry"
-    told = f"{receipt.content_type}, {upload.width}x{upload.height}, {receipt.size_bytes} bytes, {expiry}"
-    return "\n".join((upload.markdown, ". ".join((*receipt.notes, told) if receipt.notes else (told,))))

@@ -127,7 +127,7 @@ async def test_a_plain_http_url_is_taken_only_from_a_plain_http_api(image):
             "file_too_large",
             {},
             UploadRejected,
-            "The image has 1,217 bytes, more than {where} takes for a free upload. Make it smaller",
+            "The image has 1,217 bytes, more than {where} takes. Make it smaller",
             id="file_too_large",
         ),
         pytest.param(

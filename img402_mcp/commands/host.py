@@ -1,0 +1,38 @@
+import argparse
+import logging
+import os
+import sys
+
+from img402_mcp.errors import SettingsError
+from img402_mcp.serve import address_of, imports_are_done, listen, run_app
+
+SUMMARY = "Host the img402 API on this machine."
+_EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104  # to recognise it
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="the address to bind")
+    parser.add_argument("--port", type=int, default=4020, help="0: any free one")
+    parser.add_argument("--data", metavar="DIR", help="the folder for images and their index")
+    parser.add_argument("--public-url", metavar="URL", help="the address in the answers; default: the bound one")
+
+
+def run(flags: argparse.Namespace) -> int:
+    try:
+        from img402_mcp.host.app import create_app  # noqa: PLC0415  # an extra
+        from img402_mcp.host.settings import host_settings  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"The host needs {error.name}: pip install 'img402-mcp[host]'.") from error
+    listener = listen(flags.host, flags.port)
+    # Nobody can open http://0.0.0.0: where every address is bound, the public one must be named.
+    bound = None if flags.host in _EVERY_ADDRESS else address_of(listener)
+    settings = host_settings(os.environ, data=flags.data, public_url=flags.public_url, default_public_url=bound)
+    app = create_app(settings)
+    logging.getLogger("img402_mcp.host").setLevel(logging.INFO)
+    print(
+        f"img402-mcp: the img402 API is at {address_of(listener)}, images in {settings.data}",
+        file=sys.stderr,
+        flush=True,
+    )
+    imports_are_done()
+    return run_app(app, listener)

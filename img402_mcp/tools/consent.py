@@ -1,0 +1,78 @@
+"""IMG402_APPROVE=ask: the user is asked before each payment, where the client can ask.
+
+The question names the price, and an answer counts for that very question: where the price has changed by the time
+the payment is made, the answer does not cover it and nothing is signed.
+"""
+
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
+
+from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
+from mcp.server.mcpserver.resolve import Elicit, Resolve
+from pydantic import Field
+
+from img402_mcp.errors import PaymentRefused
+from img402_mcp.tools.doors import Told, Visit, errors_told, free_corridor, paid_corridor
+
+if TYPE_CHECKING:
+    from img402_mcp.paid import PaidCorridor
+    from img402_mcp.payments.challenge import Offer
+    from img402_mcp.payments.journal import Intention
+    from img402_mcp.payments.paying import Approve
+
+
+class Consent(Told):
+    pay: bool = Field(description="Pay this once")
+
+
+async def price(ctx: Visit) -> int | None:
+    """What the API asks now, in atomic units; None where nobody needs to be asked, or can be."""
+    async with errors_told():
+        paid = await paid_corridor(ctx)
+        if paid is None or not _asks(paid) or not _can_ask(ctx):
+            return None
+        from img402_mcp.paid import asked  # noqa: PLC0415  # most sessions never pay
+
+        return (await asked(paid.corridor)).offer.amount
+
+
+Price = Annotated[int | None, Resolve(price)]
+
+
+async def answered(ctx: Visit, price: Price) -> Consent | Elicit[Consent]:
+    if price is None:
+        return Consent(pay=False)
+    from img402_mcp.wire.x402 import usdc  # noqa: PLC0415  # most sessions never pay
+
+    where = urlsplit((await free_corridor(ctx)).settings.api_url).netloc
+    return Elicit(f"Pay {usdc(price)} USDC to {where} for one image upload?", Consent)
+
+
+Answered = Annotated[ElicitationResult[Consent], Resolve(answered)]
+
+
+def consent(paid: "PaidCorridor", price: int | None, answer: ElicitationResult[Consent]) -> "Approve | None":
+    """None: no one is to be asked."""
+    if not _asks(paid):
+        return None
+
+    async def approve(offer: "Offer", _: "Intention") -> bool:
+        if price is None:
+            raise PaymentRefused(
+                "IMG402_APPROVE=ask demands that the user is asked before each payment, and this client cannot ask; "
+                "nothing was signed. Use upload_free, or set IMG402_APPROVE=auto: the budget still holds."
+            )
+        agreed = isinstance(answer, AcceptedElicitation) and answer.data.pay
+        return agreed and offer.amount <= price
+
+    return approve
+
+
+def _asks(paid: "PaidCorridor") -> bool:
+    return paid.corridor.settings.money.approve == "ask"
+
+
+def _can_ask(ctx: Visit) -> bool:
+    capabilities = ctx.client_capabilities
+    elicitation = capabilities.elicitation if capabilities else None
+    return elicitation is not None and (elicitation.form is not None or elicitation.url is None)

@@ -1,0 +1,33 @@
+"""`upload_paid(path)`: a local image becomes a lasting URL; the wallet pays for it, once."""
+
+from typing import Annotated
+
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import CallToolResult, ToolAnnotations
+
+from img402_mcp.tools.consent import Answered, Price, consent
+from img402_mcp.tools.doors import UploadTold, Visit, errors_told, paid_corridor, progress_of, upload_told
+
+DESCRIPTION = (
+    "Upload a local image file for long keeping. SPENDS MONEY (USDC) from the wallet, once for each file; calling "
+    "again never pays twice. upload_free is enough unless it is large or must last."
+)
+
+
+async def upload_paid(path: str, ctx: Visit, price: Price, answer: Answered) -> Annotated[CallToolResult, UploadTold]:
+    async with errors_told():
+        paid = await paid_corridor(ctx)
+        if paid is None:
+            raise RuntimeError("this tool is listed only where there is a wallet")
+        return upload_told(await paid.upload(path, progress_of(ctx), consent(paid, price, answer)))
+
+
+def tool() -> Tool:
+    return Tool.from_function(
+        upload_paid,
+        title="Upload an image for money",
+        description=DESCRIPTION,
+        annotations=ToolAnnotations(
+            read_only_hint=False, destructive_hint=True, idempotent_hint=True, open_world_hint=True
+        ),
+    )

@@ -1,0 +1,42 @@
+"""`upload_with_token(path, token)`: a local image becomes a lasting URL with a token that is paid for already."""
+
+from typing import Annotated
+
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import CallToolResult, ToolAnnotations
+
+from img402_mcp.tools.doors import (
+    UploadTold,
+    Visit,
+    errors_told,
+    free_corridor,
+    paid_corridor,
+    progress_of,
+    upload_told,
+)
+
+DESCRIPTION = (
+    "Upload a local image file with a token from get_upload_token or any x402 client. Pays nothing. After an "
+    "unclear answer call again the same way."
+)
+
+
+async def upload_with_token(path: str, token: str, ctx: Visit) -> Annotated[CallToolResult, UploadTold]:
+    from img402_mcp.paid import with_foreign_token  # noqa: PLC0415  # most sessions never pay
+
+    progress = progress_of(ctx)
+    async with errors_told():
+        if paid := await paid_corridor(ctx):
+            return upload_told(await paid.upload_with_token(path, token.strip(), progress))
+        return upload_told(await with_foreign_token(await free_corridor(ctx), path, token.strip(), progress))
+
+
+def tool() -> Tool:
+    return Tool.from_function(
+        upload_with_token,
+        title="Upload with a token",
+        description=DESCRIPTION,
+        annotations=ToolAnnotations(
+            read_only_hint=False, destructive_hint=False, idempotent_hint=True, open_world_hint=True
+        ),
+    )
