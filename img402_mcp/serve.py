@@ -69,6 +69,7 @@ def run_app(app: "ASGIApp", listener: socket.socket, *, http: Literal["auto", "h
         log_config=None,
         access_log=False,
         proxy_headers=False,
+        server_header=False,
         timeout_graceful_shutdown=_STOP_WITHIN,
     )
     uvicorn.Server(settings).run(sockets=[listener])

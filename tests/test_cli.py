@@ -205,6 +205,17 @@ def test_a_visitor_cannot_name_the_address_that_it_is_counted_by(tmp_path, sampl
     assert statuses == [200, 429]
 
 
+def test_the_host_writes_one_line_of_json_for_each_request(tmp_path):
+    command = [*PROGRAM, "host", "--port", "0", "--data", str(tmp_path / "host")]
+    with subprocess.Popen(command, env={}, stderr=subprocess.PIPE, text=True) as program:
+        url = re.search(r"http://\S+?(?=,)", program.stderr.readline())[0]
+        httpx2.get(f"{url}/healthz?token=secret")
+        program.terminate()
+        (line,) = program.stderr.read().splitlines()
+    told = json.loads(line)
+    assert (told["method"], told["path"], told["status"], told["client"]) == ("GET", "/healthz", 200, "127.0.0.1")
+
+
 def test_the_command_line_walks_the_same_corridor(pictures, tmp_path, sample):
     (pictures / "a.png").write_bytes(sample("plain.png"))
     (tmp_path / "b.png").write_bytes(sample("plain.png"))

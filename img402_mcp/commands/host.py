@@ -19,7 +19,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     try:
-        from img402_mcp.host.app import create_app  # noqa: PLC0415  # an extra
+        from img402_mcp.host import access_log  # noqa: PLC0415  # an extra
+        from img402_mcp.host.app import create_app  # noqa: PLC0415
         from img402_mcp.host.settings import host_settings  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise SettingsError(f"The host needs {error.name}: pip install 'img402-mcp[host]'.") from error
@@ -29,6 +30,7 @@ def run(flags: argparse.Namespace) -> int:
     settings = host_settings(os.environ, data=flags.data, public_url=flags.public_url, default_public_url=bound)
     app = create_app(settings)
     logging.getLogger("img402_mcp.host").setLevel(logging.INFO)
+    access_log.write_to(sys.stderr)
     print(
         f"img402-mcp: the img402 API is at {address_of(listener)}, images in {settings.data}",
         file=sys.stderr,

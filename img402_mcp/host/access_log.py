@@ -4,13 +4,24 @@ import json
 import logging
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import TextIO
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from img402_mcp.host.addresses import client_address
 from img402_mcp.host.settings import Network
 
-_log = logging.getLogger("img402_mcp.host")
+LOGGER = "img402_mcp.host.access"
+_log = logging.getLogger(LOGGER)
+
+
+def write_to(stream: TextIO) -> None:
+    """Each line is JSON and nothing else, unlike what other loggers write."""
+    handler = logging.StreamHandler(stream)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    _log.addHandler(handler)
+    _log.propagate = False
 
 
 class AccessLog:
@@ -32,6 +43,7 @@ class AccessLog:
         if not _log.isEnabledFor(logging.INFO):
             return
         line = {
+            "time": datetime.now(UTC).isoformat(timespec="milliseconds"),
             "method": scope["method"],
             "path": scope["path"],
             "status": answer.status,

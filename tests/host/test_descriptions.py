@@ -2,6 +2,7 @@
 
 import json
 import logging
+from datetime import UTC, datetime
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 
@@ -46,19 +47,22 @@ async def test_openapi_describes_every_answer(client: AsyncClient):
 
 
 async def test_a_request_is_one_line_of_json_without_its_query(client: AsyncClient, caplog: pytest.LogCaptureFixture):
-    caplog.set_level(logging.INFO, "img402_mcp.host")
+    caplog.set_level(logging.INFO, "img402_mcp.host.access")
     await client.get("/a%0Ab?token=hunter2", headers={"Authorization": "Bearer hunter2"})
-    (record,) = (record for record in caplog.records if record.name == "img402_mcp.host")
+    (record,) = (record for record in caplog.records if record.name == "img402_mcp.host.access")
     line = json.loads(record.getMessage())
     assert isinstance(line.pop("ms"), float)
+    assert datetime.fromisoformat(line.pop("time")).tzinfo is UTC
     assert line == {"method": "GET", "path": "/a\nb", "status": 404, "bytes": 78, "client": "127.0.0.1"}
     assert "\n" not in record.getMessage()
 
 
 async def test_the_log_names_whom_a_trusted_proxy_names(hosting: Hosting, caplog: pytest.LogCaptureFixture):
-    caplog.set_level(logging.INFO, "img402_mcp.host")
+    caplog.set_level(logging.INFO, "img402_mcp.host.access")
     async with hosting(IMG402_HOST_TRUSTED_PROXIES="127.0.0.1") as client:
         await client.get("/healthz", headers={"X-Forwarded-For": "198.51.100.1"})
     assert [
-        json.loads(record.getMessage())["client"] for record in caplog.records if record.name == "img402_mcp.host"
+        json.loads(record.getMessage())["client"]
+        for record in caplog.records
+        if record.name == "img402_mcp.host.access"
     ] == ["198.51.100.1"]

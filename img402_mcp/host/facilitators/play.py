@@ -65,17 +65,19 @@ class Play:
             return Undecided(f"the book of play money cannot be reached ({type(error).__name__})")
 
     def _verify(self, claim: Claim) -> Valid | Rejected:
+        if reason := _flaw(claim, self._now().timestamp()):
+            return Rejected(reason)
         with self._index.reading() as connection:
-            if rejected := self._objection(connection, claim):
-                return rejected
+            if _is_used(connection, claim.authorization):
+                return Rejected(USED, used=True)
             spent = _spent(connection, claim.authorization.payer)
         return Valid() if spent + claim.amount <= BALANCE else Rejected(INSUFFICIENT)
 
     def _settle(self, claim: Claim) -> Settled | Rejected:
+        if reason := _flaw(claim, self._now().timestamp()):
+            return Rejected(reason)
         try:
             with self._index.transaction() as connection:
-                if rejected := self._objection(connection, claim):
-                    return rejected
                 _transfer(connection, claim.authorization)
         except IntegrityError:
             return Rejected(USED, used=True)
@@ -90,14 +92,6 @@ class Play:
         if claim.authorization.valid_before <= self._now().timestamp():
             return Rejected("invalid_exact_evm_payload_authorization_valid_before")
         return Undecided("it can still be settled")
-
-    def _objection(self, connection: Connection, claim: Claim) -> Rejected | None:
-        paid = claim.authorization
-        if reason := _flaw(claim, self._now().timestamp()):
-            return Rejected(reason)
-        if _is_used(connection, paid):
-            return Rejected(USED, used=True)
-        return None
 
 
 class _Overdrawn(Exception):
