@@ -2,9 +2,9 @@
 
 import json
 import logging
-from datetime import UTC, datetime
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
+from datetime import UTC, datetime
 
 import pytest
 from httpx2 import AsyncClient
