@@ -5,6 +5,7 @@ import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, get_args
 from urllib.parse import urlsplit
@@ -12,6 +13,7 @@ from urllib.parse import urlsplit
 from img402_mcp.errors import SettingsError, quoted
 
 HOSTED_API = "https://img402.dev"
+IO42_API = "https://io42.xyz/api"
 # The largest file that any API of the project takes is 25 MB.
 MAX_BYTES = 25 * 1024 * 1024
 
@@ -52,6 +54,24 @@ class Money:
 
 
 @dataclass(frozen=True)
+class Io42Settings:
+    url: str
+    """The API's base, up to and with `/api`, without a slash at its end."""
+    key: str = field(repr=False)
+    max_fee: int = 0
+    """The most that one fee may cost, in atomic units of USDC; 0: none is paid."""
+    pay_to: str | None = None
+    """None: the payee of the first fee."""
+    forwarded_for: str | None = None
+
+
+@dataclass(frozen=True)
+class StudioSettings:
+    url: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
 class Settings:
     api_url: str
     """Without a slash at its end."""
@@ -60,6 +80,8 @@ class Settings:
     named_state_dir: Path | None = None
     max_bytes: int = MAX_BYTES
     money: Money = Money()
+    io42: Io42Settings | None = None
+    studio: StudioSettings | None = None
 
     @property
     def state_dir(self) -> Path:
@@ -102,17 +124,20 @@ def settings(
     allow_dirs: Sequence[str | Path] = (),
     state_dir: str | Path | None = None,
 ) -> Settings:
-    """IMG402_API_URL, IMG402_ALLOW_DIRS (separated by os.pathsep), IMG402_STATE_DIR, and what `_money` reads.
+    """IMG402_API_URL, IMG402_ALLOW_DIRS (separated by os.pathsep), IMG402_STATE_DIR, and what `_money`, `_io42` and
+    `_studio` read.
 
     Raises SettingsError.
     """
     named = state_dir or environ.get("IMG402_STATE_DIR")
-    url = _api_url(api_url or environ.get("IMG402_API_URL") or HOSTED_API)
+    url = _api_url("IMG402_API_URL", api_url or environ.get("IMG402_API_URL") or HOSTED_API)
     return Settings(
         api_url=url,
         allow_dirs=tuple(map(Path, allow_dirs)) or _listed(environ) or _default_dirs(),
         named_state_dir=Path(named).expanduser() if named else None,
         money=_money(environ, url),
+        io42=_io42(environ),
+        studio=_studio(environ),
     )
 
 
@@ -139,16 +164,16 @@ def serving(environ: Mapping[str, str], flags: ServeFlags) -> Serving:
     )
 
 
-def _api_url(text: str) -> str:
+def _api_url(name: str, text: str) -> str:
     try:
         parts = urlsplit(text)
         usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
     except ValueError:
         usable = False
     if not usable:
-        raise SettingsError(f"IMG402_API_URL {quoted(text)} is no http(s) address, such as {HOSTED_API}.")
+        raise SettingsError(f"{name} {quoted(text)} is no http(s) address, such as {HOSTED_API}.")
     if parts.username or parts.password or parts.query or parts.fragment:
-        raise SettingsError("IMG402_API_URL must be a plain address, without a user, password, query or fragment.")
+        raise SettingsError(f"{name} must be a plain address, without a user, password, query or fragment.")
     return text.rstrip("/")
 
 
@@ -159,12 +184,51 @@ def _money(environ: Mapping[str, str], api_url: str) -> Money:
         wallet=_wallet(environ),
         max_payment=_usdc(environ, "IMG402_MAX_PAYMENT", Money.max_payment),
         daily_budget=_usdc(environ, "IMG402_DAILY_BUDGET", Money.daily_budget),
-        pay_to=_address(environ) or expected,
+        pay_to=_address(environ, "IMG402_PAY_TO") or expected,
         networks=tuple(_chosen("IMG402_NETWORKS", name, ("base", "base-sepolia")) for name in _networks(environ)),
         approve=_chosen("IMG402_APPROVE", environ.get("IMG402_APPROVE") or "auto", get_args(Approve)),  # type: ignore[arg-type]
         flow=_chosen("IMG402_PAID_FLOW", environ.get("IMG402_PAID_FLOW") or "token", get_args(PaidFlow)),  # type: ignore[arg-type]
         rpc_url=environ.get("IMG402_RPC_URL") or None,
     )
+
+
+def _io42(environ: Mapping[str, str]) -> Io42Settings | None:
+    """IMG402_IO42_KEY, _URL, _MAX_FEE, _PAY_TO and _FORWARDED_FOR."""
+    url = _api_url("IMG402_IO42_URL", environ.get("IMG402_IO42_URL") or IO42_API)
+    if not (key := environ.get("IMG402_IO42_KEY")):
+        return None
+    return Io42Settings(
+        url=url,
+        key=_bearer("IMG402_IO42_KEY", key),
+        max_fee=_usdc(environ, "IMG402_IO42_MAX_FEE", Io42Settings.max_fee),
+        pay_to=_address(environ, "IMG402_IO42_PAY_TO"),
+        forwarded_for=_forwarded_for(environ),
+    )
+
+
+def _studio(environ: Mapping[str, str]) -> StudioSettings | None:
+    """IMG402_STUDIO_URL and IMG402_STUDIO_TOKEN: both or none."""
+    url, token = environ.get("IMG402_STUDIO_URL"), environ.get("IMG402_STUDIO_TOKEN")
+    if not url and not token:
+        return None
+    if not url or not token:
+        raise SettingsError("The studio needs both IMG402_STUDIO_URL and IMG402_STUDIO_TOKEN; one of them is not set.")
+    return StudioSettings(_api_url("IMG402_STUDIO_URL", url), _bearer("IMG402_STUDIO_TOKEN", token))
+
+
+def _bearer(name: str, secret: str) -> str:
+    if not re.fullmatch(r"[!-~]+", secret, re.ASCII):
+        raise SettingsError(f"{name} must be printable ASCII characters without spaces; look at its ends.")
+    return secret
+
+
+def _forwarded_for(environ: Mapping[str, str]) -> str | None:
+    if not (address := environ.get("IMG402_IO42_FORWARDED_FOR")):
+        return None
+    try:
+        return str(ip_address(address))
+    except ValueError:
+        raise SettingsError(f"IMG402_IO42_FORWARDED_FOR {quoted(address)} is no IP address.") from None
 
 
 def _networks(environ: Mapping[str, str]) -> list[str]:
@@ -188,10 +252,10 @@ def _usdc(environ: Mapping[str, str], name: str, default: int) -> int:
         raise SettingsError(f"{name}: {error}.") from None
 
 
-def _address(environ: Mapping[str, str]) -> str | None:
-    address = environ.get("IMG402_PAY_TO") or None
+def _address(environ: Mapping[str, str], name: str) -> str | None:
+    address = environ.get(name) or None
     if address is not None and not re.fullmatch(r"0x[0-9a-fA-F]{40}", address, re.ASCII):
-        raise SettingsError(f"IMG402_PAY_TO {quoted(address)} is no address such as {HOSTED_PAYEE}.")
+        raise SettingsError(f"{name} {quoted(address)} is no address such as {HOSTED_PAYEE}.")
     return address
 
 

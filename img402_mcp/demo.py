@@ -4,6 +4,7 @@ Everything is the real thing, in processes of its own: what runs here is what an
 money alone is play money, and its key is one that everybody knows.
 """
 
+import json
 import os
 import shutil
 import subprocess
@@ -54,6 +55,8 @@ async def _show(folder: Path) -> int:
             await _refuse(agent, pictures / "notes.png")
             await _refuse(agent, Path("/etc/passwd"))
         await _pay(api, pictures, folder)
+        await _submit(api, pictures, folder)
+        await _give_input(api, pictures, folder)
     _say("Done. The host and the servers are stopped and their folder is gone.")
     return 0
 
@@ -103,13 +106,47 @@ async def _pay(api: str, pictures: Path, folder: Path) -> None:
             raise SystemExit("It was not paid for exactly once.")
 
 
+async def _submit(api: str, pictures: Path, folder: Path) -> None:
+    """io42: a fee, an upload URL, the file; called twice, and paid and delivered once."""
+    key = _admin(folder, "agents", "add", "painter")["key"]
+    _admin(folder, "projects", "add", "logos", "--fee", "0.25")
+    _admin(folder, "submissions", "add", "sub_1", "--project", "logos", "--agent", "painter")
+    io42 = {"IMG402_IO42_URL": f"{api}/api", "IMG402_IO42_KEY": key, "IMG402_IO42_MAX_FEE": "0.25"}
+    _say('7. The same host speaks io42. An agent calls submit_image("logos", "sub_1", path), twice:')
+    submission = {"project_id": "logos", "submission_id": "sub_1", "path": str(pictures / "deployments page.png")}
+    async with _agent(api, pictures, folder, _PAYING | io42) as agent:
+        first = _shown(await agent.call_tool("submit_image", submission))
+        again = _shown(await agent.call_tool("submit_image", submission))
+    if again != first | {"reused": True}:
+        raise SystemExit("It was not submitted exactly once.")
+
+
+async def _give_input(api: str, pictures: Path, folder: Path) -> None:
+    token = _admin(folder, "tokens", "add", "agent")["token"]
+    studio = {"IMG402_STUDIO_URL": api, "IMG402_STUDIO_TOKEN": token}
+    _say("8. And a studio. An agent calls upload_input(path); the handle lasts, the preview soon expires:")
+    async with _agent(api, pictures, folder, studio) as agent:
+        _shown(await agent.call_tool("upload_input", {"path": str(pictures / "deployments page.png")}))
+
+
+def _admin(folder: Path, *words: str) -> dict[str, Any]:
+    """What `img402-mcp host admin` prints."""
+    command = (*_PROGRAM, "host", "admin", *words, "--json", "--data", str(folder / "host"))
+    printed = subprocess.run(command, check=True, capture_output=True, text=True).stdout  # noqa: S603  # our own program
+    answer: dict[str, Any] = json.loads(printed)
+    return answer
+
+
 def _answer(result: CallToolResult) -> str:
-    """The URL in it, having shown the whole."""
+    return str(_shown(result)["url"])
+
+
+def _shown(result: CallToolResult) -> dict[str, Any]:
+    """The answer, having shown its text."""
     if result.is_error:
-        raise SystemExit(f"The upload failed: {_text(result)}")
+        raise SystemExit(f"The call failed: {_text(result)}")
     _say(f"   The answer: {_text(result)}".replace("\n", "\n               "))
-    answer: dict[str, Any] = result.structured_content or {}
-    return str(answer["url"])
+    return result.structured_content or {}
 
 
 def _text(result: CallToolResult) -> str:

@@ -1,11 +1,11 @@
-"""One request out, one bounded answer back: the only door to the network on the client side.
+"""One request out, one bounded answer back: with named_urls.py the only door to the network on the client side.
 
 Redirects are never followed, so that a proof or a token goes nowhere but to the origin it was meant for.
 An answer is read up to ANSWER_LIMIT bytes and never unpacked, so that no peer can fill the memory.
 """
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
 from urllib.parse import urlsplit
 
@@ -100,11 +100,18 @@ def reporting(send: Send, on_sent: OnSent) -> Send:
 
 async def _exchange(client: httpx2.AsyncClient, request: Request) -> Answer:
     where = urlsplit(request.url).netloc
-    try:
+    with failures_told(where):
         async with client.stream(
-            request.method, request.url, headers=_headers(request), content=_pieces(request), follow_redirects=False
+            request.method, request.url, headers=headers(request), content=pieces(request), follow_redirects=False
         ) as response:
-            return Answer(response.status_code, response.headers, await _bounded(response, where))
+            return Answer(response.status_code, response.headers, await bounded(response, where))
+
+
+@contextmanager
+def failures_told(where: str) -> Iterator[None]:
+    """What goes wrong on the way becomes NotReached, AnswerLost or UploadFailed."""
+    try:
+        yield
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol) as error:
         raise NotReached(f"{where} could not be reached ({_reason(error)}); nothing was sent.") from error
     except httpx2.TimeoutException as error:
@@ -121,13 +128,13 @@ def _reason(error: Exception) -> str:
     return str(error)[:120] or type(error).__name__
 
 
-def _headers(request: Request) -> dict[str, str]:
+def headers(request: Request) -> dict[str, str]:
     # identity: an answer of some hundred bytes gains nothing by compression, and what is not unpacked is no bomb.
     own = {"User-Agent": f"img402-mcp/{__version__}", "Accept": "application/json", "Accept-Encoding": "identity"}
     return own | {"Content-Length": str(request.length)} | dict(request.headers)
 
 
-async def _pieces(request: Request) -> AsyncIterator[bytes]:
+async def pieces(request: Request) -> AsyncIterator[bytes]:
     sent = 0
     for part in request.body:
         for start in range(0, len(part), PIECE):
@@ -138,7 +145,7 @@ async def _pieces(request: Request) -> AsyncIterator[bytes]:
                 await request.on_sent(sent)
 
 
-async def _bounded(response: httpx2.Response, where: str) -> bytes:
+async def bounded(response: httpx2.Response, where: str) -> bytes:
     encoding = response.headers.get("content-encoding", "identity")
     if encoding != "identity":
         raise BadAnswer(f"{where} answered in a packed form that was not asked for; it was not unpacked.")

@@ -3,7 +3,6 @@
 import hmac
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.auth.provider import AccessToken
@@ -16,13 +15,15 @@ from img402_mcp import __version__
 from img402_mcp.config import Serving, Settings
 from img402_mcp.images.reading import Roots
 from img402_mcp.tools import tools
-from img402_mcp.tools.doors import Corridors
+from img402_mcp.tools.doors import Corridors, Once
 
 if TYPE_CHECKING:
     import httpx2
     from starlette.applications import Starlette
 
+    from img402_mcp.inputs import InputCorridor
     from img402_mcp.paid import PaidCorridor
+    from img402_mcp.submitting import SubmittingCorridor
     from img402_mcp.upload import Corridor
 
 INSTRUCTIONS = "Turns local image files into public URLs. Pass paths, never image data."
@@ -40,31 +41,57 @@ def create_server(
     @asynccontextmanager
     async def lifespan(_: MCPServer[Corridors]) -> AsyncIterator[Corridors]:
         async with AsyncExitStack() as stack:
-            yield Corridors(partial(_open, stack, settings, roots, transport))
+            yield _corridors(stack, settings, roots, transport)
 
     return MCPServer(
         "img402-mcp",
         title="img402 image upload",
         version=__version__,
         instructions=INSTRUCTIONS,
-        tools=tools(wallet=settings.money.wallet is not None),
+        tools=tools(*_configured(settings)),
         lifespan=lifespan,
         log_level="WARNING",
         **_auth(token),
     )
 
 
-async def _open(
+def _configured(settings: Settings) -> list[str]:
+    named = {"wallet": settings.money.wallet, "io42": settings.io42, "studio": settings.studio}
+    return [what for what, setting in named.items() if setting is not None]
+
+
+def _corridors(
     stack: AsyncExitStack, settings: Settings, roots: Roots, transport: "httpx2.AsyncBaseTransport | None"
-) -> "tuple[Corridor, PaidCorridor | None]":
-    from img402_mcp.upload import open_corridor  # noqa: PLC0415  # at the first call, not at every start
+) -> Corridors:
+    """Each imported and opened at its first call, not at every start."""
 
-    corridor = await stack.enter_async_context(open_corridor(settings, roots, transport))
-    if settings.money.wallet is None:
-        return corridor, None
-    from img402_mcp.paid import open_paid  # noqa: PLC0415  # most sessions never pay
+    async def open_free() -> "Corridor":
+        from img402_mcp.upload import open_corridor  # noqa: PLC0415
 
-    return corridor, stack.enter_context(open_paid(corridor))
+        return await stack.enter_async_context(open_corridor(settings, roots, transport))
+
+    async def open_paid() -> "PaidCorridor":
+        from img402_mcp import paid  # noqa: PLC0415
+
+        return stack.enter_context(paid.open_paid(await free()))
+
+    async def open_submitting() -> "SubmittingCorridor":
+        from img402_mcp import submitting  # noqa: PLC0415
+
+        return stack.enter_context(submitting.open_submitting(await free(), transport))
+
+    async def open_inputs() -> "InputCorridor":
+        from img402_mcp import inputs  # noqa: PLC0415
+
+        return inputs.input_corridor(await free())
+
+    free = Once(open_free)
+    return Corridors(
+        free,
+        paid=Once(open_paid) if settings.money.wallet else None,
+        submitting=Once(open_submitting) if settings.io42 else None,
+        inputs=Once(open_inputs) if settings.studio else None,
+    )
 
 
 def http_app(server: MCPServer[Corridors], serving: Serving) -> "Starlette":

@@ -1,6 +1,8 @@
 import json
 import re
+import struct
 import sys
+import zlib
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import suppress
 from pathlib import Path
@@ -28,6 +30,24 @@ def anyio_backend() -> str:
 def sample() -> Callable[[str], bytes]:
     """The bytes of a small real image: `sample("plain.png")`. All are 48x32 pixels."""
     return lambda name: (SAMPLES / name).read_bytes()
+
+
+def png(width: int, height: int, *, padding: int = 0) -> bytes:
+    """A picture of one colour, with a comment of `padding` bytes."""
+
+    def chunk(kind: bytes, body: bytes) -> bytes:
+        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
+
+    lines = zlib.compress((b"\0" + bytes(width)) * height)
+    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    comment = chunk(b"tEXt", b"Comment\0" + b"x" * padding) if padding else b""
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + comment + chunk(b"IDAT", lines) + chunk(b"IEND", b"")
+
+
+@pytest.fixture(scope="session")
+def picture_of() -> Callable[..., bytes]:
+    """`picture_of(width, height, padding=0)`: the bytes of a PNG."""
+    return png
 
 
 class Peer:

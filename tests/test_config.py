@@ -6,7 +6,18 @@ from pathlib import Path
 
 import pytest
 
-from img402_mcp.config import HOSTED_PAYEE, Money, ServeFlags, Serving, Settings, WalletSource, serving, settings
+from img402_mcp.config import (
+    HOSTED_PAYEE,
+    Io42Settings,
+    Money,
+    ServeFlags,
+    Serving,
+    Settings,
+    StudioSettings,
+    WalletSource,
+    serving,
+    settings,
+)
 from img402_mcp.errors import SettingsError
 
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -240,3 +251,65 @@ def test_with_a_wallet_a_bearer_is_demanded_on_loopback_too(transport):
         serving({"IMG402_WALLET_KEY": KEY}, ServeFlags(transport=transport))
     assert serving({"IMG402_WALLET_KEY": KEY, "IMG402_SERVE_TOKEN": TOKEN}, ServeFlags(transport=transport)).token
     assert serving({"IMG402_WALLET_KEY": KEY}, ServeFlags()).token is None
+
+
+IO42 = {"IMG402_IO42_KEY": "io42_canary"}
+STUDIO = {"IMG402_STUDIO_URL": "https://studio.example/", "IMG402_STUDIO_TOKEN": "studio_canary"}
+
+
+@pytest.mark.parametrize(
+    ("environ", "io42"),
+    [
+        pytest.param({}, None, id="not-configured"),
+        pytest.param({"IMG402_IO42_MAX_FEE": "1"}, None, id="no-key"),
+        pytest.param(IO42, Io42Settings("https://io42.xyz/api", "io42_canary"), id="the-documented-base-and-no-fee"),
+        pytest.param(
+            IO42
+            | {
+                "IMG402_IO42_URL": "http://127.0.0.1:4020/api/",
+                "IMG402_IO42_MAX_FEE": "2.50",
+                "IMG402_IO42_PAY_TO": HOSTED_PAYEE,
+                "IMG402_IO42_FORWARDED_FOR": "203.0.113.9",
+            },
+            Io42Settings("http://127.0.0.1:4020/api", "io42_canary", 2_500_000, HOSTED_PAYEE, "203.0.113.9"),
+            id="all",
+        ),
+    ],
+)
+def test_io42_is_configured_by_its_key(environ, io42):
+    assert settings(environ).io42 == io42
+
+
+def test_the_studio_is_configured_by_its_address_and_token():
+    assert settings(STUDIO).studio == StudioSettings("https://studio.example", "studio_canary")
+    assert settings({}).studio is None
+
+
+@pytest.mark.parametrize(
+    ("environ", "sentence"),
+    [
+        pytest.param({"IMG402_IO42_URL": "io42.xyz"}, 'IMG402_IO42_URL "io42.xyz" is no http', id="url"),
+        pytest.param({"IMG402_IO42_MAX_FEE": "1e3"}, "IMG402_IO42_MAX_FEE: '1e3' is no amount of USDC", id="fee"),
+        pytest.param({"IMG402_IO42_PAY_TO": "me"}, 'IMG402_IO42_PAY_TO "me" is no address such as', id="payee"),
+        pytest.param(
+            {"IMG402_IO42_FORWARDED_FOR": "1.2.3.4\r\nX: y"},
+            r'IMG402_IO42_FORWARDED_FOR "1.2.3.4\\r\\nX: y" is no IP address',
+            id="forwarded-for",
+        ),
+        pytest.param({"IMG402_IO42_KEY": "io42 canary"}, "IMG402_IO42_KEY must be printable ASCII", id="key"),
+        pytest.param({"IMG402_STUDIO_TOKEN": "canary\n"}, "IMG402_STUDIO_TOKEN must be printable", id="token"),
+        pytest.param(
+            {"IMG402_STUDIO_URL": "https://me:canary@a"}, "IMG402_STUDIO_URL must be a plain", id="studio-url"
+        ),
+        pytest.param({"IMG402_STUDIO_URL": ""}, "needs both IMG402_STUDIO_URL and IMG402_STUDIO_TOKEN", id="no-url"),
+        pytest.param({"IMG402_STUDIO_TOKEN": ""}, "needs both IMG402_STUDIO_URL and IMG402_STUDIO", id="no-token"),
+    ],
+)
+def test_a_setting_of_io42_or_the_studio_that_is_none_is_a_sentence_without_secrets(environ, sentence):
+    with pytest.raises(SettingsError, match=sentence) as caught:
+        settings(IO42 | STUDIO | environ)
+    assert "canary" not in str(caught.value)
+
+
+def test_the_settings_show_no_key_and_no_token():
+    assert "canary" not in repr(settings(IO42 | STUDIO))

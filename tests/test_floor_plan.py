@@ -17,11 +17,14 @@ PLAN = {
     "sending": "errors",
     "images": "errors formats",
     "payments": "errors sending wire",
-    "services": "errors images sending wire",
+    "named_urls": "errors sending",
+    "services": "errors formats images sending wire",
     "upload": "config images sending services",
     "paid": "config errors images payments sending services upload wire",
-    "tools": "config errors paid payments services upload wire",
-    "server": "config images paid tools upload",
+    "submitting": "config errors images named_urls paid payments sending services upload wire",
+    "inputs": "errors images services upload",
+    "tools": "config errors inputs paid payments services submitting upload wire",
+    "server": "config images inputs paid submitting tools upload",
     "serve": "config errors server",
     "commands": "config demo errors host images paid payments sending serve tools upload wire",
     "cli": "commands",
@@ -37,7 +40,7 @@ HEAVY = {
     "sqlalchemy": ("host",),
     "python_multipart": ("host",),
     "uvicorn": ("serve",),
-    "httpx2": ("sending", "demo", "upload", "server", "host"),
+    "httpx2": ("sending", "named_urls", "demo", "upload", "submitting", "server", "host"),
 }
 """Other people's packages that only some rooms may know."""
 

@@ -273,7 +273,8 @@ async def test_a_client_that_cannot_ask_pays_nothing_where_the_user_must_be_aske
     async with agent(wire, picture, money(approve="ask"), era) as client:
         result = await client.call_tool("upload_paid", {"path": str(picture)})
         assert await spent(client) == "0"
-    assert "this client cannot ask; nothing was signed. Use upload_free, or set IMG402_APPROVE=auto" in text(result)
+    assert "this client cannot ask; nothing was signed. Without a payment there is upload_free;" in text(result)
+    assert "or set IMG402_APPROVE=auto: the budget still holds." in text(result)
 
 
 async def test_invariant_8_neither_key_nor_proof_stands_in_an_answer_or_a_log(wire, picture, caplog, tmp_path):

@@ -21,7 +21,7 @@ VARIABLES = sorted(
 )
 
 
-@pytest.mark.parametrize("name", [tool.name for tool in tools(wallet=True)])
+@pytest.mark.parametrize("name", [tool.name for tool in tools("wallet", "io42", "studio")])
 def test_every_tool_stands_in_the_readme(name):
     assert f"| `{name}(" in README
 
@@ -56,4 +56,4 @@ async def test_the_example_configuration_starts_the_server(tmp_path):
     environment = server["env"] | {"IMG402_ALLOW_DIRS": str(tmp_path)}
     assert f'"command": "{server["command"]}"' in README
     async with Client(StdioServerParameters(command=command, args=server["args"], env=environment)) as client:
-        assert [tool.name for tool in (await client.list_tools()).tools] == [tool.name for tool in tools(wallet=False)]
+        assert [tool.name for tool in (await client.list_tools()).tools] == [tool.name for tool in tools()]

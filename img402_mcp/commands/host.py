@@ -3,6 +3,7 @@ import logging
 import os
 import sys
 
+from img402_mcp.commands import host_admin
 from img402_mcp.errors import SettingsError
 from img402_mcp.serve import address_of, imports_are_done, listen, run_app
 
@@ -15,9 +16,17 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--port", type=int, default=4020, help="0: any free one")
     parser.add_argument("--data", metavar="DIR", help="the folder for images and their index")
     parser.add_argument("--public-url", metavar="URL", help="the address in the answers; default: the bound one")
+    parser.set_defaults(work=None)
+    actions = parser.add_subparsers(metavar="ACTION", required=False)
+    admin = actions.add_parser("admin", help=host_admin.SUMMARY, description=host_admin.SUMMARY)
+    host_admin.add_flags(admin)
 
 
 def run(flags: argparse.Namespace) -> int:
+    return host_admin.run(flags) if flags.work else _serve(flags)
+
+
+def _serve(flags: argparse.Namespace) -> int:
     try:
         from img402_mcp.host import access_log  # noqa: PLC0415  # an extra
         from img402_mcp.host.app import create_app  # noqa: PLC0415

@@ -19,7 +19,7 @@ from starlette.routing import Route
 
 from img402_mcp.errors import SettingsError
 from img402_mcp.host.access_log import AccessLog
-from img402_mcp.host.apis import img402, img402_paid
+from img402_mcp.host.apis import img402, img402_paid, io42, studio
 from img402_mcp.host.apis.img402_paid import Shop
 from img402_mcp.host.blobs.folder import Folder
 from img402_mcp.host.catalogue import payee, well_known
@@ -38,6 +38,7 @@ from img402_mcp.host.redeeming import Redeeming
 from img402_mcp.host.refusals import UNCACHED, Refused, problem
 from img402_mcp.host.secret import kept_secret
 from img402_mcp.host.settings import HostSettings, PaidSettings
+from img402_mcp.host.signed_urls import SignedUrls
 from img402_mcp.host.state import Clock, Host
 from img402_mcp.host.sweeping import sweep_for_ever
 from img402_mcp.wire.img402 import OPENAPI, WELL_KNOWN
@@ -73,6 +74,8 @@ def create_app(
             Route("/healthz", _health(host), methods=["GET"]),
             Route(WELL_KNOWN, _well_known(settings), methods=["GET"]),
             *img402_paid.routes(shop),
+            *io42.routes(host, shop.paywall if shop else None),
+            *studio.routes(host),
             *img402.routes(host),
         ],
         middleware=[Middleware(AccessLog, trusted=settings.trusted_proxies), Middleware(EarlyAnswers)],
@@ -89,8 +92,8 @@ def create_app(
 def _open(settings: HostSettings, now: Clock) -> Host:
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        blobs = Folder(settings.blobs)
-        return Host(settings, blobs, Index(settings.database), DailyCaps(settings.free), Recent(), now)
+        blobs, signed_urls = Folder(settings.blobs), SignedUrls(_secret(settings), settings.public_url)
+        return Host(settings, blobs, Index(settings.database), DailyCaps(settings.free), Recent(), signed_urls, now)
     except (OSError, SQLAlchemyError) as error:
         raise SettingsError(
             f"The host cannot open its data (blobs in {settings.blobs}, rows in {settings.database!r}): {error}. "
@@ -103,7 +106,7 @@ def _shop(host: Host, paid: PaidSettings, facilitator: Facilitator, patience: fl
     trust_used = 0 if paid.rpc_url else paid.trust_used
     paywall = Paywall(payee(paid), facilitator, Payments(host.index, host.now), host.now, trust_used, patience)
     life = timedelta(minutes=paid.terms.token_minutes)
-    return Shop(host, paid, paywall, Redeeming(host.index, _secret(host.settings, paid), life))
+    return Shop(host, paid, paywall, Redeeming(host.index, _secret(host.settings), life))
 
 
 def _facilitator(host: Host, paid: PaidSettings, authorize: Authorize | None) -> Facilitator:
@@ -114,9 +117,9 @@ def _facilitator(host: Host, paid: PaidSettings, authorize: Authorize | None) ->
     return Remote(paid.facilitator_url, chain, authorize)
 
 
-def _secret(settings: HostSettings, paid: PaidSettings) -> bytes:
+def _secret(settings: HostSettings) -> bytes:
     try:
-        return paid.secret.encode() if paid.secret else kept_secret(settings.data)
+        return settings.secret.encode() if settings.secret else kept_secret(settings.data)
     except OSError as error:
         raise SettingsError(
             f"The host cannot keep its secret in {settings.data}: {error}. Check --data, or set IMG402_HOST_SECRET."

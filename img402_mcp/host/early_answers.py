@@ -8,7 +8,7 @@ import anyio
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-DROPPED_BYTES = 16 * 1_048_576  # ten times what a good client sends; one far over the limit may see the reset
+DROPPED_BYTES = 32 * 1_048_576  # more than a good client sends anywhere; one far over the limit may see the reset
 DROPPED_SECONDS = 10
 
 

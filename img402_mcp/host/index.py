@@ -70,6 +70,16 @@ _IMAGES = Table(
     Column("expires_at", Moment, index=True),
     Column("paid", Boolean, nullable=False),
 )
+_PRIVATE = Table(
+    "private_images",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("extension", String(8), nullable=False),
+    Column("size_bytes", BigInteger, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+"""Submissions and inputs: bytes like the others, but at no public address."""
+_OWNING_BYTES = (_IMAGES, _PRIVATE)
 DAILY_COUNTS = Table(
     "daily_counts",
     METADATA,
@@ -161,6 +171,15 @@ class Index:
             return None
         return Image(row.id, _BY_EXTENSION[row.extension], row.size_bytes, row.created_at, row.expires_at, row.paid)
 
+    def add_private(self, connection: Connection, image: Image) -> None:
+        row = {"id": image.id, "extension": image.format.extension, "size_bytes": image.size_bytes}
+        connection.execute(insert(_PRIVATE), row | {"created_at": image.created_at})
+
+    def find_private(self, image_id: str) -> Image | None:
+        with self._engine.connect() as connection:
+            row = connection.execute(select(_PRIVATE).where(_PRIVATE.c.id == image_id)).first()
+        return Image(row.id, _BY_EXTENSION[row.extension], row.size_bytes, row.created_at, None) if row else None
+
     def remove_expired(self, now: datetime, at_most: int) -> Sequence[str]:
         """The rows are gone when this returns; the names are those of the bytes that nobody can reach any more."""
         expired = select(_IMAGES).where(_IMAGES.c.expires_at <= now).limit(at_most)
@@ -173,8 +192,10 @@ class Index:
         """Those of the names that no row makes an image."""
         by_id = {name.partition(".")[0]: name for name in names}
         with self._engine.connect() as connection:
-            known = connection.execute(select(_IMAGES.c.id).where(_IMAGES.c.id.in_(by_id))).scalars().all()
-        return set(by_id.values()) - {by_id[image_id] for image_id in known}
+            for table in _OWNING_BYTES:
+                for image_id in connection.execute(select(table.c.id).where(table.c.id.in_(by_id))).scalars().all():
+                    del by_id[image_id]
+        return set(by_id.values())
 
 
 def _engine(url: URL) -> Engine:

@@ -16,6 +16,8 @@ A_MINUTE = timedelta(minutes=1)
 
 Admit = Callable[[Connection], None]
 """Counts or redeems inside the transaction that adds the row; raises Refused where nothing may be added."""
+Write = Callable[[Connection], None]
+"""Writes the row, inside the transaction; raises Refused where none may be written."""
 
 
 def keep(  # noqa: PLR0913 - one hop to a thread carries all it needs
@@ -33,17 +35,26 @@ def described(incoming: Incoming, now: datetime, days: int | None, *, paid: bool
     expires = None if days is None else created + timedelta(days=days)
     if expires is not None and paid:
         expires = expires.replace(second=0, microsecond=0) + A_MINUTE
-    return Image(new_id(), incoming.examine(), incoming.size, created, expires, paid)
+    return Image(new_id(), incoming.examine().format, incoming.size, created, expires, paid)
 
 
 def store(blobs: Blobs, index: Index, file: Path, image: Image, admit: Admit) -> None:
     """Blocks. The file is the store's afterwards."""
-    blobs.keep(image.name, file)
+
+    def write(connection: Connection) -> None:
+        admit(connection)
+        index.add(connection, image)
+
+    store_bytes(blobs, index, file, image.name, write)
+
+
+def store_bytes(blobs: Blobs, index: Index, file: Path, name: str, write: Write) -> None:
+    """Blocks. The file is the store's afterwards; `write` makes the row that owns the name."""
+    blobs.keep(name, file)
     try:
         with index.transaction() as connection:
-            admit(connection)
-            index.add(connection, image)
+            write(connection)
     except Refused:
         # Only here is it certain that there is no row; after a lost connection the commit may have happened.
-        blobs.drop(image.name)
+        blobs.drop(name)
         raise

@@ -5,6 +5,7 @@ from importlib.metadata import version
 from typing import Any
 
 from img402_mcp.formats import FORMATS
+from img402_mcp.host import openapi_io42, openapi_studio
 from img402_mcp.host.catalogue import payee, token_sale, upload_sale
 from img402_mcp.host.offers import Sale, offer_v2
 from img402_mcp.host.receiving import JSON_FIELD
@@ -41,8 +42,19 @@ def document(settings: HostSettings) -> Json:
             "description": "Upload an image, get a public URL. Whatever is uploaded is public.",
         },
         "servers": [{"url": settings.public_url}],
-        "paths": {FREE: {"post": _upload(settings)}, **_paid(settings), "/{name}": {"get": _serve()}},
-        "components": {"schemas": {model.__name__: _schema(model) for model in (Uploaded, Token, Problem)}},
+        "paths": {
+            FREE: {"post": _upload(settings)},
+            **_paid(settings),
+            **openapi_io42.paths(settings),
+            **openapi_studio.paths(settings),
+            "/{name}": {"get": _serve()},
+        },
+        "components": {
+            "schemas": {model.__name__: _schema(model) for model in (Uploaded, Token, Problem)}
+            | openapi_io42.SCHEMAS
+            | openapi_studio.SCHEMAS,
+            "securitySchemes": openapi_io42.SECURITY | openapi_studio.SECURITY,
+        },
         LIMITS_KEY: limits(settings).model_dump(mode="json", by_alias=True),
     }
 

@@ -18,9 +18,11 @@ from sqlalchemy import (
     Table,
     UniqueConstraint,
     delete,
+    func,
     select,
     update,
 )
+from sqlalchemy import Index as DatabaseIndex
 
 from img402_mcp.host.index import METADATA, Index, Moment, insert_for
 from img402_mcp.host.proofs import Proof
@@ -31,6 +33,8 @@ from img402_mcp.wire.x402 import Network
 LEASE = timedelta(seconds=6)
 
 RESERVED, PAID = "reserved", "paid"
+ONCE = "once: "
+"""How the product's name begins of which there is one: a second payment for it is not taken."""
 
 _PAYMENTS = Table(
     "payments",
@@ -50,6 +54,8 @@ _PAYMENTS = Table(
     Column("settlement", String(256), nullable=False),
     UniqueConstraint("payer", "identifier_hash"),
 )
+_IS_ONCE = func.substr(_PAYMENTS.c.product, 1, len(ONCE)) == ONCE
+DatabaseIndex("one_payment", _PAYMENTS.c.product, unique=True, sqlite_where=_IS_ONCE, postgresql_where=_IS_ONCE)
 
 
 @dataclass(frozen=True)
@@ -75,8 +81,13 @@ class Payments:
         with self._index.reading() as connection:
             return _payment(connection.execute(select(_PAYMENTS).where(_is(key))).first())
 
+    def sold(self, product: str) -> Payment | None:
+        """The one payment of a product that is sold once, paid or on its way."""
+        with self._index.reading() as connection:
+            return _payment(connection.execute(select(_PAYMENTS).where(_PAYMENTS.c.product == product)).first())
+
     def reserve(self, proof: Proof, network: Network, product: str, amount: int) -> Payment | None:
-        """The row of this authorization, made now or before. None: its payment-identifier names another payment."""
+        """The row of this authorization, made now or before. None: another has its identifier or its product."""
         key, now = proof.key(network), self._now()
         row = {
             "key": key,

@@ -19,7 +19,7 @@ from starlette.responses import Response
 from img402_mcp.errors import quoted
 from img402_mcp.host.facilitators.base import Claim, Facilitator, Rejected, Settled, Undecided
 from img402_mcp.host.offers import Payee, Sale, required_v1, required_v2
-from img402_mcp.host.payments import Payment, Payments
+from img402_mcp.host.payments import ONCE, Payment, Payments
 from img402_mcp.host.proofs import Proof, claim, mismatch
 from img402_mcp.host.refusals import UNCACHED, Refused
 from img402_mcp.wire import x402
@@ -84,6 +84,12 @@ class Paywall:
         payment = await to_thread.run_sync(self._payments.find, proof.key(self.payee.network))
         return payment and _bound(payment, proof, sale)
 
+    async def sold(self, sale: Sale) -> Payment | None:
+        """The payment of what is sold once, paid or on its way."""
+        if not sale.product.startswith(ONCE):
+            return None
+        return await to_thread.run_sync(self._payments.sold, sale.product)
+
     def check(self, proof: Proof, sale: Sale) -> None:
         """Raises PaymentRequired for a proof that does not meet the offer; asks nobody."""
         if found := mismatch(proof, sale, self.payee, self._now()):
@@ -98,7 +104,7 @@ class Paywall:
             if leased is not None:
                 await self._settle(leased, proof, sale)
             elif anyio.current_time() >= deadline:
-                raise _pending("it is being settled")
+                raise pending("it is being settled")
             else:
                 await anyio.sleep(POLL)
             payment = await self.known(proof, sale) or await self._reserved(proof, sale)
@@ -118,10 +124,12 @@ class Paywall:
                 return payment
             raise self._refused(proof, sale, verdict)
         if isinstance(verdict, Undecided):
-            raise _pending(verdict.reason)
+            raise pending(verdict.reason)
         reserve = partial(self._payments.reserve, proof, self.payee.network, sale.product, sale.price)
         payment = await to_thread.run_sync(reserve)
         if payment is None:
+            if await self.sold(sale):
+                raise pending("another payment for the same is being settled")
             raise Refused("payment_conflict", "The payment-identifier belongs to another payment; use a new one.")
         return _bound(payment, proof, sale)
 
@@ -139,7 +147,7 @@ class Paywall:
         else:
             await to_thread.run_sync(self._payments.release, payment)
             self._note("undecided", proof, outcome.reason)
-            raise _pending(outcome.reason)
+            raise pending(outcome.reason)
 
     async def _outcome(self, asked: Claim, payment: Payment) -> Settled | Rejected | Undecided:
         """A refusal is certain at the first attempt only: behind a second one the first may have moved the money."""
@@ -191,7 +199,7 @@ def _bound(payment: Payment, proof: Proof, sale: Sale) -> Payment:
     return payment
 
 
-def _pending(reason: str) -> Refused:
+def pending(reason: str) -> Refused:
     return Refused(
         "payment_pending",
         f"The outcome of this payment is not known yet ({reason}). Send this request again with the same proof, "

@@ -11,6 +11,7 @@ import os
 import tempfile
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import aclosing, asynccontextmanager, contextmanager
+from dataclasses import dataclass
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import BinaryIO
@@ -22,7 +23,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
 from img402_mcp.errors import quoted
-from img402_mcp.formats import Buffer, Format, NotAnImage, examine, sniff
+from img402_mcp.formats import FORMATS, Buffer, Format, NotAnImage, Picture, examine, sniff
 from img402_mcp.host.blobs.base import ARRIVING
 from img402_mcp.host.refusals import Refused, too_large
 from img402_mcp.wire.img402 import FIELD
@@ -41,9 +42,9 @@ logging.getLogger("python_multipart").setLevel(logging.ERROR)
 class Incoming:
     """The image's bytes in a temporary file. To write is to fill the page cache: less than a hop to a thread."""
 
-    def __init__(self, file: BinaryIO, path: Path, max_bytes: int) -> None:
+    def __init__(self, file: BinaryIO, path: Path, max_bytes: int, formats: tuple[Format, ...] = FORMATS) -> None:
         self.path, self.size = path, 0
-        self._file, self._max_bytes, self._head = file, max_bytes, b""
+        self._file, self._max_bytes, self._formats, self._head = file, max_bytes, formats, b""
 
     def write(self, piece: bytes) -> None:
         self.size += len(piece)
@@ -57,43 +58,62 @@ class Incoming:
         if not self.size:
             raise Refused("empty_file", "The image has zero bytes. Check that it was written before it was sent.")
 
-    def examine(self) -> Format:
+    def examine(self) -> Picture:
         """Walk the whole structure. Bytes behind the image's end are let pass; they are served as they came."""
         with self.path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
-            return _format_of(data)
+            return _picture(data, self._formats)
 
     def _look_at(self, piece: bytes) -> None:
         self._head = (self._head + piece[:HEAD])[:HEAD]
-        if len(self._head) == HEAD and sniff(self._head) is None:
-            _format_of(self._head)
+        if len(self._head) == HEAD and sniff(self._head) not in self._formats:
+            _picture(self._head, self._formats)
 
 
-def _format_of(data: Buffer) -> Format:
+def _picture(data: Buffer, formats: tuple[Format, ...]) -> Picture:
+    found = sniff(bytes(data[:HEAD]))
+    if found is not None and found not in formats:
+        raise _unsupported(f"is a {found.name}", formats)
     try:
-        return examine(data).format
+        return examine(data)
     except NotAnImage as error:
-        raise Refused(
-            "unsupported_format",
-            f"The file {error}. PNG, JPEG, GIF and WebP are taken; the bytes decide, not the name.",
-        ) from None
+        raise _unsupported(str(error), formats) from None
+
+
+def _unsupported(what_it_is: str, formats: tuple[Format, ...]) -> Refused:
+    message = f"The file {what_it_is}. {_names(formats)} taken; the bytes decide, not the name."
+    return Refused("unsupported_format", message)
+
+
+def _names(formats: tuple[Format, ...]) -> str:
+    """`PNG, JPEG and WebP are`, `Only PNG is`."""
+    *others, last = [form.name for form in formats]
+    return f"{', '.join(others)} and {last} are" if others else f"Only {last} is"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request is to carry. `example` is a command that works, for the refusals."""
+
+    max_bytes: int
+    example: str
+    field: str = FIELD
+    formats: tuple[Format, ...] = FORMATS
+    as_json: bool = True
 
 
 @asynccontextmanager
-async def incoming_image(request: Request, spool: Path, max_bytes: int, example: str) -> AsyncGenerator[Incoming]:
-    """The image that the request carries. Its file is gone when the block ends, unless the store took it over.
-
-    `example` is a command that works, for the refusals.
-    """
-    with _temporary_file(spool) as path:
+async def incoming_image(request: Request, spool: Path, asked: Asked) -> AsyncGenerator[Incoming]:
+    """The image that the request carries. Its file is gone when the block ends, unless the store took it over."""
+    with temporary_file(spool) as path:
         with path.open("wb", buffering=WRITE_SIZE) as file:
-            incoming = Incoming(file, path, max_bytes)
-            await _receive(request, incoming, max_bytes, example)
+            incoming = Incoming(file, path, asked.max_bytes, asked.formats)
+            await _receive(request, incoming, asked)
         incoming.check_not_empty()
         yield incoming
 
 
 @contextmanager
-def _temporary_file(spool: Path) -> Iterator[Path]:
+def temporary_file(spool: Path) -> Iterator[Path]:
     descriptor, name = tempfile.mkstemp(dir=spool, suffix=ARRIVING)
     os.close(descriptor)
     try:
@@ -102,20 +122,22 @@ def _temporary_file(spool: Path) -> Iterator[Path]:
         Path(name).unlink(missing_ok=True)
 
 
-async def _receive(request: Request, incoming: Incoming, max_bytes: int, example: str) -> None:
+async def _receive(request: Request, incoming: Incoming, asked: Asked) -> None:
     kind, options = parse_options_header(request.headers.get("content-type"))
     if kind == b"multipart/form-data" and options.get(b"boundary"):
-        form = _Form(options[b"boundary"], incoming, example)
-        await form.receive(_counted(request, max_bytes + OVERHEAD, max_bytes))
-    elif kind == b"application/json":
-        pieces = [piece async for piece in _counted(request, max_bytes * 4 // 3 + OVERHEAD, max_bytes)]
-        incoming.write(await to_thread.run_sync(_image_in_json, b"".join(pieces), example))
+        form = _Form(options[b"boundary"], incoming, asked)
+        await form.receive(counted(request, asked.max_bytes + OVERHEAD, asked.max_bytes))
+    elif kind == b"application/json" and asked.as_json:
+        most = asked.max_bytes * 4 // 3 + OVERHEAD
+        pieces = [piece async for piece in counted(request, most, asked.max_bytes)]
+        incoming.write(await to_thread.run_sync(_image_in_json, b"".join(pieces), asked))
     else:
         came = quoted(request.headers.get("content-type", ""))
-        raise _no_file(f"The request's Content-Type is {came}: no multipart form and no JSON.", example)
+        wanted = "no multipart form and no JSON" if asked.as_json else "no multipart form"
+        raise _no_file(f"The request's Content-Type is {came}: {wanted}.", asked)
 
 
-async def _counted(request: Request, most: int, max_bytes: int) -> AsyncIterator[bytes]:
+async def counted(request: Request, most: int, max_bytes: int) -> AsyncIterator[bytes]:
     """The body's pieces, at most so many bytes in all, refused at once where it announces more."""
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > most:
@@ -129,19 +151,18 @@ async def _counted(request: Request, most: int, max_bytes: int) -> AsyncIterator
             yield piece
 
 
-def _no_file(what_came: str, example: str) -> Refused:
+def _no_file(what_came: str, asked: Asked) -> Refused:
+    instead = f' (or as JSON: {{"{JSON_FIELD}": "<base64>"}})' if asked.as_json else ""
     return Refused(
-        "no_file",
-        f'{what_came} Send the image as the multipart field "{FIELD}": {example} '
-        f'(or as JSON: {{"{JSON_FIELD}": "<base64>"}}).',
+        "no_file", f'{what_came} Send the image as the multipart field "{asked.field}": {asked.example}{instead}.'
     )
 
 
 class _Form:
-    """A multipart body: the part named `image` goes on, all else is dropped."""
+    """A multipart body: the one part that was asked for goes on, all else is dropped."""
 
-    def __init__(self, boundary: bytes, incoming: Incoming, example: str) -> None:
-        self._boundary, self._incoming, self._example = boundary, incoming, example
+    def __init__(self, boundary: bytes, incoming: Incoming, asked: Asked) -> None:
+        self._boundary, self._incoming, self._asked = boundary, incoming, asked
         self._names: list[str] = []
         self._header, self._value, self._name = b"", b"", ""
         self._whole = False
@@ -152,7 +173,7 @@ class _Form:
             async for piece in pieces:
                 parser.write(piece)
         except FormParserError as error:
-            raise _no_file(f"The multipart body is malformed: {error}.", self._example) from None
+            raise _no_file(f"The multipart body is malformed: {error}.", self._asked) from None
         self._check_whole()
 
     def _parser(self) -> MultipartParser:
@@ -172,16 +193,16 @@ class _Form:
         )
 
     def _check_whole(self) -> None:
-        if FIELD not in self._names:
+        if self._asked.field not in self._names:
             came = ", ".join(quoted(name, 40) for name in self._names) or "no field at all"
-            raise _no_file(f'The form has {came} and no field "{FIELD}".', self._example)
+            raise _no_file(f'The form has {came} and no field "{self._asked.field}".', self._asked)
         if not self._whole:
-            raise _no_file("The multipart body ends before its closing boundary.", self._example)
+            raise _no_file("The multipart body ends before its closing boundary.", self._asked)
 
     def _begin_part(self) -> None:
         self._name = ""
         if len(self._names) == PARTS:
-            raise _no_file(f"The form has more than {PARTS} fields.", self._example)
+            raise _no_file(f"The form has more than {PARTS} fields.", self._asked)
 
     def _add_to_header(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
@@ -196,30 +217,30 @@ class _Form:
         self._header = self._value = b""
 
     def _name_part(self) -> None:
-        if self._name == FIELD and FIELD in self._names:
-            raise _no_file(f'The form has the field "{FIELD}" twice; one image a request.', self._example)
+        if self._name == self._asked.field and self._name in self._names:
+            raise _no_file(f'The form has the field "{self._name}" twice; one image a request.', self._asked)
         self._names.append(self._name)
 
     def _pass_on(self, data: bytes, start: int, end: int) -> None:
-        if self._name == FIELD:
+        if self._name == self._asked.field:
             self._incoming.write(data[start:end])
 
     def _end(self) -> None:
         self._whole = True
 
 
-def _image_in_json(body: bytes, example: str) -> bytes:
+def _image_in_json(body: bytes, asked: Asked) -> bytes:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        raise _no_file("The body says it is JSON and is not.", example) from None
+        raise _no_file("The body says it is JSON and is not.", asked) from None
     text = document.get(JSON_FIELD) if isinstance(document, dict) else None
     if not isinstance(text, str):
-        raise _no_file(f'The JSON has no text "{JSON_FIELD}".', example)
+        raise _no_file(f'The JSON has no text "{JSON_FIELD}".', asked)
     try:
         return base64.b64decode(_without_data_prefix(text), validate=True)
     except ValueError:
-        raise _no_file(f'"{JSON_FIELD}" is no base64 (standard alphabet, padded, no line breaks).', example) from None
+        raise _no_file(f'"{JSON_FIELD}" is no base64 (standard alphabet, padded, no line breaks).', asked) from None
 
 
 def _without_data_prefix(text: str) -> str:

@@ -22,9 +22,12 @@ class Refused(Exception):
         self.code = code
         self.retry_after = retry_after
 
+    @property
+    def headers(self) -> dict[str, str]:
+        return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
+
     def response(self) -> Response:
-        headers = {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
-        return problem(STATUS_OF[self.code], self.code, str(self), headers)
+        return problem(STATUS_OF[self.code], self.code, str(self), self.headers)
 
 
 def problem(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:

@@ -37,6 +37,14 @@ async def image_response(host: Host, request: Request, name: str) -> Response:
     return await _bytes_response(host.blobs, found, headers, _asked_range(request, headers["ETag"]))
 
 
+async def private_response(host: Host, request: Request, image: Image) -> Response:
+    """For a signed URL, which is a secret that expires: no cache may answer in our place."""
+    headers = _headers(image, host.now()) | {"Cache-Control": "private, no-store", "Referrer-Policy": "no-referrer"}
+    if request.method == "HEAD":
+        return Response(None, 200, headers | {"Content-Length": str(image.size_bytes)})
+    return await _bytes_response(host.blobs, Found(image, None), headers, _asked_range(request, headers["ETag"]))
+
+
 def missing() -> Response:
     return problem(404, "not_found", "There is no such image; it may have expired.")
 

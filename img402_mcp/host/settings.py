@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from img402_mcp.errors import SettingsError, quoted
-from img402_mcp.wire import x402
+from img402_mcp.wire import io42, studio, x402
 from img402_mcp.wire.img402 import FreeTerms, PaidTerms
 
 Network = IPv4Network | IPv6Network
@@ -28,15 +28,20 @@ PAID_DAYS = 365
 PRICE = "0.01"
 TOKEN_MINUTES = 10
 TRUST_USED = "0.05"  # five uploads: what a lost answer of a facilitator may cost, where no chain can be asked
+# Platform-wide: a hundred agents or tokens at their own limit, so that only a flood meets it.
+IO42_HOURLY_ALL = 10_000
+STUDIO_HOURLY, STUDIO_HOURLY_ALL = 100, 10_000
+PREVIEW_MINUTES = 15  # long enough to look, short enough that a link which leaks is soon worth nothing
 SECRET_LENGTH = 32
 A_CENTURY = 36_500
 A_DAY_OF_MINUTES = 1440
 LARGEST = 1 << 40
+MOST_PIXELS = 65_535
 
 
 @dataclass(frozen=True)
 class PaidSettings:
-    """`facilitator_url` is empty for play money; `secret` None: one is kept in the data folder. Amounts are atomic."""
+    """`facilitator_url` is empty for play money. Amounts are atomic."""
 
     terms: PaidTerms
     price: int
@@ -46,12 +51,32 @@ class PaidSettings:
     facilitator_url: str
     rpc_url: str = field(repr=False)
     trust_used: int
-    secret: str | None = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Io42Settings:
+    """Terms of submissions; `pixels` of each side, fewest and most. No hourly limit: None."""
+
+    max_bytes: int = io42.MOST_BYTES
+    pixels: tuple[int, int] = (io42.FEWEST_PIXELS, io42.MOST_PIXELS)
+    url_minutes: int = io42.URL_MINUTES
+    hourly: int | None = io42.REQUESTS_AN_HOUR
+    hourly_all: int | None = IO42_HOURLY_ALL
+
+
+@dataclass(frozen=True)
+class StudioSettings:
+    """Terms of the studio's inputs. No hourly limit: None."""
+
+    max_bytes: int = studio.MOST_BYTES
+    preview_minutes: int = PREVIEW_MINUTES
+    hourly: int | None = STUDIO_HOURLY
+    hourly_all: int | None = STUDIO_HOURLY_ALL
 
 
 @dataclass(frozen=True)
 class HostSettings:
-    """`database` is a sqlalchemy URL, whose repr hides the password."""
+    """`database` is a sqlalchemy URL, whose repr hides the password; `secret` None: one is kept in the data folder."""
 
     data: Path
     blobs: Path
@@ -60,6 +85,9 @@ class HostSettings:
     free: FreeTerms
     trusted_proxies: tuple[Network, ...] = ()
     paid: PaidSettings | None = None
+    secret: str | None = field(default=None, repr=False)
+    io42: Io42Settings = Io42Settings()
+    studio: StudioSettings = StudioSettings()
 
 
 def host_settings(
@@ -79,6 +107,9 @@ def host_settings(
         free=_free_terms(environ),
         trusted_proxies=_networks(environ.get("IMG402_HOST_TRUSTED_PROXIES") or ""),
         paid=_paid(environ),
+        secret=_secret(environ.get("IMG402_HOST_SECRET") or None),
+        io42=_io42(environ),
+        studio=_studio(environ),
     )
 
 
@@ -120,7 +151,31 @@ def _paid(environ: Mapping[str, str]) -> PaidSettings | None:
         facilitator_url=facilitator_url,
         rpc_url=_service(environ, "IMG402_HOST_RPC_URL"),
         trust_used=_usdc(environ, "IMG402_HOST_TRUST_USED", TRUST_USED),
-        secret=_secret(environ.get("IMG402_HOST_SECRET") or None),
+    )
+
+
+def _io42(environ: Mapping[str, str]) -> Io42Settings:
+    fewest = _integer(environ, "IMG402_HOST_IO42_MIN_PIXELS", io42.FEWEST_PIXELS, (1, MOST_PIXELS))
+    most = _integer(environ, "IMG402_HOST_IO42_MAX_PIXELS", io42.MOST_PIXELS, (1, MOST_PIXELS))
+    if fewest > most:
+        raise SettingsError(
+            f"IMG402_HOST_IO42_MIN_PIXELS is {fewest} and IMG402_HOST_IO42_MAX_PIXELS {most}; swap them."
+        )
+    return Io42Settings(
+        max_bytes=_integer(environ, "IMG402_HOST_IO42_MAX_BYTES", io42.MOST_BYTES, (1, LARGEST)),
+        pixels=(fewest, most),
+        url_minutes=_integer(environ, "IMG402_HOST_IO42_URL_MINUTES", io42.URL_MINUTES, (1, A_DAY_OF_MINUTES)),
+        hourly=_integer(environ, "IMG402_HOST_IO42_HOURLY", io42.REQUESTS_AN_HOUR, (0, LARGEST)) or None,
+        hourly_all=_integer(environ, "IMG402_HOST_IO42_HOURLY_ALL", IO42_HOURLY_ALL, (0, LARGEST)) or None,
+    )
+
+
+def _studio(environ: Mapping[str, str]) -> StudioSettings:
+    return StudioSettings(
+        max_bytes=_integer(environ, "IMG402_HOST_STUDIO_MAX_BYTES", studio.MOST_BYTES, (1, LARGEST)),
+        preview_minutes=_integer(environ, "IMG402_HOST_STUDIO_PREVIEW_MINUTES", PREVIEW_MINUTES, (1, A_DAY_OF_MINUTES)),
+        hourly=_integer(environ, "IMG402_HOST_STUDIO_HOURLY", STUDIO_HOURLY, (0, LARGEST)) or None,
+        hourly_all=_integer(environ, "IMG402_HOST_STUDIO_HOURLY_ALL", STUDIO_HOURLY_ALL, (0, LARGEST)) or None,
     )
 
 

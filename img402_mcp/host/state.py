@@ -9,6 +9,7 @@ from img402_mcp.host.index import Index
 from img402_mcp.host.limits import DailyCaps
 from img402_mcp.host.recent import Recent
 from img402_mcp.host.settings import HostSettings
+from img402_mcp.host.signed_urls import SignedUrls
 
 Clock = Callable[[], datetime]
 
@@ -22,4 +23,5 @@ class Host:
     index: Index
     caps: DailyCaps
     recent: Recent
+    signed_urls: SignedUrls
     now: Clock

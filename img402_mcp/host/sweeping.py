@@ -10,6 +10,7 @@ from anyio import to_thread
 from sqlalchemy.exc import SQLAlchemyError
 
 from img402_mcp.host.blobs.base import Blobs
+from img402_mcp.host.hourly import forget_hours_before
 from img402_mcp.host.index import Index, parse_name
 from img402_mcp.host.limits import forget_days_before
 from img402_mcp.host.state import Host
@@ -44,13 +45,14 @@ def sweep(index: Index, blobs: Blobs, now: datetime) -> None:
 
 
 def tidy(index: Index, blobs: Blobs, now: datetime) -> None:
-    """What crashes left behind, and the counts of days gone by. Whatever is not named like an image is not ours."""
+    """What crashes left behind, and counts of the past. Whatever is not named like an image is not ours."""
     blobs.clear_spool(now - GRACE)
     for names in _batches(filter(parse_name, blobs.names(now - GRACE))):
         for name in index.unknown(names):
             blobs.drop(name)
     with index.transaction() as connection:
         forget_days_before(connection, now.date())
+        forget_hours_before(connection, now)
 
 
 def _batches(names: Iterator[str]) -> Iterator[list[str]]:

@@ -19,6 +19,15 @@ SHORTEST_WINDOW = 10
 
 
 @dataclass(frozen=True)
+class Names:
+    """The settings that a policy comes from, for the way out of a refusal."""
+
+    max_payment: str = "IMG402_MAX_PAYMENT"
+    pay_to: str = "IMG402_PAY_TO"
+    url: str = "IMG402_API_URL"
+
+
+@dataclass(frozen=True)
 class Policy:
     """Amounts are atomic units of USDC."""
 
@@ -27,6 +36,7 @@ class Policy:
     networks: tuple[str, ...] = ("base",)
     pay_to: str | None = None
     """The payee that is expected; None: the one of the first payment to that origin."""
+    names: Names = Names()
 
 
 @dataclass(frozen=True)
@@ -44,7 +54,7 @@ def decide(challenge: Challenge, origin: str, policy: Policy, spending: Spending
     if not trustworthy(origin):
         raise PaymentRefused(
             f"{quoted(origin)} asks for a payment, but over http anyone in between could take it: only https, or an "
-            "API on this machine, is paid. Nothing was signed. Set IMG402_API_URL to its https address."
+            f"API on this machine, is paid. Nothing was signed. Set {policy.names.url} to its https address."
         )
     refusals = [_refusal(offer, policy, spending) for offer in challenge.offers]
     allowed = [offer for offer, refusal in zip(challenge.offers, refusals, strict=True) if not refusal]
@@ -87,10 +97,10 @@ def _payee_refusal(offer: Offer, policy: Policy, spending: Spending) -> str:
     expected = policy.pay_to or spending.pinned.get(offer.network.name)
     if expected is None or expected.lower() == offer.pay_to.lower():
         return ""
-    why = "is expected (IMG402_PAY_TO)" if policy.pay_to else "was paid the first time"
+    why = f"is expected ({policy.names.pay_to})" if policy.pay_to else "was paid the first time"
     return (
         f"It wants the money sent to {offer.pay_to}, but {expected} {why}. If you know from its operator that the "
-        f"payee has changed, set IMG402_PAY_TO={offer.pay_to}."
+        f"payee has changed, set {policy.names.pay_to}={offer.pay_to}."
     )
 
 
@@ -108,7 +118,7 @@ def _amount_refusal(offer: Offer, policy: Policy, spending: Spending) -> str:  #
         return ""
     return (
         f"It asks for {usdc(offer.amount)} USDC; at most {usdc(policy.max_payment)} is allowed for one payment. "
-        "IMG402_MAX_PAYMENT changes that."
+        f"{policy.names.max_payment} changes that."
     )
 
 

@@ -26,7 +26,7 @@ from img402_mcp.payments.challenge import Offer
 from img402_mcp.payments.proofs import Proof
 from img402_mcp.sending import Request
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 # Another process holds the write lock for some milliseconds, while it signs.
 BUSY_SECONDS = 20
 # An answer holds a token or an image's address; what is larger is no such answer.
@@ -47,7 +47,7 @@ _SCHEMA = (
         header TEXT NOT NULL, proof TEXT NOT NULL, identifier TEXT NOT NULL,
         state TEXT NOT NULL, signed_at REAL NOT NULL, changed_at REAL NOT NULL,
         settlement TEXT NOT NULL DEFAULT '', answer BLOB,
-        token TEXT, token_expires_at REAL, result TEXT
+        token TEXT, token_expires_at REAL, result TEXT, put_at REAL
     ) STRICT""",
     f"CREATE UNIQUE INDEX one_open_payment ON payments (origin, route, source) WHERE state IN {_OPEN}",
     "CREATE INDEX payments_by_time ON payments (signed_at)",
@@ -58,6 +58,8 @@ _SCHEMA = (
     ) STRICT""",
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
+_STEPS = {1: ("ALTER TABLE payments ADD COLUMN put_at REAL",)}
+"""Schema version -> the statements that lead from it to the next one."""
 
 
 class State(StrEnum):
@@ -113,6 +115,8 @@ class Payment:
     """The transaction's hash, as the API named it."""
     token_expires_at: float | None
     result: str | None
+    put_at: float | None
+    """When the file first left for the address that was bought."""
     token: str | None = field(repr=False)
     answer: bytes | None = field(repr=False)
     proof: str = field(repr=False)
@@ -189,6 +193,11 @@ class Journal:
         with self._lock:
             return self._one("origin = ? AND route = ? AND source = ? AND state = 'used'", *_key(intention))
 
+    def of_other_files(self, intention: Intention) -> list[Payment]:
+        """What was paid, and not given up, on the same route for another file."""
+        with self._lock:
+            return self._all("origin = ? AND route = ? AND source <> ? AND state <> 'expired'", *_key(intention))
+
     def live_token(self, intention: Intention, now: float) -> Payment | None:
         """A payment whose `token` is unused and still alive for a while."""
         with self._lock:
@@ -226,6 +235,12 @@ class Journal:
     def token_received(self, nonce: str, now: float, token: str, expires_at: float) -> Payment:
         """`expires_at` in seconds of Unix time."""
         return self._moved(nonce, State.ANSWERED, now, f"state IN {_OPEN}", token=token, token_expires_at=expires_at)
+
+    def put_begins(self, nonce: str, now: float) -> Payment:
+        """Noted before the first byte leaves; the first time stays."""
+        with self._writing(_pending):
+            self._connection.execute("UPDATE payments SET put_at = coalesce(put_at, ?) WHERE nonce = ?", (now, nonce))
+            return self._payment("nonce = ?", nonce)
 
     def used(self, nonce: str, now: float, result: str) -> Payment:
         """`result`: the image, as the JSON that the API itself would answer. The first one stays."""
@@ -344,6 +359,7 @@ def _opened(path: Path) -> sqlite3.Connection:
     connection = _connected(path)
     try:
         _demand_known(connection, path)
+        _bring_up_to_date(connection)
     except BaseException:
         connection.close()
         raise
@@ -351,12 +367,30 @@ def _opened(path: Path) -> sqlite3.Connection:
 
 
 def _demand_known(connection: sqlite3.Connection, path: Path) -> None:
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
-    if version > SCHEMA_VERSION:
+    if _version(connection) > SCHEMA_VERSION:
         raise SettingsError(
             f"{path} was written by a newer img402-mcp; run that version, or name another folder with IMG402_STATE_DIR."
         )
     connection.execute("SELECT nonce FROM payments LIMIT 0")
+
+
+def _bring_up_to_date(connection: sqlite3.Connection) -> None:
+    """In one transaction, so that of several processes one does it, and a crash leaves the old version."""
+    if _version(connection) == SCHEMA_VERSION:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for version in range(_version(connection), SCHEMA_VERSION):
+            for statement in (*_STEPS[version], f"PRAGMA user_version = {version + 1}"):
+                connection.execute(statement)
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _connected(path: Path) -> sqlite3.Connection:

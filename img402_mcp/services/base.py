@@ -1,15 +1,19 @@
-"""What every upload API has in common: the shape of its room, a multipart body, a URL that may be shown."""
+"""What upload APIs have in common: the shape of a room, a multipart body, a check, a URL that may be shown, a wait."""
 
+import json
 import re
 import secrets
+from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Protocol
 from urllib.parse import urlsplit
 
-from img402_mcp.errors import BadAnswer, quoted
+from img402_mcp.errors import BadAnswer, ReadRefused, quoted
+from img402_mcp.formats import FORMATS
 from img402_mcp.images.reading import Image
-from img402_mcp.sending import Send
+from img402_mcp.sending import Answer, Send
 
 
 @dataclass(frozen=True)
@@ -62,3 +66,48 @@ def _schemes_fit(url: str, api_url: str) -> bool:
     except ValueError:
         return False
     return bool(parts.hostname) and parts.scheme in {"https", urlsplit(api_url).scheme}
+
+
+def demand_fits(image: Image, where: str, media_types: Collection[str], most_bytes: int) -> None:
+    """Raises ReadRefused for what the API would refuse, before anything leaves."""
+    kind = image.picture.format
+    if kind.media_type not in media_types:
+        known = ", ".join(each.name for each in FORMATS if each.media_type in media_types)
+        raise ReadRefused(
+            f"The image is a {kind.name}, and {where} takes {known}. Save it as one of these; nothing was sent."
+        )
+    if len(image.data) > most_bytes:
+        raise ReadRefused(
+            f"The image has {len(image.data):,} bytes, and {where} takes at most {most_bytes:,}. Make it smaller: "
+            "crop, scale down, or save it as WebP or JPEG; nothing was sent."
+        )
+
+
+def fields_in(body: bytes) -> dict[str, object]:
+    """The JSON object, or an empty one where there is none."""
+    try:
+        parsed = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def wait_told(answer: Answer, otherwise: str) -> str:
+    """When to come back, from Retry-After (RFC 9110, 10.2.3): seconds or a date."""
+    value = answer.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit() and len(value) < 9:
+        return _in_words(int(value))
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return otherwise
+    aware = moment.replace(tzinfo=moment.tzinfo or UTC)
+    return _in_words(int((aware - datetime.now(UTC)).total_seconds()))
+
+
+def _in_words(seconds: int) -> str:
+    if seconds < 120:
+        return f"in {max(seconds, 1)} seconds"
+    if seconds < 7200:
+        return f"in {seconds // 60} minutes"
+    return f"in {seconds // 3600} hours"

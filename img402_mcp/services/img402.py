@@ -4,8 +4,7 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from datetime import datetime
 from urllib.parse import urlsplit
 
 import anyio
@@ -14,7 +13,7 @@ from pydantic import ValidationError
 from img402_mcp.errors import BadAnswer, TokenRefused, UploadFailed, UploadRejected, quoted
 from img402_mcp.images.reading import Image
 from img402_mcp.sending import Answer, Request, Send, retrying
-from img402_mcp.services.base import Receipt, multipart, showable
+from img402_mcp.services.base import Receipt, fields_in, multipart, showable, wait_told
 from img402_mcp.wire import img402 as wire
 
 DOCUMENTED = "2026-09: up to 1 MB free for good, up to 10 MB free for 30 days, 0.01 USDC: up to 10 MB for good"
@@ -103,7 +102,7 @@ class Img402:
     def _receipt(self, image: Image | None, answer: Answer) -> Receipt:
         if answer.status != 200:
             raise self._rejection(image, answer)
-        fields = _fields(answer.body)
+        fields = fields_in(answer.body)
         if not isinstance(url := fields.get("url"), str):
             raise BadAnswer(
                 f"{self._where} answered 200, but with no URL in it: {quoted(_text(answer.body))}. Is the setting "
@@ -112,11 +111,11 @@ class Img402:
         return _received(showable(url, self.api_url), answer.body, image)
 
     def _rejection(self, image: Image | None, answer: Answer) -> UploadRejected | UploadFailed:
-        fields = _fields(answer.body)
+        fields = fields_in(answer.body)
         code = fields.get("error") if isinstance(fields.get("error"), str) else _CODE_OF_STATUS.get(answer.status, "")
         sentence = _SENTENCES.get(str(code)) or _unknown(answer.status)
         size = len(image.data) if image else 0
-        told = sentence.format(where=self._where, size=size, wait=_wait(answer), status=answer.status)
+        told = sentence.format(where=self._where, size=size, wait=wait_told(answer, "tomorrow"), status=answer.status)
         if isinstance(message := fields.get("message"), str) and message:
             told += f" Its own words: {quoted(message)}"
         if answer.status >= 500:
@@ -167,14 +166,6 @@ def _unknown(status: int) -> str:
     return "{where} refused the upload (status {status}) without a reason that is known here."
 
 
-def _fields(body: bytes) -> dict[str, object]:
-    try:
-        parsed = json.loads(body)
-    except (ValueError, RecursionError):
-        return {}
-    return parsed if isinstance(parsed, dict) else {}
-
-
 def _received(url: str, body: bytes, image: Image | None) -> Receipt:
     """A known URL is never lost: where another field of the answer is off, what we know ourselves stands in."""
     try:
@@ -191,24 +182,3 @@ def _received(url: str, body: bytes, image: Image | None) -> Receipt:
 
 def _text(body: bytes) -> str:
     return body[:200].decode("utf-8", "replace")
-
-
-def _wait(answer: Answer) -> str:
-    """When to come back, from Retry-After (RFC 9110, 10.2.3): seconds or a date."""
-    value = answer.headers.get("retry-after", "").strip()
-    if value.isascii() and value.isdigit() and len(value) < 9:
-        return _in_words(int(value))
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return "tomorrow"
-    aware = moment.replace(tzinfo=moment.tzinfo or UTC)
-    return _in_words(int((aware - datetime.now(UTC)).total_seconds()))
-
-
-def _in_words(seconds: int) -> str:
-    if seconds < 120:
-        return f"in {max(seconds, 1)} seconds"
-    if seconds < 7200:
-        return f"in {seconds // 60} minutes"
-    return f"in {seconds // 3600} hours"

@@ -10,14 +10,31 @@ from img402_mcp.tools import get_upload_token, limits, upload_free, upload_with_
 ROOMS = (upload_free, upload_with_token, get_upload_token, limits)
 
 
-def tools(*, wallet: bool) -> list[Tool]:
-    return [lean(room.tool()) for room in (*ROOMS, *(_rooms_with_wallet() if wallet else ()))]
+def tools(*configured: str) -> list[Tool]:
+    """`configured`: "wallet", "io42", "studio". Whoever has not configured one pays neither time nor context for it."""
+    added = [room for name, rooms in _ADDED.items() if name in configured for room in rooms()]
+    return [lean(room.tool()) for room in (*ROOMS, *added)]
 
 
-def _rooms_with_wallet() -> tuple[ModuleType, ...]:
+def _of_wallet() -> tuple[ModuleType, ...]:
     from img402_mcp.tools import payment_status, upload_paid  # noqa: PLC0415  # most sessions never pay
 
     return upload_paid, payment_status
+
+
+def _of_io42() -> tuple[ModuleType, ...]:
+    from img402_mcp.tools import submit_image  # noqa: PLC0415  # few sessions submit
+
+    return (submit_image,)
+
+
+def _of_studio() -> tuple[ModuleType, ...]:
+    from img402_mcp.tools import upload_input  # noqa: PLC0415  # few sessions have a studio
+
+    return (upload_input,)
+
+
+_ADDED = {"wallet": _of_wallet, "io42": _of_io42, "studio": _of_studio}
 
 
 def lean(tool: Tool) -> Tool:

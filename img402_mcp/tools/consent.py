@@ -15,10 +15,10 @@ from img402_mcp.errors import PaymentRefused
 from img402_mcp.tools.doors import Told, Visit, errors_told, free_corridor, paid_corridor
 
 if TYPE_CHECKING:
-    from img402_mcp.paid import PaidCorridor
     from img402_mcp.payments.challenge import Offer
     from img402_mcp.payments.journal import Intention
     from img402_mcp.payments.paying import Approve
+    from img402_mcp.upload import Corridor
 
 
 class Consent(Told):
@@ -29,7 +29,7 @@ async def price(ctx: Visit) -> int | None:
     """What the API asks now, in atomic units; None where nobody needs to be asked, or can be."""
     async with errors_told():
         paid = await paid_corridor(ctx)
-        if paid is None or not _asks(paid) or not _can_ask(ctx):
+        if paid is None or not asks(paid.corridor) or not can_ask(ctx):
             return None
         from img402_mcp.paid import asked  # noqa: PLC0415  # most sessions never pay
 
@@ -51,16 +51,17 @@ async def answered(ctx: Visit, price: Price) -> Consent | Elicit[Consent]:
 Answered = Annotated[ElicitationResult[Consent], Resolve(answered)]
 
 
-def consent(paid: "PaidCorridor", price: int | None, answer: ElicitationResult[Consent]) -> "Approve | None":
+def consent(corridor: "Corridor", price: int | None, answer: ElicitationResult[Consent]) -> "Approve | None":
     """None: no one is to be asked."""
-    if not _asks(paid):
+    if not asks(corridor):
         return None
 
     async def approve(offer: "Offer", _: "Intention") -> bool:
         if price is None:
             raise PaymentRefused(
                 "IMG402_APPROVE=ask demands that the user is asked before each payment, and this client cannot ask; "
-                "nothing was signed. Use upload_free, or set IMG402_APPROVE=auto: the budget still holds."
+                "nothing was signed. Without a payment there is upload_free; or set IMG402_APPROVE=auto: the budget "
+                "still holds."
             )
         agreed = isinstance(answer, AcceptedElicitation) and answer.data.pay
         return agreed and offer.amount <= price
@@ -68,11 +69,11 @@ def consent(paid: "PaidCorridor", price: int | None, answer: ElicitationResult[C
     return approve
 
 
-def _asks(paid: "PaidCorridor") -> bool:
-    return paid.corridor.settings.money.approve == "ask"
+def asks(corridor: "Corridor") -> bool:
+    return corridor.settings.money.approve == "ask"
 
 
-def _can_ask(ctx: Visit) -> bool:
+def can_ask(ctx: Visit) -> bool:
     capabilities = ctx.client_capabilities
     elicitation = capabilities.elicitation if capabilities else None
     return elicitation is not None and (elicitation.form is not None or elicitation.url is None)

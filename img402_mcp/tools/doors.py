@@ -2,7 +2,8 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 import anyio
 from mcp.server.mcpserver import Context
@@ -13,38 +14,52 @@ from pydantic import BaseModel, ConfigDict
 from img402_mcp.errors import Img402Error
 
 if TYPE_CHECKING:
+    from img402_mcp.inputs import InputCorridor
     from img402_mcp.paid import PaidCorridor
     from img402_mcp.services.base import Receipt
+    from img402_mcp.submitting import SubmittingCorridor
     from img402_mcp.upload import Corridor, Progress, Upload
 
 
-class Corridors:
-    """The free corridor, and the paid one where a wallet is set. Opened at the first call: what that imports would
-    cost start-up time.
-    """
+T = TypeVar("T")
 
-    def __init__(self, opening: "Callable[[], Awaitable[tuple[Corridor, PaidCorridor | None]]]") -> None:
+
+class Once(Generic[T]):
+    """Opened at the first call: what that imports would cost start-up time."""
+
+    def __init__(self, opening: Callable[[], Awaitable[T]]) -> None:
         self._opening = opening
-        self._opened: tuple[Corridor, PaidCorridor | None] | None = None
+        self._opened: T | None = None
         self._lock = anyio.Lock()
 
-    async def opened(self) -> "tuple[Corridor, PaidCorridor | None]":
+    async def __call__(self) -> T:
         async with self._lock:
             if self._opened is None:
                 self._opened = await self._opening()
             return self._opened
 
 
+@dataclass(frozen=True)
+class Corridors:
+    free: "Once[Corridor]"
+    paid: "Once[PaidCorridor] | None" = None
+    """None: no wallet is set."""
+    submitting: "Once[SubmittingCorridor] | None" = None
+    inputs: "Once[InputCorridor] | None" = None
+    """None: that API is not configured, and its tool is not listed."""
+
+
 Visit = Context[Corridors, Any]
 
 
 async def free_corridor(ctx: Visit) -> "Corridor":
-    return (await ctx.request_context.lifespan_context.opened())[0]
+    return await ctx.request_context.lifespan_context.free()
 
 
 async def paid_corridor(ctx: Visit) -> "PaidCorridor | None":
     """None: no wallet is set."""
-    return (await ctx.request_context.lifespan_context.opened())[1]
+    paid = ctx.request_context.lifespan_context.paid
+    return await paid() if paid else None
 
 
 @asynccontextmanager

@@ -41,7 +41,7 @@ async def get_upload_token(ctx: Visit, price: Price, answer: Answered) -> Annota
         paid = await paid_corridor(ctx)
         if paid is None:
             return _asked_told(await asked(await free_corridor(ctx)))
-        bought = await paid.token(consent(paid, price, answer))
+        bought = await paid.token(consent(paid.corridor, price, answer))
         return _token_told(bought) if isinstance(bought, Issued) else _image_told(bought)
 
 

@@ -19,7 +19,7 @@ async def upload_paid(path: str, ctx: Visit, price: Price, answer: Answered) -> 
         paid = await paid_corridor(ctx)
         if paid is None:
             raise RuntimeError("this tool is listed only where there is a wallet")
-        return upload_told(await paid.upload(path, progress_of(ctx), consent(paid, price, answer)))
+        return upload_told(await paid.upload(path, progress_of(ctx), consent(paid.corridor, price, answer)))
 
 
 def tool() -> Tool:

@@ -1,9 +1,11 @@
 import os
 import socket
 import sqlite3
+import struct
 import subprocess
 import sys
 import tempfile
+import zlib
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from datetime import UTC, datetime
@@ -14,6 +16,8 @@ import pytest
 from httpx2 import ASGITransport, AsyncClient
 
 from img402_mcp.host.app import create_app
+from img402_mcp.host.index import Index
+from img402_mcp.host.register import Register
 from img402_mcp.host.settings import HostSettings, host_settings
 
 PUBLIC_URL = "https://i.example"
@@ -23,6 +27,8 @@ SERVER = """
 import logging, os, socket, sys
 import uvicorn
 from img402_mcp.host.app import create_app
+from img402_mcp.host.index import Index
+from img402_mcp.host.register import Register
 from img402_mcp.host.settings import host_settings
 
 listening = socket.create_server(("127.0.0.1", 0))
@@ -76,6 +82,58 @@ def hosting(
 async def client(hosting: Callable[..., AbstractAsyncContextManager[AsyncClient]]) -> AsyncGenerator[AsyncClient]:
     async with hosting() as running:
         yield running
+
+
+@pytest.fixture
+def register(settings: Callable[..., HostSettings], data: Path, clock: SimpleNamespace) -> Iterator[Register]:
+    """What the person who runs the host does, over the same data."""
+    data.mkdir(exist_ok=True)
+    index = Index(settings().database)
+    yield Register(index, lambda: clock.now)
+    index.close()
+
+
+def _png(width: int, height: int, size: int) -> bytes:
+    """Whole and decodable; a chunk of text makes it exactly so many bytes, if it is to have more than it needs."""
+    rows = zlib.compress(b"".join(b"\0" + bytes((width + 7) // 8) for _ in range(height)))
+    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)), (b"IDAT", rows), (b"IEND", b"")]
+    short = size - 8 - sum(12 + len(content) for _, content in chunks)
+    if short >= 12:
+        chunks.insert(1, (b"tEXt", b"Comment\0".ljust(short - 12, b"x")))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
+        for kind, content in chunks
+    )
+
+
+def _jpeg(width: int, height: int, metadata: int) -> bytes:
+    """As far as its structure goes."""
+    more = b"".join(b"\xff\xe1" + struct.pack(">H", 50_002) + bytes(50_000) for _ in range(metadata))
+    frame = b"\xff\xc0" + struct.pack(">HBHHB", 11, 8, height, width, 1) + b"\x01\x11\x00"
+    scan = b"\xff\xda" + struct.pack(">HB", 8, 1) + b"\x01\x00\x00\x3f\x00" + bytes(200)
+    return b"\xff\xd8" + more + frame + scan + b"\xff\xd9"
+
+
+def _webp(width: int, height: int, kind: bytes) -> bytes:
+    """As far as its structure goes."""
+    body = {
+        b"VP8X": b"VP8X" + struct.pack("<IIHBHB", 10, 0, width - 1, 0, height - 1, 0) + b"VP8 \0\0\0\0",
+        b"VP8L": b"VP8L" + struct.pack("<IBI", 106, 0x2F, width - 1 | (height - 1) << 14) + bytes(101),
+        b"VP8 ": b"VP8 " + struct.pack("<I3s3sHH", 110, b"\0\0\0", b"\x9d\x01\x2a", width, height) + bytes(100),
+    }[kind]
+    return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
+
+
+@pytest.fixture(scope="session")
+def picture() -> Callable[..., bytes]:
+    """`picture(120, 100)`: a PNG; `picture(120, 100, size=5000)` of just so many bytes."""
+    return lambda width=120, height=100, size=0: _png(width, height, size)
+
+
+@pytest.fixture(scope="session")
+def other_pictures() -> SimpleNamespace:
+    """`.jpeg(width, height, metadata=n)`, with n * 50 KB before the frame; `.webp(width, height, b"VP8X")`."""
+    return SimpleNamespace(jpeg=_jpeg, webp=_webp)
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
@@ -9,6 +10,7 @@ from datetime import UTC, datetime
 import pytest
 from httpx2 import AsyncClient
 
+from img402_mcp.wire import io42
 from img402_mcp.wire.img402 import LIMITS_KEY, FreeTerms, Limits
 
 Sample = Callable[[str], bytes]
@@ -44,6 +46,28 @@ async def test_openapi_describes_every_answer(client: AsyncClient):
         "sizeBytes",
         "expiresAt",
     }
+
+
+async def test_openapi_covers_io42_and_the_studio(client: AsyncClient):
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    told = {path: [*operations] for path, operations in paths.items()}
+    assert told == {
+        "/api/free": ["post"],
+        "/api/agents/projects/{project_id}/submissions/{submission_id}": ["post"],
+        "/uploads/{key}": ["put"],
+        "/v1/uploads": ["post"],
+        "/previews/{key}": ["get"],
+        "/{name}": ["get"],
+    }
+
+
+async def test_openapi_tells_every_code_of_io42(client: AsyncClient):
+    paths = (await client.get("/openapi.json")).json()["paths"]
+    answers = paths["/api/agents/projects/{project_id}/submissions/{submission_id}"]["post"]["responses"]
+    told = {
+        code for answer in answers.values() for code in re.findall("[A-Z]+_[A-Z_]+|UNAUTHORIZED", answer["description"])
+    }
+    assert told == {*io42.STATUS_OF}
 
 
 async def test_a_request_is_one_line_of_json_without_its_query(client: AsyncClient, caplog: pytest.LogCaptureFixture):

@@ -6,7 +6,7 @@ from sqlalchemy.engine import make_url
 
 from img402_mcp.errors import SettingsError
 from img402_mcp.host.app import create_app
-from img402_mcp.host.settings import HostSettings, host_settings
+from img402_mcp.host.settings import HostSettings, Io42Settings, StudioSettings, host_settings
 from img402_mcp.wire.img402 import FreeTerms
 
 URL = "http://127.0.0.1:8402"
@@ -34,6 +34,17 @@ def test_every_setting_can_be_given(tmp_path: Path):
         "IMG402_HOST_FREE_DAILY": "0",
         "IMG402_HOST_FREE_DAILY_PER_ADDRESS": "3",
         "IMG402_HOST_TRUSTED_PROXIES": "127.0.0.1, 10.0.0.0/8",
+        "IMG402_HOST_SECRET": "s" * 32,
+        "IMG402_HOST_IO42_MAX_BYTES": "6",
+        "IMG402_HOST_IO42_MIN_PIXELS": "7",
+        "IMG402_HOST_IO42_MAX_PIXELS": "8",
+        "IMG402_HOST_IO42_URL_MINUTES": "9",
+        "IMG402_HOST_IO42_HOURLY": "10",
+        "IMG402_HOST_IO42_HOURLY_ALL": "0",
+        "IMG402_HOST_STUDIO_MAX_BYTES": "11",
+        "IMG402_HOST_STUDIO_PREVIEW_MINUTES": "12",
+        "IMG402_HOST_STUDIO_HOURLY": "0",
+        "IMG402_HOST_STUDIO_HOURLY_ALL": "13",
     }
     assert host_settings(environ) == HostSettings(
         data=tmp_path,
@@ -42,7 +53,26 @@ def test_every_setting_can_be_given(tmp_path: Path):
         public_url="https://i.example",
         free=FreeTerms(max_bytes=5, days=None, uploads_a_day=None, uploads_a_day_per_address=3),
         trusted_proxies=(ip_network("127.0.0.1"), ip_network("10.0.0.0/8")),
+        secret="s" * 32,
+        io42=Io42Settings(max_bytes=6, pixels=(7, 8), url_minutes=9, hourly=10, hourly_all=None),
+        studio=StudioSettings(max_bytes=11, preview_minutes=12, hourly=None, hourly_all=13),
     )
+
+
+def test_the_terms_of_io42_and_the_studio_are_the_seeds(tmp_path: Path):
+    settings = host_settings({}, data=tmp_path, public_url=URL)
+    assert settings.io42 == Io42Settings(
+        max_bytes=20 * 1_048_576, pixels=(100, 2048), url_minutes=30, hourly=100, hourly_all=10_000
+    )
+    assert settings.studio == StudioSettings(
+        max_bytes=25 * 1_048_576, preview_minutes=15, hourly=100, hourly_all=10_000
+    )
+
+
+def test_pixels_the_wrong_way_round_are_refused(tmp_path: Path):
+    with pytest.raises(SettingsError) as refused:
+        host_settings({"IMG402_HOST_IO42_MIN_PIXELS": "3000"}, data=tmp_path, public_url=URL)
+    assert str(refused.value) == "IMG402_HOST_IO42_MIN_PIXELS is 3000 and IMG402_HOST_IO42_MAX_PIXELS 2048; swap them."
 
 
 def test_a_flag_wins_over_its_variable_and_the_variable_over_the_default(tmp_path: Path):

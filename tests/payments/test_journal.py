@@ -62,6 +62,7 @@ def test_a_claim_holds_everything_that_is_needed_to_go_on(journal):
         settlement="",
         token_expires_at=None,
         result=None,
+        put_at=None,
         token=None,
         answer=None,
         proof=f"proof of {payment.nonce}",
@@ -197,12 +198,34 @@ def test_a_journal_of_a_newer_version_is_left_alone(state_dir):
     Journal.open(state_dir).close()
     path = state_dir / "payments" / "journal.db"
     with closing(sqlite3.connect(path)) as newer:
-        newer.execute("PRAGMA user_version = 2")
+        newer.execute("PRAGMA user_version = 3")
     with pytest.raises(SettingsError) as caught:
         Journal.open(state_dir)
     assert str(caught.value) == (
         f"{path} was written by a newer img402-mcp; run that version, or name another folder with IMG402_STATE_DIR."
     )
+
+
+def test_a_journal_of_the_first_version_is_brought_up_to_date_and_keeps_its_payments(state_dir):
+    with closing(Journal.open(state_dir)) as journal:
+        before = claimed(journal)
+    with closing(sqlite3.connect(state_dir / "payments" / "journal.db")) as older:
+        older.execute("ALTER TABLE payments DROP COLUMN put_at")
+        older.execute("PRAGMA user_version = 1")
+    with closing(Journal.open(state_dir)) as journal, closing(Journal.open(state_dir)) as other:
+        assert journal.payment(before.nonce) == before
+        begun = other.put_begins(before.nonce, NOW + 1)
+        assert journal.put_begins(before.nonce, NOW + 2) == begun == replace(before, put_at=NOW + 1)
+
+
+def test_a_file_s_payment_is_seen_from_another_file_of_the_same_route(journal):
+    mine = replace(PICTURE, source="a" * 64)
+    others = replace(PICTURE, source="b" * 64)
+    payment = claimed(journal, mine)
+    assert journal.of_other_files(others) == [payment]
+    assert journal.of_other_files(mine) == journal.of_other_files(replace(others, route="/elsewhere")) == []
+    journal.expired(payment.nonce, NOW, seen=State.SIGNED)
+    assert journal.of_other_files(others) == []
 
 
 def test_a_journal_that_cannot_be_opened_says_so(tmp_path):

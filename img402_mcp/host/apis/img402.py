@@ -12,7 +12,7 @@ from starlette.routing import Route
 from img402_mcp.host.addresses import client_address
 from img402_mcp.host.index import Image
 from img402_mcp.host.keeping import keep
-from img402_mcp.host.receiving import incoming_image
+from img402_mcp.host.receiving import Asked, incoming_image
 from img402_mcp.host.refusals import UNCACHED, Refused
 from img402_mcp.host.serving import image_response
 from img402_mcp.host.state import Host
@@ -54,7 +54,7 @@ async def _upload_free(host: Host, request: Request) -> Image:
     admit = partial(host.caps.take, address=address, now=now)
     example = f"curl -F {FIELD}=@screenshot.png {host.settings.public_url}{FREE}"
     try:
-        async with incoming_image(request, host.blobs.spool, free.max_bytes, example) as incoming:
+        async with incoming_image(request, host.blobs.spool, Asked(free.max_bytes, example)) as incoming:
             work = partial(keep, host.blobs, host.index, incoming, admit=admit, now=now, days=free.days)
             return await to_thread.run_sync(work)
     except (OSError, SQLAlchemyError) as error:

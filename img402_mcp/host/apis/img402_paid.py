@@ -23,7 +23,7 @@ from img402_mcp.host.keeping import described, store
 from img402_mcp.host.payments import Payment
 from img402_mcp.host.paywall import EXPOSED, Paywall
 from img402_mcp.host.proofs import Proof, presented
-from img402_mcp.host.receiving import Incoming, incoming_image
+from img402_mcp.host.receiving import Asked, Incoming, incoming_image
 from img402_mcp.host.redeeming import AlreadyRedeemed, Bought, Redeeming, redeem, sha256_of
 from img402_mcp.host.refusals import UNCACHED, Refused, problem
 from img402_mcp.host.settings import PaidSettings
@@ -181,7 +181,7 @@ def _kept_or_bought(shop: Shop, incoming: Incoming, image: Image, payment: str) 
 
 def _receiving(shop: Shop, request: Request) -> AbstractAsyncContextManager[Incoming]:
     how = f"curl -X POST {shop.host.settings.public_url}{PAID} -H '{TOKEN_HEADER}: TOKEN' -F {FIELD}=@screenshot.png"
-    return incoming_image(request, shop.host.blobs.spool, shop.paid.terms.max_bytes, how)
+    return incoming_image(request, shop.host.blobs.spool, Asked(shop.paid.terms.max_bytes, how))
 
 
 def _described(shop: Shop, incoming: Incoming) -> Image:

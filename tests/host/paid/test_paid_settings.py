@@ -31,7 +31,6 @@ def test_the_terms_are_the_seeds(settings: Settings):
         facilitator_url=FACILITATOR,
         rpc_url="",
         trust_used=50_000,
-        secret=None,
     )
 
 
@@ -57,7 +56,6 @@ def test_every_paid_setting_can_be_given(settings: Settings):
         facilitator_url=FACILITATOR,
         rpc_url="http://127.0.0.1:8545/key",
         trust_used=0,
-        secret="s" * 32,
     )
 
 

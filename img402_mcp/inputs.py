@@ -1,0 +1,34 @@
+"""The corridor of the studio: an image is checked and uploaded as an input for its workflows."""
+
+from dataclasses import dataclass
+
+from img402_mcp.errors import SettingsError
+from img402_mcp.images.reading import Image
+from img402_mcp.services.studio import Stored, Studio
+from img402_mcp.upload import Corridor, Progress, reported
+
+
+@dataclass(frozen=True)
+class Input:
+    image: Image
+    stored: Stored
+
+
+@dataclass(frozen=True)
+class InputCorridor:
+    corridor: Corridor
+    service: Studio
+
+    async def upload(self, path: str, progress: Progress | None = None) -> Input:
+        """Raises ReadRefused, UploadRejected, UploadFailed."""
+        image = await self.corridor.read(path)
+        self.service.demand_fits(image)
+        return Input(image, await self.service.upload(image, reported(self.corridor.send, image, progress)))
+
+
+def input_corridor(corridor: Corridor) -> InputCorridor:
+    """Raises SettingsError."""
+    studio = corridor.settings.studio
+    if studio is None:
+        raise SettingsError("The studio is not configured: set IMG402_STUDIO_URL and IMG402_STUDIO_TOKEN.")
+    return InputCorridor(corridor, Studio(studio.url, studio.token))

@@ -1,0 +1,123 @@
+"""What travels to and from the io42 submissions API (seed 002). The client parses these models, the host produces them.
+
+Strict on the fields we use; unknown fields are ignored. Paths begin behind the API's base, which ends in `/api`.
+"""
+
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic.alias_generators import to_camel
+
+SUBMISSION = "/agents/projects/{project_id}/submissions/{submission_id}"
+"""POST asks for an upload URL. It is paid for by x402."""
+ID = r"[A-Za-z0-9_-]{1,64}"
+"""Project and submission ids: the seed prints UUIDs and `sub_789ghi012`."""
+
+MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp")
+MOST_BYTES = 20 * 1024 * 1024
+FEWEST_PIXELS = 100
+MOST_PIXELS = 2048
+"""Of each side. The limits are the seed's."""
+URL_MINUTES = 30
+"""An upload URL's life."""
+REQUESTS_AN_HOUR = 100
+"""Of each agent."""
+
+RATE_LIMIT = "X-RateLimit-Limit"
+RATE_REMAINING = "X-RateLimit-Remaining"
+RATE_RESET = "X-RateLimit-Reset"
+"""Rate headers; the reset is in seconds of Unix time."""
+FORWARDED_FOR = "X-Forwarded-For"
+
+Code = Literal[
+    "UNAUTHORIZED",
+    "PAYMENT_REQUIRED",
+    "PAYMENT_FAILED",
+    "PAYMENT_INVALID",
+    "PAYMENT_CONFLICT",
+    "PAYMENT_PENDING",
+    "VALIDATION_ERROR",
+    "PROJECT_NOT_FOUND",
+    "PROJECT_NOT_ACCEPTING",
+    "SUBMISSION_NOT_FOUND",
+    "SUBMISSION_ALREADY_EXISTS",
+    "RATE_LIMITED",
+    "UPLOAD_FAILED",
+]
+STATUS_OF: dict[Code, int] = {
+    "UNAUTHORIZED": 401,
+    "PAYMENT_REQUIRED": 402,
+    "PAYMENT_FAILED": 402,
+    "VALIDATION_ERROR": 400,
+    "PROJECT_NOT_FOUND": 404,
+    "PROJECT_NOT_ACCEPTING": 409,
+    "SUBMISSION_NOT_FOUND": 404,
+    "SUBMISSION_ALREADY_EXISTS": 409,
+    "RATE_LIMITED": 429,
+    # Ours, where seed 002 has no word:
+    "PAYMENT_INVALID": 400,
+    "PAYMENT_CONFLICT": 409,
+    "PAYMENT_PENDING": 503,
+    "UPLOAD_FAILED": 500,
+}
+"""Code -> HTTP status. The seed prints none, so a client goes by the code.
+
+PAYMENT_INVALID: the proof's header cannot be read. PAYMENT_CONFLICT: the payment is bound to something else.
+PAYMENT_PENDING: the outcome is not known yet; the same proof again, never another.
+"""
+
+
+def _seconds_z(moment: datetime) -> str:
+    """2024-01-15T15:30:00Z, the form that seed 002 prints."""
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+Moment = Annotated[AwareDatetime, PlainSerializer(_seconds_z, return_type=str)]
+
+
+class _Wire(BaseModel):
+    # defer_build: the models are made ready at their first use, not at every start.
+    model_config = ConfigDict(
+        alias_generator=to_camel, populate_by_name=True, frozen=True, strict=True, defer_build=True
+    )
+
+
+class Intent(_Wire):
+    """The request's body: what will be put to the upload URL."""
+
+    file_name: str
+    file_type: str
+    file_size: int
+
+
+class Slot(_Wire):
+    """Where the file is to be put, with PUT and the exact type and length of the Intent, until `expires_at`.
+
+    `file_name` is the name in the storage. `upload_url` is a secret: whoever holds it can put a file there.
+    """
+
+    message: str = "Upload URL generated successfully"
+    upload_url: str = Field(repr=False)
+    media_file_id: str
+    file_name: str
+    submission_id: str
+    expires_at: Moment
+
+
+class Problem(_Wire):
+    code: str
+    message: str
+
+
+class Granted(_Wire):
+    success: Literal[True] = True
+    data: Slot
+    error: None = None
+
+
+class Refused(_Wire):
+    """Every error. In a 402 `x402Version` and `accepts` stand beside these fields."""
+
+    success: Literal[False] = False
+    error: Problem

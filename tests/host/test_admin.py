@@ -1,0 +1,130 @@
+"""`img402-mcp host admin`: what the person who runs the host says, and what the endpoints make of it."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from httpx2 import AsyncClient
+
+from img402_mcp import cli
+from img402_mcp.errors import SettingsError
+
+Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
+Admin = Callable[..., Any]
+
+
+@pytest.fixture
+def admin(data: Path, capsys: pytest.CaptureFixture[str]) -> Admin:
+    """`admin("agents", "add", "bot")`: what it prints with --json."""
+
+    def run(*words: str) -> Any:
+        assert cli.parsed(["host", "admin", *words, "--data", str(data), "--json"])() == 0
+        return json.loads(capsys.readouterr().out)
+
+    return run
+
+
+def test_everything_that_is_added_is_listed(admin: Admin):
+    key = admin("agents", "add", "bot")["key"]
+    token = admin("tokens", "add", "app", "--capability", "none")["token"]
+    admin("projects", "add", "logos", "--fee", "0.250")
+    admin("submissions", "add", "sub_1", "--project", "logos", "--agent", "bot")
+    (agent,), (project,), (submission,), (listed,) = (
+        admin(thing, "list") for thing in ("agents", "projects", "submissions", "tokens")
+    )
+    made = project.pop("created_at")
+    assert (agent["agent"], set(agent)) == ("bot", {"agent", "created_at"})
+    assert project == {"project": "logos", "fee": "0.25", "status": "open", "kind": "image"}
+    assert made[-1] == "Z"
+    assert {name: value for name, value in submission.items() if value and name != "created_at"} == {
+        "submission": "sub_1",
+        "project": "logos",
+        "agent": "bot",
+    }
+    assert (listed["name"], listed["may_upload"]) == ("app", False)
+    assert (key[:5], len(key), token[:7], len(token)) == ("io42_", 45, "studio_", 47)
+
+
+def test_a_credential_is_shown_once_and_its_hash_is_kept(admin: Admin, data: Path):
+    told = [admin("agents", "add", "bot")["key"], admin("tokens", "add", "app")["token"]]
+    stored = b"".join(path.read_bytes() for path in data.glob("index.sqlite*"))
+    listed = json.dumps([admin("agents", "list"), admin("tokens", "list")])
+    assert [secret for secret in told if secret.encode() in stored or secret in listed] == []
+
+
+def test_a_project_changes_in_what_is_named(admin: Admin):
+    admin("projects", "add", "logos", "--fee", "1")
+    changed = admin("projects", "set", "logos", "--status", "judging")
+    assert (changed["fee"], changed["status"], changed["kind"]) == ("1", "judging", "image")
+
+
+async def test_a_renewed_key_takes_the_place_of_the_old_one(admin: Admin, client: AsyncClient):
+    path, old = "/api/agents/projects/p/submissions/s", admin("agents", "add", "bot")["key"]
+    new = admin("agents", "renew", "bot")["key"]
+    answers = [await client.post(path, headers={"Authorization": f"Bearer {key}"}) for key in (old, new)]
+    assert [answer.status_code for answer in answers] == [401, 404]
+
+
+@pytest.mark.parametrize(
+    ("words", "sentence"),
+    [
+        pytest.param("agents add bot", 'There is an agent "bot" already; nothing was changed.', id="twice"),
+        pytest.param("projects add logos", 'There is a project "logos" already; nothing was changed.', id="project"),
+        pytest.param("projects add a/b", 'The id is "a/b"; give 1 to 64 of A-Z, a-z, 0-9, _ and -.', id="no-id"),
+        pytest.param(
+            "projects add p --fee 1e3", 'The fee is "1e3"; give an amount of USDC such as 0.25, or 0.', id="no-fee"
+        ),
+        pytest.param(
+            "projects add p --status Closed!",
+            'The status or kind is "Closed!"; give one lower-case word, such as open or image.',
+            id="no-word",
+        ),
+        pytest.param(
+            "projects set p --fee 1",
+            'There is no project "p"; `img402-mcp host admin projects list` lists them.',
+            id="unknown-project",
+        ),
+        pytest.param(
+            "projects set logos", "Nothing to change was named: give --fee, --status or --kind.", id="no-change"
+        ),
+        pytest.param(
+            "submissions add s --project logos --agent nobody",
+            'There is no agent "nobody"; `img402-mcp host admin agents list` lists them.',
+            id="unknown-agent",
+        ),
+        pytest.param(
+            "submissions add s --project p --agent bot",
+            'There is no project "p"; `img402-mcp host admin projects list` lists them.',
+            id="unknown-project-of-a-submission",
+        ),
+        pytest.param(
+            "tokens remove app",
+            'There is no token "app"; `img402-mcp host admin tokens list` lists them.',
+            id="unknown-token",
+        ),
+    ],
+)
+def test_a_slip_is_told_and_changes_nothing(admin: Admin, words: str, sentence: str):
+    admin("agents", "add", "bot")
+    admin("projects", "add", "logos")
+    with pytest.raises(SettingsError) as refused:
+        admin(*words.split())
+    assert str(refused.value) == sentence
+    assert [len(admin(thing, "list")) for thing in ("agents", "projects", "submissions")] == [1, 1, 0]
+
+
+def test_for_a_person_it_prints_lines_and_says_that_the_key_is_shown_once(data: Path):
+    words = [sys.executable, "-m", "img402_mcp", "host", "--data", str(data), "admin"]
+    added, listed = (
+        subprocess.run([*words, *more], capture_output=True, text=True, env=os.environ, check=True)
+        for more in (["agents", "add", "bot"], ["agents", "list"])
+    )
+    assert added.stdout.startswith("agent=bot  key=io42_")
+    assert added.stderr == "It is shown this once; the host keeps its hash alone.\n"
+    assert listed.stdout.startswith("agent=bot  created_at=20")
