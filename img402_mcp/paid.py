@@ -276,7 +276,7 @@ def open_paid(corridor: Corridor) -> Iterator[PaidCorridor]:
     if money.wallet is None:
         raise SettingsError("No wallet is set: name it with IMG402_WALLET_FILE, or make one with `wallet new FILE`.")
     with closing(Journal.open(corridor.settings.state_dir)) as journal:
-        wallet = cache(partial(_unlocked, money.wallet))
+        wallet = cache(partial(unlocked, money.wallet))
         payer = Payer(wallet, journal, _policy(money), corridor.send, rpc_url=money.rpc_url)
         yield PaidCorridor(corridor, payer, money.flow)
 
@@ -285,7 +285,7 @@ def _policy(money: Money) -> Policy:
     return Policy(money.max_payment, money.daily_budget, money.networks, money.pay_to)
 
 
-def _unlocked(source: WalletSource) -> Wallet:
+def unlocked(source: WalletSource) -> Wallet:
     if source.file is not None:
         return Wallet.from_keystore(source.file, source.password or "")
     return Wallet.from_key(source.key or "")

@@ -18,7 +18,7 @@ PLAN = {
     "sending": "errors",
     "images": "errors formats",
     "payments": "errors ethereum sending wire",
-    "services": "errors images sending wire",
+    "services": "errors formats images sending wire",
     "upload": "config images sending services",
     "paid": "config errors images payments sending services upload wire",
     "tools": "config errors paid payments services upload wire",

@@ -52,13 +52,17 @@ _SHOWABLE = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/[A-Za-z0-9._~:/?@!$&'()*+,
 def showable(url: str, api_url: str) -> str:
     """The URL that the API named, if it is one to hand on: https, or http where the API itself is on http."""
     if len(url) > 2048 or not _SHOWABLE.fullmatch(url) or not _schemes_fit(url, api_url):
-        raise BadAnswer(f"{urlsplit(api_url).netloc} took the image but named no usable URL: {quoted(url)}.")
+        raise BadAnswer(
+            f"{urlsplit(api_url).netloc} took the image but named no usable URL: {quoted(url)}. Trying again will not "
+            "help; its operator must know."
+        )
     return url
 
 
 def _schemes_fit(url: str, api_url: str) -> bool:
     try:
         parts = urlsplit(url)
+        _ = parts.port
     except ValueError:
         return False
     return bool(parts.hostname) and parts.scheme in {"https", urlsplit(api_url).scheme}
