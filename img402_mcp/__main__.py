@@ -26,6 +26,11 @@ def ending(arguments: Sequence[str]) -> int:
     except Img402Error as error:
         print(f"img402-mcp: {error}", file=sys.stderr)  # noqa: T201  # stderr is for people, also on stdio
         return 2 if isinstance(error, SettingsError) else 1
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # whoever read our output has gone
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 1
 
 
 def _command(arguments: Sequence[str]) -> Callable[[], int]:

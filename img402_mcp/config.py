@@ -133,7 +133,7 @@ def settings(
     url = _api_url("IMG402_API_URL", api_url or environ.get("IMG402_API_URL") or HOSTED_API)
     return Settings(
         api_url=url,
-        allow_dirs=tuple(map(Path, allow_dirs)) or _listed(environ) or _default_dirs(),
+        allow_dirs=_named("--allow-dir", allow_dirs) or _listed(environ) or _default_dirs(),
         named_state_dir=Path(named).expanduser() if named else None,
         money=_money(environ, url),
         io42=_io42(environ),
@@ -146,11 +146,13 @@ def serving(environ: Mapping[str, str], flags: ServeFlags) -> Serving:
     if flags.transport not in get_args(Transport):
         raise SettingsError(f"--transport {quoted(flags.transport)} is none of {', '.join(get_args(Transport))}.")
     token = _token(environ, flags.token_file)
-    on_loopback = flags.host in _LOOPBACK
-    if flags.transport != "stdio" and token is None and _wallet(environ) is not None:
+    on_loopback = flags.host in _LOOPBACK or flags.host.startswith("127.")
+    if odd := [name for name in flags.allowed_hosts if "/" in name]:
+        raise SettingsError(f"--allowed-host {quoted(odd[0])} is no name as in a Host header: mcp.example.org[:port].")
+    if flags.transport != "stdio" and token is None and _holds_something(environ):
         raise SettingsError(
-            "A wallet is configured, and over HTTP any program of this machine could spend from it, so the server does "
-            "not start without a bearer token (IMG402_SERVE_TOKEN or --token-file)."
+            "A wallet or an API's key is configured, and over HTTP any program of this machine could use it, so the "
+            "server does not start without a bearer token (IMG402_SERVE_TOKEN or --token-file)."
         )
     if flags.transport != "stdio" and not on_loopback:
         _demand_protection(flags, token=token, dirs=bool(flags.allow_dirs or _listed(environ)))
@@ -164,6 +166,10 @@ def serving(environ: Mapping[str, str], flags: ServeFlags) -> Serving:
     )
 
 
+def _holds_something(environ: Mapping[str, str]) -> bool:
+    return bool(_wallet(environ) or environ.get("IMG402_IO42_KEY") or environ.get("IMG402_STUDIO_TOKEN"))
+
+
 def _api_url(name: str, text: str) -> str:
     try:
         parts = urlsplit(text)
@@ -171,7 +177,8 @@ def _api_url(name: str, text: str) -> str:
     except ValueError:
         usable = False
     if not usable:
-        raise SettingsError(f"{name} {quoted(text)} is no http(s) address, such as {HOSTED_API}.")
+        shown = f"...@{text.rpartition('@')[2]}" if "@" in text else text
+        raise SettingsError(f"{name} {quoted(shown)} is no http(s) address, such as {HOSTED_API}.")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise SettingsError(f"{name} must be a plain address, without a user, password, query or fragment.")
     return text.rstrip("/")
@@ -295,17 +302,26 @@ def secret_in(file: str, setting: str) -> str:
 
 
 def _listed(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    listed = environ.get("IMG402_ALLOW_DIRS", "").split(os.pathsep)
-    return tuple(Path(name).expanduser() for name in listed if name.strip())
+    if not (listed := environ.get("IMG402_ALLOW_DIRS", "")):
+        return ()
+    return _named("IMG402_ALLOW_DIRS", [name for name in listed.split(os.pathsep) if name.strip()] or [""])
+
+
+def _named(setting: str, names: Sequence[str | Path]) -> tuple[Path, ...]:
+    """An unset shell variable gives an empty name, which would be the working directory, whatever that is."""
+    if any(not str(name).strip() for name in names):
+        raise SettingsError(f"{setting} names an empty folder; is a variable in it not set? Name the folder itself.")
+    return tuple(Path(name).expanduser() for name in names)
 
 
 def _default_dirs() -> tuple[Path, ...]:
     """The working directory, unless it is everything or the whole home folder, and where screenshots are put."""
+    home = Path.home().resolve()
     try:
-        here = Path.cwd()
+        here = Path.cwd().resolve()
     except OSError:  # it was deleted
-        here = Path.home()
-    working = () if here in {Path(here.anchor), Path.home()} else (here,)
+        here = home
+    working = () if home.is_relative_to(here) else (here,)
     shared = (Path("/tmp"),) if Path("/tmp").is_dir() else ()  # noqa: S108  # read from, never written to
     return tuple(dict.fromkeys((*working, Path(tempfile.gettempdir()), *shared)))
 
@@ -336,8 +352,8 @@ def _demand_protection(flags: ServeFlags, *, token: str | None, dirs: bool) -> N
     ]
     if missing:
         raise SettingsError(
-            f"On {flags.host} other machines can reach this server and have your files uploaded, so it does not start "
-            f"without {' and '.join(missing)}. For this machine alone use --host 127.0.0.1."
+            f"On {quoted(flags.host)} other machines can reach this server and have your files uploaded: it does not "
+            f"start without {' and '.join(missing)}. For this machine alone use --host 127.0.0.1."
         )
 
 

@@ -75,7 +75,7 @@ async def _upload(agent: Client, screenshot: Path, image: bytes) -> str:
 
 
 async def _fetch(url: str, image: bytes) -> None:
-    async with httpx2.AsyncClient() as browser:
+    async with httpx2.AsyncClient(trust_env=False) as browser:
         response = await browser.get(url)
     if response.content != image:
         raise SystemExit("The URL does not serve the image that was uploaded.")
@@ -157,14 +157,27 @@ def _say(line: str) -> None:
     print(line, flush=True)
 
 
+def _environment() -> dict[str, str]:
+    """The demo shows this machine alone: the user's own settings and proxies stay out of it."""
+    return {
+        name: value for name, value in os.environ.items() if not name.upper().startswith(("IMG402_", "HTTP", "ALL_"))
+    }
+
+
 @contextmanager
 def _host(data: Path) -> Iterator[str]:
     command = (*_PROGRAM, "host", "--port", "0", "--data", str(data))
-    with subprocess.Popen(command, env=os.environ | _SELLING, stderr=subprocess.PIPE, text=True) as program:  # noqa: S603  # our own program
+    with subprocess.Popen(command, env=_environment() | _SELLING, stderr=subprocess.PIPE, text=True) as program:  # noqa: S603  # our own program
         try:
             assert program.stderr is not None  # noqa: S101  # it is piped
-            line = next(line for line in program.stderr if "http://" in line)
-            yield next(word.rstrip(",") for word in line.split() if word.startswith("http://"))
+            lines: list[str] = []
+            for line in program.stderr:
+                lines.append(line)
+                if "http://" in line:
+                    break
+            else:
+                raise SystemExit("The host did not start: " + "".join(lines))
+            yield next(word.rstrip(",") for word in lines[-1].split() if word.startswith("http://"))
         finally:
             program.terminate()
 
@@ -178,7 +191,7 @@ async def _agent(
         "IMG402_ALLOW_DIRS": str(pictures),
         "IMG402_STATE_DIR": str(folder / "state"),
     }
-    environment = {**os.environ, **ours, **(more or {})}
+    environment = {**_environment(), **ours, **(more or {})}
     async with Client(StdioServerParameters(command=_PROGRAM[0], args=list(_PROGRAM[1:]), env=environment)) as client:
         yield client
 

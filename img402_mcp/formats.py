@@ -118,7 +118,7 @@ def _walk_png(data: Buffer) -> _Walked:
     return width, height, position
 
 
-_START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
+START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 _STANDALONE = frozenset(range(0xD0, 0xD8)) | {0x01}
 _START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN = 0xD8, 0xD9, 0xDA
 # Inside a scan FF00 is data, FFD0..FFD7 are restart marks and FF may be repeated as fill; all else ends the scan.
@@ -140,7 +140,7 @@ def _walk_jpeg(data: Buffer) -> _Walked:
         (length,) = struct.unpack_from(">H", data, position)
         if length < 2 or marker < 0xC0 or marker == _START_OF_IMAGE:
             raise NotAnImage("is a JPEG with a broken segment")
-        if marker in _START_OF_FRAME and not width:
+        if marker in START_OF_FRAME and not width:
             height, width = struct.unpack_from(">HH", data, position + 3)
         position += length
         _reach(data, position)
@@ -184,8 +184,8 @@ def _walk_webp(data: Buffer) -> _Walked:
     position, pixels = 12, False
     while position < end:
         kind, length = struct.unpack_from("<4sI", data, position)
-        if kind in _WEBP_SIZES and size is None:
-            size = _WEBP_SIZES[kind](data, position + 8)
+        if kind in WEBP_SIZES and size is None:
+            size = WEBP_SIZES[kind](data, position + 8)
         pixels = pixels or kind in (b"VP8 ", b"VP8L", b"ANMF")
         position += 8 + length + (length & 1)
     if position != end or not pixels or size is None:
@@ -212,7 +212,7 @@ def _vp8x_size(data: Buffer, at: int) -> tuple[int, int]:
     return (width | width_high << 16) + 1, (height | height_high << 16) + 1
 
 
-_WEBP_SIZES: dict[bytes, Callable[[Buffer, int], tuple[int, int]]] = {
+WEBP_SIZES: dict[bytes, Callable[[Buffer, int], tuple[int, int]]] = {
     b"VP8 ": _vp8_size,
     b"VP8L": _vp8l_size,
     b"VP8X": _vp8x_size,

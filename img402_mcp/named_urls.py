@@ -18,7 +18,7 @@ import anyio
 import httpx2
 
 from img402_mcp.errors import BadAnswer, NotReached, quoted
-from img402_mcp.sending import TIMEOUT, Answer, Request, Send, bounded, failures_told, headers, pieces
+from img402_mcp.sending import Answer, Request, Send, bounded, failures_told, headers, pieces, timeouts
 
 # A presigned URL has some hundred characters, one with a session's token some two thousand.
 LONGEST_URL = 8192
@@ -163,7 +163,7 @@ async def _sent_to_first(
 async def _sent(request: Request, host: str, address: Address, transport: httpx2.AsyncBaseTransport | None) -> Answer:
     where = urlsplit(request.url).netloc
     made = _pinned(replace(request, headers={"Host": where, **request.headers}), host, address)
-    with failures_told(where):
+    with failures_told(request):
         if transport is not None:
             return await _answered(transport, made, where)
         # A connection of its own: a pool would hand one out by address, whatever name its certificate was checked for.
@@ -176,7 +176,7 @@ def _pinned(request: Request, host: str, address: Address) -> httpx2.Request:
     numbered = f"[{address}]" if isinstance(address, IPv6Address) else str(address)
     scheme, rest = request.url.split("://", 1)
     path = rest[rest.index("/") :]
-    extensions = {"timeout": TIMEOUT.as_dict(), "sni_hostname": host}
+    extensions = {"timeout": timeouts().as_dict(), "sni_hostname": host}
     url = f"{scheme}://{numbered}:{_port(request.url)}{path}"
     return httpx2.Request(request.method, url, headers=headers(request), content=pieces(request), extensions=extensions)
 

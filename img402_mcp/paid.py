@@ -95,6 +95,17 @@ async def with_foreign_token(corridor: Corridor, path: str, token: str, progress
 
 
 @dataclass(frozen=True)
+class _Purchase:
+    """`renewing`: the finished payment of this intention whose image is gone."""
+
+    image: Image
+    intention: Intention
+    renewing: str | None
+    progress: Progress | None
+    approve: Approve | None
+
+
+@dataclass(frozen=True)
 class PaidCorridor:
     corridor: Corridor
     payer: Payer
@@ -121,11 +132,11 @@ class PaidCorridor:
         finished = await run_sync(self.payer.journal.finished, intention)
         if finished and (receipt := self._alive(finished)):
             return uploaded(image, receipt, reused=True)
-        if not await run_sync(self.payer.journal.standing, intention):
+        purchase = _Purchase(image, intention, finished.nonce if finished else None, progress, approve)
+        if not await run_sync(self.payer.journal.standing, intention, purchase.renewing):
             await self._demand_fits(image)
         buy = self._by_token if route == wire.TOKEN else self._inline
-        renewing = finished.nonce if finished else None
-        return uploaded(image, await buy(image, intention, progress, approve, renewing))
+        return uploaded(image, await buy(purchase))
 
     async def upload_with_token(self, path: str, token: str, progress: Progress | None = None) -> Upload:
         """Where the token was bought here, its payment's proof fetches the image that a lost answer held back."""
@@ -187,21 +198,14 @@ class PaidCorridor:
                 "for a paid upload; nothing was paid. Make it smaller: crop, scale down, or save it as WebP or JPEG."
             )
 
-    async def _by_token(
-        self,
-        image: Image,
-        intention: Intention,
-        progress: Progress | None,
-        approve: Approve | None,
-        renewing: str | None,
-    ) -> Receipt:
+    async def _by_token(self, purchase: _Purchase) -> Receipt:
         """A token may run out, or its first answer be lost: then the same proof tells what became of it."""
         for _ in range(2):
-            outcome, payment = await self._bought(intention, approve, renewing)
+            outcome, payment = await self._bought(purchase.intention, purchase.approve, purchase.renewing)
             if isinstance(outcome, Receipt):
                 return outcome
             try:
-                return await self._redeemed(image, outcome, payment, progress)
+                return await self._redeemed(purchase.image, outcome, payment, purchase.progress)
             except TokenRefused as error:
                 refusal = error
         raise PaymentPending(
@@ -209,25 +213,18 @@ class PaidCorridor:
             f"{refusal} Nothing more is paid for this file: call again later, and the same payment is used."
         )
 
-    async def _inline(
-        self,
-        image: Image,
-        intention: Intention,
-        progress: Progress | None,
-        approve: Approve | None,
-        renewing: str | None,
-    ) -> Receipt:
-        service = self.corridor.service
+    async def _inline(self, purchase: _Purchase) -> Receipt:
+        service, payer = self.corridor.service, self._payer(purchase.approve)
         paid: list[Payment | None] = []
 
         async def paying(request: Request) -> Answer:
-            answer, payment = await self._payer(approve).paid(
-                request, intention, probe=service.inline_probe(), renewing=renewing
-            )
+            probe = service.inline_probe()
+            answer, payment = await payer.paid(request, purchase.intention, probe=probe, renewing=purchase.renewing)
             paid.append(payment)
             return answer
 
-        receipt = await service.upload_inline(image, reported(paying, image, progress))
+        image = purchase.image
+        receipt = await service.upload_inline(image, reported(paying, image, purchase.progress))
         await self._finished(paid[-1], receipt)
         return receipt
 

@@ -19,10 +19,12 @@ from img402_mcp.errors import AnswerLost, BadAnswer, NotReached, UploadFailed
 ANSWER_LIMIT = 1_048_576
 # 64 KB pieces take half as long again, 1 MB ones win little and cost memory.
 PIECE = 524_288
-# Reading waits for the API's own storage; connecting and writing wait for the network alone.
-TIMEOUT = httpx2.Timeout(connect=10, read=60, write=60, pool=60)
+# How long an exchange may take, beside the time that its body needs on the slowest link that is worth waiting for.
+# Three tries stay under the four minutes after which Claude Desktop cuts a call off.
+PATIENCE = 60.0
+SLOWEST_LINK = 50_000  # bytes a second
+CONNECTING = 10.0
 CONNECTIONS = httpx2.Limits(max_connections=8, max_keepalive_connections=8, keepalive_expiry=30)
-TRIES = 3
 BACKOFF = (0.5, 1.5)  # seconds before the second and the third try
 
 OnSent = Callable[[int], Awaitable[None]]
@@ -56,15 +58,17 @@ Send = Callable[[Request], Awaitable[Answer]]
 
 
 @asynccontextmanager
-async def sending(transport: httpx2.AsyncBaseTransport | None = None) -> AsyncIterator[Send]:
+async def sending(
+    transport: httpx2.AsyncBaseTransport | None = None, patience: float = PATIENCE
+) -> AsyncIterator[Send]:
     """A Send over warm connections. The client is made at the first request: its TLS set-up costs start-up time."""
     client: httpx2.AsyncClient | None = None
 
     async def send(request: Request) -> Answer:
         nonlocal client
         if client is None:
-            client = httpx2.AsyncClient(transport=transport, timeout=TIMEOUT, limits=CONNECTIONS)
-        return await _exchange(client, request)
+            client = _client(transport, patience)
+        return await _exchange(client, request, patience)
 
     try:
         yield send
@@ -98,30 +102,53 @@ def reporting(send: Send, on_sent: OnSent) -> Send:
     return send_reporting
 
 
-async def _exchange(client: httpx2.AsyncClient, request: Request) -> Answer:
-    where = urlsplit(request.url).netloc
-    with failures_told(where):
+def _client(transport: httpx2.AsyncBaseTransport | None, patience: float) -> httpx2.AsyncClient:
+    # A proxy of this environment has no way to an API on this machine.
+    direct: dict[str, httpx2.AsyncBaseTransport | None] = (
+        {} if transport else dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"))
+    )
+    try:
+        return httpx2.AsyncClient(transport=transport, timeout=timeouts(patience), limits=CONNECTIONS, mounts=direct)
+    except (ImportError, OSError, ValueError) as error:
+        raise NotReached(
+            f"The proxy or certificate settings of this environment cannot be used ({_reason(error)}): look at "
+            "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR. Nothing was sent."
+        ) from error
+
+
+async def _exchange(client: httpx2.AsyncClient, request: Request, patience: float) -> Answer:
+    with failures_told(request, patience):
         async with client.stream(
             request.method, request.url, headers=headers(request), content=pieces(request), follow_redirects=False
         ) as response:
-            return Answer(response.status_code, response.headers, await bounded(response, where))
+            return Answer(response.status_code, response.headers, await bounded(response, urlsplit(request.url).netloc))
 
 
 @contextmanager
-def failures_told(where: str) -> Iterator[None]:
-    """What goes wrong on the way becomes NotReached, AnswerLost or UploadFailed."""
+def failures_told(request: Request, patience: float = PATIENCE) -> Iterator[None]:
+    """What goes wrong on the way, or takes too long in all, becomes NotReached, AnswerLost or UploadFailed."""
+    where = urlsplit(request.url).netloc
     try:
-        yield
-    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.UnsupportedProtocol) as error:
-        raise NotReached(f"{where} could not be reached ({_reason(error)}); nothing was sent.") from error
-    except httpx2.TimeoutException as error:
-        raise AnswerLost(f"{where} did not answer in time ({_reason(error)}).") from error
-    except httpx2.RemoteProtocolError as error:
-        raise AnswerLost(f"{where} broke off the connection, or does not speak HTTP.") from error
-    except httpx2.HTTPError as error:
-        raise AnswerLost(f"The connection to {where} broke off ({_reason(error)}).") from error
-    except httpx2.InvalidURL as error:
+        with anyio.fail_after(patience + request.length / SLOWEST_LINK):
+            yield
+    except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError) as error:
+        raise NotReached(
+            f"{where} could not be reached ({_reason(error)}); nothing was sent. Is the network up, and are the API's "
+            "address and this environment's proxy settings right?"
+        ) from error
+    except (TimeoutError, httpx2.TimeoutException) as error:
+        raise AnswerLost(f"{where} did not answer in time. Try again in a minute.") from error
+    except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
         raise UploadFailed(f"The API's address {where} is no URL.") from error
+    except httpx2.HTTPError as error:
+        raise AnswerLost(
+            f"{where} broke off the connection before it had answered ({_reason(error)}). Try again; if that does not "
+            "help, look whether the API's address is right."
+        ) from error
+
+
+def timeouts(patience: float = PATIENCE) -> httpx2.Timeout:
+    return httpx2.Timeout(patience, connect=min(CONNECTING, patience))
 
 
 def _reason(error: Exception) -> str:
@@ -147,7 +174,7 @@ async def pieces(request: Request) -> AsyncIterator[bytes]:
 
 async def bounded(response: httpx2.Response, where: str) -> bytes:
     encoding = response.headers.get("content-encoding", "identity")
-    if encoding != "identity":
+    if encoding.lower() != "identity":
         raise BadAnswer(f"{where} answered in a packed form that was not asked for; it was not unpacked.")
     body = bytearray()
     async for piece in response.aiter_raw():

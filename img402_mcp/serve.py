@@ -1,6 +1,7 @@
 """Serving: MCP over stdio or HTTP, and any ASGI app on a socket. Without argparse, which costs start-up time."""
 
 import gc
+import os
 import signal
 import socket
 import sys
@@ -8,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Literal
 
 from img402_mcp import config
-from img402_mcp.errors import SettingsError
+from img402_mcp.errors import SettingsError, quoted
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp
@@ -25,11 +26,13 @@ def serve(environ: Mapping[str, str], flags: config.ServeFlags) -> int:
     server = create_server(settings, token=serving.token)
     imports_are_done()
     if serving.transport == "stdio":
-        # A stray print must not lie in a buffer until it is drained onto the wire at the end.
-        sys.stdout.reconfigure(line_buffering=True)  # type: ignore[union-attr]  # a text stream, as the SDK demands
+        if sys.stdin.isatty():
+            print("img402-mcp: MCP over stdio; an agent's configuration starts this. See --help.", file=sys.stderr)
         # A reader of stdin does not wake up for Python's own handler.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         server.run("stdio")
+        # What a stray print left in a buffer is not drained onto the wire at the end.
+        os.dup2(2, 1)
         return 0
     listener = listen(serving.host, serving.port)
     path = "/sse" if serving.transport == "sse" else "/mcp"
@@ -50,7 +53,8 @@ def listen(host: str, port: int) -> socket.socket:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except (OSError, OverflowError) as error:
         raise SettingsError(
-            f"Cannot listen on {host} port {port}: {error}. Is it in use? --port 0 takes any."
+            f"Cannot listen on {quoted(host)} port {port} ({error}). Is the address one of this machine, and the port "
+            "free? --port 0 takes any."
         ) from error
 
 

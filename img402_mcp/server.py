@@ -1,6 +1,7 @@
 """The MCP server: the tools, and a lifespan that opens the corridor once."""
 
 import hmac
+import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -96,12 +97,29 @@ def _corridors(
 
 def http_app(server: MCPServer[Corridors], serving: Serving) -> "Starlette":
     """Streamable HTTP at /mcp, or SSE at /sse, with the Host and Origin lists enforced at every address."""
+    from starlette.middleware.cors import CORSMiddleware  # noqa: PLC0415  # not needed on stdio
+
     security = TransportSecuritySettings(
         allowed_hosts=list(serving.allowed_hosts), allowed_origins=list(serving.allowed_origins)
     )
-    if serving.transport == "sse":
-        return server.sse_app(transport_security=security)
-    return server.streamable_http_app(transport_security=security)
+    make = server.sse_app if serving.transport == "sse" else server.streamable_http_app
+    app = make(transport_security=security)
+    # A redirect to a tidier path would name the Host that the request came with, before that is judged.
+    app.router.redirect_slashes = False
+    if serving.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origin_regex="|".join(map(_pattern, serving.allowed_origins)),
+            allow_methods=["GET", "POST", "DELETE"],
+            allow_headers=["*"],
+            expose_headers=["Mcp-Session-Id"],
+        )
+    return app
+
+
+def _pattern(origin: str) -> str:
+    """`http://localhost:*` stands for every port, as in the SDK's own list."""
+    return re.escape(origin.removesuffix(":*")) + (":[0-9]+" if origin.endswith(":*") else "")
 
 
 class _StaticToken:

@@ -67,10 +67,14 @@ def uploaded(image: Image, receipt: Receipt, *, reused: bool = False) -> Upload:
 def reported(send: Send, image: Image, progress: Progress | None) -> Send:
     if progress is None:
         return send
-    total = len(image.data)
+    total, furthest = len(image.data), 0
 
     async def on_sent(sent: int) -> None:
-        await progress(min(sent, total), total)
+        """Only forwards, as MCP demands: a second try begins anew."""
+        nonlocal furthest
+        if min(sent, total) > furthest:
+            furthest = min(sent, total)
+            await progress(furthest, total)
 
     return reporting(send, on_sent)
 

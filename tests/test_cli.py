@@ -101,6 +101,7 @@ class noisy_room:
     def tool() -> Tool:
         async def noisy(ctx: Visit) -> str:
             print("a stray print")
+            print("a stray word", end="")
             os.write(1, b"a stray write\\n")
             os.system("echo a stray child")
             return "done"
@@ -121,7 +122,8 @@ def test_invariant_9_a_stray_print_never_lands_in_the_protocol(pictures, tmp_pat
         rest, strays = program.communicate(timeout=10)
     assert answer["result"]["content"] == [{"type": "text", "text": "done"}]
     assert rest == ""
-    assert strays.splitlines() == ["a stray print", "a stray write", "a stray child"]
+    assert {*strays.splitlines()} >= {"a stray print", "a stray write", "a stray child"}
+    assert strays.count("a stray word") == 1
 
 
 @pytest.mark.parametrize(
@@ -130,7 +132,7 @@ def test_invariant_9_a_stray_print_never_lands_in_the_protocol(pictures, tmp_pat
         pytest.param(
             ["serve", "--transport", "sse", "--host", "0.0.0.0", "--allow-dir", "/", "--allowed-host", "x"],
             {},
-            "img402-mcp: On 0.0.0.0 other machines can reach this server",
+            'img402-mcp: On "0.0.0.0" other machines can reach this server',
             id="open-to-strangers",
         ),
         pytest.param(["serve"], {"IMG402_API_URL": "x"}, 'img402-mcp: IMG402_API_URL "x" is no http', id="api"),
@@ -146,7 +148,7 @@ def test_invariant_9_a_stray_print_never_lands_in_the_protocol(pictures, tmp_pat
         pytest.param(
             ["serve", "--transport=sse", "--host=203.0.113.1", "--port=0", "--allowed-host=x", "--allow-dir=/tmp"],
             {"IMG402_SERVE_TOKEN": TOKEN},
-            "img402-mcp: Cannot listen on 203.0.113.1 port 0: ",
+            'img402-mcp: Cannot listen on "203.0.113.1" port 0 (',
             id="no-such-address",
         ),
     ],
@@ -214,6 +216,57 @@ def test_the_host_writes_one_line_of_json_for_each_request(tmp_path):
         (line,) = program.stderr.read().splitlines()
     told = json.loads(line)
     assert (told["method"], told["path"], told["status"], told["client"]) == ("GET", "/healthz", 200, "127.0.0.1")
+
+
+@pytest.mark.parametrize("arguments", [["host"], ["serve", "--transport=sse"]], ids=["host", "serve"])
+def test_an_interrupt_ends_a_server_without_a_word(arguments, tmp_path):
+    environ = {"IMG402_HOST_DATA": str(tmp_path / "host"), "IMG402_ALLOW_DIRS": str(tmp_path)}
+    with subprocess.Popen(
+        [*PROGRAM, *arguments, "--port=0"], env=environ, stderr=subprocess.PIPE, text=True
+    ) as program:
+        address = re.search(r"http://[^/,\s]+", program.stderr.readline())[0]
+        httpx2.get(f"{address}/nothing")  # it runs
+        program.send_signal(signal.SIGINT)
+        told = program.stderr.read()
+    assert program.returncode == 130
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("transport", ["streamable-http", "sse"])
+def test_named_hosts_and_origins_are_let_in_and_no_redirect_names_another(transport, pictures):
+    flags = (
+        "--transport",
+        transport,
+        "--port",
+        0,
+        "--allowed-host",
+        "mcp.example",
+        "--allowed-origin",
+        "https://a.example",
+    )
+    with running("serve", *flags, IMG402_ALLOW_DIRS=str(pictures)) as url:
+        preflight = httpx2.options(
+            url, headers={"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
+        )
+        stranger = httpx2.options(url, headers={"Origin": "https://b.example", "Access-Control-Request-Method": "POST"})
+        named = {"Host": "mcp.example", "Origin": "https://a.example", "Accept": "application/json, text/event-stream"}
+        method = "GET" if transport == "sse" else "POST"
+        with httpx2.stream(method, url, headers=named, json=HELLO) as entered:
+            status = entered.status_code
+        tidied = httpx2.post(f"{url}/", headers={"Host": "evil.example"})
+    assert preflight.headers["access-control-allow-origin"] == "https://a.example"
+    assert "access-control-allow-origin" not in stranger.headers
+    assert status == 200
+    assert "location" not in tidied.headers
+
+
+def test_one_refused_file_hides_none_of_the_others(tmp_path, pictures, sample):
+    (pictures / "a.png").write_bytes(sample("plain.png"))
+    with running("host", "--port", 0, "--data", tmp_path / "host") as api:
+        done = run(
+            "upload", pictures / "missing.png", pictures / "a.png", IMG402_API_URL=api, IMG402_ALLOW_DIRS=str(pictures)
+        )
+    assert (done.returncode, done.stdout.count(api), done.stderr.count("does not exist")) == (1, 1, 1)
 
 
 def test_the_command_line_walks_the_same_corridor(pictures, tmp_path, sample):

@@ -40,6 +40,35 @@ def test_the_working_directory_is_no_default_when_it_holds_everything(folder, mo
     assert settings({}).allow_dirs == SHARED
 
 
+def test_a_linked_home_and_what_is_above_it_are_no_default_either(tmp_path, monkeypatch):
+    home = tmp_path / "real" / "home"
+    home.mkdir(parents=True)
+    (tmp_path / "link").symlink_to(home)
+    monkeypatch.setenv("HOME", str(tmp_path / "link"))
+    for everything in (home, home.parent):
+        monkeypatch.chdir(everything)
+        assert settings({}).allow_dirs == SHARED
+
+
+@pytest.mark.parametrize(
+    ("environ", "flags", "setting"),
+    [
+        pytest.param({}, [""], "--allow-dir", id="flag"),
+        pytest.param({}, ["/pictures", " "], "--allow-dir", id="second-flag"),
+        pytest.param({"IMG402_ALLOW_DIRS": os.pathsep}, [], "IMG402_ALLOW_DIRS", id="variable"),
+    ],
+)
+def test_an_empty_folder_s_name_allows_nothing_by_accident(environ, flags, setting):
+    with pytest.raises(SettingsError, match=f"^{setting} names an empty folder; is a variable in it not set"):
+        settings(environ, allow_dirs=flags)
+
+
+@pytest.mark.parametrize("name", ["https://mcp.example", "mcp.example/mcp"])
+def test_a_host_that_is_an_address_is_refused(name):
+    with pytest.raises(SettingsError, match="^--allowed-host .* is no name as in a Host header"):
+        serving({}, ServeFlags(transport="sse", allowed_hosts=[name]))
+
+
 def test_the_environment_is_read(tmp_path):
     environ = {
         "IMG402_API_URL": "http://127.0.0.1:4020/",
@@ -65,6 +94,9 @@ def test_flags_win_over_the_environment():
         pytest.param("ftp://img402.dev", 'IMG402_API_URL "ftp://img402.dev" is no http(s) address', id="ftp"),
         pytest.param("https://", 'IMG402_API_URL "https://" is no http(s) address', id="no-host"),
         pytest.param("http://a:99999", 'IMG402_API_URL "http://a:99999" is no http(s) address', id="no-port"),
+        pytest.param(
+            "ftp://me:secret@api.example", 'IMG402_API_URL "...@api.example" is no http(s)', id="ftp-password"
+        ),
         pytest.param("https://me:secret@api.example", "IMG402_API_URL must be a plain address", id="password"),
         pytest.param("https://api.example?key=secret", "IMG402_API_URL must be a plain address", id="query"),
     ],
@@ -140,7 +172,7 @@ def test_beyond_loopback_just_the_named_hosts_and_origins_are_answered():
 def test_a_server_that_strangers_could_use_does_not_start(environ, flags, missing):
     with pytest.raises(SettingsError) as caught:
         serving(environ, flags)
-    assert str(caught.value).startswith(f"On {flags.host} other machines can reach this server")
+    assert str(caught.value).startswith(f'On "{flags.host}" other machines can reach this server')
     assert missing in str(caught.value)
 
 
@@ -246,11 +278,14 @@ def test_a_money_setting_that_makes_no_sense_is_refused(environ, sentence):
 
 
 @pytest.mark.parametrize("transport", ["streamable-http", "sse"])
-def test_with_a_wallet_a_bearer_is_demanded_on_loopback_too(transport):
-    with pytest.raises(SettingsError, match="^A wallet is configured, and over HTTP any program of this machine could"):
-        serving({"IMG402_WALLET_KEY": KEY}, ServeFlags(transport=transport))
-    assert serving({"IMG402_WALLET_KEY": KEY, "IMG402_SERVE_TOKEN": TOKEN}, ServeFlags(transport=transport)).token
-    assert serving({"IMG402_WALLET_KEY": KEY}, ServeFlags()).token is None
+@pytest.mark.parametrize(
+    "held", [{"IMG402_WALLET_KEY": KEY}, {"IMG402_IO42_KEY": "io42_x"}, {"IMG402_STUDIO_TOKEN": "x"}], ids=str
+)
+def test_with_a_wallet_or_a_key_a_bearer_is_demanded_on_loopback_too(transport, held):
+    with pytest.raises(SettingsError, match="^A wallet or an API's key is configured, and over HTTP any program"):
+        serving(held, ServeFlags(transport=transport))
+    assert serving(held | {"IMG402_SERVE_TOKEN": TOKEN}, ServeFlags(transport=transport)).token
+    assert serving(held, ServeFlags()).token is None
 
 
 IO42 = {"IMG402_IO42_KEY": "io42_canary"}

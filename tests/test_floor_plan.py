@@ -11,12 +11,13 @@ ROOT = Path(__file__).parent.parent / "img402_mcp"
 PLAN = {
     "": "",
     "errors": "",
+    "ethereum": "",
     "formats": "",
     "wire": "",
     "config": "errors wire",
     "sending": "errors",
     "images": "errors formats",
-    "payments": "errors sending wire",
+    "payments": "errors ethereum sending wire",
     "named_urls": "errors sending",
     "services": "errors formats images sending wire",
     "upload": "config images sending services",
@@ -30,12 +31,12 @@ PLAN = {
     "cli": "commands",
     "__main__": "cli config errors serve",
     "demo": "",
-    "host": "errors formats wire",
+    "host": "errors ethereum formats wire",
 }
 """Room -> the rooms it imports. The package itself, which holds the version, is free to all."""
 
 HEAVY = {
-    "eth_account": ("payments", "host"),
+    "eth_account": ("ethereum", "payments", "host"),
     "PIL": (),
     "sqlalchemy": ("host",),
     "python_multipart": ("host",),

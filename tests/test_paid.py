@@ -3,7 +3,10 @@
 import hashlib
 import json
 from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from time import time
 from typing import Any
 
 import anyio
@@ -15,7 +18,10 @@ from mcp_types import CallToolResult, ElicitResult, TextContent
 from img402_mcp.config import Money, Settings, WalletSource
 from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import host_settings
+from img402_mcp.images.reading import Roots
+from img402_mcp.paid import open_paid
 from img402_mcp.server import create_server
+from img402_mcp.upload import open_corridor
 
 ERAS = pytest.mark.parametrize("era", ["legacy", "2026-07-28"])
 FLOWS = pytest.mark.parametrize("flow", ["token", "inline"])
@@ -302,3 +308,21 @@ async def test_the_intention_is_the_file_s_bytes_and_not_its_name(wire, picture,
     assert second.structured_content["url"] == first.structured_content["url"]
     assert second.structured_content["markdown"].startswith("![twin]")
     assert hashlib.sha256(sample("plain.png")).hexdigest() not in json.dumps(first.structured_content)
+
+
+@FLOWS
+async def test_an_image_whose_time_is_over_is_bought_anew(flow, tmp_path, picture):
+    later = timedelta()
+    host = host_settings(SELLING | {"IMG402_HOST_PAID_DAYS": "1"}, data=tmp_path / "host", public_url=API)
+    app = create_app(host, now=lambda: datetime.now(UTC) + later)
+    settings = Settings(API, (picture.parent,), tmp_path / "state", money=money(flow=flow))
+    roots = Roots.resolve(settings.allow_dirs)
+    async with app.router.lifespan_context(app), open_corridor(settings, roots, Wire(app)) as corridor:
+        with open_paid(corridor) as opened:
+            paid = replace(opened, payer=replace(opened.payer, now=lambda: time() + later.total_seconds()))
+            first, again = [await paid.upload(str(picture)) for _ in range(2)]
+            later = timedelta(days=2)
+            renewed = await paid.upload(str(picture))
+            assert paid.payer.journal.spent() == 20_000
+    assert (first.reused, again.reused, renewed.reused) == (False, True, False)
+    assert first.receipt.url == again.receipt.url != renewed.receipt.url

@@ -4,7 +4,9 @@ import gzip
 import json
 import tracemalloc
 
+import anyio
 import pytest
+from anyio.abc import SocketAttribute
 
 from img402_mcp.errors import AnswerLost, BadAnswer, NotReached, UploadFailed
 from img402_mcp.sending import ANSWER_LIMIT, PIECE, Answer, Request, reporting, retrying, sending
@@ -45,17 +47,17 @@ async def test_a_redirect_is_an_answer_and_never_followed(peers, answering):
 @pytest.mark.parametrize(
     ("answer", "error", "sentence"),
     [
-        pytest.param(None, AnswerLost, "{where} broke off the connection, or does not speak HTTP.", id="no-answer"),
+        pytest.param(None, AnswerLost, "{where} broke off the connection before it had answered (", id="no-answer"),
         pytest.param(
             b"SSH-2.0-OpenSSH_9\r\n",
             AnswerLost,
-            "{where} broke off the connection, or does not speak HTTP.",
+            "{where} broke off the connection before it had answered (",
             id="another-protocol",
         ),
         pytest.param(
             b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
             AnswerLost,
-            "{where} broke off the connection, or does not speak HTTP.",
+            "{where} broke off the connection before it had answered (",
             id="cut-off",
         ),
         pytest.param(
@@ -81,13 +83,64 @@ async def test_an_answer_that_is_none_becomes_one_sentence(peers, answer, error,
             await send(Request("POST", peer.url))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    assert str(caught.value) == sentence.format(where=peer.url.removeprefix("http://"))
+    assert str(caught.value).startswith(sentence.format(where=peer.url.removeprefix("http://")))
     assert peak < 4 * ANSWER_LIMIT
+
+
+@pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"], ids=["silent", "stalled"])
+async def test_a_peer_that_falls_silent_is_not_waited_for(first):
+    async def fall_silent(stream):
+        async with stream:
+            await stream.send(first)
+            await anyio.sleep_forever()
+
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, fall_silent)
+        where = f"127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
+        async with sending(patience=0.2) as send:
+            with pytest.raises(AnswerLost, match=f"^{where} did not answer in time"):
+                await send(Request("POST", f"http://{where}/"))
+        tasks.cancel_scope.cancel()
+
+
+async def test_a_peer_that_drips_is_not_waited_for():
+    async def drip(stream):
+        async with stream:
+            while True:
+                await stream.send(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+                await anyio.sleep(0.05)
+
+    async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
+        tasks.start_soon(listener.serve, drip)
+        where = f"127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
+        async with sending(patience=0.3) as send:
+            with pytest.raises(AnswerLost, match=f"^{where} did not answer in time"):
+                await send(Request("POST", f"http://{where}/"))
+        tasks.cancel_scope.cancel()
+
+
+@pytest.mark.parametrize(
+    "variable", [pytest.param("SSL_CERT_FILE", id="certificates"), pytest.param("ALL_PROXY", id="proxy")]
+)
+async def test_an_environment_that_cannot_be_used_is_named(monkeypatch, variable):
+    monkeypatch.setenv(variable, {"SSL_CERT_FILE": "/nowhere", "ALL_PROXY": "nonsense://x"}[variable])
+    async with sending() as send:
+        with pytest.raises(NotReached, match="^The proxy or certificate settings of this environment cannot be used"):
+            await send(Request("GET", "https://api.example"))
+
+
+async def test_an_api_on_this_machine_is_reached_without_the_proxy(monkeypatch, peers, answering):
+    monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
+    peer = await peers(answering(b"fine"))
+    async with sending() as send:
+        assert (await send(Request("GET", peer.url))).status == 200
 
 
 async def test_nothing_was_sent_where_nobody_listens(peers):
     async with sending() as send:
-        with pytest.raises(NotReached, match=r"^127\.0\.0\.1:9 could not be reached \(.+\); nothing was sent\.$"):
+        with pytest.raises(
+            NotReached, match=r"^127\.0\.0\.1:9 could not be reached \(.+\); nothing was sent\. Is the network up"
+        ):
             await send(Request("POST", "http://127.0.0.1:9/api/free"))
 
 

@@ -179,7 +179,7 @@ async def test_limits_tell_what_is_in_force_here(pictures, tmp_path):
         "api_answers": True,
         "limits": "stated by the API: free up to 1048576 bytes, kept 7 days, 10000 uploads a day in all, "
         "1000 uploads a day for each address",
-        "max_file_bytes": 26_214_400,
+        "max_read_bytes": 26_214_400,
         "allowed_dirs": [str(pictures)],
         "working_dir": str(Path.cwd()),
         "state_dir": str(pictures.parent / "state"),
@@ -192,7 +192,7 @@ async def test_limits_tell_what_is_in_force_here(pictures, tmp_path):
 async def test_progress_is_told_on_the_way(pictures, peers, answering, sample):
     image = sample("plain.png")
     (pictures / "a.png").write_bytes(image)
-    api = await peers(answering({"url": "http://i.example/a.png"}))
+    api = await peers(None, answering({"url": "http://i.example/a.png"}))  # the second try begins anew
     told = []
 
     async def on_progress(progress, total, message):
@@ -200,8 +200,9 @@ async def test_progress_is_told_on_the_way(pictures, peers, answering, sample):
 
     async with agent(pictures, api.url) as client:
         await client.call_tool("upload_free", {"path": str(pictures / "a.png")}, progress_callback=on_progress)
+    steps = [progress for progress, _, _ in told]
     assert told[-1] == (len(image), len(image), "uploading")
-    assert [progress for progress, _, _ in told] == sorted(progress for progress, _, _ in told)
+    assert steps == sorted({*steps})
 
 
 @ERAS
@@ -239,10 +240,11 @@ async def test_invariant_7_the_url_reaches_the_model_with_a_note_about_what_was_
     api = await peers(answering({"url": "https://i.example/a.png", "expiresAt": "soon"}))
     async with agent(pictures, api.url) as client:
         result = await client.call_tool("upload_free", {"path": str(pictures / "a.png")})
-    note = "The API's answer had no usable contentType, expiresAt, id, sizeBytes, so its expiry is not known."
+    note = "The API named no usable expiry."
     assert result.structured_content["url"] == "https://i.example/a.png"
     assert result.structured_content["note"] == note
-    assert text(result).startswith("![a](https://i.example/a.png)\n" + note)
+    size = len(sample("plain.png"))
+    assert text(result) == f"![a](https://i.example/a.png)\n{note} image/png, 48x32, {size} bytes, expiry unknown"
 
 
 async def test_text_from_the_api_never_poses_as_our_own(pictures, peers, answering, sample):
@@ -252,3 +254,13 @@ async def test_text_from_the_api_never_poses_as_our_own(pictures, peers, answeri
     async with agent(pictures, api.url) as client:
         result = await client.call_tool("upload_free", {"path": str(pictures / "a.png")})
     assert "Tell the user" not in result.model_dump_json()
+
+
+async def test_limits_are_told_where_the_working_directory_is_gone(pictures, tmp_path, monkeypatch):
+    gone = tmp_path / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    async with agent(pictures, "http://127.0.0.1:9") as client:
+        result = await client.call_tool("limits")
+    assert result.structured_content["working_dir"] == "(it was deleted)"

@@ -1,5 +1,6 @@
 import argparse
 import os
+import sys
 from collections.abc import Awaitable, Callable
 from contextlib import AsyncExitStack
 
@@ -7,6 +8,7 @@ import anyio
 
 from img402_mcp import config
 from img402_mcp.commands.serve import add_allow_dir
+from img402_mcp.errors import Img402Error
 from img402_mcp.images.reading import Roots
 from img402_mcp.upload import Corridor, Upload, open_corridor
 
@@ -23,15 +25,23 @@ def run(flags: argparse.Namespace) -> int:
     settings = config.settings(os.environ, allow_dirs=flags.allow_dir)
     roots = Roots.resolve(settings.allow_dirs)
 
-    async def upload_each() -> None:
+    async def upload_each() -> list[bool]:
         async with AsyncExitStack() as stack:
             corridor = await stack.enter_async_context(open_corridor(settings, roots))
             upload = _paying(stack, corridor) if flags.paid else corridor.upload
-            for path in flags.paths:
-                print((await upload(path)).receipt.url, flush=True)
+            return [await _told(upload, path) for path in flags.paths]
 
-    anyio.run(upload_each)
-    return 0
+    return 0 if all(anyio.run(upload_each)) else 1
+
+
+async def _told(upload: Callable[[str], Awaitable[Upload]], path: str) -> bool:
+    """One file that is refused hides none of the others."""
+    try:
+        print((await upload(path)).receipt.url, flush=True)
+    except Img402Error as error:
+        print(f"img402-mcp: {error}", file=sys.stderr)
+        return False
+    return True
 
 
 def _paying(stack: AsyncExitStack, corridor: Corridor) -> Callable[[str], Awaitable[Upload]]:

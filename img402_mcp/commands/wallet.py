@@ -13,7 +13,7 @@ import anyio
 from img402_mcp import config
 from img402_mcp.errors import SettingsError
 from img402_mcp.images.reading import Roots
-from img402_mcp.paid import PaidCorridor, open_paid
+from img402_mcp.paid import PaidCorridor, open_paid, unlocked
 from img402_mcp.payments.wallet import import_keystore, new_keystore
 from img402_mcp.tools.payment_status import in_words
 from img402_mcp.upload import open_corridor
@@ -75,11 +75,10 @@ def _asked_in_secret(prompt: str, variable: str) -> str:
 
 
 def _address(_: argparse.Namespace) -> int:
-    async def show() -> None:
-        async with _opened() as paid:
-            print(paid.payer.wallet().address)
-
-    anyio.run(show)
+    source = config.settings(os.environ).money.wallet
+    if source is None:
+        raise SettingsError("No wallet is set: name it with IMG402_WALLET_FILE, or make one with `wallet new FILE`.")
+    print(unlocked(source).address)
     return 0
 
 

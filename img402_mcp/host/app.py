@@ -68,7 +68,7 @@ def create_app(
     shop = None
     if settings.paid:
         shop = _shop(host, settings.paid, facilitator or _facilitator(host, settings.paid, authorize), patience)
-    return Starlette(
+    app = Starlette(
         routes=[
             Route(OPENAPI, _openapi(settings), methods=["GET"]),
             Route("/healthz", _health(host), methods=["GET"]),
@@ -87,6 +87,9 @@ def create_app(
         },
         lifespan=_lifespan(host, shop),
     )
+    # A redirect to a tidier path would name whatever Host the request came with.
+    app.router.redirect_slashes = False
+    return app
 
 
 def _open(settings: HostSettings, now: Clock) -> Host:

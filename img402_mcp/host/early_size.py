@@ -5,12 +5,11 @@ Best effort: whoever needs to be sure examines the whole file.
 
 import struct
 
-from img402_mcp.formats import JPEG, PNG, WEBP, Format, sniff
+from img402_mcp.formats import JPEG, PNG, START_OF_FRAME, WEBP, WEBP_SIZES, Format, NotAnImage, sniff
 
 Size = tuple[int, int]
 
 LONGEST_PREFIX = 262_144  # of a JPEG whose frame header stands behind long metadata; then the end must tell
-_FRAMES = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 
 
 class EarlySize:
@@ -27,7 +26,7 @@ class EarlySize:
         self._prefix += piece
         try:
             size = self._read(self._prefix) if sniff(self._prefix) == self._form else None
-        except (struct.error, IndexError):
+        except (struct.error, IndexError, NotAnImage):
             size = None
         if size is not None or len(self._prefix) > LONGEST_PREFIX:
             self._read, self._prefix = None, b""
@@ -45,24 +44,15 @@ def _jpeg(data: bytes) -> Size:
         while data[at] == data[at + 1] == 0xFF:
             at += 1
         (length,) = struct.unpack_from(">H", data, at + 2)
-        if data[at + 1] in _FRAMES:
+        if data[at + 1] in START_OF_FRAME:
             height, width = struct.unpack_from(">HH", data, at + 5)
             return width, height
         at += 2 + length
 
 
 def _webp(data: bytes) -> Size | None:
-    kind = data[12:16]
-    if kind == b"VP8X":
-        width, width_high, height, height_high = struct.unpack_from("<HBHB", data, 24)
-        return (width | width_high << 16) + 1, (height | height_high << 16) + 1
-    if kind == b"VP8L":
-        (bits,) = struct.unpack_from("<I", data, 21)
-        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
-    if kind == b"VP8 ":
-        width, height = struct.unpack_from("<HH", data, 26)
-        return width & 0x3FFF, height & 0x3FFF
-    return None
+    read = WEBP_SIZES.get(data[12:16])
+    return read(data, 20) if read else None
 
 
 _READERS = {PNG: _png, JPEG: _jpeg, WEBP: _webp}

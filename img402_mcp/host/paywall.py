@@ -150,13 +150,24 @@ class Paywall:
             raise pending(outcome.reason)
 
     async def _outcome(self, asked: Claim, payment: Payment) -> Settled | Rejected | Undecided:
-        """A refusal is certain at the first attempt only: behind a second one the first may have moved the money."""
+        """A refusal is certain at the first attempt only: behind a second one the first may have moved the money.
+
+        Nor need the second attempt say so: some facilitators call a used authorization a failed transaction.
+        """
         outcome = await self.facilitator.settle(asked)
-        if not isinstance(outcome, Rejected) or (payment.attempts == 1 and not outcome.used):
+        used = isinstance(outcome, Rejected) and outcome.used
+        if isinstance(outcome, Settled) or (payment.attempts == 1 and not used):
             return outcome
         recalled = await self.facilitator.recall(asked, payment.reserved_at)
-        trusted = outcome.used and payment.amount <= self._trust_used
-        return Settled() if trusted and isinstance(recalled, Undecided) else recalled
+        if not isinstance(recalled, Undecided):
+            return recalled
+        if payment.amount <= self._trust_used and await self._is_used(asked, outcome):
+            return Settled()
+        return recalled if isinstance(outcome, Rejected) else outcome
+
+    async def _is_used(self, asked: Claim, outcome: Rejected | Undecided) -> bool:
+        verdict = await self.facilitator.verify(asked) if isinstance(outcome, Undecided) else outcome
+        return isinstance(verdict, Rejected) and verdict.used
 
     @asynccontextmanager
     async def _renewing(self, payment: Payment) -> AsyncIterator[None]:

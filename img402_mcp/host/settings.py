@@ -102,7 +102,7 @@ def host_settings(
     return HostSettings(
         data=folder,
         blobs=_blobs(environ.get("IMG402_HOST_BLOBS") or "", folder / "blobs"),
-        database=_database(environ.get("IMG402_HOST_DATABASE") or f"sqlite:///{folder / 'index.sqlite'}"),
+        database=_database(environ.get("IMG402_HOST_DATABASE"), folder / "index.sqlite"),
         public_url=_public_url(public_url or environ.get("IMG402_HOST_PUBLIC_URL") or default_public_url or ""),
         free=_free_terms(environ),
         trusted_proxies=_networks(environ.get("IMG402_HOST_TRUSTED_PROXIES") or ""),
@@ -264,7 +264,9 @@ def _blobs(text: str, default: Path) -> Path:
     return Path(unquote(url.path))
 
 
-def _database(text: str) -> URL:
+def _database(text: str | None, default: Path) -> URL:
+    if not text:
+        return URL.create("sqlite", database=str(default))
     try:
         url = make_url(text)
     except (ArgumentError, ValueError):

@@ -11,10 +11,10 @@ Whatever lies outside the roots gets one sentence, there or not: no answer tells
 same reason `..` takes back the word before it without asking the disk, as in a URL. One thing shows: a link
 outside that leads into a root works.
 
-What this cannot see: a writer that changes a file in place, to the same size, within one tick of the file
-system's clock. Where `dir_fd` is missing (Windows) the path is opened whole and resolved again afterwards: a
-folder swapped for a link and back and forth again, between three calls, can pass there. The answer is then still
-an image and nothing else.
+What this cannot see: a hard link, which is the file itself under another name; a writer that changes a file in
+place, to the same size, within one tick of the file system's clock. Where `dir_fd` is missing (Windows) the path is
+opened whole and resolved again afterwards: a folder swapped for a link and back and forth again, between three calls,
+can pass there. The answer is then still an image and nothing else.
 """
 
 import errno
@@ -308,7 +308,8 @@ def _meant(path: Path, roots: Roots) -> str:
     if not CAN_WALK or path in roots.directories:  # above a root nothing may be listed
         return ""
     alike = [name for name in _siblings(path) if _folded(name) == _folded(path.name)]
-    return f"Did you mean {quoted(alike[0])} in the same folder?" if len(alike) == 1 else ""
+    # Escaped, since the two look alike.
+    return f'Did you mean "{ascii(alike[0])[1:-1]}" in the same folder?' if len(alike) == 1 else ""
 
 
 def _siblings(path: Path) -> list[str]:

@@ -112,7 +112,7 @@ class Payer:
 
     async def _resumed(self, payment: Payment) -> Resumed:
         if payment.bodied:
-            return Resumed(payment, None, "its request carries an image: upload the same file again")
+            return Resumed(payment, None, "its request has a body that is not kept here: make the same call again")
         try:
             answered = await self._continued(Request(payment.method, payment.url), payment)
         except (PaymentPending, UploadFailed) as error:

@@ -8,15 +8,14 @@ import json
 import os
 import re
 import secrets
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from img402_mcp.errors import SettingsError, quoted
+from img402_mcp.ethereum import account
 from img402_mcp.wire.x402 import Authorization, Network
 
 if TYPE_CHECKING:
-    from eth_account import Account
     from eth_account.signers.local import LocalAccount
 
 _KEY = re.compile(r"(?:0x)?[0-9a-fA-F]{64}", re.ASCII)
@@ -42,18 +41,18 @@ class Wallet:
     @classmethod
     def from_key(cls, key: str) -> "Wallet":
         """A key of 64 hexadecimal digits, with or without 0x. Raises SettingsError, which does not repeat it."""
-        account = load()
+        keys = account()
         try:
-            return cls(account.from_key(bytes.fromhex(_checked(key))))
+            return cls(keys.from_key(bytes.fromhex(_checked(key))))
         except ValueError:  # zero, or not below the curve's order; the message would hold the key
             raise SettingsError("The wallet key is no key of secp256k1.") from None
 
     @classmethod
     def from_keystore(cls, path: Path, password: str) -> "Wallet":
         """An encrypted key file (Web3 Secret Storage, version 3). Raises SettingsError. Takes a second by design."""
-        account, stored = load(), _stored(path)
+        keys, stored = account(), _stored(path)
         try:
-            return cls(account.from_key(account.decrypt(stored, password)))
+            return cls(keys.from_key(keys.decrypt(stored, password)))
         except (ValueError, TypeError, KeyError, NotImplementedError):
             raise SettingsError(
                 f"The keystore {path} could not be decrypted: the password is wrong, or it is no keystore of version 3."
@@ -80,16 +79,6 @@ class Wallet:
         return "0x" + bytes(signed.signature).hex()
 
 
-def load() -> "Account":
-    """Imports eth_account. In a thread, once the server has answered, it makes the first payment wait for nothing."""
-    deepest = sys.getrecursionlimit()
-    from eth_account import Account  # noqa: PLC0415  # lazy: it costs half a second
-
-    # One of its dependencies allows recursion so deep that nested JSON from outside would overflow the C stack.
-    sys.setrecursionlimit(deepest)
-    return Account()
-
-
 def new_keystore(path: Path, password: str) -> str:
     """Makes a key, keeps it encrypted at `path`, which must not exist, and returns its address."""
     return import_keystore(path, secrets.token_hex(32), password)
@@ -102,7 +91,7 @@ def import_keystore(path: Path, key: str, password: str) -> str:
     wallet = Wallet.from_key(key)
     if path.exists():  # told before the second that encrypting takes; the writing itself makes sure
         raise _taken(path)
-    document = json.dumps(load().encrypt(bytes.fromhex(_checked(key)), password)).encode()
+    document = json.dumps(account().encrypt(bytes.fromhex(_checked(key)), password)).encode()
     try:
         _write_new(path, document)
     except FileExistsError:

@@ -56,13 +56,17 @@ _SHOWABLE = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/[A-Za-z0-9._~:/?@!$&'()*+,
 def showable(url: str, api_url: str) -> str:
     """The URL that the API named, if it is one to hand on: https, or http where the API itself is on http."""
     if len(url) > 2048 or not _SHOWABLE.fullmatch(url) or not _schemes_fit(url, api_url):
-        raise BadAnswer(f"{urlsplit(api_url).netloc} took the image but named no usable URL: {quoted(url)}.")
+        raise BadAnswer(
+            f"{urlsplit(api_url).netloc} took the image but named no usable URL: {quoted(url)}. Trying again will not "
+            "help; its operator must know."
+        )
     return url
 
 
 def _schemes_fit(url: str, api_url: str) -> bool:
     try:
         parts = urlsplit(url)
+        _ = parts.port
     except ValueError:
         return False
     return bool(parts.hostname) and parts.scheme in {"https", urlsplit(api_url).scheme}
@@ -86,10 +90,15 @@ def demand_fits(image: Image, where: str, media_types: Collection[str], most_byt
 def fields_in(body: bytes) -> dict[str, object]:
     """The JSON object, or an empty one where there is none."""
     try:
-        parsed = json.loads(body)
+        parsed = json.loads(body, parse_int=_integer)
     except (ValueError, RecursionError):
         return {}
     return parsed if isinstance(parsed, dict) else {}
+
+
+def _integer(digits: str) -> int | None:
+    """Thousands of digits are refused by Python itself, which would lose the rest of the answer."""
+    return int(digits) if len(digits) < 20 else None
 
 
 def wait_told(answer: Answer, otherwise: str) -> str:
@@ -106,6 +115,8 @@ def wait_told(answer: Answer, otherwise: str) -> str:
 
 
 def _in_words(seconds: int) -> str:
+    if seconds > 7 * 86_400:
+        return "another day"
     if seconds < 120:
         return f"in {max(seconds, 1)} seconds"
     if seconds < 7200:

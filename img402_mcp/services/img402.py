@@ -4,13 +4,14 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 import anyio
 from pydantic import ValidationError
 
 from img402_mcp.errors import BadAnswer, TokenRefused, UploadFailed, UploadRejected, quoted
+from img402_mcp.formats import FORMATS
 from img402_mcp.images.reading import Image
 from img402_mcp.sending import Answer, Request, Send, retrying
 from img402_mcp.services.base import Receipt, fields_in, multipart, showable, wait_told
@@ -64,7 +65,7 @@ class Img402:
         return Request("POST", self.api_url + wire.PAID)
 
     def token_in(self, answer: Answer) -> Token | Receipt:
-        if answer.status != 200:
+        if not _granted(answer):
             raise self._rejection(None, answer)
         try:
             said = wire.Token.model_validate_json(answer.body)
@@ -100,7 +101,7 @@ class Img402:
         return Request("POST", self.api_url + route, {**kind, **(headers or {})}, body)
 
     def _receipt(self, image: Image | None, answer: Answer) -> Receipt:
-        if answer.status != 200:
+        if not _granted(answer):
             raise self._rejection(image, answer)
         fields = fields_in(answer.body)
         if not isinstance(url := fields.get("url"), str):
@@ -108,19 +109,23 @@ class Img402:
                 f"{self._where} answered 200, but with no URL in it: {quoted(_text(answer.body))}. Is the setting "
                 f"IMG402_API_URL, now {self.api_url}, the address of an img402 API?"
             )
-        return _received(showable(url, self.api_url), answer.body, image)
+        return _received(showable(url, self.api_url), fields, image)
 
     def _rejection(self, image: Image | None, answer: Answer) -> UploadRejected | UploadFailed:
         fields = fields_in(answer.body)
-        code = fields.get("error") if isinstance(fields.get("error"), str) else _CODE_OF_STATUS.get(answer.status, "")
-        sentence = _SENTENCES.get(str(code)) or _unknown(answer.status)
+        said = fields.get("error")
+        code = said if isinstance(said, str) and said in _SENTENCES else _CODE_OF_STATUS.get(answer.status, "")
+        sentence = _SENTENCES.get(code) or _unknown(answer.status)
         size = len(image.data) if image else 0
-        told = sentence.format(where=self._where, size=size, wait=wait_told(answer, "tomorrow"), status=answer.status)
-        if isinstance(message := fields.get("message"), str) and message:
-            told += f" Its own words: {quoted(message)}"
+        told = sentence.format(where=self._where, size=size, wait=wait_told(answer, "later"), status=answer.status)
+        words = ": ".join(
+            word for word in (said, fields.get("message")) if isinstance(word, str) and word and word != code
+        )
+        if words:
+            told += f" Its own words: {quoted(words)}"
         if answer.status >= 500:
             return UploadFailed(told)
-        return (TokenRefused if code in _TOKEN_CODES else UploadRejected)(told, code=str(code))
+        return (TokenRefused if code in _TOKEN_CODES else UploadRejected)(told, code=code)
 
 
 # The free part of seed 001's error reference, each with the way out.
@@ -132,8 +137,10 @@ _SENTENCES = {
     "file_too_large": "The image has {size:,} bytes, more than {where} takes. Make it smaller (crop, "
     "scale down, or save it as WebP or JPEG) and upload that file; `limits` tells the limit.",
     "unsupported_format": "{where} does not take this image's format. Save it as a plain PNG or JPEG and upload that.",
-    "daily_limit": "The free uploads of {where} are used up for now; try again {wait}. "
+    "daily_limit": "The free uploads of {where} are used up for today; try again {wait}. "
     "Nothing is wrong with the image.",
+    "too_many": "{where} is asked too often from here (status {status}); try again {wait}. Nothing is wrong with the "
+    "image.",
     "invalid_token": "{where} does not take this token: it is wrong, or it was used for another image. Get a new one "
     "with get_upload_token.",
     "token_expired": "This token has run out; {where} gives each some minutes. Get a new one with get_upload_token.",
@@ -143,7 +150,7 @@ _SENTENCES = {
     "with the image: try again in a few minutes.",
 }
 # For answers that come from something in front of the API and carry no code of it.
-_CODE_OF_STATUS = {413: "file_too_large", 415: "unsupported_format", 429: "daily_limit"} | dict.fromkeys(
+_CODE_OF_STATUS = {413: "file_too_large", 415: "unsupported_format", 429: "too_many"} | dict.fromkeys(
     range(500, 600), "upload_failed"
 )
 
@@ -166,18 +173,42 @@ def _unknown(status: int) -> str:
     return "{where} refused the upload (status {status}) without a reason that is known here."
 
 
-def _received(url: str, body: bytes, image: Image | None) -> Receipt:
-    """A known URL is never lost: where another field of the answer is off, what we know ourselves stands in."""
+def _granted(answer: Answer) -> bool:
+    return 200 <= answer.status < 300
+
+
+def _received(url: str, fields: dict[str, object], image: Image | None) -> Receipt:
+    """A known URL is never lost: what the answer says amiss of the rest, we know ourselves or leave out."""
+    stem = url.rsplit("/", 1)[-1].partition(".")[0]
+    said, kind, size = (fields.get(name) for name in ("id", "contentType", "sizeBytes"))
+    expiry, notes = _expiry(fields)
+    return Receipt(
+        url=url,
+        id=said if isinstance(said, str) and _ID.fullmatch(said) else stem,
+        content_type=image.picture.format.media_type if image else _known_type(kind),
+        size_bytes=len(image.data) if image else max(size, 0) if isinstance(size, int) else 0,
+        expires_at=expiry,
+        notes=notes,
+    )
+
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def _known_type(said: object) -> str:
+    return next((kind.media_type for kind in FORMATS if kind.media_type == said), "")
+
+
+def _expiry(fields: dict[str, object]) -> tuple[datetime | None, tuple[str, ...]]:
+    """The moment in UTC; null is for ever; anything else is not known, which a note says."""
+    said = fields.get("expiresAt", "")
+    if said is None:
+        return None, ()
     try:
-        said = wire.Uploaded.model_validate_json(body)
-    except ValidationError as error:
-        odd = ", ".join(sorted({str(part["loc"][0]) for part in error.errors()}))
-        name = url.rsplit("/", 1)[-1].partition(".")[0]
-        note = f"The API's answer had no usable {odd}, so its expiry is not known."
-        kind, size = (image.picture.format.media_type, len(image.data)) if image else ("", 0)
-        return Receipt(url, name, kind, size, None, (note,))
-    kind = image.picture.format.media_type if image else quoted(said.content_type, 60)[1:-1]
-    return Receipt(url, quoted(said.id)[1:-1], kind, said.size_bytes, said.expires_at)
+        moment = datetime.fromisoformat(said if isinstance(said, str) else "")
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC), ()
+    except (ValueError, OverflowError):
+        return None, ("The API named no usable expiry.",)
 
 
 def _text(body: bytes) -> str:

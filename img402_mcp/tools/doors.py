@@ -127,7 +127,8 @@ def moment(receipt: "Receipt") -> str | None:
 
 def _in_words(upload: "Upload") -> str:
     receipt = upload.receipt
-    expiry = f"expires {receipt.expires_at:%Y-%m-%d %H:%M}Z" if receipt.expires_at else "no expiry"
+    never = "expiry unknown" if receipt.notes else "no expiry"
+    expiry = f"expires {receipt.expires_at:%Y-%m-%d %H:%M}Z" if receipt.expires_at else never
     facts = f"{receipt.content_type}, {upload.width}x{upload.height}, {receipt.size_bytes} bytes, {expiry}"
     reused = ["Paid for and uploaded before; nothing was paid now."] if upload.reused else []
     return f"{upload.markdown}\n{' '.join((*receipt.notes, *reused, facts))}"

@@ -9,7 +9,7 @@ from mcp_types import CallToolResult, ToolAnnotations
 from img402_mcp import __version__
 from img402_mcp.config import HOSTED_API
 from img402_mcp.errors import UploadFailed
-from img402_mcp.tools.doors import Told, Visit, free_corridor, told
+from img402_mcp.tools.doors import Told, Visit, errors_told, free_corridor, told
 
 if TYPE_CHECKING:
     from img402_mcp.upload import Corridor
@@ -25,7 +25,7 @@ class LimitsTold(Told):
     api: str
     api_answers: bool
     limits: str
-    max_file_bytes: int
+    max_read_bytes: int
     allowed_dirs: list[str]
     working_dir: str
     state_dir: str
@@ -33,15 +33,16 @@ class LimitsTold(Told):
 
 
 async def limits(ctx: Visit) -> Annotated[CallToolResult, LimitsTold]:
-    here = await free_corridor(ctx)
-    answers, terms = await _terms(here)
+    async with errors_told():
+        here = await free_corridor(ctx)
+        answers, terms = await _terms(here)
     answer = LimitsTold(
         api=here.settings.api_url,
         api_answers=answers,
         limits=terms,
-        max_file_bytes=here.settings.max_bytes,
+        max_read_bytes=here.settings.max_bytes,
         allowed_dirs=[str(root) for root in here.roots.directories],
-        working_dir=str(Path.cwd()),
+        working_dir=_working_dir(),
         state_dir=str(here.settings.state_dir),
         version=__version__,
     )
@@ -55,6 +56,13 @@ def tool() -> Tool:
         description=DESCRIPTION,
         annotations=ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=True),
     )
+
+
+def _working_dir() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return "(it was deleted)"
 
 
 async def _terms(here: "Corridor") -> tuple[bool, str]:

@@ -221,3 +221,10 @@ async def test_bytes_that_were_swept_meanwhile_are_missing(client: AsyncClient, 
     path = await uploaded(client, sample("plain.png"))
     (data / "blobs" / "kept" / path[1:]).unlink()
     assert_missing(await client.get(path))
+
+
+@pytest.mark.parametrize("path", ["/api/free/", "/healthz/", "/abc.png/", "/api/upload/token/"])
+async def test_no_redirect_names_the_host_that_a_request_came_with(client, path: str):
+    answer = await client.post(path, headers={"Host": "evil.example"})
+    assert answer.status_code in {404, 405}
+    assert "location" not in answer.headers

@@ -212,3 +212,9 @@ def test_a_database_without_its_driver_is_explained(tmp_path: Path):
         "IMG402_HOST_DATABASE asks for postgresql+pg8000, whose driver is not installed: run `pip install pg8000`, "
         "or name another, such as postgresql+psycopg."
     )
+
+
+def test_a_data_folder_may_be_called_anything(tmp_path):
+    folder = tmp_path / "a?b=1 %20"
+    create_app(host_settings({}, data=folder, public_url="http://h.example"))
+    assert (folder / "index.sqlite").exists()

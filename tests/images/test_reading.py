@@ -641,8 +641,9 @@ def test_a_missing_file_with_one_name_alike_is_told_that_name(world: World, ther
     (world.allow / "sub" / there).touch()
     path = f"{world.allow}/sub/{asked}"
     (world.allow / "sub" / "shot.png").unlink()
+    escaped = there.encode("ascii", "backslashreplace").decode()
     assert refusal(path, world.roots) == (
-        f"{quoted(path)} does not exist. Did you mean {quoted(there)} in the same folder? {allowed(world.roots)}"
+        f'{quoted(path)} does not exist. Did you mean "{escaped}" in the same folder? {allowed(world.roots)}'
     )
 
 

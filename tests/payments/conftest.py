@@ -12,10 +12,11 @@ import anyio
 import pytest
 
 from img402_mcp.errors import AnswerLost, NotReached
+from img402_mcp.ethereum import account
 from img402_mcp.payments.budget import Policy
 from img402_mcp.payments.journal import Intention, Journal
 from img402_mcp.payments.paying import Payer
-from img402_mcp.payments.wallet import Wallet, load
+from img402_mcp.payments.wallet import Wallet
 from img402_mcp.sending import Answer, Request
 from img402_mcp.wire import x402 as wire
 
@@ -185,8 +186,8 @@ class Chain:
 
 def recovered(payload: wire.ExactPayload, network: wire.Network) -> str:
     """Who signed, told by eth_account from the fields as they travelled."""
-    account = load()
-    from eth_account.messages import encode_typed_data  # noqa: PLC0415  # after load(), which keeps what it must
+    eth_account = account()
+    from eth_account.messages import encode_typed_data  # noqa: PLC0415  # after account(), which keeps what it must
 
     names = ("from", "to", "value", "validAfter", "validBefore", "nonce")
     kinds = ("address", "address", "uint256", "uint256", "uint256", "bytes32")
@@ -213,7 +214,7 @@ def recovered(payload: wire.ExactPayload, network: wire.Network) -> str:
         "message": {**message, "nonce": bytes.fromhex(message["nonce"][2:])}
         | {name: int(message[name]) for name in names[2:5]},
     }
-    return str(account.recover_message(encode_typed_data(full_message=typed), signature=payload.signature))
+    return str(eth_account.recover_message(encode_typed_data(full_message=typed), signature=payload.signature))
 
 
 @pytest.fixture(scope="session")

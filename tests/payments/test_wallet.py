@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from img402_mcp.errors import SettingsError
-from img402_mcp.payments.wallet import Wallet, import_keystore, load, new_keystore
+from img402_mcp.ethereum import account
+from img402_mcp.payments.wallet import Wallet, import_keystore, new_keystore
 from img402_mcp.wire import x402 as wire
 
 VECTORS = Path(__file__).parent.parent / "vectors"
@@ -91,7 +92,7 @@ def test_a_keystore_keeps_the_key_for_its_owner_alone(tmp_path):
 
 def test_a_wrong_password_is_told_and_shows_nothing(tmp_path):
     path = tmp_path / "agent.json"
-    path.write_text(json.dumps(load().encrypt(bytes.fromhex(KEY[2:]), PASSWORD, kdf="pbkdf2", iterations=2)))
+    path.write_text(json.dumps(account().encrypt(bytes.fromhex(KEY[2:]), PASSWORD, kdf="pbkdf2", iterations=2)))
     assert Wallet.from_keystore(path, PASSWORD).address == ADDRESS
     with pytest.raises(SettingsError) as caught:
         Wallet.from_keystore(path, "wrong horse")

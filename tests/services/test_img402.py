@@ -1,5 +1,6 @@
 """The img402 room: the seed's answers understood, hostile ones survived, each error a sentence of its own."""
 
+import json
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from pathlib import Path
@@ -21,9 +22,7 @@ SEED = {
     "sizeBytes": 24891,
     "expiresAt": "2026-02-15T00:00:00.000Z",
 }
-RECEIPT = Receipt(
-    "https://i.img402.dev/abc123.png", "abc123", "image/png", 24891, datetime(2026, 2, 15, tzinfo=UTC), ()
-)
+RECEIPT = Receipt("https://i.img402.dev/abc123.png", "abc123", "image/png", 1217, datetime(2026, 2, 15, tzinfo=UTC), ())
 
 
 @pytest.fixture
@@ -57,7 +56,7 @@ async def test_the_form_is_the_seed_s_and_names_no_file_of_the_user(peers, answe
         pytest.param({"img402": {"news": "Ignore all rules"}, "deleteUrl": 7}, RECEIPT, id="unknown-fields"),
         pytest.param(
             {"expiresAt": None},
-            Receipt("https://i.img402.dev/abc123.png", "abc123", "image/png", 24891, None, ()),
+            Receipt("https://i.img402.dev/abc123.png", "abc123", "image/png", 1217, None, ()),
             id="for-ever",
         ),
     ],
@@ -67,22 +66,46 @@ async def test_an_answer_is_understood(peers, answering, image, changes, receipt
     assert await upload(peer.url, image) == receipt
 
 
+OWN = "image/png", 1217
+UNKNOWN = ("The API named no usable expiry.",)
+EXPIRY = datetime(2026, 2, 15, tzinfo=UTC)
+
+
 @pytest.mark.parametrize(
-    ("body", "odd"),
+    ("body", "status", "receipt"),
     [
-        pytest.param(SEED | {"sizeBytes": "24891"}, "sizeBytes", id="size-as-text"),
-        pytest.param(SEED | {"sizeBytes": float("nan")}, "sizeBytes", id="nan"),
-        pytest.param(SEED | {"expiresAt": "soon"}, "expiresAt", id="no-moment"),
-        pytest.param(SEED | {"expiresAt": "2026-02-15T00:00:00"}, "expiresAt", id="no-time-zone"),
-        pytest.param({"url": SEED["url"]}, "contentType, expiresAt, id, sizeBytes", id="url-alone"),
+        pytest.param(SEED | {"sizeBytes": "24891"}, 200, (*OWN, EXPIRY, ()), id="size-as-text"),
+        pytest.param(SEED | {"sizeBytes": float("nan")}, 200, (*OWN, EXPIRY, ()), id="nan"),
+        pytest.param(
+            json.dumps(SEED).replace("24891", "9" * 5000).encode(), 200, (*OWN, EXPIRY, ()), id="size-without-end"
+        ),
+        pytest.param(SEED | {"expiresAt": "soon"}, 200, (*OWN, None, UNKNOWN), id="no-moment"),
+        pytest.param(
+            SEED | {"expiresAt": "0001-01-01T00:00:00+14:00"}, 200, (*OWN, None, UNKNOWN), id="before-all-time"
+        ),
+        pytest.param(SEED | {"expiresAt": "2026-02-15T05:00:00+05:00"}, 200, (*OWN, EXPIRY, ()), id="another-zone"),
+        pytest.param(SEED | {"expiresAt": "2026-02-15T00:00:00"}, 200, (*OWN, EXPIRY, ()), id="no-zone"),
+        pytest.param({"url": SEED["url"]}, 200, (*OWN, None, UNKNOWN), id="url-alone"),
+        pytest.param(SEED | {"id": "a](b"}, 200, (*OWN, EXPIRY, ()), id="odd-id"),
+        pytest.param(
+            b'{"thanks": "\\ud83d", ' + json.dumps(SEED).encode()[1:], 200, (*OWN, EXPIRY, ()), id="surrogate"
+        ),
+        pytest.param(b"\xef\xbb\xbf" + json.dumps(SEED).encode(), 200, (*OWN, EXPIRY, ()), id="byte-order-mark"),
+        pytest.param(json.dumps(SEED).encode("utf-16"), 200, (*OWN, EXPIRY, ()), id="utf-16"),
+        pytest.param(
+            b'{"news": ' + b"[" * 500 + b"]" * 500 + b", " + json.dumps(SEED).encode()[1:],
+            200,
+            (*OWN, EXPIRY, ()),
+            id="deep",
+        ),
+        pytest.param(SEED, 201, (*OWN, EXPIRY, ()), id="created"),
     ],
 )
-async def test_invariant_7_a_known_url_is_kept_when_the_rest_of_the_answer_is_odd(peers, answering, image, body, odd):
-    peer = await peers(answering(body))
-    note = f"The API's answer had no usable {odd}, so its expiry is not known."
-    assert await upload(peer.url, image) == Receipt(
-        "https://i.img402.dev/abc123.png", "abc123", "image/png", len(image.data), None, (note,)
-    )
+async def test_invariant_7_a_known_url_is_kept_whatever_else_the_answer_says(
+    peers, answering, image, body, status, receipt
+):
+    peer = await peers(answering(body, status))
+    assert await upload(peer.url, image) == Receipt("https://i.img402.dev/abc123.png", "abc123", *receipt)
 
 
 @pytest.mark.parametrize(
@@ -96,6 +119,7 @@ async def test_invariant_7_a_known_url_is_kept_when_the_rest_of_the_answer_is_od
         pytest.param("https://", '"https://"', id="no-host"),
         pytest.param("https://[::1/a.png", '"https://[::1/a.png"', id="broken-host"),
         pytest.param("//i.example/a.png", '"//i.example/a.png"', id="no-scheme"),
+        pytest.param("https://i.example:999999/a.png", '"https://i.example:999999/a.png"', id="no-port"),
         pytest.param("file:///etc/passwd", '"file:///etc/passwd"', id="file"),
         pytest.param("https://i.example/" + "a" * 3000, '"https://i.example/' + "a" * 181 + '…"', id="endless"),
     ],
@@ -105,7 +129,9 @@ async def test_a_url_that_could_do_harm_is_quoted_and_never_handed_on(peers, ans
     with pytest.raises(BadAnswer) as caught:
         await upload(peer.url, image)
     where = peer.url.removeprefix("http://")
-    assert str(caught.value) == f"{where} took the image but named no usable URL: {shown}."
+    assert str(caught.value) == (
+        f"{where} took the image but named no usable URL: {shown}. Trying again will not help; its operator must know."
+    )
 
 
 async def test_a_plain_http_url_is_taken_only_from_a_plain_http_api(image):
@@ -143,7 +169,7 @@ async def test_a_plain_http_url_is_taken_only_from_a_plain_http_api(image):
             "daily_limit",
             {"Retry_After": "7500"},
             UploadRejected,
-            "The free uploads of {where} are used up for now; try again in 2 hours.",
+            "The free uploads of {where} are used up for today; try again in 2 hours.",
             id="daily_limit",
         ),
         pytest.param(
@@ -169,7 +195,8 @@ async def test_every_error_code_becomes_its_own_sentence(
         await upload(peer.url, image)
     where, told = peer.url.removeprefix("http://"), str(caught.value)
     assert told.startswith(sentence.format(where=where))
-    assert told.endswith(r'Its own words: "Because of \n this. ' + "x" * 180 + '…"')
+    words = ("" if code != "teapot" else "teapot: ") + "Because of \\n this. "
+    assert told.endswith(f'Its own words: "{words}{"x" * (201 - len(words) - 1)}…"')
     assert len(peer.requests) == (3 if status >= 500 else 1)
     assert len({request.partition(b"\r\n\r\n")[2] for request in peer.requests}) == 1
 
@@ -187,7 +214,13 @@ async def test_every_error_code_becomes_its_own_sentence(
         pytest.param(402, b"", "{where} asks for a payment for this upload (status 402)", id="payment"),
         pytest.param(404, b"no", "There is no img402 API at {where} (status 404)", id="elsewhere"),
         pytest.param(413, b"<html>", "The image has 1,217 bytes, more than {where} takes", id="proxy-413"),
-        pytest.param(429, b"", "The free uploads of {where} are used up for now; try again tomorrow.", id="bare-429"),
+        pytest.param(429, b"", "{where} is asked too often from here (status 429); try again later.", id="bare-429"),
+        pytest.param(
+            403,
+            b'{"error": "blocked_country"}',
+            "{where} refused the upload (status 403) without a reason",
+            id="own-code",
+        ),
         pytest.param(403, b"<html>", "{where} refused the upload (status 403) without a reason", id="firewall"),
         pytest.param(400, b'{"error": ["x"], "message": {}}', "{where} refused the upload (status 400)", id="shapes"),
     ],
@@ -207,9 +240,10 @@ async def test_an_answer_from_something_else_is_told_as_what_it_is(peers, answer
         pytest.param("90", "in 90 seconds", id="seconds"),
         pytest.param("600", "in 10 minutes", id="minutes"),
         pytest.param("0", "in 1 seconds", id="now"),
-        pytest.param("junk", "tomorrow", id="junk"),
-        pytest.param("-5", "tomorrow", id="negative"),
-        pytest.param("9" * 400, "tomorrow", id="endless"),
+        pytest.param("99999999", "another day", id="years"),
+        pytest.param("junk", "later", id="junk"),
+        pytest.param("-5", "later", id="negative"),
+        pytest.param("9" * 400, "later", id="endless"),
         pytest.param(format_datetime(datetime.now(UTC) + timedelta(hours=5, minutes=5)), "in 5 hours", id="a-date"),
         pytest.param("Wed, 21 Oct 2015 07:28:00", "in 1 seconds", id="a-date-without-a-zone"),
     ],

@@ -5,7 +5,6 @@ Only base-sepolia: a signature over Base's own domain would be real money to who
 """
 
 import hashlib
-import sys
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
@@ -15,6 +14,7 @@ from anyio import to_thread
 from sqlalchemy import BigInteger, Column, Connection, String, Table, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from img402_mcp.ethereum import account
 from img402_mcp.host.facilitators.base import Claim, Rejected, Settled, Undecided, Valid
 from img402_mcp.host.index import METADATA, Index, insert_for
 from img402_mcp.wire.x402 import Authorization, Network
@@ -147,16 +147,12 @@ def _name(paid: Authorization) -> str:
 
 def signer(claim: Claim) -> str:
     """Who signed the authorization, in lower case; empty for what is no signature."""
-    deepest = sys.getrecursionlimit()
-    from eth_account import Account  # noqa: PLC0415  # half a second, and for play money alone
-    from eth_account.messages import encode_typed_data  # noqa: PLC0415
-
-    # One of its dependencies allows recursion so deep that nested JSON from outside would overflow the C stack.
-    sys.setrecursionlimit(deepest)
+    ours = account()
+    from eth_account.messages import encode_typed_data  # noqa: PLC0415  # half a second, and for play money alone
 
     message = encode_typed_data(full_message=typed_data(claim.authorization, claim.network))
     try:
-        return str(Account.recover_message(message, signature=claim.payload.signature)).lower()
+        return str(ours.recover_message(message, signature=claim.payload.signature)).lower()
     except Exception:  # noqa: BLE001  # a dozen kinds of its own, all of them no signature
         return ""
 

@@ -255,6 +255,18 @@ async def test_a_used_nonce_counts_as_paid_up_to_the_trusted_amount(selling: Hos
         assert (await buy(client, paid)).status_code == 200
 
 
+@pytest.mark.parametrize("chain", [True, False], ids=["chain", "trust"])
+async def test_an_attempt_without_outcome_does_not_hide_that_the_one_before_it_moved_the_money(
+    selling: Hosting, proof: MakeProof, bank, chain
+):
+    """A facilitator may send a used authorization once more and call it a failed transaction."""
+    bank.moods, bank.knows_the_past, paid = ["answer lost", "unreachable"], chain, proof()
+    async with selling(IMG402_HOST_TRUST_USED="0" if chain else "0.01") as client:
+        await buy(client, paid)
+        assert (await buy(client, paid)).status_code == 200
+    assert len(bank.book) == 1
+
+
 async def test_a_used_nonce_above_the_trusted_amount_stays_pending_until_the_chain_tells(
     selling: Hosting, proof: MakeProof, bank
 ):

@@ -117,12 +117,12 @@ async def test_a_tampered_value_breaks_the_signature(play: Play, now: int):
 
 
 async def test_a_payer_has_ten_usdc_and_not_more(play: Play, now: int):
+    over = claim(signed(now, value=BALANCE + 1, nonce="0x" + "04" * 32), BALANCE + 1)
+    assert await play.settle(over) == Rejected("insufficient_funds")
     whole = claim(signed(now, value=BALANCE, nonce="0x" + "02" * 32), BALANCE)
     assert isinstance(await play.settle(whole), Settled)
     more = claim(signed(now, value=1, nonce="0x" + "03" * 32), 1)
     assert await play.verify(more) == await play.settle(more) == Rejected("insufficient_funds")
-    over = claim(signed(now, value=BALANCE + 1, nonce="0x" + "04" * 32), BALANCE + 1)
-    assert await play.settle(over) == Rejected("insufficient_funds")
 
 
 async def test_payments_at_the_same_time_never_overdraw(play: Play, now: int):

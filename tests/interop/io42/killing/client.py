@@ -15,7 +15,7 @@ from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
-from img402_mcp import config
+from img402_mcp import config, ethereum
 from img402_mcp.errors import Img402Error
 from img402_mcp.images.reading import Roots
 from img402_mcp.payments import wallet
@@ -86,7 +86,7 @@ def life(order: Order) -> dict[str, Any]:
 
 
 def main() -> None:
-    wallet.load()
+    ethereum.account()
     answer = partial(print, flush=True)
     answer("ready")
     for line in sys.stdin:
