@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Literal, get_args
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from img402_mcp.errors import SettingsError, quoted
 
@@ -181,7 +181,7 @@ def _api_url(name: str, text: str) -> str:
         raise SettingsError(f"{name} {quoted(shown)} is no http(s) address, such as {HOSTED_API}.")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise SettingsError(f"{name} must be a plain address, without a user, password, query or fragment.")
-    return text.rstrip("/")
+    return _canonical(parts)
 
 
 def _money(environ: Mapping[str, str], api_url: str) -> Money:
@@ -289,16 +289,25 @@ def _password(environ: Mapping[str, str]) -> str:
     if password := environ.get("IMG402_WALLET_PASSWORD"):
         return password
     raise SettingsError(
-        "IMG402_WALLET_FILE needs its password: set IMG402_WALLET_PASSWORD_FILE (or IMG402_WALLET_PASSWORD). It cannot "
-        "be asked for here, since the input belongs to the protocol."
+        "IMG402_WALLET_FILE needs its password: set IMG402_WALLET_PASSWORD_FILE (or IMG402_WALLET_PASSWORD). It is "
+        "not asked for, since elsewhere the input belongs to the protocol."
     )
 
 
 def secret_in(file: str, setting: str) -> str:
     try:
-        return Path(file).expanduser().read_text(encoding="utf-8").strip()
+        return Path(file).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{setting} {quoted(file)} could not be read: {error}.") from error
+
+
+def _canonical(parts: SplitResult) -> str:
+    """One spelling for one API, since what is pinned and paid goes by it."""
+    host = (parts.hostname or "").rstrip(".")
+    host = f"[{host}]" if ":" in host else host
+    usual = {"https": 443, "http": 80}[parts.scheme]
+    port = "" if parts.port in {None, usual} else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"
 
 
 def _listed(environ: Mapping[str, str]) -> tuple[Path, ...]:

@@ -5,6 +5,7 @@ What a file's bytes were bought once stays bought: the same file again gets the 
 """
 
 import hashlib
+import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -23,13 +24,14 @@ from img402_mcp.errors import (
     SettingsError,
     TokenRefused,
     UploadFailed,
+    UploadRejected,
 )
 from img402_mcp.images.reading import Image
 from img402_mcp.payments import challenge
 from img402_mcp.payments.budget import DAY, Policy
 from img402_mcp.payments.challenge import Offer
 from img402_mcp.payments.journal import Intention, Journal, Payment, State
-from img402_mcp.payments.paying import Approve, Payer, origin_of
+from img402_mcp.payments.paying import Approve, Payer, origin_of, what
 from img402_mcp.payments.wallet import Wallet
 from img402_mcp.sending import Answer, Request, Send
 from img402_mcp.services.base import Receipt
@@ -116,40 +118,60 @@ class PaidCorridor:
 
         Raises PaymentRefused, PaymentPending, UploadRejected, UploadFailed.
         """
-        intention = Intention(self._origin, wire.TOKEN)
-        if live := await run_sync(self.payer.journal.live_token, intention, self.payer.now()):
+        if live := await self.live_token():
             return Issued(_token_of(live), reused=True)
+        intention = self._token_intention
         standing = await run_sync(self.payer.journal.standing, intention)
         outcome, _ = await self._bought(intention, approve)
         return outcome if isinstance(outcome, Receipt) else Issued(outcome, reused=standing is not None)
 
+    async def live_token(self) -> Payment | None:
+        return await run_sync(self.payer.journal.live_token, self._token_intention, self.payer.now())
+
+    async def is_paid_for(self, path: str) -> bool:
+        """Nothing more will be paid for this file. Raises ReadRefused."""
+        intention = self._intention(await self.corridor.read(path))
+        finished = await run_sync(self.payer.journal.finished, intention)
+        if finished:
+            return self._alive(finished) is not None
+        return await run_sync(self.payer.journal.standing, intention) is not None
+
     async def upload(self, path: str, progress: Progress | None = None, approve: Approve | None = None) -> Upload:
         """One payment at most for this file's bytes, whatever happens and however often it is called."""
-        image = await self.corridor.read(path)
-        source = hashlib.sha256(image.data).hexdigest()
-        route = await self._route(source)
-        intention = Intention(self._origin, route, source)
-        finished = await run_sync(self.payer.journal.finished, intention)
+        image, journal = await self.corridor.read(path), self.payer.journal
+        intention = self._intention(image)
+        finished = await run_sync(journal.finished, intention)
         if finished and (receipt := self._alive(finished)):
             return uploaded(image, receipt, reused=True)
         purchase = _Purchase(image, intention, finished.nonce if finished else None, progress, approve)
-        if not await run_sync(self.payer.journal.standing, intention, purchase.renewing):
+        if not finished:
+            await run_sync(journal.adopt, intention)
+        standing = await run_sync(journal.standing, intention, purchase.renewing)
+        if not standing:
             await self._demand_fits(image)
-        buy = self._by_token if route == wire.TOKEN else self._inline
-        return uploaded(image, await buy(purchase))
+        inline = standing.url == self.corridor.service.inline_probe().url if standing else self.flow == "inline"
+        return uploaded(image, await (self._inline(purchase) if inline else self._by_token(purchase)))
 
     async def upload_with_token(self, path: str, token: str, progress: Progress | None = None) -> Upload:
-        """Where the token was bought here, its payment's proof fetches the image that a lost answer held back."""
-        payment = await run_sync(self.payer.journal.payment_of_token, token)
+        """Buys nothing. Where the token was bought here, its payment's proof fetches what a lost answer held back."""
+        journal = self.payer.journal
+        payment = await run_sync(journal.payment_of_token, token)
         if payment is None:
             return await with_foreign_token(self.corridor, path, token, progress)
         image = await self.corridor.read(path)
+        source = _sha256(image)
+        payment = await run_sync(journal.redeeming, payment.nonce, source)
+        if payment.redeemed != source:
+            raise _used_elsewhere("")
+        if payment.state is State.USED:
+            return uploaded(image, self.corridor.service.receipt_in(payment.result or ""), reused=True)
         try:
             receipt = await self._redeemed(image, Token(token, _expiry(payment)), payment, progress)
         except TokenRefused:
-            if payment.state is State.USED:
-                raise
             receipt = await self._by_proof(image, payment, progress)
+        except UploadRejected:
+            await run_sync(journal.not_redeemed, payment.nonce, source)
+            raise
         return uploaded(image, receipt)
 
     async def status(self) -> Status:
@@ -170,13 +192,13 @@ class PaidCorridor:
     def _origin(self) -> str:
         return origin_of(self.corridor.settings.api_url)
 
-    async def _route(self, source: str) -> str:
-        """The door that the settings name, unless a payment for this file already stands at the other."""
-        doors = (wire.TOKEN, wire.PAID) if self.flow == "token" else (wire.PAID, wire.TOKEN)
-        for route in doors:
-            if await run_sync(self.payer.journal.standing, Intention(self._origin, route, source)):
-                return route
-        return doors[0]
+    @property
+    def _token_intention(self) -> Intention:
+        return Intention(self._origin, urlsplit(self.corridor.settings.api_url).path + wire.TOKEN)
+
+    def _intention(self, image: Image) -> Intention:
+        """Both doors lead to one purchase."""
+        return Intention(self._origin, urlsplit(self.corridor.settings.api_url).path + wire.PAID, _sha256(image))
 
     def _alive(self, finished: Payment) -> Receipt | None:
         receipt = self.corridor.service.receipt_in(finished.result or "")
@@ -208,14 +230,27 @@ class PaidCorridor:
                 return await self._redeemed(purchase.image, outcome, payment, purchase.progress)
             except TokenRefused as error:
                 refusal = error
+            except UploadRejected as error:
+                raise await self._spared(error, payment) from error
+            except UploadFailed as error:
+                raise _with_payment(error, payment) from error
         raise PaymentPending(
-            f"A token was paid for (nonce {payment.nonce if payment else 'none'}), but the API does not take it: "
-            f"{refusal} Nothing more is paid for this file: call again later, and the same payment is used."
+            f"A token was paid for ({what(payment) if payment else 'by nobody'}), but the API does not take it "
+            f"({refusal.code}). Nothing more is paid for this file: make the same call again later, and the same "
+            "payment is used."
         )
+
+    async def _spared(self, error: UploadRejected, payment: Payment | None) -> UploadRejected:
+        """What was paid for a file that the API then refuses serves the next one."""
+        if payment is None:
+            return error
+        await run_sync(self.payer.journal.spared, payment.nonce)
+        told = f"A token was paid for already ({what(payment)}): the next upload_paid uses it and pays nothing more."
+        return UploadRejected(f"{error} {told}", code=error.code)
 
     async def _inline(self, purchase: _Purchase) -> Receipt:
         service, payer = self.corridor.service, self._payer(purchase.approve)
-        paid: list[Payment | None] = []
+        paid: list[Payment | None] = [None]
 
         async def paying(request: Request) -> Answer:
             probe = service.inline_probe()
@@ -224,28 +259,35 @@ class PaidCorridor:
             return answer
 
         image = purchase.image
-        receipt = await service.upload_inline(image, reported(paying, image, purchase.progress))
+        try:
+            receipt = await service.upload_inline(image, reported(paying, image, purchase.progress))
+        except (UploadFailed, UploadRejected) as error:
+            raise _with_payment(error, paid[-1]) from error
         await self._finished(paid[-1], receipt)
         return receipt
 
     async def _by_proof(self, image: Image, payment: Payment, progress: Progress | None) -> Receipt:
-        outcome, latest = await self._bought(payment.intention, None)
+        """Goes on with this one payment; never makes another."""
+        outcome, latest = await self._granted(*await self.payer.again(self.corridor.service.token_request(), payment))
         if isinstance(outcome, Token):
             return await self._redeemed(image, outcome, latest, progress)
-        if outcome.size_bytes not in {0, len(image.data)}:
-            raise TokenRefused(
-                f"This token was used for another image, {outcome.url}. Get a new one with get_upload_token.",
-                code="invalid_token",
-            )
+        if outcome.size_bytes != len(image.data):
+            raise _used_elsewhere(f" Its image is {outcome.url}.")
         return outcome
 
     async def _bought(
         self, intention: Intention, approve: Approve | None, renewing: str | None = None
     ) -> tuple[Token | Receipt, Payment | None]:
         """What the payment of this intention buys now, on disk before anyone sees it."""
-        service, journal = self.corridor.service, self.payer.journal
-        answer, payment = await self._payer(approve).paid(service.token_request(), intention, renewing=renewing)
-        outcome = service.token_in(answer)
+        request = self.corridor.service.token_request()
+        return await self._granted(*await self._payer(approve).paid(request, intention, renewing=renewing))
+
+    async def _granted(self, answer: Answer, payment: Payment | None) -> tuple[Token | Receipt, Payment | None]:
+        journal = self.payer.journal
+        try:
+            outcome = self.corridor.service.token_in(answer)
+        except (UploadFailed, UploadRejected) as error:
+            raise _with_payment(error, payment) from error
         if isinstance(outcome, Receipt):
             await self._finished(payment, outcome)
         elif payment is not None:
@@ -328,11 +370,36 @@ def _expiry(payment: Payment) -> datetime:
 
 
 def _document(receipt: Receipt) -> str:
-    """The receipt as the API itself would answer it."""
-    return wire.Uploaded(
-        url=receipt.url,
-        id=receipt.id,
-        content_type=receipt.content_type,
-        size_bytes=receipt.size_bytes,
-        expires_at=receipt.expires_at,
-    ).model_dump_json(by_alias=True)
+    """The receipt as the API itself would answer it; an expiry that is not known stays so."""
+    expiry = receipt.expires_at.isoformat() if receipt.expires_at else None
+    return json.dumps(
+        {
+            "url": receipt.url,
+            "id": receipt.id,
+            "contentType": receipt.content_type,
+            "sizeBytes": receipt.size_bytes,
+            "expiresAt": "unknown" if receipt.notes else expiry,
+        }
+    )
+
+
+def _sha256(image: Image) -> str:
+    return hashlib.sha256(image.data).hexdigest()
+
+
+def _used_elsewhere(detail: str) -> TokenRefused:
+    return TokenRefused(
+        f"This token is used, or being used, for another file.{detail} Get a new one with get_upload_token.",
+        code="invalid_token",
+    )
+
+
+def _with_payment(error: UploadFailed | UploadRejected, payment: Payment | None) -> UploadFailed | UploadRejected:
+    """Once a proof has left, no error may read as if nothing had been paid."""
+    if payment is None:
+        return error
+    told = (
+        f"{error} A payment of {what(payment)} stands for this: the same call again uses it, and nothing more is paid. "
+        "Do not buy another; payment_status tells what becomes of it."
+    )
+    return type(error)(told, code=error.code) if isinstance(error, UploadRejected) else type(error)(told)

@@ -13,7 +13,7 @@ import anyio
 import httpx2
 
 from img402_mcp import __version__
-from img402_mcp.errors import AnswerLost, BadAnswer, NotReached, UploadFailed
+from img402_mcp.errors import AnswerLost, BadAnswer, NotReached, UploadFailed, quoted
 
 # Some hundred bytes are usual, a 402 or an openapi.json has some ten thousand.
 ANSWER_LIMIT = 1_048_576
@@ -121,13 +121,13 @@ async def _exchange(client: httpx2.AsyncClient, request: Request, patience: floa
         async with client.stream(
             request.method, request.url, headers=headers(request), content=pieces(request), follow_redirects=False
         ) as response:
-            return Answer(response.status_code, response.headers, await bounded(response, urlsplit(request.url).netloc))
+            return Answer(response.status_code, response.headers, await bounded(response, _where(request)))
 
 
 @contextmanager
 def failures_told(request: Request, patience: float = PATIENCE) -> Iterator[None]:
     """What goes wrong on the way, or takes too long in all, becomes NotReached, AnswerLost or UploadFailed."""
-    where = urlsplit(request.url).netloc
+    where = _where(request)
     try:
         with anyio.fail_after(patience + request.length / SLOWEST_LINK):
             yield
@@ -139,12 +139,20 @@ def failures_told(request: Request, patience: float = PATIENCE) -> Iterator[None
     except (TimeoutError, httpx2.TimeoutException) as error:
         raise AnswerLost(f"{where} did not answer in time. Try again in a minute.") from error
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
-        raise UploadFailed(f"The API's address {where} is no URL.") from error
+        raise UploadFailed(f"{quoted(where)} is no address that can be asked: http(s)://name/path is one.") from error
     except httpx2.HTTPError as error:
         raise AnswerLost(
             f"{where} broke off the connection before it had answered ({_reason(error)}). Try again; if that does not "
             "help, look whether the API's address is right."
         ) from error
+
+
+def _where(request: Request) -> str:
+    """The address without its path and query, which may hold secrets."""
+    try:
+        return urlsplit(request.url).netloc or request.url.partition("?")[0]
+    except ValueError:
+        raise UploadFailed(f"{quoted(request.url.partition('?')[0])} is no address.") from None
 
 
 def timeouts(patience: float = PATIENCE) -> httpx2.Timeout:

@@ -348,3 +348,11 @@ def test_a_setting_of_io42_or_the_studio_that_is_none_is_a_sentence_without_secr
 
 def test_the_settings_show_no_key_and_no_token():
     assert "canary" not in repr(settings(IO42 | STUDIO))
+
+
+@pytest.mark.parametrize(
+    "spelling", ["https://IMG402.dev", "HTTPS://img402.dev/", "https://img402.dev:443", "https://img402.dev."]
+)
+def test_the_hosted_api_is_one_however_it_is_spelled(spelling):
+    made = settings({"IMG402_API_URL": spelling})
+    assert (made.api_url, made.money.pay_to) == ("https://img402.dev", HOSTED_PAYEE)

@@ -14,8 +14,10 @@ import httpx2
 import pytest
 from mcp import Client
 from mcp_types import CallToolResult, ElicitResult, TextContent
+from starlette.responses import Response
 
 from img402_mcp.config import Money, Settings, WalletSource
+from img402_mcp.errors import PaymentRefused
 from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import host_settings
 from img402_mcp.images.reading import Roots
@@ -326,3 +328,135 @@ async def test_an_image_whose_time_is_over_is_bought_anew(flow, tmp_path, pictur
             assert paid.payer.journal.spent() == 20_000
     assert (first.reused, again.reused, renewed.reused) == (False, True, False)
     assert first.receipt.url == again.receipt.url != renewed.receipt.url
+
+
+async def test_five_files_with_one_token_are_one_payment_and_one_image(wire, picture, sample):
+    files = {name: sample(name) for name in ("plain.png", "palette.png", "baseline.jpg", "lossy.webp", "lossless.webp")}
+    answers: dict[str, CallToolResult] = {}
+
+    async def use(client, name):
+        (picture.parent / name).write_bytes(files[name])
+        answers[name] = await client.call_tool(
+            "upload_with_token", {"path": str(picture.parent / name), "token": token}
+        )
+
+    async with agent(wire, picture, money()) as client:
+        token = (await client.call_tool("get_upload_token")).structured_content["token"]
+        async with anyio.create_task_group() as calls:
+            for name in files:
+                calls.start_soon(use, client, name)
+        assert await spent(client) == "0.01"
+        delivered = {name: result for name, result in answers.items() if not result.is_error}
+        async with httpx2.AsyncClient(transport=wire) as browser:
+            served = {name: await browser.get(each.structured_content["url"]) for name, each in delivered.items()}
+    assert len(delivered) == 1
+    assert {name: answer.content for name, answer in served.items()} == {name: files[name] for name in delivered}
+    assert all("This token is used, or being used, for another file" in text(r) for r in answers.values() if r.is_error)
+    assert len(wire.proofs) == 1
+
+
+async def test_a_token_that_has_run_out_past_its_payment_s_window_buys_nothing_by_itself(tmp_path, picture):
+    """The payment is closed meanwhile: using the old token may not make a new one, whoever would approve it."""
+    later = timedelta()
+    app = create_app(
+        host_settings(SELLING, data=tmp_path / "host", public_url=API), now=lambda: datetime.now(UTC) + later
+    )
+    settings = Settings(API, (picture.parent,), tmp_path / "state", money=money())
+    way = Wire(app)
+    async with (
+        app.router.lifespan_context(app),
+        open_corridor(settings, Roots.resolve(settings.allow_dirs), way) as corridor,
+    ):
+        with open_paid(corridor) as opened:
+            paid = replace(opened, payer=replace(opened.payer, now=lambda: time() + later.total_seconds()))
+            issued = await paid.token()
+            (payment,) = paid.payer.journal.open_payments()
+            later = timedelta(days=1)
+            await paid.payer.resolve(payment.nonce, presume_unsettled=True)
+            with pytest.raises(PaymentRefused, match="is closed; nothing new was paid for this"):
+                await paid.upload_with_token(str(picture), issued.token.value)
+    assert len(way.proofs) == 1
+
+
+async def test_what_was_paid_for_a_file_that_is_then_refused_serves_the_next_one(tmp_path, picture, sample):
+    app = create_app(host_settings(SELLING, data=tmp_path / "host", public_url=API))
+
+    class Silent(Wire):
+        """The API states no limits, so that its refusal comes after the payment."""
+
+        async def handle_async_request(self, request):
+            if request.url.path == "/openapi.json":
+                return httpx2.Response(404, stream=httpx2.ByteStream(b""))
+            return await super().handle_async_request(request)
+
+    picture.write_bytes(sample("animated.png"))
+    smaller = picture.with_name("smaller.png")
+    smaller.write_bytes(sample("plain.png"))
+    way = Silent(app)
+    async with app.router.lifespan_context(app), agent(way, picture, money()) as client:
+        refused = await client.call_tool("upload_paid", {"path": str(picture)})
+        done = await client.call_tool("upload_paid", {"path": str(smaller)})
+        assert await spent(client) == "0.01"
+    assert "The image has 2,518 bytes, more than localhost takes." in text(refused)
+    assert "A token was paid for already (0.01 USDC to localhost (nonce 0x" in text(refused)
+    assert "the next upload_paid uses it and pays nothing more." in text(refused)
+    assert not done.is_error
+    assert len(way.proofs) == 1
+
+
+async def test_two_doors_are_one_purchase(wire, picture):
+    async with agent(wire, picture, money(flow="token")) as one, agent(wire, picture, money(flow="inline")) as other:
+        async with anyio.create_task_group() as calls:
+            for client in (one, other):
+                calls.start_soon(client.call_tool, "upload_paid", {"path": str(picture)})
+        first = await one.call_tool("upload_paid", {"path": str(picture)})
+        second = await other.call_tool("upload_paid", {"path": str(picture)})
+        assert await spent(one) == "0.01"
+    assert first.structured_content["url"] == second.structured_content["url"]
+
+
+@ERAS
+async def test_nobody_is_asked_where_nothing_will_be_paid(era, wire, picture):
+    questions = []
+
+    async def on_question(_, question):
+        questions.append(question.message)
+        return ElicitResult(action="accept", content={"pay": True})
+
+    async with agent(wire, picture, money(approve="ask"), era, elicitation_callback=on_question) as client:
+        for _ in range(2):
+            await client.call_tool("upload_paid", {"path": str(picture)})
+            await client.call_tool("get_upload_token")
+        forbidden = await client.call_tool("upload_paid", {"path": "/etc/passwd"})
+    assert len(questions) == 2
+    assert "does not lead into an allowed folder" in text(forbidden)
+
+
+@pytest.mark.parametrize(
+    "token", ["", "x", "bad\r\nX-Evil: y", "tök" * 20], ids=["empty", "short", "header", "no-ascii"]
+)
+async def test_what_is_no_token_is_not_sent_and_not_repeated(token, wire, picture):
+    async with agent(wire, picture, money()) as client:
+        result = await client.call_tool("upload_with_token", {"path": str(picture), "token": token})
+    assert text(result).endswith("That is no upload token. Get one with get_upload_token.")
+    assert wire.passed == []
+
+
+@pytest.mark.parametrize(
+    "expiry", ['"soon"', "null", '"2026-01-01T00:00:00"', ""], ids=["odd", "null", "past", "absent"]
+)
+async def test_a_token_with_an_odd_expiry_is_used_and_stands_in_no_error(expiry, picture):
+    field = f', "expiresAt": {expiry}' if expiry else ""
+    token = "deadbeef" * 5
+
+    async def api(scope, receive, send):
+        answers = {
+            "/api/upload/token": f'{{"token": "{token}"{field}}}',
+            "/api/upload": '{"url": "http://localhost/a.png"}',
+        }
+        await Response(answers.get(scope["path"], "{}"), media_type="application/json")(scope, receive, send)
+
+    async with agent(httpx2.ASGITransport(api), picture, money()) as client:
+        result = await client.call_tool("upload_paid", {"path": str(picture)})
+    assert result.structured_content["url"] == "http://localhost/a.png"
+    assert token not in text(result)

@@ -73,6 +73,7 @@ def _read(version: int, value: str) -> Proof:
     try:
         document = x402.decoded(value)
         message = (x402.ProofV2 if version == 2 else x402.ProofV1).model_validate(document)
+        message.dump()  # what is nested too deep to be passed on is refused here
         return Proof(message, _identifier(document))
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from ipaddress import ip_address
 from urllib.parse import urlsplit
 
 from img402_mcp.errors import PaymentRefused, quoted
@@ -10,6 +9,8 @@ from img402_mcp.payments.challenge import Challenge, Offer
 from img402_mcp.wire.x402 import NETWORKS, usdc
 
 DAY = 86_400
+# The names that no proxy of the environment is asked for.
+THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
 # A payee's or a facilitator's clock may be behind ours.
 SKEW = 600
 # What was signed can be settled until the window ends, so no server may ask for ten years.
@@ -70,14 +71,7 @@ def window(offer: Offer, now: float) -> tuple[int, int]:
 
 def trustworthy(origin: str) -> bool:
     parts = urlsplit(origin)
-    return parts.scheme == "https" or (parts.scheme == "http" and _loopback(parts.hostname or ""))
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
+    return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in THIS_MACHINE)
 
 
 def _refusal(offer: Offer, policy: Policy, spending: Spending) -> str:

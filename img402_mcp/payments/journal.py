@@ -34,6 +34,7 @@ LONGEST_ANSWER = 65_536
 # A token that is handed out should still be alive when it is used.
 LEAST_TOKEN_LIFE = 30
 
+_SPARE = "spare "
 _OPEN = "('signed', 'sent', 'ambiguous', 'undelivered', 'answered')"
 _SCHEMA = (
     """CREATE TABLE payments (
@@ -47,7 +48,7 @@ _SCHEMA = (
         header TEXT NOT NULL, proof TEXT NOT NULL, identifier TEXT NOT NULL,
         state TEXT NOT NULL, signed_at REAL NOT NULL, changed_at REAL NOT NULL,
         settlement TEXT NOT NULL DEFAULT '', answer BLOB,
-        token TEXT, token_expires_at REAL, result TEXT, put_at REAL
+        token TEXT, token_expires_at REAL, result TEXT, put_at REAL, redeemed TEXT
     ) STRICT""",
     f"CREATE UNIQUE INDEX one_open_payment ON payments (origin, route, source) WHERE state IN {_OPEN}",
     "CREATE INDEX payments_by_time ON payments (signed_at)",
@@ -58,7 +59,9 @@ _SCHEMA = (
     ) STRICT""",
     f"PRAGMA user_version = {SCHEMA_VERSION}",
 )
-_STEPS = {1: ("ALTER TABLE payments ADD COLUMN put_at REAL",)}
+_STEPS = {
+    1: ("ALTER TABLE payments ADD COLUMN put_at REAL", "ALTER TABLE payments ADD COLUMN redeemed TEXT"),
+}
 """Schema version -> the statements that lead from it to the next one."""
 
 
@@ -116,6 +119,8 @@ class Payment:
     token_expires_at: float | None
     result: str | None
     put_at: float | None
+    redeemed: str | None
+    """SHA-256 of the file that the bare token went out with; no other one may follow while that is in doubt."""
     """When the file first left for the address that was bought."""
     token: str | None = field(repr=False)
     answer: bytes | None = field(repr=False)
@@ -241,6 +246,36 @@ class Journal:
         with self._writing(_pending):
             self._connection.execute("UPDATE payments SET put_at = coalesce(put_at, ?) WHERE nonce = ?", (now, nonce))
             return self._payment("nonce = ?", nonce)
+
+    def redeeming(self, nonce: str, source: str) -> Payment:
+        """Noted before the token leaves with a file; the first file stays."""
+        with self._writing(_pending):
+            statement = "UPDATE payments SET redeemed = coalesce(redeemed, ?) WHERE nonce = ?"
+            self._connection.execute(statement, (source, nonce))
+            return self._payment("nonce = ?", nonce)
+
+    def not_redeemed(self, nonce: str, source: str) -> None:
+        """The API refused that file for certain, and the token is as good as before."""
+        with self._writing(_pending):
+            statement = "UPDATE payments SET redeemed = NULL WHERE nonce = ? AND redeemed = ? AND state = 'answered'"
+            self._connection.execute(statement, (nonce, source))
+
+    def spared(self, nonce: str) -> None:
+        """Paid for a file that the API then refused for certain: free for another file."""
+        with self._writing(_pending):
+            statement = "UPDATE payments SET source = ? WHERE nonce = ? AND state = 'answered'"
+            self._connection.execute(statement, (f"{_SPARE}{nonce}", nonce))
+
+    def adopt(self, intention: Intention) -> None:
+        """Gives a spared payment of that API to this intention, if it has none of its own."""
+        with self._writing(_refused):
+            if self._standing(intention, None):
+                return
+            where = "origin = ? AND route = ? AND source LIKE ? AND state = 'answered'"
+            spare = self._one(where, intention.origin, intention.route, f"{_SPARE}%")
+            if spare is not None:
+                statement = "UPDATE payments SET source = ? WHERE nonce = ?"
+                self._connection.execute(statement, (intention.source, spare.nonce))
 
     def used(self, nonce: str, now: float, result: str) -> Payment:
         """`result`: the image, as the JSON that the API itself would answer. The first one stays."""

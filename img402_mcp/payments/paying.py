@@ -73,15 +73,22 @@ class Payer:
         """
         _demand_origin(intention, request, probe or request)
         standing = await run_sync(self.journal.standing, intention, renewing)
-        if standing is not None and (answered := await self._continued(request, standing)):
+        if standing is not None and (answered := await self._continued(_same_door(request, standing), standing)):
             return answered
         unpaid = await self.send(probe or request)
         if unpaid.status != 402:
             return unpaid, None
         payment = await self._claimed(challenges.read(unpaid), request, intention, renewing)
-        answered = await self._continued(request, payment)
+        answered = await self._continued(_same_door(request, payment), payment)
         if answered is None:
             raise PaymentPending(_begin_again(payment))
+        return answered
+
+    async def again(self, request: Request, payment: Payment) -> tuple[Answer, Payment]:
+        """The answer to a payment that was made before; buys nothing. Raises PaymentRefused, PaymentPending."""
+        answered = await self._continued(request, payment) if payment.state is not State.EXPIRED else None
+        if answered is None:
+            raise PaymentRefused(f"The payment of {what(payment)} is closed; nothing new was paid for this.")
         return answered
 
     async def resume(self) -> list[Resumed]:
@@ -211,7 +218,7 @@ class Payer:
             return earlier, payment
         if not self._is_over(payment):
             if answer is None:
-                raise PaymentPending(_call_again(payment))
+                raise PaymentPending(call_again(payment))
             return answer, payment
         if not self._has_run_out(payment):
             await self._demand_unsettled(payment)
@@ -254,6 +261,13 @@ def _demand_origin(intention: Intention, *requests: Request) -> None:
     for request in requests:
         if origin_of(request.url) != intention.origin:
             raise ValueError(f"a payment for {intention.origin} does not go to {origin_of(request.url)}")
+
+
+def _same_door(request: Request, payment: Payment) -> Request:
+    """A proof goes to the address that it was made for, also where another process chose another one meanwhile."""
+    if payment.state is not State.USED and payment.url != request.url:
+        raise PaymentPending(call_again(payment))
+    return request
 
 
 def _with_proof(request: Request, payment: Payment) -> Request:
@@ -304,26 +318,26 @@ def _clock(moment: float) -> str:
     return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%SZ}"
 
 
-def _what(payment: Payment) -> str:
+def what(payment: Payment) -> str:
     where = urlsplit(payment.intention.origin).netloc
     return f"{wire.usdc(payment.amount)} USDC to {where} (nonce {payment.nonce})"
 
 
-def _call_again(payment: Payment) -> str:
+def call_again(payment: Payment) -> str:
     return (
-        f"A payment of {_what(payment)} is under way, and its answer has not come. Nothing new is signed for this: "
+        f"A payment of {what(payment)} is under way, and its answer has not come. Nothing new is signed for this: "
         "make the same call again, and the same proof is sent again; it can be charged once only. "
         "`img402-mcp wallet resume` does the same."
     )
 
 
 def _begin_again(payment: Payment) -> str:
-    return f"A payment of {_what(payment)} was closed by another process before it left. Make the same call again."
+    return f"A payment of {what(payment)} was closed by another process before it left. Make the same call again."
 
 
 def _unknown(payment: Payment, why: str) -> str:
     return (
-        f"A payment of {_what(payment)} got no answer until its window ended at {_clock(payment.valid_before)}, and "
+        f"A payment of {what(payment)} got no answer until its window ended at {_clock(payment.valid_before)}, and "
         f"{why}: it may have been charged. Nothing new is signed for this. Set IMG402_RPC_URL to a node of "
         f"{payment.network}; or, having seen that {payment.payer} was not charged, run "
         f"`img402-mcp wallet resolve {payment.nonce} --presume-unsettled`, and make the same call again."
@@ -332,7 +346,7 @@ def _unknown(payment: Payment, why: str) -> str:
 
 def _charged(payment: Payment) -> str:
     return (
-        f"A payment of {_what(payment)} was charged, and what it paid for was not delivered. Nothing new is signed "
+        f"A payment of {what(payment)} was charged, and what it paid for was not delivered. Nothing new is signed "
         "for this. Make the same call again later, or show the operator the nonce. To give the money up and allow a "
         f"new payment, run `img402-mcp wallet resolve {payment.nonce} --presume-unsettled`."
     )

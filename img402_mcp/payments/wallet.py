@@ -148,3 +148,8 @@ def _write_new(path: Path, content: bytes) -> None:
         os.link(draft, path)
     finally:
         draft.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the name is on disk too before anyone sends money there
+    finally:
+        os.close(folder)

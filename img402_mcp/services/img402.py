@@ -4,11 +4,10 @@ import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import anyio
-from pydantic import ValidationError
 
 from img402_mcp.errors import BadAnswer, TokenRefused, UploadFailed, UploadRejected, quoted
 from img402_mcp.formats import FORMATS
@@ -18,6 +17,7 @@ from img402_mcp.services.base import Receipt, fields_in, multipart, showable, wa
 from img402_mcp.wire import img402 as wire
 
 DOCUMENTED = "2026-09: up to 1 MB free for good, up to 10 MB free for 30 days, 0.01 USDC: up to 10 MB for good"
+USUAL_TOKEN_LIFE = timedelta(minutes=10)
 DOCUMENTED_PAID_BYTES = 10 * 1024 * 1024
 """The hosted API's terms as last documented. They moved three times in 2026: only the API's own word decides."""
 
@@ -50,6 +50,8 @@ class Img402:
 
         The same token with the same bytes may be sent again: it is worth one image, however often it arrives.
         """
+        if not _TOKEN.fullmatch(token):
+            raise TokenRefused("That is no upload token. Get one with get_upload_token.", code="invalid_token")
         answer = await retrying(send, self.pause)(self._request(wire.PAID, image, {wire.TOKEN_HEADER: token}))
         return self._receipt(image, answer)
 
@@ -67,13 +69,13 @@ class Img402:
     def token_in(self, answer: Answer) -> Token | Receipt:
         if not _granted(answer):
             raise self._rejection(None, answer)
-        try:
-            said = wire.Token.model_validate_json(answer.body)
-        except ValidationError:
+        fields = fields_in(answer.body)
+        if not isinstance(value := fields.get("token"), str):
             return self._receipt(None, answer)
-        if not _TOKEN.fullmatch(said.token):
-            raise BadAnswer(f"{self._where} answered with something that is no token: {quoted(said.token, 40)}.")
-        return Token(said.token, said.expires_at)
+        if not _TOKEN.fullmatch(value):
+            raise BadAnswer(f"{self._where} answered with something that is no token.")
+        expiry, _ = _expiry(fields)
+        return Token(value, expiry or datetime.now(UTC) + USUAL_TOKEN_LIFE)
 
     def receipt_in(self, document: str) -> Receipt:
         """The receipt of an answer that was kept. Raises BadAnswer."""

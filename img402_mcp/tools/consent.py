@@ -15,6 +15,7 @@ from img402_mcp.errors import PaymentRefused
 from img402_mcp.tools.doors import Told, Visit, errors_told, free_corridor, paid_corridor
 
 if TYPE_CHECKING:
+    from img402_mcp.paid import PaidCorridor
     from img402_mcp.payments.challenge import Offer
     from img402_mcp.payments.journal import Intention
     from img402_mcp.payments.paying import Approve
@@ -25,21 +26,31 @@ class Consent(Told):
     pay: bool = Field(description="Pay this once")
 
 
-async def price(ctx: Visit) -> int | None:
-    """What the API asks now, in atomic units; None where nobody needs to be asked, or can be."""
+async def token_price(ctx: Visit) -> int | None:
+    """What the API asks now, in atomic units; None where nothing will be paid, or nobody is to be or can be asked."""
     async with errors_told():
         paid = await paid_corridor(ctx)
-        if paid is None or not asks(paid.corridor) or not can_ask(ctx):
+        return None if paid is None or await paid.live_token() else await _asked(ctx, paid)
+
+
+async def file_price(ctx: Visit, path: str) -> int | None:
+    """The same; a file that may not be read is refused before anyone is asked."""
+    async with errors_told():
+        paid = await paid_corridor(ctx)
+        if paid is None or not asks(paid.corridor) or await paid.is_paid_for(path):
             return None
-        from img402_mcp.paid import asked  # noqa: PLC0415  # most sessions never pay
-
-        return (await asked(paid.corridor)).offer.amount
+        return await _asked(ctx, paid)
 
 
-Price = Annotated[int | None, Resolve(price)]
+async def _asked(ctx: Visit, paid: "PaidCorridor") -> int | None:
+    if not asks(paid.corridor) or not can_ask(ctx):
+        return None
+    from img402_mcp.paid import asked  # noqa: PLC0415  # most sessions never pay
+
+    return (await asked(paid.corridor)).offer.amount
 
 
-async def answered(ctx: Visit, price: Price) -> Consent | Elicit[Consent]:
+async def _question(ctx: Visit, price: int | None) -> Consent | Elicit[Consent]:
     if price is None:
         return Consent(pay=False)
     from img402_mcp.wire.x402 import usdc  # noqa: PLC0415  # most sessions never pay
@@ -48,7 +59,20 @@ async def answered(ctx: Visit, price: Price) -> Consent | Elicit[Consent]:
     return Elicit(f"Pay {usdc(price)} USDC to {where} for one image upload?", Consent)
 
 
-Answered = Annotated[ElicitationResult[Consent], Resolve(answered)]
+TokenPrice = Annotated[int | None, Resolve(token_price)]
+FilePrice = Annotated[int | None, Resolve(file_price)]
+
+
+async def answered_for_token(ctx: Visit, price: TokenPrice) -> Consent | Elicit[Consent]:
+    return await _question(ctx, price)
+
+
+async def answered_for_file(ctx: Visit, price: FilePrice) -> Consent | Elicit[Consent]:
+    return await _question(ctx, price)
+
+
+AnsweredForToken = Annotated[ElicitationResult[Consent], Resolve(answered_for_token)]
+AnsweredForFile = Annotated[ElicitationResult[Consent], Resolve(answered_for_file)]
 
 
 def consent(corridor: "Corridor", price: int | None, answer: ElicitationResult[Consent]) -> "Approve | None":

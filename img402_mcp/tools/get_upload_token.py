@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
-from img402_mcp.tools.consent import Answered, Price, consent
+from img402_mcp.tools.consent import AnsweredForToken, TokenPrice, consent
 from img402_mcp.tools.doors import Told, Visit, errors_told, free_corridor, moment, paid_corridor, told
 
 if TYPE_CHECKING:
@@ -34,7 +34,9 @@ class TokenTold(Told):
     next: str = ""
 
 
-async def get_upload_token(ctx: Visit, price: Price, answer: Answered) -> Annotated[CallToolResult, TokenTold]:
+async def get_upload_token(
+    ctx: Visit, price: TokenPrice, answer: AnsweredForToken
+) -> Annotated[CallToolResult, TokenTold]:
     from img402_mcp.paid import Issued, asked  # noqa: PLC0415  # most sessions never pay
 
     async with errors_told():

@@ -61,15 +61,18 @@ def _answer(status: "Status") -> StatusTold:
 
 def _open_in_words(payment: "Payment") -> str:
     intention = payment.intention
-    bought = f"file {intention.source[:12]}" if intention.source else "a token"
+    bought = f"file {intention.source[:12]}" if len(intention.source) == 64 else "a token"
     until = datetime.fromtimestamp(payment.valid_before, UTC)
     return (
         f"{usdc(payment.amount)} USDC to {urlsplit(intention.origin).netloc} for {bought}, nonce {payment.nonce}, "
-        f"chargeable until {until:%H:%M:%S}Z: {_NEXT[payment.state.value]}"
+        f"chargeable until {until:%Y-%m-%d %H:%M:%S}Z: {_NEXT[payment.state.value]}"
     )
 
 
-_AGAIN = "unclear; the same call again sends the same proof, and never pays twice"
+_AGAIN = (
+    "unclear; the same call again sends the same proof, and never pays twice. Past that time, IMG402_RPC_URL or "
+    "`img402-mcp wallet resolve` closes it"
+)
 _NEXT = {
     "signed": "not sent yet; the same call again sends it",
     "sent": _AGAIN,

@@ -5,7 +5,7 @@ from typing import Annotated
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
-from img402_mcp.tools.consent import Answered, Price, consent
+from img402_mcp.tools.consent import AnsweredForFile, FilePrice, consent
 from img402_mcp.tools.doors import UploadTold, Visit, errors_told, paid_corridor, progress_of, upload_told
 
 DESCRIPTION = (
@@ -14,7 +14,9 @@ DESCRIPTION = (
 )
 
 
-async def upload_paid(path: str, ctx: Visit, price: Price, answer: Answered) -> Annotated[CallToolResult, UploadTold]:
+async def upload_paid(
+    path: str, ctx: Visit, price: FilePrice, answer: AnsweredForFile
+) -> Annotated[CallToolResult, UploadTold]:
     async with errors_told():
         paid = await paid_corridor(ctx)
         if paid is None:

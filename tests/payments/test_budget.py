@@ -141,7 +141,7 @@ def test_over_plain_http_nothing_is_paid():
     [
         ("https://api.example", True),
         ("http://127.0.0.1:4020", True),
-        ("http://127.8.8.8", True),
+        ("http://127.8.8.8", False),
         ("http://[::1]:4020", True),
         ("http://localhost:4020", True),
         ("http://api.example", False),

@@ -63,6 +63,7 @@ def test_a_claim_holds_everything_that_is_needed_to_go_on(journal):
         token_expires_at=None,
         result=None,
         put_at=None,
+        redeemed=None,
         token=None,
         answer=None,
         proof=f"proof of {payment.nonce}",
@@ -211,6 +212,7 @@ def test_a_journal_of_the_first_version_is_brought_up_to_date_and_keeps_its_paym
         before = claimed(journal)
     with closing(sqlite3.connect(state_dir / "payments" / "journal.db")) as older:
         older.execute("ALTER TABLE payments DROP COLUMN put_at")
+        older.execute("ALTER TABLE payments DROP COLUMN redeemed")
         older.execute("PRAGMA user_version = 1")
     with closing(Journal.open(state_dir)) as journal, closing(Journal.open(state_dir)) as other:
         assert journal.payment(before.nonce) == before

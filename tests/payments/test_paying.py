@@ -432,7 +432,10 @@ async def test_resume_tells_what_it_cannot_finish(payer, paywall, clock, journal
     paywall.mishaps = ["502"] * 7
     bare, image = await payer().resume()
     assert (bare.answer, bare.said) == (None, PENDING.format(nonce=bare.payment.nonce))
-    assert (image.answer, image.said) == (None, "its request carries an image: upload the same file again")
+    assert (image.answer, image.said) == (
+        None,
+        "its request has a body that is not kept here: make the same call again",
+    )
 
 
 async def test_resolving_needs_the_end_of_the_window(payer, paywall, intention, request_of_token):
