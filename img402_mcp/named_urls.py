@@ -26,6 +26,8 @@ LONGEST_URL = 8192
 _NAT64 = IPv6Network("64:ff9b::/96")
 # RFC 6890, for protocols; a cloud keeps its metadata there. Python versions differ in what they call it.
 _PROTOCOLS = IPv4Network("192.0.0.0/24")
+# Services of clouds for the machines in them, at addresses that look like anyone's.
+_CLOUDS = (IPv4Address("168.63.129.16"), IPv6Address("fd00:ec2::254"))
 _URL = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[!-~]*)", re.ASCII)
 
 Address = IPv4Address | IPv6Address
@@ -114,7 +116,7 @@ def nearness(address: Address) -> Nearness:
         return Nearness.LOOPBACK
     if address.is_link_local or address.is_multicast or address.is_unspecified or address.is_reserved:
         return Nearness.NOWHERE
-    if address in _PROTOCOLS:
+    if address in _PROTOCOLS or address in _CLOUDS:
         return Nearness.NOWHERE
     site_local = isinstance(address, IPv6Address) and address.is_site_local
     return Nearness.PUBLIC if address.is_global and not site_local else Nearness.PRIVATE
@@ -140,7 +142,13 @@ def _parts(url: str) -> tuple[str, str]:
     found = _URL.fullmatch(url) if len(url) <= LONGEST_URL and "\\" not in url and "#" not in url else None
     if found is None or int((found[3] or ":1")[1:]) not in range(1, 65536):
         raise BadAnswer(f"The API names something that is no usable upload URL, at {host_of(url)}.")
-    return found[1], found[2].strip("[]")
+    host = found[2].strip("[]")
+    if found[2].startswith("["):
+        try:
+            IPv6Address(host)
+        except ValueError:
+            raise BadAnswer(f"The API names something that is no usable upload URL, at {host_of(url)}.") from None
+    return found[1], host
 
 
 def _port(url: str) -> int:

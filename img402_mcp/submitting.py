@@ -13,12 +13,15 @@ from dataclasses import dataclass, replace
 from functools import cache, partial
 from urllib.parse import urlsplit
 
+import anyio
 import httpx2
 from anyio.to_thread import run_sync
 
 from img402_mcp.config import Io42Settings, Money
 from img402_mcp.errors import (
+    BadAnswer,
     Img402Error,
+    NotReached,
     PaymentPending,
     PaymentRefused,
     SettingsError,
@@ -120,21 +123,22 @@ class SubmittingCorridor:
         return approve_first_fee
 
     async def _demand_first_fee(self, intention: Intention) -> None:
-        paid = await run_sync(self.payer.journal.of_other_files, intention)
-        if standing := next((payment for payment in paid if payment.state.is_open), None):
-            raise PaymentRefused(
-                f"A fee for this submission stands already, for another file: {_what(standing)}. A second one is not "
-                "paid. Submit that very file again, which costs nothing more; or give that fee up with `img402-mcp "
-                f"wallet resolve {standing.nonce} --presume-unsettled`, and call again."
-            )
+        _demand_first(await run_sync(self.payer.journal.of_other_files, intention))
 
     async def _carried_out(self, errand: Errand, progress: Progress | None, approve: Approve | None) -> Submitted:
         """A URL may be dead, or used by a call that was cut off: then the same proof tells what became of it."""
-        grant = await self._kept(errand) or await self._asked(errand, approve)
-        answer = await self._put_if_needed(errand, grant, progress)
+        kept = await self._kept(errand)
+        grant = kept or await self._asked(errand, approve)
+        try:
+            answer, in_doubt = await self._put_if_needed(errand, grant, progress)
+        except (BadAnswer, NotReached):
+            if kept is None:
+                raise
+            grant = await self._asked(errand, approve)  # a URL that leads nowhere is not kept until it expires
+            answer, in_doubt = await self._put_if_needed(errand, grant, progress)
         if answer is not None and 300 <= answer.status < 500:  # not for a 5xx: that URL may still live
-            grant = await self._asked(errand, approve, sent=True)
-            answer = await self._put_if_needed(errand, grant, progress)
+            grant = await self._asked(errand, approve, sent=in_doubt)
+            answer, _ = await self._put_if_needed(errand, grant, progress)
         if answer is None or 200 <= answer.status < 300:
             return await self._finished(errand, grant)
         raise UploadFailed(
@@ -159,7 +163,7 @@ class SubmittingCorridor:
 
     async def _asked(self, errand: Errand, approve: Approve | None, *, sent: bool = False) -> Grant:
         watch = _Watch(self.payer.send, errand.request.url)
-        payer = replace(self.payer, send=watch.send, approve=self._approving(approve))
+        payer = replace(self.payer, send=watch.send, approve=self._approving(approve), beside=_demand_first)
         try:
             answer, payment = await payer.paid(errand.request, errand.intention)
         except PaymentPending as error:
@@ -197,19 +201,29 @@ class SubmittingCorridor:
         told = f"{error} {_next_step(payment)}"
         return UploadRejected(told, code=error.code) if isinstance(error, UploadRejected) else type(error)(told)
 
-    async def _put_if_needed(self, errand: Errand, grant: Grant, progress: Progress | None) -> Answer | None:
-        return await self._put(errand, grant.slot, grant.payment, progress) if grant.slot else None
+    async def _put_if_needed(
+        self, errand: Errand, grant: Grant, progress: Progress | None
+    ) -> tuple[Answer | None, bool]:
+        """The answer, and whether a try before it may have delivered the file all the same."""
+        return await self._put(errand, grant.slot, grant.payment, progress) if grant.slot else (None, False)
 
-    async def _put(self, errand: Errand, slot: Slot, payment: Payment | None, progress: Progress | None) -> Answer:
+    async def _put(
+        self, errand: Errand, slot: Slot, payment: Payment | None, progress: Progress | None
+    ) -> tuple[Answer, bool]:
         """Noted before the first byte leaves. The same bytes may go again: they are the same file."""
         request = self.service.put(slot, errand.image)
+        tries = _Tries(payment is not None and payment.put_at is not None)
         try:
-            send = retrying(await self.named.sender(request.url), self.payer.pause)
+            send = retrying(tries.watching(await self.named.sender(request.url)), self.payer.pause)
             if payment is not None:
                 await run_sync(self.payer.journal.put_begins, payment.nonce, self.payer.now())
-            return await reported(send, errand.image, progress)(request)
+            return await reported(send, errand.image, progress)(request), tries.in_doubt
         except UploadFailed as error:
             raise type(error)(f"{error} {_next_step(payment)}") from error
+        finally:
+            if payment is not None and tries.made and not tries.in_doubt:
+                with anyio.CancelScope(shield=True):
+                    await run_sync(self.payer.journal.put_refused, payment.nonce)
 
     async def _finished(self, errand: Errand, grant: Grant) -> Submitted:
         payment = grant.payment
@@ -253,6 +267,27 @@ def _wallet(money: Money) -> Wallet:
     return unlocked(money.wallet)
 
 
+class _Tries:
+    """Whether the file may be there: not where every try reached nobody, or was refused for certain."""
+
+    def __init__(self, in_doubt: bool) -> None:  # noqa: FBT001  # what was in doubt before stays so
+        self.in_doubt = in_doubt
+        self.made = False
+
+    def watching(self, send: Send) -> Send:
+        async def watched(request: Request) -> Answer:
+            before, self.in_doubt = self.in_doubt, True  # also where the call is cut off
+            try:
+                answer = await send(request)
+            except NotReached:
+                self.made, self.in_doubt = True, before
+                raise
+            self.made, self.in_doubt = True, before or not 300 <= answer.status < 500
+            return answer
+
+        return watched
+
+
 class _Watch:
     """Goes by the code of an answer, and remembers the last one to a request that carried a proof."""
 
@@ -276,6 +311,19 @@ _PROOF_HEADERS = frozenset(PROOF_HEADERS.values())
 def _submitted(errand: Errand, payment: Payment, *, reused: bool = False) -> Submitted:
     media_file_id = json.loads(payment.result or "{}").get("mediaFileId", "")
     return Submitted(errand.submission, errand.image, media_file_id, payment.amount, payment.settlement, reused)
+
+
+def _demand_first(paid: list[Payment]) -> None:
+    if done := next((payment for payment in paid if payment.state is State.USED), None):
+        raise PaymentRefused(
+            f"This submission was delivered before, with another file: {_what(done)}. A second fee is not paid for it."
+        )
+    if standing := next((payment for payment in paid if payment.state.is_open), None):
+        raise PaymentRefused(
+            f"A fee for this submission stands already, for another file: {_what(standing)}. A second one is not "
+            "paid. Submit that very file again, which costs nothing more; or give that fee up with `img402-mcp "
+            f"wallet resolve {standing.nonce} --presume-unsettled`, and call again."
+        )
 
 
 def _what(payment: Payment) -> str:

@@ -228,7 +228,8 @@ def test_an_interrupt_ends_a_server_without_a_word(arguments, tmp_path):
         httpx2.get(f"{address}/nothing")  # it runs
         program.send_signal(signal.SIGINT)
         told = program.stderr.read()
-    assert program.returncode == 130
+    # 0 where whoever started the tests ignores the signal, as a shell does for what it runs in the background.
+    assert program.returncode in {0, 130}
     assert "Traceback" not in told
 
 

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import sqlite3
 from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -405,10 +404,7 @@ async def test_a_submission_that_exists_is_ours_only_where_our_file_was_sent(pla
         await told(submitting, picture)
         with platform.journal as journal:
             (payment,) = journal.open_payments()
-            assert payment.put_at is not None
-        with closing(sqlite3.connect(platform.folder / "state/payments/journal.db")) as book:
-            book.execute("UPDATE payments SET put_at = NULL")
-            book.commit()
+            assert payment.put_at is None  # no byte left
         later = replace(submitting, payer=replace(submitting.payer, now=lambda: payment.signed_at + 1800))
         said = await told(later, picture)
         with platform.journal as journal:
@@ -425,7 +421,58 @@ async def test_a_402_for_a_fee_that_was_granted_before_is_reported_too(platform,
     platform.wire.mishaps = {POST: [None, ASKED], PUT: [Canned(403)]}
     async with desk(platform, picture) as submitting:
         said = await told(submitting, picture)
-    assert "The fee is paid, the file was sent and its arrival not confirmed, and the service answers the same" in said
+    assert "The fee is paid, an upload URL was received but no file sent, and the service answers the same" in said
+
+
+async def test_five_files_at_once_for_one_submission_are_one_fee(platform, picture, picture_of):
+    files = [picture.with_name(f"{number}.png") for number in range(5)]
+    for number, file in enumerate(files):
+        file.write_bytes(picture_of(120 + number, 100))
+    said = []
+
+    async def submit_one(submitting, file):
+        said.append(await told(submitting, file))
+
+    async with desk(platform, picture) as submitting, anyio.create_task_group() as calls:
+        for file in files:
+            calls.start_soon(submit_one, submitting, file)
+    with platform.journal as journal:
+        assert journal.spent() == 250_000
+    assert len(platform.wire.proofs) == 1
+    assert sum(isinstance(each, Submitted) for each in said) == 1
+
+
+async def test_a_file_that_never_left_is_not_told_as_delivered_when_another_one_is_there(platform, picture, picture_of):
+    other = picture.with_name("other.png")
+    other.write_bytes(picture_of(130, 120))
+    platform.wire.mishaps[PUT] = ["unreached"] * 3
+    async with desk(platform, picture) as submitting:
+        await told(submitting, picture)
+        assert isinstance(await told(submitting, other), Submitted)
+        said = await told(submitting, picture)
+    assert "no file sent, and the service says that a submission exists" in said
+
+
+async def test_a_refused_put_is_no_delivery_where_the_submission_then_exists(platform, picture):
+    platform.wire.mishaps = {POST: [None, EXISTS], PUT: [Canned(403)]}
+    async with desk(platform, picture) as submitting:
+        said = await told(submitting, picture)
+    assert "no file sent, and the service says that a submission exists" in said
+
+
+async def test_a_url_that_leads_nowhere_is_asked_for_again_with_the_same_proof(platform, picture):
+    urls = ("https://169.254.169.254/x?X-Amz-Signature=canary", "https://[1.2.3.4]/x?X-Amz-Signature=canary")
+    data: Any = GRANT["data"]
+    platform.wire.mishaps[POST] = [Canned(200, body={**GRANT, "data": {**data, "uploadUrl": url}}) for url in urls]
+    async with desk(platform, picture) as submitting:
+        first = await told(submitting, picture)
+        second = await told(submitting, picture)
+        third = await told(submitting, picture)
+    assert "The fee is paid" in first
+    assert "The fee is paid" in second
+    assert "canary" not in first + second
+    assert isinstance(third, Submitted)
+    assert len(platform.wire.proofs) == 1
 
 
 async def test_no_second_fee_is_paid_for_another_file_of_the_same_submission(platform, picture, picture_of):

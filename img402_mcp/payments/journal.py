@@ -119,9 +119,9 @@ class Payment:
     token_expires_at: float | None
     result: str | None
     put_at: float | None
+    """When the file first left for the address that was bought."""
     redeemed: str | None
     """SHA-256 of the file that the bare token went out with; no other one may follow while that is in doubt."""
-    """When the file first left for the address that was bought."""
     token: str | None = field(repr=False)
     answer: bytes | None = field(repr=False)
     proof: str = field(repr=False)
@@ -164,6 +164,7 @@ class Journal:
         sign: Callable[[Offer], Proof],
         now: float,
         renewing: str | None = None,
+        beside: "Callable[[list[Payment]], None] | None" = None,
     ) -> Payment:
         """The payment that stands for this intention, or a new one: decided, signed and on disk in one transaction.
 
@@ -172,6 +173,8 @@ class Journal:
         with self._writing(_refused):
             if standing := self._standing(intention, renewing):
                 return standing
+            if beside is not None:
+                beside(self._of_other_files(intention))
             made = sign(decide(self._spending(intention.origin, now)))
             self._insert(intention, request, made, now)
             return self._payment("nonce = ?", made.nonce)
@@ -201,7 +204,10 @@ class Journal:
     def of_other_files(self, intention: Intention) -> list[Payment]:
         """What was paid, and not given up, on the same route for another file."""
         with self._lock:
-            return self._all("origin = ? AND route = ? AND source <> ? AND state <> 'expired'", *_key(intention))
+            return self._of_other_files(intention)
+
+    def _of_other_files(self, intention: Intention) -> list[Payment]:
+        return self._all("origin = ? AND route = ? AND source <> ? AND state <> 'expired'", *_key(intention))
 
     def live_token(self, intention: Intention, now: float) -> Payment | None:
         """A payment whose `token` is unused and still alive for a while."""
@@ -246,6 +252,11 @@ class Journal:
         with self._writing(_pending):
             self._connection.execute("UPDATE payments SET put_at = coalesce(put_at, ?) WHERE nonce = ?", (now, nonce))
             return self._payment("nonce = ?", nonce)
+
+    def put_refused(self, nonce: str) -> None:
+        """Every try of the first PUT was refused for certain, or reached nobody: as if it had not been made."""
+        with self._writing(_pending):
+            self._connection.execute("UPDATE payments SET put_at = NULL WHERE nonce = ? AND state <> 'used'", (nonce,))
 
     def redeeming(self, nonce: str, source: str) -> Payment:
         """Noted before the token leaves with a file; the first file stays."""

@@ -56,6 +56,8 @@ class Payer:
     policy: Policy
     send: Send
     approve: Approve | None = None
+    beside: Callable[[list[Payment]], None] | None = None
+    """Judges what was paid on the same route for other files, in the transaction that signs."""
     rpc_url: str | None = field(default=None, repr=False)
     pause: Callable[[float], Awaitable[None]] = anyio.sleep
     now: Callable[[], float] = time
@@ -142,6 +144,7 @@ class Payer:
             sign=lambda offer: proof(offer, agreed, wallet, now),
             now=now,
             renewing=renewing,
+            beside=self.beside,
         )
         return await run_sync(claim, intention, request)
 
