@@ -1,1 +1,1 @@
-"""The upload APIs, one room each: a class with a name and `async upload(image, send) -> Receipt`."""
+"""The upload APIs, one room each: requests out, answers in, each error a sentence. `send` carries them, and may pay."""

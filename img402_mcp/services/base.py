@@ -1,4 +1,4 @@
-"""What upload APIs have in common: the shape of a room, a multipart body, a check, a URL that may be shown, a wait."""
+"""What upload APIs have in common: a receipt, a multipart body, a check, a URL that may be shown, a wait."""
 
 import json
 import re
@@ -7,13 +7,12 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Protocol
 from urllib.parse import urlsplit
 
 from img402_mcp.errors import BadAnswer, ReadRefused, quoted
 from img402_mcp.formats import FORMATS
 from img402_mcp.images.reading import Image
-from img402_mcp.sending import Answer, Send
+from img402_mcp.sending import Answer
 
 
 @dataclass(frozen=True)
@@ -26,15 +25,6 @@ class Receipt:
     size_bytes: int
     expires_at: datetime | None
     notes: tuple[str, ...] = ()
-
-
-class Service(Protocol):
-    @property
-    def name(self) -> str: ...
-
-    async def upload(self, image: Image, send: Send) -> Receipt:
-        """Raises UploadRejected or UploadFailed."""
-        ...
 
 
 def multipart(field: str, image: Image) -> tuple[dict[str, str], tuple[bytes, ...]]:

@@ -34,16 +34,11 @@ class Token:
 class Img402:
     api_url: str
     pause: Callable[[float], Awaitable[None]] = anyio.sleep
-    name: str = "img402"
 
     async def upload(self, image: Image, send: Send) -> Receipt:
         """The free upload."""
         answer = await retrying(send, self.pause)(self._request(wire.FREE, image))
         return self._receipt(image, answer)
-
-    async def token(self, send: Send) -> Token | Receipt:
-        """A token for one paid upload; the image, where the payment bought one already. `send` pays."""
-        return self.token_in(await send(self.token_request()))
 
     async def upload_with_token(self, image: Image, token: str, send: Send) -> Receipt:
         """Raises TokenRefused where the API does not take the token, or not any more.
@@ -67,6 +62,7 @@ class Img402:
         return Request("POST", self.api_url + wire.PAID)
 
     def token_in(self, answer: Answer) -> Token | Receipt:
+        """A token for one paid upload; the image, where the payment bought one already."""
         if not _granted(answer):
             raise self._rejection(None, answer)
         fields = fields_in(answer.body)

@@ -38,7 +38,6 @@ class Io42:
     api_url: str
     key: str = field(repr=False)
     forwarded_for: str | None = None
-    name: str = "io42"
 
     def demand_fits(self, image: Image) -> None:
         """What the API would refuse is refused here, before money moves. Raises ReadRefused."""

@@ -31,7 +31,6 @@ class Studio:
     api_url: str
     token: str = field(repr=False)
     pause: Callable[[float], Awaitable[None]] = anyio.sleep
-    name: str = "studio"
 
     def demand_fits(self, image: Image) -> None:
         """Raises ReadRefused."""
