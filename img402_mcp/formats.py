@@ -7,9 +7,10 @@ GIF89a, RFC 9649 (WebP).
 
 import re
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from mmap import mmap
+from typing import NamedTuple
 
 Buffer = bytes | bytearray | memoryview | mmap
 
@@ -31,11 +32,31 @@ MAGIC_LENGTH = 12
 
 @dataclass(frozen=True)
 class Picture:
-    """What the header says: pixels, and `end`, the offset just behind the image's last byte."""
+    """What the header says: pixels, and `end`, the offset just behind the image's last byte.
+
+    `runs` are the long pieces of coded pixels, start -> end, over which a second walk can leap.
+    """
 
     format: Format
     width: int
     height: int
+    end: int
+    runs: "Runs" = field(default_factory=dict, compare=False, repr=False)
+
+
+Runs = dict[int, int]
+SHORTEST_RUN = 4096  # of hostile bytes, one entry stands for many
+
+
+class Piece(NamedTuple):
+    """A PNG or WebP chunk, a JPEG segment or a GIF block, from its first byte to just behind its last.
+
+    `kind` is the chunk's name, the marker's second byte, or `,` `;` `!` and the extension's label. Neighbouring IDAT
+    chunks are one piece, and so are a scan's header and its data.
+    """
+
+    kind: bytes
+    start: int
     end: int
 
 
@@ -56,19 +77,31 @@ def sniff(head: bytes) -> Format | None:
     return None
 
 
-def examine(data: Buffer) -> Picture:
-    """Walk one whole image. Raises NotAnImage; bytes behind `end` are the caller's to judge."""
+def examine(data: Buffer, runs: Runs | None = None) -> Picture:
+    """Walk one whole image. Raises NotAnImage; bytes behind `end` are the caller's to judge.
+
+    `runs` of an earlier walk over the same coded pixels are trusted.
+    """
     head = bytes(data[:64])
     found = sniff(head)
     if found is None:
         raise NotAnImage(_what_it_is(head))
+    known = dict(runs or {})
     try:
-        width, height, end = _WALKS[found](data)
+        width, height, end = _MEASURES[found](data, pieces(data, found, known))
     except (struct.error, IndexError):
         raise NotAnImage(f"is a {found.name} that is cut off, or still being written") from None
     if not width or not height:
         raise NotAnImage(f"is a {found.name} of {width}x{height} pixels")
-    return Picture(found, width, height, end)
+    return Picture(found, width, height, end, known)
+
+
+def pieces(data: Buffer, found: Format, runs: Runs) -> Iterator[Piece]:
+    """The image piece by piece, to its end. Raises NotAnImage, struct.error or IndexError where it breaks off.
+
+    Leaps over `runs`, and adds those that it finds.
+    """
+    return _PIECES[found](data, runs)
 
 
 # What people send most in place of an image, so that the refusal can name it. Never a byte of the content.
@@ -96,99 +129,154 @@ def _what_it_is(head: bytes) -> str:
     return "does not begin like a PNG, JPEG, GIF or WebP"
 
 
-_Walked = tuple[int, int, int]  # width, height, end
+_Measured = tuple[int, int, int]  # width, height, end
 
 
-def _walk_png(data: Buffer) -> _Walked:
+def _noted(runs: Runs, start: int, end: int) -> int:
+    if end - start >= SHORTEST_RUN:
+        runs[start] = end
+    return end
+
+
+def _png_pieces(data: Buffer, runs: Runs) -> Iterator[Piece]:
+    position, kind = 8, b""
+    while kind != b"IEND":
+        start = position
+        kind, position = _png_chunk(data, start)
+        if kind == b"IDAT":
+            position = runs.get(start) or _noted(runs, start, _png_pixels(data, position))
+        yield Piece(kind, start, position)
+
+
+def _png_chunk(data: Buffer, start: int) -> tuple[bytes, int]:
+    length, kind = struct.unpack_from(">I4s", data, start)
+    if not kind.isalpha() or (kind == b"IEND" and length):
+        raise NotAnImage("is a PNG with a broken chunk")
+    return kind, _reach(data, start + 12 + length)
+
+
+def _png_pixels(data: Buffer, position: int) -> int:
+    while data[position + 4 : position + 8] == b"IDAT":
+        _, position = _png_chunk(data, position)
+    return position
+
+
+def _measure_png(data: Buffer, chunks: Iterator[Piece]) -> _Measured:
     length, kind, width, height = struct.unpack_from(">I4sII", data, 8)
     if kind != b"IHDR" or length != 13:
         raise NotAnImage("is a PNG whose first chunk is not its header")
-    position, pixels = 33, False
-    while True:
-        length, kind = struct.unpack_from(">I4s", data, position)
-        if not kind.isalpha() or (kind == b"IEND" and length):
-            raise NotAnImage("is a PNG with a broken chunk")
-        position += 12 + length
-        _reach(data, position)
-        pixels = pixels or kind == b"IDAT"
-        if kind == b"IEND":
-            break
+    pixels = end = 0
+    for each, _, end in chunks:  # noqa: B007  the last one's is the image's
+        pixels |= each == b"IDAT"
     if not pixels:
         raise NotAnImage("is a PNG without pixels")
-    return width, height, position
+    return width, height, end
 
 
 START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
-_STANDALONE = frozenset(range(0xD0, 0xD8)) | {0x01}
+_STANDALONE = frozenset(range(0xD0, 0xD8)) | {0x01, 0xD9}
 _START_OF_IMAGE, _END_OF_IMAGE, _START_OF_SCAN = 0xD8, 0xD9, 0xDA
+_FILL = re.compile(rb"\xff+")
 # Inside a scan FF00 is data, FFD0..FFD7 are restart marks and FF may be repeated as fill; all else ends the scan.
 _AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 
 
-def _walk_jpeg(data: Buffer) -> _Walked:
-    position, width, height, pixels = 2, 0, 0, False
-    while True:
-        if data[position] != 0xFF:
+def _jpeg_pieces(data: Buffer, runs: Runs) -> Iterator[Piece]:
+    position, marker = 2, 0
+    while marker != _END_OF_IMAGE:
+        fill = _FILL.match(data, position)
+        if not fill and position < len(data):
             raise NotAnImage("is a JPEG with a broken segment")
-        while (marker := data[position]) == 0xFF:
-            position += 1
-        position += 1
-        if marker == _END_OF_IMAGE:
-            break
-        if marker in _STANDALONE:
-            continue
-        (length,) = struct.unpack_from(">H", data, position)
-        if length < 2 or marker < 0xC0 or marker == _START_OF_IMAGE:
-            raise NotAnImage("is a JPEG with a broken segment")
-        if marker in START_OF_FRAME and not width:
-            height, width = struct.unpack_from(">HH", data, position + 3)
-        position += length
-        _reach(data, position)
-        if marker == _START_OF_SCAN:
-            pixels = True
-            found = _AFTER_SCAN.search(data, position)
-            position = found.start() if found else _reach(data, len(data) + 1)
+        start = fill.end() - 1 if fill else position
+        marker = data[start + 1]
+        position = runs.get(start) or _noted(runs, start, _jpeg_end(data, start, marker))
+        yield Piece(bytes((marker,)), start, position)
+
+
+def _jpeg_end(data: Buffer, start: int, marker: int) -> int:
+    if marker in _STANDALONE:
+        return start + 2
+    (length,) = struct.unpack_from(">H", data, start + 2)
+    if length < 2 or marker < 0xC0 or marker == _START_OF_IMAGE:
+        raise NotAnImage("is a JPEG with a broken segment")
+    end = _reach(data, start + 2 + length)
+    if marker != _START_OF_SCAN:
+        return end
+    found = _AFTER_SCAN.search(data, end)
+    return found.start() if found else _reach(data, len(data) + 1)
+
+
+def _measure_jpeg(data: Buffer, segments: Iterator[Piece]) -> _Measured:
+    width = height = pixels = end = 0
+    for kind, start, end in segments:  # noqa: B007  the last one's is the image's
+        if kind[0] in START_OF_FRAME and not width:
+            height, width = struct.unpack_from(">HH", data, start + 5)
+        pixels |= kind[0] == _START_OF_SCAN
     if not pixels:
         raise NotAnImage("is a JPEG without pixels")
-    return width, height, position
+    return width, height, end
 
 
-def _walk_gif(data: Buffer) -> _Walked:
-    width, height, flags = struct.unpack_from("<HHB", data, 6)
-    position, pixels = 13 + _colour_table(flags), False
-    while (block := data[position]) != 0x3B:
+def _gif_pieces(data: Buffer, runs: Runs) -> Iterator[Piece]:
+    position, block = 13 + _colour_table(data[10]), 0
+    while block != 0x3B:
+        start, block = position, data[position]
         if block == 0x2C:  # an image: descriptor, colour table, code size, sub-blocks
-            position += 10 + _colour_table(data[position + 9]) + 1
-            pixels = True
+            inner = start + 10 + _colour_table(data[start + 9]) + 1
+            position = runs.get(start) or _noted(runs, start, _after_blocks(data, inner))
         elif block == 0x21:  # an extension: label, sub-blocks
-            position += 2
+            position = _after_blocks(data, start + 2)
+        elif block == 0x3B:
+            position += 1
         else:
             raise NotAnImage("is a GIF with a broken block")
-        while size := data[position]:
-            position += size + 1
-        position += 1
+        yield Piece(bytes(data[start : start + 1 + (block == 0x21)]), start, position)
+
+
+def _after_blocks(data: Buffer, position: int) -> int:
+    while size := data[position]:
+        position += size + 1
+        if size == 0xFF:  # encoders fill their blocks: look at the next 64 lengths at once
+            sizes = bytes(data[position : position + 256 * 64 : 256])
+            position += 256 * (len(sizes) - len(sizes.lstrip(b"\xff")))
+    return position + 1
+
+
+def _measure_gif(data: Buffer, blocks: Iterator[Piece]) -> _Measured:
+    width, height = struct.unpack_from("<HH", data, 6)
+    pixels = end = 0
+    for kind, _, end in blocks:  # noqa: B007  the last one's is the image's
+        pixels |= kind == b","
     if not pixels:
         raise NotAnImage("is a GIF without pixels")
-    return width, height, position + 1
+    return width, height, end
 
 
 def _colour_table(flags: int) -> int:
     return 3 << ((flags & 7) + 1) if flags & 0x80 else 0
 
 
-def _walk_webp(data: Buffer) -> _Walked:
+def _webp_pieces(data: Buffer, _runs: Runs) -> Iterator[Piece]:
     (length,) = struct.unpack_from("<I", data, 4)
-    end = 8 + length + (length & 1)
-    _reach(data, end)
-    size: tuple[int, int] | None = None
-    position, pixels = 12, False
+    end = _reach(data, 8 + length + (length & 1))
+    position = 12
     while position < end:
-        kind, length = struct.unpack_from("<4sI", data, position)
-        if kind in WEBP_SIZES and size is None:
-            size = WEBP_SIZES[kind](data, position + 8)
-        pixels = pixels or kind in (b"VP8 ", b"VP8L", b"ANMF")
+        start = position
+        kind, length = struct.unpack_from("<4sI", data, start)
         position += 8 + length + (length & 1)
-    if position != end or not pixels or size is None:
+        yield Piece(kind, start, position)
+    if position != end:
+        raise NotAnImage("is a WebP with broken chunks")
+
+
+def _measure_webp(data: Buffer, chunks: Iterator[Piece]) -> _Measured:
+    size: tuple[int, int] | None = None
+    pixels = end = 0
+    for kind, start, end in chunks:  # noqa: B007  the last one's is the image's
+        if kind in WEBP_SIZES and size is None:
+            size = WEBP_SIZES[kind](data, start + 8)
+        pixels |= kind in (b"VP8 ", b"VP8L", b"ANMF")
+    if not pixels or size is None:
         raise NotAnImage("is a WebP with broken chunks")
     return *size, end
 
@@ -217,11 +305,17 @@ WEBP_SIZES: dict[bytes, Callable[[Buffer, int], tuple[int, int]]] = {
     b"VP8L": _vp8l_size,
     b"VP8X": _vp8x_size,
 }
-_WALKS: dict[Format, Callable[[Buffer], _Walked]] = {
-    PNG: _walk_png,
-    JPEG: _walk_jpeg,
-    GIF: _walk_gif,
-    WEBP: _walk_webp,
+_PIECES: dict[Format, Callable[[Buffer, Runs], Iterator[Piece]]] = {
+    PNG: _png_pieces,
+    JPEG: _jpeg_pieces,
+    GIF: _gif_pieces,
+    WEBP: _webp_pieces,
+}
+_MEASURES: dict[Format, Callable[[Buffer, Iterator[Piece]], _Measured]] = {
+    PNG: _measure_png,
+    JPEG: _measure_jpeg,
+    GIF: _measure_gif,
+    WEBP: _measure_webp,
 }
 
 

@@ -9,7 +9,20 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from img402_mcp.formats import FORMATS, GIF, JPEG, PNG, WEBP, Buffer, Format, NotAnImage, Picture, examine, sniff
+from img402_mcp.formats import (
+    FORMATS,
+    GIF,
+    JPEG,
+    PNG,
+    WEBP,
+    Buffer,
+    Format,
+    NotAnImage,
+    Picture,
+    examine,
+    pieces,
+    sniff,
+)
 
 Sample = Callable[[str], bytes]
 
@@ -245,6 +258,52 @@ def test_a_structure_is_walked_to_its_end(data: bytes, picture: Picture):
 )
 def test_a_broken_structure_is_refused_with_what_is_broken(data: bytes, clause: str):
     assert said(data) == clause
+
+
+LONG_PIXELS = b"\x01" * 5000
+FULL_BLOCKS = b"\xff" + b"\x01" * 255
+GIF_START = b"\x2c" + b"\0" * 9 + b"\x02"
+
+
+@pytest.mark.parametrize(
+    ("data", "start", "length"),
+    [
+        pytest.param(png(header(), chunk(b"IDAT", LONG_PIXELS) * 2, chunk(b"IEND")), 33, 2 * 5012, id="png"),
+        pytest.param(jpeg(frame(), SCAN, LONG_PIXELS, END), 12, 5006, id="jpeg"),
+        pytest.param(gif(GIF_START, FULL_BLOCKS * 20, b"\0", b";"), 13, 11 + 20 * 256 + 1, id="gif"),
+    ],
+)
+def test_a_second_walk_leaps_over_the_long_runs_that_the_first_one_found(data: bytes, start: int, length: int):
+    runs = examine(data).runs
+    assert runs == {start: start + length}
+    broken = data[: start + 20] + b"\xff\xe1" * 2000 + data[start + 4020 :]
+    assert examine(broken, runs) == examine(data)
+
+
+def test_short_runs_are_not_kept(sample: Sample):
+    assert not any(examine(sample(name)).runs for name in SAMPLES)
+
+
+@pytest.mark.parametrize("full", [0, 1, 63, 64, 65, 66, 128, 129, 130, 200])
+def test_a_gif_of_many_full_blocks_is_walked_block_by_block(full: int):
+    data = gif(GIF_START, FULL_BLOCKS * full, b"\x02ab", FULL_BLOCKS * full, b"\0", b";")
+    assert examine(data + b"\xff" * 70_000).end == len(data)
+    assert said(data[:-2]) == "is a GIF that is cut off, or still being written"
+
+
+@pytest.mark.parametrize(
+    ("data", "kinds"),
+    [
+        pytest.param(png(header(), chunk(b"IDAT") * 2, chunk(b"IEND")), [b"IHDR", b"IDAT", b"IEND"], id="png"),
+        pytest.param(jpeg(b"\xff\xff", frame(), SCAN, END), [b"\xc0", b"\xda", b"\xd9"], id="jpeg"),
+        pytest.param(gif(b"\x21\xfe\x01;\0", GIF_IMAGE, b";"), [b"!\xfe", b",", b";"], id="gif"),
+        pytest.param(riff(part(b"VP8 ", VP8), part(b"EXIF")), [b"VP8 ", b"EXIF"], id="webp"),
+    ],
+)
+def test_an_image_is_walked_piece_by_piece_to_its_end(data: bytes, kinds: list[bytes]):
+    walked = [*pieces(data, examine(data).format, {})]
+    assert [piece.kind for piece in walked] == kinds
+    assert walked[-1].end == len(data)
 
 
 def mutated(data: bytes) -> st.SearchStrategy[bytes]:

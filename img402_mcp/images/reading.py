@@ -18,6 +18,7 @@ can pass there. The answer is then still an image and nothing else.
 """
 
 import errno
+import hashlib
 import os
 import re
 import stat
@@ -27,6 +28,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
+from typing import Literal
 from urllib.parse import unquote_to_bytes
 
 from img402_mcp.errors import ReadRefused, SettingsError, quoted
@@ -70,15 +72,25 @@ def _existing_folder(path: str | Path) -> Path:
 
 @dataclass(frozen=True)
 class Image:
+    """What is sent: the file's very bytes, or what preparing made of them, which `done` then tells."""
+
     path: Path
     data: bytes = field(repr=False)
     picture: Picture
+    source: str = field(default="", repr=False)
+    """The sha256 of the file as it lay on the disk, in hexadecimal."""
+    done: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.source:
+            object.__setattr__(self, "source", hashlib.sha256(self.data).hexdigest())
 
 
 Opening = Callable[[Path], AbstractContextManager[int]]
+Trailing = Literal["refuse", "keep"]
 
 
-class _Refused(Exception):
+class Refused(Exception):
     """`clause` goes on from the path; `hint` is a sentence of its own."""
 
     def __init__(self, clause: str, hint: str = "") -> None:
@@ -87,32 +99,45 @@ class _Refused(Exception):
         self.hint = hint
 
 
-def read_image(
-    path: str, roots: Roots, *, limit: int, base: Path | None = None, opening: Opening | None = None
+def read_image(  # noqa: PLR0913  keywords, each with a default
+    path: str,
+    roots: Roots,
+    *,
+    limit: int,
+    base: Path | None = None,
+    opening: Opening | None = None,
+    trailing: Trailing = "refuse",
 ) -> Image:
     """One whole image of at most `limit` bytes, or ReadRefused. Relative paths start at `base`, by default the
     working directory. It blocks, so call it in a thread.
+
+    Bytes behind the image's end are refused; with `trailing="keep"` they are in its `data`, for whoever cuts them.
     """
     try:
-        located = _located(path, roots, base)
-        data = _read(located, roots, limit, opening or OPENING)
-        return Image(located, data, _picture_in(data))
-    except _Refused as reason:
-        sentences = (f"{quoted(path)} {reason.clause}.", reason.hint, _start(path, base), roots.in_words())
-    raise ReadRefused(" ".join(filter(None, sentences)))
+        located = located_in_roots(path, roots, base)
+        data = read_bytes(located, roots, limit, opening or OPENING)
+        return Image(located, data, _picture_in(data, trailing))
+    except Refused as reason:
+        refused = refusal(path, reason, roots, base)
+    raise refused
+
+
+def refusal(path: str, reason: Refused, roots: Roots, base: Path | None) -> ReadRefused:
+    sentences = (f"{quoted(path)} {reason.clause}.", reason.hint, _start(path, base), roots.in_words())
+    return ReadRefused(" ".join(filter(None, sentences)))
 
 
 # From the text to a place inside the roots
 
 
-def _located(text: str, roots: Roots, base: Path | None) -> Path:
+def located_in_roots(text: str, roots: Roots, base: Path | None) -> Path:
     try:
-        plain = os.path.normpath(_working_directory(base) / _plain(text))
+        plain = os.path.normpath(_working_directory(base) / plain_path(text))
         resolved = None if _is_foreign_share(plain, roots) else Path(os.path.realpath(plain))
     except (OSError, RuntimeError):  # a link that may not be read, too long a chain of them, a user without a home
         resolved = None
     if resolved is None or not roots.contain(resolved):
-        raise _Refused("does not lead into an allowed folder")
+        raise Refused("does not lead into an allowed folder")
     return resolved
 
 
@@ -138,16 +163,16 @@ def _is_foreign_share(plain: str, roots: Roots) -> bool:
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
 
 
-def _plain(text: str) -> Path:
+def plain_path(text: str) -> Path:
     """The path that a text means: `~` and file:// URLs are understood, all else stands as it is written."""
     if text.lower().startswith("file://"):
         text = _from_file_url(text)
     elif _URL.match(text):
-        raise _Refused("is a URL; the path of a file on this machine was wanted")
+        raise Refused("is a URL; the path of a file on this machine was wanted")
     if len(text) > LONGEST_PATH:
-        raise _Refused(f"is {len(text):,} characters long; a path has at most {LONGEST_PATH:,}")
+        raise Refused(f"is {len(text):,} characters long; a path has at most {LONGEST_PATH:,}")
     if "\0" in text or not _is_encodable(text):
-        raise _Refused("holds a character that no file name can have")
+        raise Refused("holds a character that no file name can have")
     is_home = text == "~" or text.startswith(("~/", f"~{os.path.sep}"))
     return Path(text).expanduser() if is_home else Path(text)
 
@@ -155,11 +180,11 @@ def _plain(text: str) -> Path:
 def _from_file_url(url: str) -> str:
     host, _, rest = url[len("file://") :].partition("/")
     if host.lower() not in ("", "localhost"):
-        raise _Refused("names another host; only files on this machine can be read, as in file:///folder/shot.png")
+        raise Refused("names another host; only files on this machine can be read, as in file:///folder/shot.png")
     try:
         path = "/" + unquote_to_bytes(rest).decode()
     except ValueError:
-        raise _Refused("is not percent-encoded UTF-8; give the plain path instead") from None
+        raise Refused("is not percent-encoded UTF-8; give the plain path instead") from None
     return path[1:] if os.path.splitdrive(path[1:])[0] else path  # /C:/shot.png, on Windows alone
 
 
@@ -179,17 +204,17 @@ _THROUGH = ("O_RDONLY", "O_PATH", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
 _FOR_READING = ("O_RDONLY", "O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT")
 
 
-def _flags(names: Iterable[str]) -> int:
+def flags(names: Iterable[str]) -> int:
     return sum(getattr(os, name, 0) for name in names)
 
 
 @contextmanager
 def open_by_walking(path: Path) -> Iterator[int]:
-    with _folder(path.parent) as folder:
+    with open_folder(path.parent) as folder:
         name = path.name or "."
         seen = os.stat(name, dir_fd=folder, follow_symlinks=False)
         _demand_file(seen)
-        with _checked(os.open(name, _flags(_FOR_READING), dir_fd=folder), seen) as descriptor:
+        with _checked(os.open(name, flags(_FOR_READING), dir_fd=folder), seen) as descriptor:
             yield descriptor
 
 
@@ -197,7 +222,7 @@ def open_by_walking(path: Path) -> Iterator[int]:
 def open_by_rechecking(path: Path) -> Iterator[int]:
     seen = os.lstat(path)
     _demand_file(seen)
-    with _checked(os.open(path, _flags(_FOR_READING)), seen) as descriptor:
+    with _checked(os.open(path, flags(_FOR_READING)), seen) as descriptor:
         if Path(os.path.realpath(path)) != path or not os.path.samestat(os.lstat(path), seen):
             raise _changed()
         yield descriptor
@@ -208,11 +233,11 @@ OPENING: Opening = open_by_walking if CAN_WALK else open_by_rechecking
 
 
 @contextmanager
-def _folder(path: Path) -> Iterator[int]:
-    here = os.open(path.anchor, _flags(_THROUGH))
+def open_folder(path: Path) -> Iterator[int]:
+    here = os.open(path.anchor, flags(_THROUGH))
     try:
         for name in path.parts[1:]:
-            inner = os.open(name, _flags(_THROUGH), dir_fd=here)
+            inner = os.open(name, flags(_THROUGH), dir_fd=here)
             os.close(here)
             here = inner
         yield here
@@ -235,32 +260,32 @@ def _checked(descriptor: int, seen: os.stat_result) -> Iterator[int]:
 
 def _demand_file(status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
-        raise _Refused("is a folder; the path of one image was wanted")
+        raise Refused("is a folder; the path of one file was wanted")
     if stat.S_ISLNK(status.st_mode):
-        raise _Refused(_LINKED)
+        raise Refused(_LINKED)
     if not stat.S_ISREG(status.st_mode):
-        raise _Refused("is not a regular file but a device, pipe or socket")
+        raise Refused("is not a regular file but a device, pipe or socket")
 
 
 # From an open file to an image
 
 
-def _read(path: Path, roots: Roots, limit: int, opening: Opening) -> bytes:
+def read_bytes(path: Path, roots: Roots, limit: int, opening: Opening) -> bytes:
     try:
         with opening(path) as descriptor:
             return _read_once(descriptor, limit)
     except FileNotFoundError:
-        raise _Refused("does not exist", _meant(path, roots)) from None
+        raise Refused("does not exist", _meant(path, roots)) from None
     except OSError as error:
-        raise _Refused(_REASONS.get(error.errno or 0) or f"cannot be read: {error.strerror}") from None
+        raise Refused(REASONS.get(error.errno or 0) or f"cannot be read: {error.strerror}") from None
 
 
 def _read_once(descriptor: int, limit: int) -> bytes:
     before = os.fstat(descriptor)
     if not before.st_size:
-        raise _Refused("is empty, or still being written")
+        raise Refused("is empty, or still being written")
     if before.st_size > limit:
-        raise _Refused(f"is too large: it has {before.st_size:,} bytes, and at most {limit:,} can be sent")
+        raise Refused(f"is too large: it has {before.st_size:,} bytes, and at most {limit:,} can be sent")
     with open(descriptor, "rb", closefd=False) as file:
         data = file.read(before.st_size + 1)
     after = os.fstat(descriptor)
@@ -269,14 +294,14 @@ def _read_once(descriptor: int, limit: int) -> bytes:
     return data
 
 
-def _picture_in(data: bytes) -> Picture:
+def _picture_in(data: bytes, trailing: Trailing) -> Picture:
     try:
         picture = examine(data)
     except NotAnImage as error:
-        raise _Refused(f"{error}; only {_names()} images are sent") from None
-    if trailing := len(data) - picture.end:
-        surplus = f"{trailing:,} bytes follow the image's end"
-        raise _Refused(f"is refused: {surplus}; the file may hold more than the picture")
+        raise Refused(f"{error}; only {_names()} images are sent") from None
+    surplus = len(data) - picture.end
+    if surplus and trailing == "refuse":
+        raise Refused(f"is refused: {surplus:,} bytes follow the image's end; the file may hold more than the picture")
     return picture
 
 
@@ -289,7 +314,7 @@ def _names() -> str:
 
 
 _LINKED = "goes through a link that leads in a circle, or that was put there while it was read"
-_REASONS = {
+REASONS = {
     errno.ENOTDIR: "goes through something that is not a folder, or that was swapped for a link while it was read",
     errno.ELOOP: _LINKED,
     errno.EMLINK: _LINKED,  # FreeBSD says so where others say ELOOP
@@ -299,8 +324,8 @@ _REASONS = {
 }
 
 
-def _changed() -> _Refused:
-    return _Refused("changed while it was read; try again")
+def _changed() -> Refused:
+    return Refused("changed while it was read; try again")
 
 
 def _meant(path: Path, roots: Roots) -> str:
@@ -314,7 +339,7 @@ def _meant(path: Path, roots: Roots) -> str:
 
 def _siblings(path: Path) -> list[str]:
     try:
-        with _folder(path.parent) as folder, _listable(folder) as listable, os.scandir(listable) as entries:
+        with open_folder(path.parent) as folder, _listable(folder) as listable, os.scandir(listable) as entries:
             return [entry.name for entry in islice(entries, MOST_SIBLINGS)]
     except OSError:
         return []
@@ -322,7 +347,7 @@ def _siblings(path: Path) -> list[str]:
 
 @contextmanager
 def _listable(folder: int) -> Iterator[int]:
-    descriptor = os.open(".", _flags(("O_RDONLY", "O_DIRECTORY", "O_CLOEXEC")), dir_fd=folder)
+    descriptor = os.open(".", flags(("O_RDONLY", "O_DIRECTORY", "O_CLOEXEC")), dir_fd=folder)
     try:
         yield descriptor
     finally:

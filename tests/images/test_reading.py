@@ -257,7 +257,7 @@ def test_a_tilde_is_the_home_folder(world: World, monkeypatch: pytest.MonkeyPatc
 
 def test_a_tilde_alone_is_the_home_folder(world: World, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setenv("HOME", str(world.allow))
-    assert refusal("~", world.roots) == f'"~" is a folder; the path of one image was wanted. {allowed(world.roots)}'
+    assert refusal("~", world.roots) == f'"~" is a folder; the path of one file was wanted. {allowed(world.roots)}'
 
 
 @pytest.mark.parametrize("given", ["~root/shot.png", "~+/shot.png", "sub/~/shot.png"])
@@ -552,9 +552,9 @@ def test_invariant_2_a_folder_swapped_after_the_look_tells_nothing_of_where_the_
         pytest.param("{allow}/shot.png'", "does not exist.", id="trailing-quote"),
         pytest.param("{allow}/shot.png.", "does not exist.", id="trailing-dot"),
         pytest.param("{allow}/...", "does not exist.", id="three-dots"),
-        pytest.param("{allow}", "is a folder; the path of one image was wanted.", id="root"),
-        pytest.param("{allow}/sub", "is a folder; the path of one image was wanted.", id="folder"),
-        pytest.param("{allow}/to-folder", "is a folder; the path of one image was wanted.", id="link-to-folder"),
+        pytest.param("{allow}", "is a folder; the path of one file was wanted.", id="root"),
+        pytest.param("{allow}/sub", "is a folder; the path of one file was wanted.", id="folder"),
+        pytest.param("{allow}/to-folder", "is a folder; the path of one file was wanted.", id="link-to-folder"),
         pytest.param("{allow}/pipe", NO_FILE, id="pipe"),
         pytest.param("{allow}/socket", NO_FILE, id="socket"),
         pytest.param("{allow}/to-loop", LINKED, id="loop"),
@@ -688,7 +688,7 @@ def test_a_device_in_a_root_is_refused(opening: Opening, device: str):
         pytest.param("exe", OUTSIDE, id="program"),
         pytest.param("root/etc/passwd", OUTSIDE, id="root"),
         pytest.param("cwd/pyproject.toml", OUTSIDE, id="working-directory"),
-        pytest.param("fd", "is a folder; the path of one image was wanted.", id="descriptors"),
+        pytest.param("fd", "is a folder; the path of one file was wanted.", id="descriptors"),
     ],
 )
 def test_nothing_is_read_from_proc(opening: Opening, name: str, clause: str):
@@ -860,6 +860,20 @@ def test_invariant_3_bytes_behind_an_image_do_not_leave(world: World):
     )
 
 
+def test_bytes_behind_an_image_are_read_for_whoever_cuts_them(world: World):
+    path = world.allow / "shot.png"
+    path.write_bytes(world.image + b"hidden")
+    image = read_image(str(path), world.roots, limit=LIMIT, trailing="keep")
+    assert (image.data, image.picture.end) == (world.image + b"hidden", len(world.image))
+
+
+def test_bytes_behind_an_image_count_towards_the_limit(world: World):
+    path = world.allow / "shot.png"
+    path.write_bytes(world.image + b"hidden")
+    limit = len(world.image) + 5
+    assert f"and at most {limit:,} can be sent" in refusal(str(path), world.roots, limit=limit, trailing="keep")
+
+
 # Roots
 
 
@@ -926,7 +940,7 @@ def test_no_descriptor_stays_open_whatever_happens(world: World, opening: Openin
 
 def test_the_bytes_stand_in_no_repr(world: World):
     image = read_image(f"{world.allow}/shot.png", world.roots, limit=LIMIT)
-    assert repr(image) == f"Image(path={image.path!r}, picture={image.picture!r})"
+    assert repr(image) == f"Image(path={image.path!r}, picture={image.picture!r}, done=())"
 
 
 def test_the_way_that_follows_no_link_is_taken_where_the_system_can():

@@ -1,0 +1,70 @@
+"""One image on its way through the shears: what is kept is noted, what goes is named."""
+
+from collections.abc import Iterator
+from io import BytesIO
+
+from img402_mcp.formats import Picture, Piece, Runs, pieces
+
+
+class NotClean(ValueError):
+    """The image could not be scrubbed. `str()` is a clause that goes on from "it"."""
+
+
+class Cut:
+    """Neighbouring pieces are copied in one go, and none at all while nothing goes."""
+
+    def __init__(self, data: bytes, picture: Picture) -> None:
+        self.data = data
+        self.picture = picture
+        self.removed: dict[str, None] = {}  # in order, each once
+        self.runs: Runs = {}  # where the picture's runs are in the result
+        self.length = 0
+        self.turned = False  # whether an orientation was kept
+        self._out = BytesIO()
+        self._kept = (0, 0)
+        self._exif_seen = False
+
+    def pieces(self) -> Iterator[Piece]:
+        return pieces(self.data, self.picture.format, self.picture.runs)
+
+    def keep(self, start: int, end: int) -> None:
+        shift = self.length - start
+        if start in self.picture.runs:
+            self.runs[start + shift] = end + shift
+        if start != self._kept[1]:
+            self._copy()
+            self._kept = (start, start)
+        self._kept = (self._kept[0], end)
+        self.length += end - start
+
+    def drop(self, *kinds: str) -> None:
+        self.removed.update(dict.fromkeys(kinds))
+
+    def swap(self, start: int, end: int, new: bytes, *kinds: str) -> None:
+        """`new` in place of what is there, which holds `kinds`; kept where both are the same."""
+        if self.data[start:end] == new:
+            self.keep(start, end)
+            return
+        self.drop(*kinds)
+        self._copy()
+        self._kept = (end, end)
+        self.length += self._out.write(new)
+
+    def swap_exif(self, piece: Piece, kinds: tuple[str, ...], turning: bytes) -> None:
+        """`turning` is the whole piece that only turns the picture. Decoders go by the first EXIF."""
+        self.turned = self.turned or bool(turning and not self._exif_seen)
+        self.swap(piece.start, piece.end, b"" if self._exif_seen else turning, *kinds)
+        self._exif_seen = True
+
+    def overwrite(self, offset: int, new: bytes) -> None:
+        self._copy()
+        self._out.getbuffer()[offset : offset + len(new)] = new
+
+    def joined(self) -> bytes:
+        self._copy()
+        return self._out.getvalue()
+
+    def _copy(self) -> None:
+        start, end = self._kept
+        self._out.write(memoryview(self.data)[start:end])
+        self._kept = (end, end)
