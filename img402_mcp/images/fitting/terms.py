@@ -1,0 +1,118 @@
+"""What travels between the server and the child that decodes: an order in, an outcome or a reason out, then bytes.
+
+One line of JSON, then the image. The server believes none of it: every field has a type and a range, words are made
+from codes, and the bytes are walked again.
+"""
+
+import json
+from dataclasses import asdict, dataclass, fields
+
+MOST_PIXELS = 50_000_000
+"""Over all frames. A phone's photo has 12 to 48 million; decoded, 4 bytes each, with one copy, that is 400 MB."""
+MEMORY = 512_000_000  # bytes of address space; libwebp's lossless encoder takes 24 for each pixel
+PROCESSOR_SECONDS = 20
+WALL_SECONDS = 30.0  # the processor may be shared with seven other children
+LONGEST_HEAD = 4096
+
+REASONS = {
+    "pixels": (
+        f"it would decode to more than the {MOST_PIXELS:,} pixels, over all frames, that are taken",
+        "Scale it down, crop it or drop frames first",
+    ),
+    "memory": ("decoding and encoding it takes too much memory", "Scale it down or crop it first"),
+    "time": ("decoding and encoding it takes too long", "Scale it down or crop it first"),
+    "broken": ("its pixels cannot be decoded: it is damaged, or made to do harm", "Save it anew with another program"),
+    "profile": (
+        "it is in CMYK without a usable colour profile, so its colours are not known",
+        "Save it as RGB, or with its profile",
+    ),
+    "colours": (
+        "it declares its colours in a way that would be lost (a PNG's cICP, gAMA or cHRM, or a damaged profile)",
+        "Save it with an ICC profile or as sRGB",
+    ),
+    "moving": (
+        "it is animated, and only WebP, which is not taken there, could keep that",
+        "Send one frame of it, or fewer and smaller frames",
+    ),
+    "formats": ("no format that is taken there can hold it", "Save it as PNG, JPEG or WebP"),
+    "floor": (
+        "even at the lowest quality and size that are fit to be seen it stays larger",
+        "Crop it, or send it where more is taken",
+    ),
+    "ended": ("the program that decodes it ended without an answer", "Save it anew with another program"),
+}
+"""Code -> (what was in the way, the way out)."""
+
+
+@dataclass(frozen=True)
+class Order:
+    limit: int
+    name: str
+    formats: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What was done. None and the defaults: nothing of the kind."""
+
+    reason: str | None = None
+    quality: int | None = None
+    bits: int | None = None
+    colours: int | None = None
+    scale: int = 100
+    was_deep: bool = False
+    was_converted: bool = False
+
+    def in_words(self) -> str:
+        parts = [
+            self._encoding(),
+            f"scaled to {self.scale} %" if self.scale < 100 else "",
+            "16 bit to 8 bit" if self.was_deep else "",
+            "colours converted to sRGB" if self.was_converted else "",
+        ]
+        return ", ".join(filter(None, parts))
+
+    def _encoding(self) -> str:
+        if self.quality is not None:
+            return f"quality {self.quality}"
+        if self.bits is not None:
+            return f"colours rounded to {self.bits} bits"
+        if self.colours is not None:
+            return f"{self.colours} colours"
+        return "" if self.was_deep or self.was_converted or self.scale < 100 else "lossless"
+
+
+_RANGES = {"quality": (1, 100), "bits": (1, 8), "colours": (2, 256), "scale": (1, 100)}
+
+
+def packed(head: Order | Outcome, data: bytes = b"") -> bytes:
+    return json.dumps(asdict(head)).encode() + b"\n" + data
+
+
+def order_in(message: bytes) -> tuple[Order, bytes]:
+    """By the child, which trusts the server."""
+    line, _, data = message.partition(b"\n")
+    told = json.loads(line)
+    return Order(told["limit"], told["name"], tuple(told["formats"])), data
+
+
+def outcome_in(message: bytes) -> tuple[Outcome, bytes]:
+    """By the server, which does not trust the child. Raises ValueError."""
+    line = message[:LONGEST_HEAD].partition(b"\n")[0]
+    told = json.loads(line)
+    if not isinstance(told, dict) or told.keys() != {field.name for field in fields(Outcome)}:
+        raise ValueError("no outcome")
+    outcome = Outcome(**told)
+    if not _is_possible(outcome):
+        raise ValueError("an impossible outcome")
+    return outcome, message[len(line) + 1 :]
+
+
+def _is_possible(outcome: Outcome) -> bool:
+    numbers = all(_is_within(getattr(outcome, name), *ends) for name, ends in _RANGES.items())
+    flags = isinstance(outcome.was_deep, bool) and isinstance(outcome.was_converted, bool)
+    return numbers and flags and (outcome.reason is None or outcome.reason in [*REASONS]) and outcome.scale is not None
+
+
+def _is_within(value: object, least: int, most: int) -> bool:
+    return value is None or (type(value) is int and least <= value <= most)

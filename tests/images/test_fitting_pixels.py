@@ -1,0 +1,261 @@
+"""What the child does with pixels, in this process: small pictures, and whatever is needed beside them to be seen."""
+
+import random
+import struct
+import zlib
+from collections.abc import Callable
+from io import BytesIO
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from PIL import Image, ImageChops, ImageCms, ImageDraw
+
+from img402_mcp.formats import examine
+from img402_mcp.images.fitting.child import answer
+from img402_mcp.images.fitting.ladder import fit
+from img402_mcp.images.fitting.pixels import Unfit
+from img402_mcp.images.fitting.sample import likeness, sample_of
+from img402_mcp.images.fitting.terms import REASONS, Order, Outcome, outcome_in
+
+MOST = ("PNG", "JPEG", "WebP")
+SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+
+
+def alike_colours() -> Image.Image:
+    """Few, but too much alike for a palette made in haste."""
+    image = Image.linear_gradient("L").crop((0, 0, 256, 180))
+    return Image.merge("RGBA", (image, image, image, image.point(lambda value: 255 - (value > 170))))
+
+
+def saved(image: Image.Image, kind: str = "PNG", **options: Any) -> bytes:
+    target = BytesIO()
+    image.save(target, kind, **options)
+    return target.getvalue()
+
+
+def noise(width: int, height: int, mode: str = "RGB") -> Image.Image:
+    """Smooth, and too colourful for a palette."""
+    small = (width // 8, height // 8)
+    values = random.Random(1).randbytes(small[0] * small[1] * len(mode))
+    return Image.frombytes(mode, small, values).resize((width, height), Image.Resampling.BICUBIC)
+
+
+def fitted(data: bytes, limit: int, formats: tuple[str, ...] = MOST) -> tuple[Outcome, Image.Image]:
+    outcome, made = fit(Order(limit, examine(data).format.name, formats), data)
+    assert len(made) <= limit
+    assert examine(made).format.name in formats
+    return outcome, Image.open(BytesIO(made))
+
+
+def with_chunk(png: bytes, kind: bytes, body: bytes) -> bytes:
+    return png[:33] + struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) + png[33:]
+
+
+@pytest.mark.parametrize(
+    ("image", "options"),
+    [
+        pytest.param(noise(120, 80), {"compress_level": 0}, id="rgb"),
+        pytest.param(noise(120, 80, "RGBA"), {"compress_level": 0}, id="rgba"),
+        pytest.param(alike_colours(), {"compress_level": 0}, id="alike-colours"),
+        pytest.param(noise(120, 80).convert("L"), {"compress_level": 0}, id="grey"),
+        pytest.param(noise(120, 80).quantize(40), {"compress_level": 0}, id="palette"),
+        pytest.param(noise(120, 80).quantize(40), {"compress_level": 0, "transparency": 3}, id="palette-transparency"),
+        pytest.param(Image.new("RGB", (300, 200), "red"), {"compress_level": 0, "transparency": (255, 0, 0)}, id="key"),
+    ],
+)
+@pytest.mark.parametrize("formats", [("PNG",), ("WebP",)], ids=["png", "webp"])
+def test_lossless_is_lossless(image: Image.Image, options: dict[str, Any], formats: tuple[str, ...]):
+    data = saved(image, **options)
+    outcome, result = fitted(data, len(data) - 1, formats)
+    before, after = (each.convert("RGBA") for each in (Image.open(BytesIO(data)), result))
+    assert outcome == Outcome()
+    assert after.getchannel("A").tobytes() == before.getchannel("A").tobytes()
+    clear = Image.new("RGBA", before.size)
+    seen = [Image.composite(each, clear, each.getchannel("A").point(lambda value: 255 * (value > 0)))
+            for each in (before, after)]  # fmt: skip
+    assert ImageChops.difference(*seen).getbbox(alpha_only=False) is None
+
+
+@pytest.mark.parametrize(
+    ("image", "outcome"),
+    [
+        pytest.param(noise(400, 300), lambda told: told.scale == 100 and (told.quality or told.bits), id="lossy"),
+        pytest.param(noise(400, 300, "RGBA"), lambda told: told.scale == 100, id="transparent"),
+    ],
+)
+def test_what_is_lost_is_hardly_seen(image: Image.Image, outcome: Callable[[Outcome], object]):
+    data = saved(image)
+    told, result = fitted(data, len(data) // 3)
+    assert outcome(told)
+    assert likeness(image, result) >= 0.98
+
+
+def test_what_would_be_ugly_is_scaled():
+    data = saved(noise(400, 300))
+    outcome, result = fitted(data, 4000)
+    assert outcome.scale < 100
+    assert result.size == (400 * outcome.scale // 100, 300 * outcome.scale // 100)
+
+
+@pytest.mark.parametrize("limit", [5000, 8000, 11_000])
+def test_what_was_drawn_is_scaled_before_it_is_ugly(limit: int):
+    image = Image.frombytes("RGB", (96, 96), random.Random(3).randbytes(96 * 96 * 3))
+    outcome, result = fitted(saved(image), limit)
+    assert outcome.scale < 100 or likeness(image, result) >= 0.98
+
+
+def test_what_the_sample_did_not_see_counts_too():
+    image = Image.new("RGB", (1200, 1200), "white")
+    image.paste(Image.frombytes("RGB", (1200, 90), random.Random(4).randbytes(1200 * 90 * 3)))
+    outcome, _ = fitted(saved(image), 150_000, ("JPEG",))
+    assert outcome != Outcome()
+
+
+def test_transparency_stays_where_only_png_is_taken():
+    image = Image.new("RGBA", (300, 200))
+    draw = ImageDraw.Draw(image)
+    for place in range(200):
+        draw.line((place, 0, place, 90), (200, place, 40, 255))
+        draw.text((10, place * 16), "the quick brown fox jumps over", (20, 20, place, 255))
+    data = saved(image)
+    outcome, result = fitted(data, len(data) * 2 // 3, ("PNG", "JPEG"))
+    assert (outcome.colours, result.format, result.has_transparency_data) == (256, "PNG", True)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+def test_a_photo_comes_out_upright(orientation: int):
+    upright = Image.new("RGB", (64, 32), "white")
+    upright.paste("black", (0, 0, 32, 16))
+    upright.paste("blue", (32, 0, 64, 16))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    turns: list[Any] = [None, 0, 3, 1, 5, 2, 6, 4]  # Pillow's numbers of what undoes each
+    turned = upright if turns[orientation - 1] is None else upright.transpose(Image.Transpose(turns[orientation - 1]))
+    data = saved(turned, "JPEG", quality=100, exif=exif.tobytes(), comment=b"x" * 3000)
+    _, result = fitted(data, 1500, ("WebP",))
+    assert result.size == (64, 32)
+    assert likeness(upright, result) > 0.95
+
+
+def test_no_metadata_comes_along():
+    exif = Image.Exif()
+    exif[0x010E] = "a secret place"
+    data = saved(noise(200, 100), "JPEG", quality=95, exif=exif.tobytes(), comment=b"secret", xmp=b"<x>secret</x>")
+    for taken in MOST[1:]:
+        _, made = fit(Order(len(data) - 200, "JPEG", (taken,)), data)
+        assert b"secret" not in made
+        assert not Image.open(BytesIO(made)).info.keys() & {"exif", "comment", "xmp"}
+
+
+@pytest.mark.parametrize("taken", MOST)
+def test_a_colour_profile_stays(taken: str):
+    _, result = fitted(saved(noise(200, 100), compress_level=0, icc_profile=SRGB), 50_000, (taken,))
+    assert result.info["icc_profile"] == SRGB
+
+
+@pytest.mark.parametrize(
+    ("kind", "body", "is_taken"),
+    [
+        pytest.param(b"cICP", bytes((12, 13, 0, 1)), False, id="cICP-P3"),
+        pytest.param(b"cICP", bytes((9, 16, 0, 1)), False, id="cICP-HDR"),
+        pytest.param(b"cICP", bytes((1, 13, 0, 1)), True, id="cICP-sRGB"),
+        pytest.param(b"gAMA", struct.pack(">I", 100_000), False, id="linear"),
+        pytest.param(b"gAMA", struct.pack(">I", 45_455), True, id="gamma-of-sRGB"),
+        pytest.param(
+            b"cHRM", struct.pack(">8I", 31270, 32900, 68000, 32000, 26500, 69000, 15000, 6000), False, id="primaries-P3"
+        ),
+        pytest.param(
+            b"cHRM", struct.pack(">8I", 31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000), True, id="primaries"
+        ),
+    ],
+)
+def test_colours_that_would_be_lost_are_refused(kind: bytes, body: bytes, is_taken: bool):  # noqa: FBT001
+    data = with_chunk(saved(noise(100, 60), compress_level=0), kind, body)
+    order = Order(len(data) - 100, "PNG", MOST)
+    assert outcome_in(answer(order, data))[0].reason == (None if is_taken else "colours")
+
+
+def test_16_bits_become_8_and_that_is_said():
+    values = b"".join(struct.pack("<H", x * 300 % 65536) for x in range(200))
+    outcome, result = fitted(saved(Image.frombytes("I;16", (200, 100), values * 100)), 2000)
+    assert outcome.was_deep
+    assert result.convert("L").crop((0, 0, 200, 1)).tobytes() == values[1::2]
+
+
+def test_cmyk_without_a_profile_is_refused(sample: Callable[[str], bytes]):
+    with pytest.raises(Unfit, match="^profile$"):
+        fit(Order(500, "JPEG", MOST), sample("cmyk.jpg"))
+
+
+def test_a_444_jpeg_keeps_the_resolution_of_its_colours():
+    data = saved(noise(200, 150), "JPEG", quality=98, subsampling=0)
+    _, result = fitted(data, len(data) * 2 // 3)
+    assert result.format == "JPEG"
+    assert {layer[1:3] for layer in result.layer} == {(1, 1)}  # type: ignore[attr-defined]
+
+
+FRAMES = [Image.new("RGB", (60, 40), colour) for colour in ("red", "green", "blue")]
+
+
+@pytest.mark.parametrize(
+    ("kind", "told", "rounds"),
+    [
+        pytest.param("GIF", {}, 1, id="gif-once"),
+        pytest.param("GIF", {"loop": 0}, 0, id="gif-for-ever"),
+        pytest.param("GIF", {"loop": 2}, 3, id="gif-repeated-twice"),
+        pytest.param("PNG", {"loop": 2}, 2, id="apng-twice"),
+        pytest.param("WEBP", {"loop": 2, "lossless": True, "quality": 0}, 2, id="webp-twice"),
+    ],
+)
+def test_an_animation_keeps_its_frames_durations_and_rounds(kind: str, told: dict[str, Any], rounds: int):
+    durations = [100, 250, 70]
+    data = saved(FRAMES[0], kind, save_all=True, append_images=FRAMES[1:], duration=durations, **told)
+    _, result = fitted(data, 1000)
+    shown = []
+    for number, frame in enumerate(FRAMES):
+        result.seek(number)
+        assert likeness(frame, result.convert("RGB")) > 0.98
+        shown.append(result.info["duration"])
+    assert (shown, result.info["loop"], result.format) == (durations, rounds, "WEBP")
+
+
+def test_an_animation_is_refused_where_webp_is_not_taken(sample: Callable[[str], bytes]):
+    with pytest.raises(Unfit, match="^moving$"):
+        fit(Order(500, "GIF", ("PNG", "JPEG")), sample("animated.gif"))
+
+
+def test_a_sample_comes_from_all_over():
+    image = Image.linear_gradient("L").resize((3000, 2000))
+    mosaic, share = sample_of(image)
+    assert share == pytest.approx(mosaic.width * mosaic.height / 6_000_000)
+    darkest, brightest = sorted(mosaic.tobytes())[:: len(mosaic.tobytes()) - 1]
+    assert darkest < 40
+    assert brightest > 215
+
+
+def test_the_likeness_of_the_same_is_1_and_of_a_negative_below_0():
+    image = noise(200, 100)
+    assert likeness(image, image) == pytest.approx(1.0)
+    assert likeness(image, ImageChops.invert(image)) < 0
+
+
+@settings(max_examples=10, deadline=None)
+@given(limit=st.integers(40, 40_000), formats=st.sets(st.sampled_from(MOST), min_size=1))
+def test_no_result_is_over_the_limit_by_a_byte(limit: int, formats: set[str]):
+    data = saved(noise(72, 48), compress_level=0)
+    order = Order(limit, "PNG", tuple(sorted(formats)))
+    outcome, made = outcome_in(answer(order, data))
+    assert outcome.reason == "floor" or (len(made) <= limit and examine(made).format.name in formats)
+
+
+@settings(max_examples=40, deadline=None)
+@given(data=st.data())
+def test_whatever_is_damaged_gets_an_answer(data: st.DataObject, sample: Callable[[str], bytes]):
+    name = data.draw(st.sampled_from(["plain.png", "palette.png", "exif.jpg", "animated.gif", "animated.webp"]))
+    damaged = bytearray(sample(name))
+    for _ in range(data.draw(st.integers(1, 6))):
+        damaged[data.draw(st.integers(12, len(damaged) - 1))] = data.draw(st.integers(0, 255))
+    outcome, made = outcome_in(answer(Order(700, examine(sample(name)).format.name, MOST), bytes(damaged)))
+    assert outcome.reason in [*REASONS] or len(made) <= 700
