@@ -9,17 +9,16 @@ one is signed for what stands. An intention goes
     and to expired from any of them but used, once it is known that it was not or can no longer be charged.
 """
 
-import os
-import secrets
 import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
 from typing import Any
 
+from img402_mcp.database import Schema, opened
 from img402_mcp.errors import PaymentPending, PaymentRefused, SettingsError
 from img402_mcp.payments.budget import DAY, Spending
 from img402_mcp.payments.challenge import Offer
@@ -36,33 +35,38 @@ LEAST_TOKEN_LIFE = 30
 
 _SPARE = "spare "
 _OPEN = "('signed', 'sent', 'ambiguous', 'undelivered', 'answered')"
-_SCHEMA = (
-    """CREATE TABLE payments (
-        serial INTEGER PRIMARY KEY AUTOINCREMENT,
-        nonce TEXT NOT NULL UNIQUE,
-        origin TEXT NOT NULL, route TEXT NOT NULL, source TEXT NOT NULL,
-        method TEXT NOT NULL, url TEXT NOT NULL, bodied INTEGER NOT NULL,
-        network TEXT NOT NULL, asset TEXT NOT NULL, payer TEXT NOT NULL, pay_to TEXT NOT NULL,
-        amount INTEGER NOT NULL CHECK (amount > 0),
-        valid_before INTEGER NOT NULL,
-        header TEXT NOT NULL, proof TEXT NOT NULL, identifier TEXT NOT NULL,
-        state TEXT NOT NULL, signed_at REAL NOT NULL, changed_at REAL NOT NULL,
-        settlement TEXT NOT NULL DEFAULT '', answer BLOB,
-        token TEXT, token_expires_at REAL, result TEXT, put_at REAL, redeemed TEXT
-    ) STRICT""",
-    f"CREATE UNIQUE INDEX one_open_payment ON payments (origin, route, source) WHERE state IN {_OPEN}",
-    "CREATE INDEX payments_by_time ON payments (signed_at)",
-    "CREATE INDEX payments_by_token ON payments (token) WHERE token IS NOT NULL",
-    """CREATE TABLE payees (
-        origin TEXT NOT NULL, network TEXT NOT NULL, pay_to TEXT NOT NULL, pinned_at REAL NOT NULL,
-        PRIMARY KEY (origin, network)
-    ) STRICT""",
-    f"PRAGMA user_version = {SCHEMA_VERSION}",
+_SCHEMA = Schema(
+    version=SCHEMA_VERSION,
+    statements=(
+        """CREATE TABLE payments (
+            serial INTEGER PRIMARY KEY AUTOINCREMENT,
+            nonce TEXT NOT NULL UNIQUE,
+            origin TEXT NOT NULL, route TEXT NOT NULL, source TEXT NOT NULL,
+            method TEXT NOT NULL, url TEXT NOT NULL, bodied INTEGER NOT NULL,
+            network TEXT NOT NULL, asset TEXT NOT NULL, payer TEXT NOT NULL, pay_to TEXT NOT NULL,
+            amount INTEGER NOT NULL CHECK (amount > 0),
+            valid_before INTEGER NOT NULL,
+            header TEXT NOT NULL, proof TEXT NOT NULL, identifier TEXT NOT NULL,
+            state TEXT NOT NULL, signed_at REAL NOT NULL, changed_at REAL NOT NULL,
+            settlement TEXT NOT NULL DEFAULT '', answer BLOB,
+            token TEXT, token_expires_at REAL, result TEXT, put_at REAL, redeemed TEXT
+        ) STRICT""",
+        f"CREATE UNIQUE INDEX one_open_payment ON payments (origin, route, source) WHERE state IN {_OPEN}",
+        "CREATE INDEX payments_by_time ON payments (signed_at)",
+        "CREATE INDEX payments_by_token ON payments (token) WHERE token IS NOT NULL",
+        """CREATE TABLE payees (
+            origin TEXT NOT NULL, network TEXT NOT NULL, pay_to TEXT NOT NULL, pinned_at REAL NOT NULL,
+            PRIMARY KEY (origin, network)
+        ) STRICT""",
+    ),
+    steps={
+        1: ("ALTER TABLE payments ADD COLUMN put_at REAL", "ALTER TABLE payments ADD COLUMN redeemed TEXT"),
+    },
+    probe="SELECT nonce FROM payments LIMIT 0",
+    # FULL: each commit reaches the disk before it returns. macOS needs a word more for that.
+    settings=("synchronous = FULL", "fullfsync = ON"),
+    busy_seconds=BUSY_SECONDS,
 )
-_STEPS = {
-    1: ("ALTER TABLE payments ADD COLUMN put_at REAL", "ALTER TABLE payments ADD COLUMN redeemed TEXT"),
-}
-"""Schema version -> the statements that lead from it to the next one."""
 
 
 class State(StrEnum):
@@ -138,14 +142,9 @@ class Journal:
     @classmethod
     def open(cls, state_dir: Path) -> "Journal":
         """The journal in a folder of its own (0700) under `state_dir`. Raises SettingsError."""
-        folder = state_dir / "payments"
-        path = folder / "journal.db"
+        path = state_dir / "payments" / "journal.db"
         try:
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            folder.chmod(0o700)
-            if not path.exists():
-                _make(path)
-            return cls(_opened(path))
+            return cls(opened(path, _SCHEMA))
         except (OSError, sqlite3.Error) as error:
             raise SettingsError(
                 f"The payment journal {path} could not be opened ({error}). Nothing is paid without it: make the "
@@ -382,74 +381,6 @@ class Journal:
                         self._connection.execute("ROLLBACK")
             except sqlite3.Error as error:
                 raise failed(error) from error
-
-
-def _make(path: Path) -> None:
-    """The journal appears whole or not at all, and never over another one.
-
-    Two processes that switched one new file to WAL at the same moment would find it locked.
-    """
-    draft = path.with_name(f".journal-{secrets.token_hex(8)}")
-    os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-    try:
-        with closing(_connected(draft)) as connection:
-            for statement in _SCHEMA:
-                connection.execute(statement)
-        with suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        draft.unlink()
-
-
-def _opened(path: Path) -> sqlite3.Connection:
-    connection = _connected(path)
-    try:
-        _demand_known(connection, path)
-        _bring_up_to_date(connection)
-    except BaseException:
-        connection.close()
-        raise
-    return connection
-
-
-def _demand_known(connection: sqlite3.Connection, path: Path) -> None:
-    if _version(connection) > SCHEMA_VERSION:
-        raise SettingsError(
-            f"{path} was written by a newer img402-mcp; run that version, or name another folder with IMG402_STATE_DIR."
-        )
-    connection.execute("SELECT nonce FROM payments LIMIT 0")
-
-
-def _bring_up_to_date(connection: sqlite3.Connection) -> None:
-    """In one transaction, so that of several processes one does it, and a crash leaves the old version."""
-    if _version(connection) == SCHEMA_VERSION:
-        return
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        for version in range(_version(connection), SCHEMA_VERSION):
-            for statement in (*_STEPS[version], f"PRAGMA user_version = {version + 1}"):
-                connection.execute(statement)
-        connection.execute("COMMIT")
-    finally:
-        if connection.in_transaction:
-            connection.execute("ROLLBACK")
-
-
-def _version(connection: sqlite3.Connection) -> int:
-    return int(connection.execute("PRAGMA user_version").fetchone()[0])
-
-
-def _connected(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=BUSY_SECONDS, isolation_level=None, check_same_thread=False)
-    connection.row_factory = sqlite3.Row
-    # FULL: each commit reaches the disk before it returns. macOS needs a word more for that.
-    for setting in ("journal_mode = WAL", "synchronous = FULL", "fullfsync = ON"):
-        try:
-            connection.execute(f"PRAGMA {setting}")
-        except sqlite3.Error:
-            connection.close()
-            raise
-    return connection
 
 
 def _key(intention: Intention) -> tuple[str, str, str]:

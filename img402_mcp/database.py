@@ -1,0 +1,101 @@
+"""An SQLite file of ours that several processes share: private, whole from its first moment, with a version."""
+
+import os
+import secrets
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from img402_mcp.errors import SettingsError
+
+
+@dataclass(frozen=True)
+class Schema:
+    version: int
+    statements: tuple[str, ...]
+    """They make a new file of that version."""
+    probe: str
+    """A query that only a file of this kind answers."""
+    settings: tuple[str, ...]
+    """PRAGMAs of each connection."""
+    busy_seconds: float
+    """How long a writer waits for another process."""
+    steps: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
+    """Version -> the statements that lead from it to the next one."""
+
+
+def opened(path: Path, schema: Schema) -> sqlite3.Connection:
+    """The file at `path`, in a folder of its own (0700), made where it is missing; for any thread, without a lock.
+
+    Raises SettingsError where a newer version wrote it, OSError, sqlite3.Error.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    path.parent.chmod(0o700)
+    if not path.exists():
+        _make(path, schema)
+    connection = _connected(path, schema)
+    try:
+        _demand_known(connection, path, schema)
+        _bring_up_to_date(connection, schema)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def _make(path: Path, schema: Schema) -> None:
+    """The file appears whole or not at all, and never over another one.
+
+    Two processes that switched one new file to WAL at the same moment would find it locked.
+    """
+    draft = path.with_name(f".{path.stem}-{secrets.token_hex(8)}")
+    os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    try:
+        with closing(_connected(draft, schema)) as connection:
+            for statement in (*schema.statements, f"PRAGMA user_version = {schema.version}"):
+                connection.execute(statement)
+        with suppress(FileExistsError):
+            os.link(draft, path)
+    finally:
+        draft.unlink()
+
+
+def _connected(path: Path, schema: Schema) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=schema.busy_seconds, isolation_level=None, check_same_thread=False)
+    connection.row_factory = sqlite3.Row
+    for setting in ("journal_mode = WAL", *schema.settings):
+        try:
+            connection.execute(f"PRAGMA {setting}")
+        except sqlite3.Error:
+            connection.close()
+            raise
+    return connection
+
+
+def _demand_known(connection: sqlite3.Connection, path: Path, schema: Schema) -> None:
+    if _version(connection) > schema.version:
+        raise SettingsError(
+            f"{path} was written by a newer img402-mcp; run that version, or name another folder with IMG402_STATE_DIR."
+        )
+    connection.execute(schema.probe)
+
+
+def _bring_up_to_date(connection: sqlite3.Connection, schema: Schema) -> None:
+    """In one transaction, so that of several processes one does it, and a crash leaves the old version."""
+    if _version(connection) == schema.version:
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        for version in range(_version(connection), schema.version):
+            for statement in (*schema.steps[version], f"PRAGMA user_version = {version + 1}"):
+                connection.execute(statement)
+        connection.execute("COMMIT")
+    finally:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
