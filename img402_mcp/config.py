@@ -79,6 +79,12 @@ class Settings:
     """The folders whose images may be uploaded; resolved where the corridor is opened."""
     named_state_dir: Path | None = None
     max_bytes: int = MAX_BYTES
+    scrub: bool = True
+    """What a file tells beside its picture is taken out before it is sent."""
+    ledger: bool = True
+    """What was uploaded is remembered in the state folder."""
+    verify: bool = True
+    """A new URL is asked once whether the image is there."""
     money: Money = Money()
     io42: Io42Settings | None = None
     studio: StudioSettings | None = None
@@ -124,8 +130,8 @@ def settings(
     allow_dirs: Sequence[str | Path] = (),
     state_dir: str | Path | None = None,
 ) -> Settings:
-    """IMG402_API_URL, IMG402_ALLOW_DIRS (separated by os.pathsep), IMG402_STATE_DIR, and what `_money`, `_io42` and
-    `_studio` read.
+    """IMG402_API_URL, IMG402_ALLOW_DIRS (separated by os.pathsep), IMG402_STATE_DIR, IMG402_SCRUB, _LEDGER, _VERIFY,
+    and what `_money`, `_io42` and `_studio` read.
 
     Raises SettingsError.
     """
@@ -135,6 +141,9 @@ def settings(
         api_url=url,
         allow_dirs=_named("--allow-dir", allow_dirs) or _listed(environ) or _default_dirs(),
         named_state_dir=Path(named).expanduser() if named else None,
+        scrub=_switch(environ, "IMG402_SCRUB"),
+        ledger=_switch(environ, "IMG402_LEDGER"),
+        verify=_switch(environ, "IMG402_VERIFY"),
         money=_money(environ, url),
         io42=_io42(environ),
         studio=_studio(environ),
@@ -246,6 +255,10 @@ def _chosen(name: str, value: str, known: Sequence[str]) -> str:
     if value not in known:
         raise SettingsError(f"{name} {quoted(value)} is none of {', '.join(known)}.")
     return value
+
+
+def _switch(environ: Mapping[str, str], name: str) -> bool:
+    return _chosen(name, environ.get(name) or "on", ("on", "off")) == "on"
 
 
 def _usdc(environ: Mapping[str, str], name: str, default: int) -> int:

@@ -17,11 +17,22 @@ from typing import Any
 
 import anyio
 import httpx2
+import PIL.Image
 from anyio.abc import SocketAttribute, SocketStream
 from mcp import Client, StdioServerParameters
 from mcp_types import CallToolResult, TextContent
 
 SCREENSHOT = Path(__file__).with_name("demo.png")
+_DOCUMENT = """# Release 1.4
+
+The new page for deployments:
+
+![Deployments](<deployments page.png> "since 1.4")
+
+As one image: <img src="whole%20page.png" width="600" alt="all of it">
+
+A code sample stays as it is: `![not](touched.png)`.
+"""
 _PROGRAM = (sys.executable, "-m", "img402_mcp")
 # The first two of the development accounts that every copy of anvil and hardhat has: no money is ever safe there.
 _WALLET_KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
@@ -54,6 +65,8 @@ async def _show(folder: Path) -> int:
             _say("5. Whatever is no image, or lies elsewhere, never leaves the machine:")
             await _refuse(agent, pictures / "notes.png")
             await _refuse(agent, Path("/etc/passwd"))
+            await _fit(agent, pictures / "whole page.png")
+            await _publish(agent, pictures)
         await _pay(api, pictures, folder)
         await _submit(api, pictures, folder)
         await _give_input(api, pictures, folder)
@@ -65,7 +78,21 @@ def _pictures(folder: Path) -> Path:
     folder.mkdir()
     shutil.copy(SCREENSHOT, folder / "deployments page.png")
     (folder / "notes.png").write_text("not a picture, only called one", encoding="utf-8")
+    _draw_whole_page(folder / "whole page.png")
+    (folder / "release.md").write_text(_DOCUMENT, encoding="utf-8")
     return folder
+
+
+def _draw_whole_page(path: Path) -> None:
+    """A full-page screenshot of a dense screen: the page, and a photo with its grain below it."""
+    page = PIL.Image.open(SCREENSHOT).convert("RGB").resize((2000, 1120))
+    bright = PIL.Image.linear_gradient("L").resize((2000, 1100))
+    photo = PIL.Image.merge("RGB", (bright, PIL.Image.radial_gradient("L").resize(bright.size), bright.rotate(180)))
+    grain = PIL.Image.effect_noise(photo.size, 14).convert("RGB")
+    whole = PIL.Image.new("RGB", (2000, 2220))
+    whole.paste(page)
+    whole.paste(PIL.Image.blend(photo, grain, 0.2), (0, page.height))
+    whole.save(path)
 
 
 async def _upload(agent: Client, screenshot: Path, image: bytes) -> str:
@@ -91,11 +118,24 @@ async def _refuse(agent: Client, path: Path) -> None:
     _say(f"   {_text(result)}")
 
 
+async def _fit(agent: Client, screenshot: Path) -> None:
+    size = (await anyio.Path(screenshot).stat()).st_size
+    _say(f"6. A full-page screenshot has {size:,} bytes, and a free upload may have 1,000,000 here. It is made to fit:")
+    answer = _shown(await agent.call_tool("upload_free", {"path": str(screenshot), "width": 1000}))
+    if answer["size_bytes"] > 1_000_000 or "->" not in answer["done"]:
+        raise SystemExit("It was not made to fit.")
+
+
+async def _publish(agent: Client, pictures: Path) -> None:
+    _say("7. publish_markdown(path) uploads the images of a document. What was uploaded before is not sent again:")
+    _shown(await agent.call_tool("publish_markdown", {"path": str(pictures / "release.md")}))
+
+
 async def _pay(api: str, pictures: Path, folder: Path) -> None:
     """The answer to the payment is lost on the way, which is where other clients pay a second time."""
     losing = _Losing(int(api.rpartition(":")[2]))
     async with losing.serving() as address, _agent(address, pictures, folder, _PAYING) as agent:
-        _say("6. Another agent has a wallet with PLAY MONEY. It calls upload_paid; the answer to its payment is lost:")
+        _say("8. Another agent has a wallet with PLAY MONEY. It calls upload_paid; the answer to its payment is lost:")
         path = {"path": str(pictures / "deployments page.png")}
         url = _answer(await agent.call_tool("upload_paid", path))
         _say("   The same proof was sent again, and the API gave the same answer. Called once more, it pays nothing:")
@@ -112,7 +152,7 @@ async def _submit(api: str, pictures: Path, folder: Path) -> None:
     _admin(folder, "projects", "add", "logos", "--fee", "0.25")
     _admin(folder, "submissions", "add", "sub_1", "--project", "logos", "--agent", "painter")
     io42 = {"IMG402_IO42_URL": f"{api}/api", "IMG402_IO42_KEY": key, "IMG402_IO42_MAX_FEE": "0.25"}
-    _say('7. The same host speaks io42. An agent calls submit_image("logos", "sub_1", path), twice:')
+    _say('9. The same host speaks io42. An agent calls submit_image("logos", "sub_1", path), twice:')
     submission = {"project_id": "logos", "submission_id": "sub_1", "path": str(pictures / "deployments page.png")}
     async with _agent(api, pictures, folder, _PAYING | io42) as agent:
         first = _shown(await agent.call_tool("submit_image", submission))
@@ -124,7 +164,7 @@ async def _submit(api: str, pictures: Path, folder: Path) -> None:
 async def _give_input(api: str, pictures: Path, folder: Path) -> None:
     token = _admin(folder, "tokens", "add", "agent")["token"]
     studio = {"IMG402_STUDIO_URL": api, "IMG402_STUDIO_TOKEN": token}
-    _say("8. And a studio. An agent calls upload_input(path); the handle lasts, the preview soon expires:")
+    _say("10. And a studio. An agent calls upload_input(path); the handle lasts, the preview soon expires:")
     async with _agent(api, pictures, folder, studio) as agent:
         _shown(await agent.call_tool("upload_input", {"path": str(pictures / "deployments page.png")}))
 

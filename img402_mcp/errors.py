@@ -27,11 +27,15 @@ class ReadRefused(Img402Error):
 
 
 class UploadRejected(Img402Error):
-    """`code` is the API's own word for it, such as `file_too_large`; empty where it gave none."""
+    """`code` is the API's own word for it, such as `file_too_large`; empty where it gave none.
 
-    def __init__(self, message: str, *, code: str) -> None:
+    `sizes`, in bytes, are those that its own sentence names: a limit, or the size of what it got.
+    """
+
+    def __init__(self, message: str, *, code: str, sizes: tuple[int, ...] = ()) -> None:
         super().__init__(message)
         self.code = code
+        self.sizes = sizes
 
 
 class TokenRefused(UploadRejected):

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from img402_mcp.errors import SettingsError
 from img402_mcp.images.reading import Image
 from img402_mcp.services.studio import Stored, Studio
-from img402_mcp.upload import Corridor, Progress, reported
+from img402_mcp.upload import AS_USUAL, Corridor, Progress, Wish, reported
+from img402_mcp.wire.studio import MEDIA_TYPES, MOST_BYTES
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,11 @@ class InputCorridor:
     corridor: Corridor
     service: Studio
 
-    async def upload(self, path: str, progress: Progress | None = None) -> Input:
+    async def upload(self, path: str, progress: Progress | None = None, wish: Wish = AS_USUAL) -> Input:
         """Raises ReadRefused, UploadRejected, UploadFailed."""
         image = await self.corridor.read(path)
+        if image.picture.format.media_type in MEDIA_TYPES:
+            image = await self.corridor.fitting(image, MOST_BYTES, wish, MEDIA_TYPES)
         self.service.demand_fits(image)
         return Input(image, await self.service.upload(image, reported(self.corridor.send, image, progress)))
 

@@ -70,7 +70,7 @@ class NamedUrls:
         """
         scheme, host = _parts(url)
         if scheme == "http" and urlsplit(self.api_url).scheme != "http":
-            raise BadAnswer(f"The API names an upload URL of plain http, at {quoted(host)}; only https is used.")
+            raise BadAnswer(f"The API names a URL of plain http, at {quoted(host)}; only https is used.")
         addresses = await self._demand_reachable(host, _port(url))
 
         async def send(request: Request) -> Answer:
@@ -84,13 +84,13 @@ class NamedUrls:
         """All addresses of the host; one that is too near refuses them all."""
         addresses = await self._addresses(host, port)
         if not addresses:
-            raise NotReached(f"{host}, where the API wants the file, has no address that can be looked up.")
+            raise NotReached(f"{host}, which the API names, has no address that can be looked up.")
         api = urlsplit(self.api_url).hostname or ""
         allowed = min(map(nearness, await self._addresses(api, port)), default=Nearness.PUBLIC)
         nearest = max(map(nearness, addresses))
         if nearest > min(allowed, Nearness.LOOPBACK):
             raise BadAnswer(
-                f"The API names an upload URL at {quoted(host)}, which is {_WORDS[nearest]} address. An API at "
+                f"The API names a URL at {quoted(host)}, which is {_WORDS[nearest]} address. An API at "
                 f"{_WORDS[allowed]} one has no reason to, and nothing was sent there."
             )
         return addresses
@@ -141,13 +141,13 @@ def _parts(url: str) -> tuple[str, str]:
     """Scheme and host. Raises BadAnswer."""
     found = _URL.fullmatch(url) if len(url) <= LONGEST_URL and "\\" not in url and "#" not in url else None
     if found is None or int((found[3] or ":1")[1:]) not in range(1, 65536):
-        raise BadAnswer(f"The API names something that is no usable upload URL, at {host_of(url)}.")
+        raise BadAnswer(f"The API names something that is no usable URL, at {host_of(url)}.")
     host = found[2].strip("[]")
     if found[2].startswith("["):
         try:
             IPv6Address(host)
         except ValueError:
-            raise BadAnswer(f"The API names something that is no usable upload URL, at {host_of(url)}.") from None
+            raise BadAnswer(f"The API names something that is no usable URL, at {host_of(url)}.") from None
     return found[1], host
 
 

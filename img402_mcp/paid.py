@@ -4,7 +4,6 @@ Two doors lead to one purchase: a token first and the upload with it, or the pay
 What a file's bytes were bought once stays bought: the same file again gets the image of then, while that lives.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -21,6 +20,7 @@ from img402_mcp.errors import (
     BadAnswer,
     PaymentPending,
     PaymentRefused,
+    ReadRefused,
     SettingsError,
     TokenRefused,
     UploadFailed,
@@ -35,8 +35,8 @@ from img402_mcp.payments.paying import Approve, Payer, origin_of, what
 from img402_mcp.payments.wallet import Wallet
 from img402_mcp.sending import Answer, Request, Send
 from img402_mcp.services.base import Receipt
-from img402_mcp.services.img402 import DOCUMENTED_PAID_BYTES, Token
-from img402_mcp.upload import Corridor, Progress, Upload, reported, uploaded
+from img402_mcp.services.img402 import DOCUMENTED_FREE_BYTES, DOCUMENTED_PAID_BYTES, Token
+from img402_mcp.upload import AS_USUAL, PAID, Corridor, Progress, Upload, Wish, reported, uploaded
 from img402_mcp.wire import img402 as wire
 from img402_mcp.wire.x402 import usdc
 
@@ -85,15 +85,31 @@ async def asked(corridor: Corridor) -> Asked:
     return Asked(request.url, usdc(offer.amount), offer.network.name, offer.network.usdc, offer.pay_to, offer)
 
 
-async def with_foreign_token(corridor: Corridor, path: str, token: str, progress: Progress | None = None) -> Upload:
+async def with_foreign_token(
+    corridor: Corridor, path: str, token: str, progress: Progress | None = None, wish: Wish = AS_USUAL
+) -> Upload:
     """An upload with a token that was paid for elsewhere. Buys nothing, whatever happens."""
-    image = await corridor.read(path)
+    image = await _fitting(corridor, await corridor.read(path), wish)
     watch = _Watch(corridor.send)
     try:
         receipt = await corridor.service.upload_with_token(image, token, reported(watch.send, image, progress))
     except (TokenRefused, UploadFailed) as error:
         raise _maybe_delivered(error, in_doubt=watch.in_doubt) from error
-    return uploaded(image, receipt)
+    return await corridor.told(image, receipt, wish, PAID)
+
+
+async def _fitting(corridor: Corridor, image: Image, wish: Wish) -> Image:
+    """Before a token is used. Raises ReadRefused."""
+    limit = None if len(image.data) <= min(DOCUMENTED_FREE_BYTES) else await _paid_limit(corridor)
+    return image if limit is None else await corridor.fitting(image, limit, wish)
+
+
+async def _paid_limit(corridor: Corridor) -> int | None:
+    """What the API states for paid uploads, else the newest documented limit; None: not known."""
+    stated = await corridor.stated()
+    if stated and stated.paid:
+        return stated.paid.max_bytes
+    return DOCUMENTED_PAID_BYTES if corridor.settings.api_url == HOSTED_API else None
 
 
 @dataclass(frozen=True)
@@ -136,43 +152,49 @@ class PaidCorridor:
             return self._alive(finished) is not None
         return await run_sync(self.payer.journal.standing, intention) is not None
 
-    async def upload(self, path: str, progress: Progress | None = None, approve: Approve | None = None) -> Upload:
+    async def upload(
+        self, path: str, progress: Progress | None = None, approve: Approve | None = None, wish: Wish = AS_USUAL
+    ) -> Upload:
         """One payment at most for this file's bytes, whatever happens and however often it is called."""
         image, journal = await self.corridor.read(path), self.payer.journal
         intention = self._intention(image)
         finished = await run_sync(journal.finished, intention)
         if finished and (receipt := self._alive(finished)):
-            return uploaded(image, receipt, reused=True)
-        purchase = _Purchase(image, intention, finished.nonce if finished else None, progress, approve)
+            return reused(image, receipt, finished, wish)
         if not finished:
             await run_sync(journal.adopt, intention)
-        standing = await run_sync(journal.standing, intention, purchase.renewing)
-        if not standing:
-            await self._demand_fits(image)
+        renewing = finished.nonce if finished else None
+        standing = await run_sync(journal.standing, intention, renewing)
+        image = await self._ready(image, wish, paid=standing is not None)
+        purchase = _Purchase(image, intention, renewing, progress, approve)
         inline = standing.url == self.corridor.service.inline_probe().url if standing else self.flow == "inline"
-        return uploaded(image, await (self._inline(purchase) if inline else self._by_token(purchase)))
+        receipt = await (self._inline(purchase) if inline else self._by_token(purchase))
+        used = await run_sync(journal.finished, intention)
+        return await self.corridor.told(image, receipt, wish, PAID, used.amount if used else 0)
 
-    async def upload_with_token(self, path: str, token: str, progress: Progress | None = None) -> Upload:
+    async def upload_with_token(
+        self, path: str, token: str, progress: Progress | None = None, wish: Wish = AS_USUAL
+    ) -> Upload:
         """Buys nothing. Where the token was bought here, its payment's proof fetches what a lost answer held back."""
         journal = self.payer.journal
         payment = await run_sync(journal.payment_of_token, token)
         if payment is None:
-            return await with_foreign_token(self.corridor, path, token, progress)
+            return await with_foreign_token(self.corridor, path, token, progress, wish)
         image = await self.corridor.read(path)
-        source = _sha256(image)
-        payment = await run_sync(journal.redeeming, payment.nonce, source)
-        if payment.redeemed != source:
+        payment = await run_sync(journal.redeeming, payment.nonce, image.source)
+        if payment.redeemed != image.source:
             raise _used_elsewhere("")
         if payment.state is State.USED:
-            return uploaded(image, self.corridor.service.receipt_in(payment.result or ""), reused=True)
+            return reused(image, self.corridor.service.receipt_in(payment.result or ""), payment, wish)
         try:
+            image = await _fitting(self.corridor, image, wish)
             receipt = await self._redeemed(image, Token(token, _expiry(payment)), payment, progress)
         except TokenRefused:
             receipt = await self._by_proof(image, payment, progress)
-        except UploadRejected:
-            await run_sync(journal.not_redeemed, payment.nonce, source)
+        except (ReadRefused, UploadRejected):
+            await run_sync(journal.not_redeemed, payment.nonce, image.source)
             raise
-        return uploaded(image, receipt)
+        return await self.corridor.told(image, receipt, wish, PAID, payment.amount)
 
     async def status(self) -> Status:
         """Never signs."""
@@ -198,27 +220,24 @@ class PaidCorridor:
 
     def _intention(self, image: Image) -> Intention:
         """Both doors lead to one purchase."""
-        return Intention(self._origin, urlsplit(self.corridor.settings.api_url).path + wire.PAID, _sha256(image))
+        return Intention(self._origin, urlsplit(self.corridor.settings.api_url).path + wire.PAID, image.source)
 
     def _alive(self, finished: Payment) -> Receipt | None:
         receipt = self.corridor.service.receipt_in(finished.result or "")
         expiry = receipt.expires_at
         return receipt if expiry is None or expiry.timestamp() > self.payer.now() else None
 
-    async def _demand_fits(self, image: Image) -> None:
-        """Before money moves: the limit that the API states, else the newest documented one."""
-        try:
-            stated = await self.corridor.service.limits(self.corridor.send)
-        except UploadFailed:
-            stated = None
-        limit = stated.paid.max_bytes if stated and stated.paid else None
-        if limit is None and self.corridor.settings.api_url == HOSTED_API:
-            limit = DOCUMENTED_PAID_BYTES
-        if limit is not None and len(image.data) > limit:
+    async def _ready(self, image: Image, wish: Wish, *, paid: bool) -> Image:
+        """Within the limit before money moves. Raises ReadRefused, PaymentRefused."""
+        limit = await _paid_limit(self.corridor)
+        if limit is None or len(image.data) <= limit:
+            return image
+        if not wish.fit and not paid:
             raise PaymentRefused(
                 f"The image has {len(image.data):,} bytes and {urlsplit(self._origin).netloc} takes at most {limit:,} "
-                "for a paid upload; nothing was paid. Make it smaller: crop, scale down, or save it as WebP or JPEG."
+                "for a paid upload; nothing was paid. Allow fit, or make it smaller: crop, or save it as WebP or JPEG."
             )
+        return await self.corridor.fitting(image, limit, wish)
 
     async def _by_token(self, purchase: _Purchase) -> Receipt:
         """A token may run out, or its first answer be lost: then the same proof tells what became of it."""
@@ -263,7 +282,7 @@ class PaidCorridor:
             receipt = await service.upload_inline(image, reported(paying, image, purchase.progress))
         except (UploadFailed, UploadRejected) as error:
             raise _with_payment(error, paid[-1]) from error
-        await self._finished(paid[-1], receipt)
+        await self._finished(paid[-1], receipt, image)
         return receipt
 
     async def _by_proof(self, image: Image, payment: Payment, progress: Progress | None) -> Receipt:
@@ -300,12 +319,12 @@ class PaidCorridor:
     ) -> Receipt:
         send = reported(self.corridor.send, image, progress)
         receipt = await self.corridor.service.upload_with_token(image, token.value, send)
-        await self._finished(payment, receipt)
+        await self._finished(payment, receipt, image)
         return receipt
 
-    async def _finished(self, payment: Payment | None, receipt: Receipt) -> None:
+    async def _finished(self, payment: Payment | None, receipt: Receipt, image: Image | None = None) -> None:
         if payment is not None and payment.state is not State.USED:
-            await run_sync(self.payer.journal.used, payment.nonce, self.payer.now(), _document(receipt))
+            await run_sync(self.payer.journal.used, payment.nonce, self.payer.now(), _document(receipt, image))
 
     def _payer(self, approve: Approve | None) -> Payer:
         return replace(self.payer, approve=approve) if approve else self.payer
@@ -369,8 +388,9 @@ def _expiry(payment: Payment) -> datetime:
     return datetime.fromtimestamp(payment.token_expires_at or 0, UTC)
 
 
-def _document(receipt: Receipt) -> str:
-    """The receipt as the API itself would answer it; an expiry that is not known stays so."""
+def _document(receipt: Receipt, image: Image | None) -> str:
+    """The receipt as the API itself would answer it, and the picture's size; an expiry not known stays so."""
+    size = {"width": image.picture.width, "height": image.picture.height} if image else {}
     expiry = receipt.expires_at.isoformat() if receipt.expires_at else None
     return json.dumps(
         {
@@ -379,12 +399,16 @@ def _document(receipt: Receipt) -> str:
             "contentType": receipt.content_type,
             "sizeBytes": receipt.size_bytes,
             "expiresAt": "unknown" if receipt.notes else expiry,
+            **size,
         }
     )
 
 
-def _sha256(image: Image) -> str:
-    return hashlib.sha256(image.data).hexdigest()
+def reused(image: Image, receipt: Receipt, payment: Payment, wish: Wish) -> Upload:
+    """The upload of then, whose picture may have been made smaller."""
+    kept = json.loads(payment.result or "{}")
+    width, height = kept.get("width", image.picture.width), kept.get("height", image.picture.height)
+    return replace(uploaded(image, receipt, wish, reused=True), width=width, height=height)
 
 
 def _used_elsewhere(detail: str) -> TokenRefused:

@@ -5,7 +5,6 @@ URL once it came, and that the file was sent before its first byte goes. A URL t
 same proof. A fee belongs to one file for one submission, and there is never a second one for it.
 """
 
-import hashlib
 import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -39,8 +38,8 @@ from img402_mcp.payments.paying import Approve, Payer, origin_of
 from img402_mcp.payments.wallet import Wallet
 from img402_mcp.sending import Answer, Request, Send, retrying
 from img402_mcp.services.io42 import Io42, Submission, by_code, code_in
-from img402_mcp.upload import Corridor, Progress, reported
-from img402_mcp.wire.io42 import Slot
+from img402_mcp.upload import AS_USUAL, Corridor, Progress, Wish, reported
+from img402_mcp.wire.io42 import MEDIA_TYPES, MOST_BYTES, Slot
 from img402_mcp.wire.x402 import PROOF_HEADERS, usdc
 
 # A URL that is used should still be alive when the last byte arrives.
@@ -85,28 +84,35 @@ class SubmittingCorridor:
     named: NamedUrls
 
     async def submit(
-        self, submission: Submission, path: str, progress: Progress | None = None, approve: Approve | None = None
+        self,
+        submission: Submission,
+        path: str,
+        progress: Progress | None = None,
+        approve: Approve | None = None,
+        wish: Wish = AS_USUAL,
     ) -> Submitted:
         """One fee at most, whatever happens and however often it is called.
 
         Raises ReadRefused, PaymentRefused, PaymentPending, UploadRejected, UploadFailed.
         """
-        errand = await self.errand(submission, path)
+        errand = await self.errand(submission, path, wish)
         if finished := await run_sync(self.payer.journal.finished, errand.intention):
             return _submitted(errand, finished, reused=True)
         return await self._carried_out(errand, progress, approve)
 
-    async def errand(self, submission: Submission, path: str) -> Errand:
+    async def errand(self, submission: Submission, path: str, wish: Wish = AS_USUAL) -> Errand:
         """Everything that can be refused without asking the API. Raises ReadRefused."""
         image = await self.corridor.read(path)
+        if image.picture.format.media_type in MEDIA_TYPES:
+            image = await self.corridor.fitting(image, MOST_BYTES, wish, MEDIA_TYPES)
         self.service.demand_fits(image)
         request = self.service.request(image, submission)
-        source = hashlib.sha256(image.data).hexdigest()
-        return Errand(submission, image, request, Intention(origin_of(request.url), urlsplit(request.url).path, source))
+        intention = Intention(origin_of(request.url), urlsplit(request.url).path, image.source)
+        return Errand(submission, image, request, intention)
 
-    async def fee(self, submission: Submission, path: str) -> int | None:
+    async def fee(self, submission: Submission, path: str, wish: Wish = AS_USUAL) -> int | None:
         """What would be paid now, in atomic units; None where nothing would. Pays nothing."""
-        errand = await self.errand(submission, path)
+        errand = await self.errand(submission, path, wish)
         if await run_sync(self.payer.journal.standing, errand.intention):
             return None
         answer = by_code(await self.payer.send(errand.request))

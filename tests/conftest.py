@@ -33,15 +33,16 @@ def sample() -> Callable[[str], bytes]:
 
 
 def png(width: int, height: int, *, padding: int = 0) -> bytes:
-    """A picture of one colour, with a comment of `padding` bytes."""
+    """A picture of one colour, whose packed pixels hold some `padding` bytes in blocks of nothing."""
 
     def chunk(kind: bytes, body: bytes) -> bytes:
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
     lines = zlib.compress((b"\0" + bytes(width)) * height)
+    empty = b"\x00\x00\x00\xff\xff"  # a stored block of no bytes (RFC 1951, 3.2.4)
+    packed = lines[:2] + empty * (padding // len(empty)) + lines[2:]
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    comment = chunk(b"tEXt", b"Comment\0" + b"x" * padding) if padding else b""
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + comment + chunk(b"IDAT", lines) + chunk(b"IEND", b"")
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
 
 
 @pytest.fixture(scope="session")

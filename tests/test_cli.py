@@ -36,7 +36,7 @@ def pictures(tmp_path: Path) -> Path:
 def run(*arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*PROGRAM, *map(str, arguments)],
-        env=environ,
+        env={"IMG402_LEDGER": "off"} | environ,
         capture_output=True,
         text=True,
         timeout=30,
@@ -275,10 +275,10 @@ def test_the_command_line_walks_the_same_corridor(pictures, tmp_path, sample):
     (tmp_path / "b.png").write_bytes(sample("plain.png"))
     with running("host", "--port", 0, "--data", tmp_path / "host") as api:
         environ = {"IMG402_API_URL": api, "IMG402_ALLOW_DIRS": str(pictures)}
-        done = run("upload", pictures / "a.png", pictures / "a.png", **environ)
+        done = run("upload", "--url", pictures / "a.png", pictures / "a.png", **environ)
         refused = run("upload", tmp_path / "b.png", **environ)
         served = [httpx2.get(url).content for url in done.stdout.split()]
-    assert served == [sample("plain.png")] * 2
+    assert served == [sample("plain.png")]
     assert refused.returncode == 1
     assert refused.stderr.startswith(f'img402-mcp: "{tmp_path / "b.png"}" does not lead into an allowed folder.')
 
@@ -310,7 +310,7 @@ def test_a_wallet_is_imported_encrypted_and_pays(tmp_path, pictures, sample):
         }
         price = run("price", **environ)
         address = run("wallet", "address", IMG402_WALLET_FILE=str(keystore), **password)
-        paid = run("upload", "--paid", pictures / "a.png", **environ)
+        paid = run("upload", "--paid", "--url", pictures / "a.png", **environ)
         status = run("wallet", "status", **environ)
         resumed = run("wallet", "resume", **environ)
         unknown = run("wallet", "resolve", "0x12", **environ)

@@ -89,6 +89,6 @@ async def test_the_tool_is_listed_only_where_the_studio_is_configured_and_costs_
         "idempotent_hint": False,
         "open_world_hint": True,
     }
-    assert [*tool.input_schema["properties"]] == ["path"]
+    assert [*tool.input_schema["properties"]] == ["path", "fit"]
     for schema in (tool.input_schema, tool.output_schema):
         assert len(json.dumps(schema, separators=(",", ":"))) <= 320

@@ -63,20 +63,20 @@ def test_how_near_an_address_is(address, expected):
         pytest.param(PRIVATE_API, "https://127.0.0.1/x", "loopback address. An API at a private one", id="too-near"),
         pytest.param(LOCAL_API, "http://169.254.169.254/x", "is a link-local or reserved address", id="metadata"),
         pytest.param("https://nowhere.example/", "https://10.0.0.2/x", "An API at a public one", id="api-unknown"),
-        pytest.param(LOCAL_API, "ftp://127.0.0.1/x", 'no usable upload URL, at "127.0.0.1"', id="another-scheme"),
-        pytest.param(LOCAL_API, "file:///etc/passwd", "no usable upload URL", id="file"),
-        pytest.param(LOCAL_API, "http://127.0.0.1/a\nb", 'no usable upload URL, at "127.0.0.1"', id="newline"),
-        pytest.param(LOCAL_API, "http://127.0.0.1/a b", "no usable upload URL", id="blank"),
-        pytest.param(LOCAL_API, "http://127.0.0.1/é", "no usable upload URL", id="not-ascii"),
-        pytest.param(LOCAL_API, "http://u:secret@127.0.0.1/", 'no usable upload URL, at "127.0.0.1"', id="password"),
-        pytest.param(LOCAL_API, "http://127.0.0.1\\@8.8.8.8/", "no usable upload URL", id="backslash"),
-        pytest.param(LOCAL_API, "http://127.0.0.1/a#b", "no usable upload URL", id="fragment"),
-        pytest.param(LOCAL_API, "http://127.0.0.1:0/", "no usable upload URL", id="port-0"),
-        pytest.param(LOCAL_API, "http://127.0.0.1:70000/", "no usable upload URL", id="port-70000"),
-        pytest.param(LOCAL_API, "http://127.0.0.1", "no usable upload URL", id="no-path"),
-        pytest.param(LOCAL_API, "//127.0.0.1/x", "no usable upload URL", id="no-scheme"),
-        pytest.param(LOCAL_API, "http://127.0.0.1/" + "a" * LONGEST_URL, "no usable upload URL", id="endless"),
-        pytest.param(LOCAL_API, "", "no usable upload URL", id="empty"),
+        pytest.param(LOCAL_API, "ftp://127.0.0.1/x", 'no usable URL, at "127.0.0.1"', id="another-scheme"),
+        pytest.param(LOCAL_API, "file:///etc/passwd", "no usable URL", id="file"),
+        pytest.param(LOCAL_API, "http://127.0.0.1/a\nb", 'no usable URL, at "127.0.0.1"', id="newline"),
+        pytest.param(LOCAL_API, "http://127.0.0.1/a b", "no usable URL", id="blank"),
+        pytest.param(LOCAL_API, "http://127.0.0.1/é", "no usable URL", id="not-ascii"),
+        pytest.param(LOCAL_API, "http://u:secret@127.0.0.1/", 'no usable URL, at "127.0.0.1"', id="password"),
+        pytest.param(LOCAL_API, "http://127.0.0.1\\@8.8.8.8/", "no usable URL", id="backslash"),
+        pytest.param(LOCAL_API, "http://127.0.0.1/a#b", "no usable URL", id="fragment"),
+        pytest.param(LOCAL_API, "http://127.0.0.1:0/", "no usable URL", id="port-0"),
+        pytest.param(LOCAL_API, "http://127.0.0.1:70000/", "no usable URL", id="port-70000"),
+        pytest.param(LOCAL_API, "http://127.0.0.1", "no usable URL", id="no-path"),
+        pytest.param(LOCAL_API, "//127.0.0.1/x", "no usable URL", id="no-scheme"),
+        pytest.param(LOCAL_API, "http://127.0.0.1/" + "a" * LONGEST_URL, "no usable URL", id="endless"),
+        pytest.param(LOCAL_API, "", "no usable URL", id="empty"),
     ],
 )
 async def test_a_url_that_is_not_to_be_reached_is_refused_and_only_its_host_is_told(api, url, sentence):
@@ -116,7 +116,7 @@ async def test_the_nearest_api_address_is_not_what_counts():
 
 
 async def test_a_name_without_an_address_is_not_reached():
-    with pytest.raises(NotReached, match="^storage.invalid, where the API wants the file, has no address"):
+    with pytest.raises(NotReached, match="^storage.invalid, which the API names, has no address"):
         await NamedUrls(LOCAL_API).sender("https://storage.invalid/x")
 
 

@@ -67,9 +67,10 @@ async def test_an_image_named_by_its_path_is_served_at_the_url_in_the_answer(era
         "width": 48,
         "height": 32,
         "markdown": f"![my shot]({API}/{answer['id']}.webp)",
+        "verified": True,
     }
     when = answer["expires_at"][:16].replace("T", " ")
-    assert text(result) == f"{answer['markdown']}\nimage/webp, 48x32, 650 bytes, expires {when}Z"
+    assert text(result) == f"{answer['markdown']}\nimage/webp, 48x32, 650 bytes, expires {when}Z, verified"
     assert (served.status_code, served.headers["content-type"], served.content) == (
         200,
         "image/webp",
@@ -77,24 +78,71 @@ async def test_an_image_named_by_its_path_is_served_at_the_url_in_the_answer(era
     )
 
 
-def tool_of(title: str, *arguments: str, **hints: bool):
-    properties = {name: {"type": "string"} for name in arguments}
-    schema = {"type": "object", "properties": properties} | ({"required": [*arguments]} if arguments else {})
+def tool_of(title: str, *arguments: str, options=None, required=(), **hints: bool):
+    """`arguments` are required strings."""
+    properties = {name: {"type": "string"} for name in arguments} | (options or {})
+    needed = [*arguments, *required]
+    schema = {"type": "object", "properties": properties} | ({"required": needed} if needed else {})
     return title, ToolAnnotations.model_validate(hints), schema
 
 
+FIT = {"fit": {"enum": ["auto", "never"]}}
+WIDTH = {"width": {"type": "integer"}}
+FRESH = {"fresh": {"type": "boolean"}}
 CHANGES = {"read_only_hint": False, "open_world_hint": True}
 READS = {"read_only_hint": True, "idempotent_hint": True}
 FREE_TOOLS = {
-    "upload_free": tool_of("Upload an image", "path", destructive_hint=False, idempotent_hint=False, **CHANGES),
+    "upload_free": tool_of(
+        "Upload an image",
+        "path",
+        options=FIT | WIDTH | FRESH,
+        destructive_hint=False,
+        idempotent_hint=False,
+        **CHANGES,
+    ),
+    "upload_batch": tool_of(
+        "Upload images",
+        options={"paths": {"type": "array", "items": {"type": "string"}}, "pairs": {"type": "boolean"}} | FIT | WIDTH,
+        required=["paths"],
+        destructive_hint=False,
+        idempotent_hint=False,
+        **CHANGES,
+    ),
+    "publish_markdown": tool_of(
+        "Publish a document's images",
+        "path",
+        options={"out": {"type": "string"}, "dry_run": {"type": "boolean"}, "overwrite": {"type": "boolean"}},
+        destructive_hint=True,
+        idempotent_hint=False,
+        **CHANGES,
+    ),
+    "find_uploads": tool_of(
+        "Find earlier uploads",
+        options={"query": {"type": "string"}, "expiring_within_days": {"type": "integer"}},
+        open_world_hint=False,
+        **READS,
+    ),
     "upload_with_token": tool_of(
-        "Upload with a token", "path", "token", destructive_hint=False, idempotent_hint=True, **CHANGES
+        "Upload with a token",
+        "path",
+        "token",
+        options=FIT | WIDTH,
+        destructive_hint=False,
+        idempotent_hint=True,
+        **CHANGES,
     ),
     "get_upload_token": tool_of("Get an upload token", destructive_hint=True, idempotent_hint=False, **CHANGES),
     "limits": tool_of("Limits in force", open_world_hint=True, **READS),
 }
 WALLET_TOOLS = {
-    "upload_paid": tool_of("Upload an image for money", "path", destructive_hint=True, idempotent_hint=True, **CHANGES),
+    "upload_paid": tool_of(
+        "Upload an image for money",
+        "path",
+        options=FIT | WIDTH,
+        destructive_hint=True,
+        idempotent_hint=True,
+        **CHANGES,
+    ),
     "payment_status": tool_of("Payments", open_world_hint=False, **READS),
 }
 
@@ -122,7 +170,18 @@ async def test_invariant_1_no_byte_of_an_image_stands_in_an_argument_or_an_answe
         result = await client.call_tool("upload_free", {"path": str(pictures / "a.png")})
     arguments = {name for tool in tools for name in tool.input_schema["properties"]}
     told = result.model_dump_json()
-    assert arguments == {"path", "token"}
+    documents = {"out", "dry_run", "overwrite"}
+    assert arguments == documents | {
+        "path",
+        "paths",
+        "pairs",
+        "token",
+        "fit",
+        "width",
+        "fresh",
+        "query",
+        "expiring_within_days",
+    }
     assert base64.b64encode(image).decode()[:40] not in told
     assert [part.type for part in result.content] == ["text"]
     assert len(told) < 1000
@@ -151,7 +210,7 @@ async def test_invariant_6_a_file_over_the_documented_limit_is_sent_and_the_api_
     (pictures / "a.png").write_bytes(sample("animated.png"))
     small = {"IMG402_HOST_FREE_MAX_BYTES": "2000"}
     async with hosting(tmp_path / "host", **small) as transport, agent(pictures, transport=transport) as client:
-        refused = await client.call_tool("upload_free", {"path": str(pictures / "a.png")})
+        refused = await client.call_tool("upload_free", {"path": str(pictures / "a.png"), "fit": "never"})
         limits = await client.call_tool("limits")
     assert refused.is_error
     assert "The image has 2,518 bytes, more than images.example takes." in text(refused)
@@ -240,11 +299,15 @@ async def test_invariant_7_the_url_reaches_the_model_with_a_note_about_what_was_
     api = await peers(answering({"url": "https://i.example/a.png", "expiresAt": "soon"}))
     async with agent(pictures, api.url) as client:
         result = await client.call_tool("upload_free", {"path": str(pictures / "a.png")})
-    note = "The API named no usable expiry."
+    doubt = "The URL could not be asked: i.example, which the API names, has no address that can be looked up."
+    note = f"The API named no usable expiry. {doubt}"
     assert result.structured_content["url"] == "https://i.example/a.png"
     assert result.structured_content["note"] == note
     size = len(sample("plain.png"))
-    assert text(result) == f"![a](https://i.example/a.png)\n{note} image/png, 48x32, {size} bytes, expiry unknown"
+    assert (
+        text(result)
+        == f"![a](https://i.example/a.png)\n{note} image/png, 48x32, {size} bytes, expiry unknown, NOT verified"
+    )
 
 
 async def test_text_from_the_api_never_poses_as_our_own(pictures, peers, answering, sample):

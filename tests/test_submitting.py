@@ -176,8 +176,10 @@ async def told(submitting: SubmittingCorridor, picture: Path, submission: str = 
         return str(error)
 
 
-async def submit(client, picture: Path, submission: str = "sub_1", project: str = "logos") -> CallToolResult:
-    arguments = {"project_id": project, "submission_id": submission, "path": str(picture)}
+async def submit(
+    client, picture: Path, submission: str = "sub_1", project: str = "logos", **options: str
+) -> CallToolResult:
+    arguments = {"project_id": project, "submission_id": submission, "path": str(picture), **options}
     return await client.call_tool("submit_image", arguments)
 
 
@@ -303,7 +305,7 @@ async def test_a_type_or_size_that_would_be_refused_costs_nothing(
 ):
     picture.write_bytes(sample(file) if isinstance(file, str) else picture_of(100, 100, padding=file))
     async with agent(platform, picture) as client:
-        result = await submit(client, picture)
+        result = await submit(client, picture, fit="never")
     assert sentence in text(result)
     assert platform.wire.passed == []
 
@@ -540,10 +542,10 @@ def granting(**changes: object) -> dict[str, object]:
         pytest.param(granting(submissionId="sub_2"), 'for another submission, "sub_2"', id="another-submission"),
         pytest.param([], "without a usable upload URL", id="a-list"),
         pytest.param({"uploadUrl": "https://r2.example/"}, "without a usable upload URL", id="no-envelope"),
-        pytest.param(granting(uploadUrl="ftp://r2.example/x?canary"), "no usable upload URL, at", id="scheme"),
-        pytest.param(granting(uploadUrl="file:///etc/passwd"), "no usable upload URL, at", id="file"),
-        pytest.param(granting(uploadUrl="http://127.0.0.1/x\r\nX: canary"), "no usable upload URL, at", id="newline"),
-        pytest.param(granting(uploadUrl="http://a:canary@127.0.0.1/x"), "no usable upload URL, at", id="password"),
+        pytest.param(granting(uploadUrl="ftp://r2.example/x?canary"), "no usable URL, at", id="scheme"),
+        pytest.param(granting(uploadUrl="file:///etc/passwd"), "no usable URL, at", id="file"),
+        pytest.param(granting(uploadUrl="http://127.0.0.1/x\r\nX: canary"), "no usable URL, at", id="newline"),
+        pytest.param(granting(uploadUrl="http://a:canary@127.0.0.1/x"), "no usable URL, at", id="password"),
         pytest.param(
             granting(uploadUrl="http://169.254.169.254/x?canary"), "is a link-local or reserved address", id="metadata"
         ),
@@ -611,6 +613,6 @@ async def test_the_tool_is_listed_only_where_io42_is_configured_and_costs_little
         "idempotent_hint": True,
         "open_world_hint": True,
     }
-    assert [*tool.input_schema["properties"]] == ["project_id", "submission_id", "path"]
+    assert [*tool.input_schema["properties"]] == ["project_id", "submission_id", "path", "fit"]
     for schema in (tool.input_schema, tool.output_schema):
         assert len(json.dumps(schema, separators=(",", ":"))) <= 320

@@ -1,27 +1,304 @@
-"""The corridor, from a path to markdown."""
+"""The corridor of a free upload, joined with a host in memory: what is made ready, remembered, reused, verified."""
 
+import hashlib
+import io
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import httpx2
+import PIL.Image
 import pytest
+from starlette.applications import Starlette
+from starlette.responses import JSONResponse
+from starlette.routing import Route
 
-from img402_mcp.upload import snippet
+from img402_mcp.config import Settings
+from img402_mcp.errors import ReadRefused, UploadRejected
+from img402_mcp.host.app import create_app
+from img402_mcp.host.settings import host_settings
+from img402_mcp.images.reading import Roots
+from img402_mcp.services.img402 import sizes_in
+from img402_mcp.upload import Wish, open_corridor
 
-URL = "https://i.example/abc.png"
+API = "http://images.example"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    pictures = tmp_path.resolve() / "pictures"
+    pictures.mkdir()
+    return pictures
+
+
+@pytest.fixture(scope="session")
+def drawn() -> bytes:
+    """A drawing as PNG, of some 10,000 bytes."""
+    picture = PIL.Image.radial_gradient("L").resize((160, 120)).convert("RGB")
+    return as_png(picture)
+
+
+@pytest.fixture(scope="session")
+def noisy() -> bytes:
+    """A PNG of some 1,600,000 bytes, which cannot be packed any better without loss."""
+    return as_png(PIL.Image.effect_noise((800, 700), 60).convert("RGB"), level=0)
+
+
+def as_png(picture, level: int = 6) -> bytes:
+    packed = io.BytesIO()
+    picture.save(packed, "PNG", compress_level=level)
+    return packed.getvalue()
+
+
+@asynccontextmanager
+async def hosting(data: Path, now=None, **environ: str):
+    app = create_app(host_settings(environ, data=data, public_url=API), **({"now": now} if now else {}))
+    async with app.router.lifespan_context(app):
+        yield httpx2.ASGITransport(app=app)
+
+
+@asynccontextmanager
+async def corridor_to(transport, folder: Path, api: str = API, **changes):
+    settings = replace(Settings(api, (folder,), folder.parent / "state"), **changes)
+    async with open_corridor(settings, Roots.resolve([folder]), transport) as corridor:
+        yield corridor
+
+
+async def served(transport, url: str) -> bytes:
+    async with httpx2.AsyncClient(transport=transport) as browser:
+        return (await browser.get(url)).content
+
+
+class Api:
+    """An img402 API that refuses what is larger than `limit` in its own words, and keeps the sizes it was sent."""
+
+    def __init__(self, limit: int, words: str = "The file exceeds the limit.") -> None:
+        self.sizes: list[int] = []
+        self._limit, self._words = limit, words
+        self.transport = httpx2.ASGITransport(app=Starlette(routes=[Route("/api/free", self._free, methods=["POST"])]))
+
+    async def _free(self, request):
+        body = await request.body()
+        image = body.split(b"\r\n\r\n", 1)[1].rsplit(b"\r\n--", 1)[0]
+        self.sizes.append(len(image))
+        if len(image) > self._limit:
+            return JSONResponse({"error": "file_too_large", "message": self._words}, 400)
+        return JSONResponse({"url": f"{API}/a.png", "id": "a", "expiresAt": None})
+
+
+async def test_a_photo_is_sent_without_what_it_tells_beside_the_picture(folder, tmp_path, sample):
+    (folder / "photo.jpg").write_bytes(sample("exif.jpg"))
+    async with hosting(tmp_path / "host") as transport, corridor_to(transport, folder) as corridor:
+        upload = await corridor.upload(str(folder / "photo.jpg"))
+        image = await served(transport, upload.receipt.url)
+    assert b"Exif" in sample("exif.jpg")
+    assert b"Exif" not in image
+    assert upload.receipt.size_bytes == len(image) < len(sample("exif.jpg"))
+    assert upload.done[0].startswith("removed: ")
+    assert upload.verified is True
+
+
+async def test_bytes_behind_the_image_are_cut_off(folder, tmp_path, sample):
+    (folder / "a.png").write_bytes(sample("plain.png") + b"PK\x03\x04 and a whole archive")
+    async with hosting(tmp_path / "host") as transport, corridor_to(transport, folder) as corridor:
+        upload = await corridor.upload(str(folder / "a.png"))
+        assert await served(transport, upload.receipt.url) == sample("plain.png")
+    assert upload.done == ("removed: 24 bytes after the image's end",)
+
+
+async def test_with_scrubbing_off_the_file_goes_as_it_is(folder, tmp_path, sample):
+    (folder / "photo.jpg").write_bytes(sample("exif.jpg"))
+    async with hosting(tmp_path / "host") as transport, corridor_to(transport, folder, scrub=False) as corridor:
+        upload = await corridor.upload(str(folder / "photo.jpg"))
+        assert await served(transport, upload.receipt.url) == sample("exif.jpg")
+    assert upload.done == ()
+
+
+async def test_with_scrubbing_off_bytes_behind_the_image_are_refused(folder, sample):
+    (folder / "a.png").write_bytes(sample("plain.png") + b"more")
+    async with corridor_to(Api(10_000).transport, folder, scrub=False) as corridor:
+        with pytest.raises(ReadRefused, match="4 bytes follow the image's end"):
+            await corridor.upload(str(folder / "a.png"))
+
+
+async def test_an_image_over_the_limit_that_the_host_names_is_made_to_fit(folder, tmp_path, drawn):
+    (folder / "a.png").write_bytes(drawn)
+    async with hosting(tmp_path / "host", IMG402_HOST_FREE_MAX_BYTES="4000") as transport:
+        async with corridor_to(transport, folder) as corridor:
+            upload = await corridor.upload(str(folder / "a.png"))
+        image = await served(transport, upload.receipt.url)
+    assert len(image) == upload.receipt.size_bytes <= 4000 < len(drawn)
+    assert upload.done[0].startswith("png ")
+    assert upload.verified is True
+
+
+async def test_an_image_that_must_not_be_touched_is_refused_by_the_host(folder, tmp_path, drawn):
+    (folder / "a.png").write_bytes(drawn)
+    small = {"IMG402_HOST_FREE_MAX_BYTES": "4000"}
+    async with hosting(tmp_path / "host", **small) as transport, corridor_to(transport, folder) as corridor:
+        with pytest.raises(UploadRejected) as caught:
+            await corridor.upload(str(folder / "a.png"), wish=Wish(fit=False))
+    assert caught.value.code == "file_too_large"
+
+
+async def test_the_limit_that_a_host_states_spares_the_upload_that_it_would_refuse(folder, tmp_path, noisy):
+    (folder / "a.png").write_bytes(noisy)
+    passed = []
+    async with hosting(tmp_path / "host") as inner:
+
+        class Watched(httpx2.AsyncBaseTransport):
+            async def handle_async_request(self, request):
+                passed.append((request.method, request.url.path))
+                return await inner.handle_async_request(request)
+
+        async with corridor_to(Watched(), folder, verify=False) as corridor:
+            first = await corridor.upload(str(folder / "a.png"))
+            await corridor.upload(str(folder / "a.png"), wish=Wish(fresh=True))
+    assert first.receipt.size_bytes <= 1_048_576 < len(noisy)
+    assert passed == [("GET", "/openapi.json"), ("POST", "/api/free"), ("POST", "/api/free")]
+
+
+async def test_an_api_that_states_nothing_gets_the_file_as_it_is(folder, noisy):
+    (folder / "a.png").write_bytes(noisy)
+    api = Api(10**8)
+    async with corridor_to(api.transport, folder, verify=False) as corridor:
+        upload = await corridor.upload(str(folder / "a.png"))
+    assert api.sizes == [len(noisy)]
+    assert upload.done == ()
 
 
 @pytest.mark.parametrize(
-    ("name", "url", "markdown"),
+    ("words", "limit", "most"),
     [
-        pytest.param("shot.png", URL, f"![shot]({URL})", id="plain"),
-        pytest.param("a](b) [c].png", URL, rf"![a\](b) \[c\]]({URL})", id="brackets"),
-        pytest.param("x\n# y.png", URL, rf"![x \# y]({URL})", id="newline"),
-        pytest.param("`<b>*_.png", URL, rf"![\`\<b\>\*\_]({URL})", id="marks"),
-        pytest.param("\u202egnp.png", URL, f"![ gnp]({URL})", id="right-to-left-override"),
-        pytest.param("a" * 200 + ".png", URL, f"![{'a' * 80}]({URL})", id="long"),
-        pytest.param(
-            "shot.png", "https://i.example/a(1).png", "![shot](https://i.example/a%281%29.png)", id="parentheses"
-        ),
+        pytest.param("Exceeds size limit (1MB free, 5MB paid)", 1_048_576, 1_000_000, id="seed"),
+        pytest.param("Your file has 1.6 MB, at most 1 MB is free", 1_048_576, 1_000_000, id="its-own-size-too"),
+        pytest.param("At most 1048576 bytes (1 MB)", 1_048_576, 1_048_576, id="to-the-byte"),
+        pytest.param("Too large.", 1_048_576, 1_000_000, id="no-number"),
     ],
 )
-def test_a_snippet_holds_one_image_whatever_the_file_is_called(name, url, markdown):
-    assert snippet(Path("/pictures") / name, url) == markdown
+async def test_a_refusal_for_size_is_met_in_its_own_words_else_by_the_documented_limits(
+    folder, noisy, words, limit, most
+):
+    (folder / "a.png").write_bytes(noisy)
+    api = Api(limit, words)
+    async with corridor_to(api.transport, folder, verify=False) as corridor:
+        await corridor.upload(str(folder / "a.png"))
+    assert api.sizes[0] == len(noisy)
+    assert len(api.sizes) == 2
+    assert api.sizes[1] <= most
+
+
+async def test_an_api_that_refuses_whatever_it_gets_has_the_last_word(folder, noisy):
+    (folder / "a.png").write_bytes(noisy)
+    api = Api(0, "At most 900 KB. At most 500 KB.")
+    async with corridor_to(api.transport, folder, verify=False) as corridor:
+        with pytest.raises(UploadRejected, match="At most 900 KB"):
+            await corridor.upload(str(folder / "a.png"))
+    assert len(api.sizes) == 3
+
+
+@pytest.mark.parametrize(
+    ("sentence", "sizes"),
+    [
+        pytest.param("1048576 bytes (1 MB)", (1_048_576, 1_000_000), id="ours"),
+        pytest.param("max 1MB, got 2.5 MiB or 300 KB", (1_000_000, 2_500_000, 300_000), id="units"),
+        pytest.param("MB, v1.2.3MB, 1,5 MB, 12 Mbit, x10MB", (), id="no-sizes"),
+        pytest.param("9" * 5000 + " bytes", (), id="thousands-of-digits"),
+    ],
+)
+def test_the_sizes_in_a_sentence_are_read(sentence, sizes):
+    assert sizes_in(sentence) == sizes
+
+
+async def test_the_same_file_again_gets_the_url_of_then(folder, tmp_path, sample):
+    (folder / "a.png").write_bytes(sample("plain.png"))
+    (folder / "copy.png").write_bytes(sample("plain.png"))
+    async with hosting(tmp_path / "host") as transport, corridor_to(transport, folder) as corridor:
+        first = await corridor.upload(str(folder / "a.png"))
+        again = await corridor.upload(str(folder / "copy.png"), wish=Wish(width=24))
+        fresh = await corridor.upload(str(folder / "a.png"), wish=Wish(fresh=True))
+        otherwise = await corridor.upload(str(folder / "a.png"), wish=Wish(fit=False))
+    tag = f'<img src="{first.receipt.url}" alt="copy" width="24">'
+    assert again == replace(first, markdown=tag, reused=True)
+    assert len({first.receipt.url, fresh.receipt.url, otherwise.receipt.url}) == 3
+
+
+async def test_an_image_that_the_host_has_no_more_is_uploaded_anew(folder, tmp_path, sample):
+    (folder / "a.png").write_bytes(sample("plain.png"))
+    async with hosting(tmp_path / "one") as transport, corridor_to(transport, folder) as corridor:
+        first = await corridor.upload(str(folder / "a.png"))
+    async with hosting(tmp_path / "another") as transport, corridor_to(transport, folder) as corridor:
+        second = await corridor.upload(str(folder / "a.png"))
+        third = await corridor.upload(str(folder / "a.png"))
+    assert first.receipt.url != second.receipt.url == third.receipt.url
+    assert (second.reused, third.reused) == (False, True)
+
+
+async def test_an_image_that_expires_within_minutes_is_uploaded_anew(folder, tmp_path, sample):
+    (folder / "a.png").write_bytes(sample("plain.png"))
+    long_ago = datetime.now(UTC) - timedelta(days=7) + timedelta(minutes=5)
+    hosted = hosting(tmp_path / "host", now=lambda: long_ago)
+    async with hosted as transport, corridor_to(transport, folder) as corridor:
+        first = await corridor.upload(str(folder / "a.png"))
+        second = await corridor.upload(str(folder / "a.png"))
+    assert first.receipt.url != second.receipt.url
+
+
+async def test_with_the_ledger_off_nothing_is_remembered(folder, tmp_path, sample):
+    (folder / "a.png").write_bytes(sample("plain.png"))
+    async with hosting(tmp_path / "host") as transport, corridor_to(transport, folder, ledger=False) as corridor:
+        first = await corridor.upload(str(folder / "a.png"))
+        second = await corridor.upload(str(folder / "a.png"))
+    assert first.receipt.url != second.receipt.url
+    assert not (tmp_path / "state").exists()
+
+
+async def test_invariant_7_a_ledger_that_cannot_be_opened_hides_no_url(folder, tmp_path, sample):
+    (folder / "a.png").write_bytes(sample("plain.png"))
+    (folder.parent / "state").write_text("not a folder")
+    async with hosting(tmp_path / "host") as transport, corridor_to(transport, folder) as corridor:
+        upload = await corridor.upload(str(folder / "a.png"))
+    assert upload.receipt.url.startswith(API)
+
+
+async def test_invariant_7_a_ledger_that_cannot_be_written_hides_no_url(folder, tmp_path, sample):
+    (folder / "a.png").write_bytes(sample("plain.png"))
+    async with hosting(tmp_path / "host") as transport, corridor_to(transport, folder) as corridor:
+        corridor.ledger.close()
+        upload = await corridor.upload(str(folder / "a.png"))
+    assert upload.receipt.url.startswith(API)
+    assert upload.notes[0].startswith("Not remembered: The ledger of uploads could not be read or written")
+
+
+async def test_invariant_7_a_url_that_does_not_answer_is_told_with_its_doubt(folder, sample):
+    (folder / "a.png").write_bytes(sample("plain.png"))
+    async with corridor_to(Api(10**8).transport, folder) as corridor:
+        upload = await corridor.upload(str(folder / "a.png"))
+    assert (upload.receipt.url, upload.verified) == (f"{API}/a.png", False)
+    assert upload.notes == ("The URL answers 404: there is no such image.",)
+
+
+async def test_the_ledger_holds_facts_and_no_content(folder, tmp_path, sample):
+    (folder / "photo.jpg").write_bytes(sample("exif.jpg"))
+    async with hosting(tmp_path / "host") as transport, corridor_to(transport, folder) as corridor:
+        upload = await corridor.upload(str(folder / "photo.jpg"))
+        image = await served(transport, upload.receipt.url)
+        (entry,) = corridor.ledger.find(now=0)
+    assert (entry.path, entry.url, entry.api, entry.terms, entry.preparation, entry.price) == (
+        str(folder / "photo.jpg"),
+        upload.receipt.url,
+        API,
+        "free",
+        "scrub fit",
+        0,
+    )
+    assert entry.source == hashlib.sha256(sample("exif.jpg")).hexdigest()
+    assert entry.sent == hashlib.sha256(image).hexdigest()
+    assert (entry.width, entry.height, entry.size_bytes) == (48, 32, len(image))
+
+
+@pytest.mark.parametrize("width", [-1, 10_001])
+def test_a_width_that_is_none_is_refused(width):
+    with pytest.raises(ReadRefused, match=f"width {width} is no width in pixels; give 1 to 10000"):
+        Wish(width=width)

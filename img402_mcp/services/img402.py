@@ -18,6 +18,7 @@ from img402_mcp.wire import img402 as wire
 
 DOCUMENTED = "2026-09: up to 1 MB free for good, up to 10 MB free for 30 days, 0.01 USDC: up to 10 MB for good"
 USUAL_TOKEN_LIFE = timedelta(minutes=10)
+DOCUMENTED_FREE_BYTES = (10_000_000, 1_000_000)
 DOCUMENTED_PAID_BYTES = 10 * 1024 * 1024
 """The hosted API's terms as last documented. They moved three times in 2026: only the API's own word decides."""
 
@@ -123,7 +124,8 @@ class Img402:
             told += f" Its own words: {quoted(words)}"
         if answer.status >= 500:
             return UploadFailed(told)
-        return (TokenRefused if code in _TOKEN_CODES else UploadRejected)(told, code=code)
+        kind = TokenRefused if code in _TOKEN_CODES else UploadRejected
+        return kind(told, code=code, sizes=sizes_in(words))
 
 
 # The free part of seed 001's error reference, each with the way out.
@@ -156,6 +158,17 @@ _CODE_OF_STATUS = {413: "file_too_large", 415: "unsupported_format", 429: "too_m
 _TOKEN_CODES = {"invalid_token", "token_expired"}
 # 40 hexadecimal digits today; whatever could break out of a header or a line is none.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,512}")
+
+
+_SIZE = re.compile(r"(?<![\w.,])(\d{1,12}(?:\.\d{1,6})?) ?(bytes|KB|KiB|MB|MiB)\b", re.IGNORECASE)
+# Decimal for all: the smaller reading is safe, whichever of the two was meant.
+_UNITS = {"b": 1, "k": 1000, "m": 1_000_000}
+
+
+def sizes_in(sentence: str) -> tuple[int, ...]:
+    """Every size that a sentence names, in bytes: `1048576 bytes (1 MB)` -> (1048576, 1000000)."""
+    found = _SIZE.findall(sentence[:1000])
+    return tuple(int(float(number) * _UNITS[unit[0].lower()]) for number, unit in found)
 
 
 def _unknown(status: int) -> str:

@@ -5,9 +5,17 @@ from typing import Any
 
 from mcp.server.mcpserver.tools import Tool
 
-from img402_mcp.tools import get_upload_token, limits, upload_free, upload_with_token
+from img402_mcp.tools import (
+    find_uploads,
+    get_upload_token,
+    limits,
+    publish_markdown,
+    upload_batch,
+    upload_free,
+    upload_with_token,
+)
 
-ROOMS = (upload_free, upload_with_token, get_upload_token, limits)
+ROOMS = (upload_free, upload_batch, publish_markdown, find_uploads, upload_with_token, get_upload_token, limits)
 
 
 def tools(*configured: str) -> list[Tool]:
@@ -38,18 +46,25 @@ _ADDED = {"wallet": _of_wallet, "io42": _of_io42, "studio": _of_studio}
 
 
 def lean(tool: Tool) -> Tool:
-    """The same tool without the titles that pydantic puts into schemas: every session pays for them in context."""
-    tool.parameters = _without_titles(tool.parameters)
+    """The same tool without what pydantic puts into schemas and nobody needs: every session pays for it in context.
+
+    What may be left out is not `required`: its default says no more.
+    """
+    tool.parameters = _without(_TITLE | {"default"}, tool.parameters)
+    for argument in tool.parameters["properties"].values():
+        if "enum" in argument:  # its words are strings, as anyone can see
+            argument.pop("type", None)
     if tool.fn_metadata.output_schema is not None:
-        tool.fn_metadata.output_schema = _without_titles(tool.fn_metadata.output_schema)
+        tool.fn_metadata.output_schema = _without(_TITLE, tool.fn_metadata.output_schema)
     return tool
 
 
-def _without_titles(schema: Any) -> Any:  # noqa: ANN401  # a JSON document
+_TITLE = frozenset({"title"})
+
+
+def _without(words: frozenset[str], schema: Any) -> Any:  # noqa: ANN401  # a JSON document
     if isinstance(schema, list):
-        return [_without_titles(item) for item in schema]
+        return [_without(words, item) for item in schema]
     if not isinstance(schema, dict):
         return schema
-    return {
-        key: _without_titles(item) for key, item in schema.items() if not (key == "title" and isinstance(item, str))
-    }
+    return {key: _without(words, item) for key, item in schema.items() if key not in words or isinstance(item, dict)}

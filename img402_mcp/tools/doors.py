@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
 import anyio
 from mcp.server.mcpserver import Context
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from img402_mcp.paid import PaidCorridor
     from img402_mcp.services.base import Receipt
     from img402_mcp.submitting import SubmittingCorridor
-    from img402_mcp.upload import Corridor, Progress, Upload
+    from img402_mcp.upload import Corridor, Progress, Upload, Wish
 
 
 T = TypeVar("T")
@@ -93,7 +93,18 @@ class UploadTold(Told):
     height: int
     markdown: str
     reused: bool = False
+    done: str = ""
+    verified: bool | None = None
     note: str = ""
+
+
+Fit = Literal["auto", "never"]
+
+
+def wish(fit: Fit, width: int = 0, *, fresh: bool = False) -> "Wish":
+    from img402_mcp.upload import Wish  # noqa: PLC0415  # the corridor imports it
+
+    return Wish(fit == "auto", fresh, width)
 
 
 def told(text: str, answer: BaseModel) -> CallToolResult:
@@ -116,7 +127,9 @@ def upload_told(upload: "Upload") -> CallToolResult:
         height=upload.height,
         markdown=upload.markdown,
         reused=upload.reused,
-        note=" ".join(receipt.notes),
+        done="; ".join(upload.done),
+        verified=upload.verified,
+        note=" ".join((*receipt.notes, *upload.notes)),
     )
     return told(_in_words(upload), answer)
 
@@ -130,5 +143,7 @@ def _in_words(upload: "Upload") -> str:
     never = "expiry unknown" if receipt.notes else "no expiry"
     expiry = f"expires {receipt.expires_at:%Y-%m-%d %H:%M}Z" if receipt.expires_at else never
     facts = f"{receipt.content_type}, {upload.width}x{upload.height}, {receipt.size_bytes} bytes, {expiry}"
-    reused = ["Paid for and uploaded before; nothing was paid now."] if upload.reused else []
-    return f"{upload.markdown}\n{' '.join((*receipt.notes, *reused, facts))}"
+    facts += {None: "", True: ", verified", False: ", NOT verified"}[upload.verified]
+    reused = ["Uploaded before: the URL of then; nothing was sent or paid now."] if upload.reused else []
+    done = [f"Sent after: {'; '.join(upload.done)}."] if upload.done else []
+    return f"{upload.markdown}\n{' '.join((*receipt.notes, *upload.notes, *reused, *done, facts))}"

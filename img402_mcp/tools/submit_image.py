@@ -9,15 +9,12 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
 from img402_mcp.tools.consent import Consent, asks, can_ask, consent
-from img402_mcp.tools.doors import Told, Visit, errors_told, free_corridor, progress_of, told
+from img402_mcp.tools.doors import Fit, Told, Visit, errors_told, free_corridor, progress_of, told, wish
 
 if TYPE_CHECKING:
     from img402_mcp.submitting import Submitted, SubmittingCorridor
 
-DESCRIPTION = (
-    "Submit a local image file (PNG, JPEG, WebP; 100 to 2048 px) to an io42 project. May SPEND MONEY (the project's "
-    "entry fee), once; calling again never pays twice."
-)
+DESCRIPTION = "Submit a local image to io42. May SPEND MONEY once (its fee)."
 
 
 class SubmittedTold(Told):
@@ -26,6 +23,7 @@ class SubmittedTold(Told):
     fee_usdc: str
     transaction: str = ""
     reused: bool = False
+    done: str = ""
 
 
 async def corridor(ctx: Visit) -> "SubmittingCorridor":
@@ -35,14 +33,14 @@ async def corridor(ctx: Visit) -> "SubmittingCorridor":
     return await submitting()
 
 
-async def fee(ctx: Visit, project_id: str, submission_id: str, path: str) -> int | None:
+async def fee(ctx: Visit, project_id: str, submission_id: str, path: str, fit: Fit) -> int | None:
     """What is asked now, in atomic units; None where nobody needs to be asked, or can be."""
     async with errors_told():
         if not asks(await free_corridor(ctx)) or not can_ask(ctx):
             return None
         from img402_mcp.services.io42 import Submission  # noqa: PLC0415  # the corridor imports it
 
-        return await (await corridor(ctx)).fee(Submission(project_id, submission_id), path)
+        return await (await corridor(ctx)).fee(Submission(project_id, submission_id), path, wish(fit))
 
 
 Fee = Annotated[int | None, Resolve(fee)]
@@ -63,8 +61,8 @@ async def answered(ctx: Visit, project_id: str, submission_id: str, fee: Fee) ->
 Answered = Annotated[ElicitationResult[Consent], Resolve(answered)]
 
 
-async def submit_image(  # noqa: PLR0913, PLR0917  # three are the model's, three are filled in here
-    project_id: str, submission_id: str, path: str, ctx: Visit, fee: Fee, answer: Answered
+async def submit_image(  # noqa: PLR0913, PLR0917  # four are the model's, three are filled in here
+    project_id: str, submission_id: str, path: str, ctx: Visit, fee: Fee, answer: Answered, fit: Fit = "auto"
 ) -> Annotated[CallToolResult, SubmittedTold]:
     from img402_mcp.services.io42 import Submission  # noqa: PLC0415  # the corridor imports it
 
@@ -72,7 +70,7 @@ async def submit_image(  # noqa: PLR0913, PLR0917  # three are the model's, thre
         here = await corridor(ctx)
         submission = Submission(project_id, submission_id)
         approve = consent(here.corridor, fee, answer)
-        return _submitted_told(await here.submit(submission, path, progress_of(ctx), approve))
+        return _submitted_told(await here.submit(submission, path, progress_of(ctx), approve, wish(fit)))
 
 
 def tool() -> Tool:
@@ -95,6 +93,7 @@ def _submitted_told(done: "Submitted") -> CallToolResult:
         fee_usdc=usdc(done.fee),
         transaction=done.transaction,
         reused=done.reused,
+        done="; ".join(done.image.done),
     )
     return told(_in_words(done, answer), answer)
 
@@ -104,8 +103,9 @@ def _in_words(done: "Submitted", answer: SubmittedTold) -> str:
     fee = f"The fee of {answer.fee_usdc} USDC was paid" if done.fee else "No fee was asked"
     transaction = f" (transaction {answer.transaction})" if answer.transaction else ""
     before = " It was delivered before; nothing was paid or sent now." if answer.reused else ""
+    changed = f" Sent after: {answer.done}." if answer.done else ""
     media = f", media file {answer.media_file_id}" if answer.media_file_id else ""
     return (
         f"Submitted to project {done.submission.project_id} as {answer.submission_id}{media}: {kind.media_type}, "
-        f"{size.width}x{size.height}, {len(done.image.data)} bytes. {fee}{transaction}.{before}"
+        f"{size.width}x{size.height}, {len(done.image.data)} bytes. {fee}{transaction}.{before}{changed}"
     )

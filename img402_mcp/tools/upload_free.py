@@ -5,17 +5,17 @@ from typing import Annotated
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
-from img402_mcp.tools.doors import UploadTold, Visit, errors_told, free_corridor, progress_of, upload_told
+from img402_mcp.tools.doors import Fit, UploadTold, Visit, errors_told, free_corridor, progress_of, upload_told, wish
 
-DESCRIPTION = (
-    "Upload a local image file (PNG, JPEG, GIF, WebP) for free and get a public URL and markdown. "
-    "Pass its path; never read or encode the file. Anyone can see it, and it cannot be deleted."
-)
+DESCRIPTION = "Upload a local image for free: get a public URL and markdown. Pass the path, not bytes. No delete."
 
 
-async def upload_free(path: str, ctx: Visit) -> Annotated[CallToolResult, UploadTold]:
+async def upload_free(
+    path: str, ctx: Visit, *, fit: Fit = "auto", width: int = 0, fresh: bool = False
+) -> Annotated[CallToolResult, UploadTold]:
     async with errors_told():
-        return upload_told(await (await free_corridor(ctx)).upload(path, progress_of(ctx)))
+        corridor = await free_corridor(ctx)
+        return upload_told(await corridor.upload(path, progress_of(ctx), wish(fit, width, fresh=fresh)))
 
 
 def tool() -> Tool:

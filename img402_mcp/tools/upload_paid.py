@@ -6,22 +6,23 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
 from img402_mcp.tools.consent import AnsweredForFile, FilePrice, consent
-from img402_mcp.tools.doors import UploadTold, Visit, errors_told, paid_corridor, progress_of, upload_told
+from img402_mcp.tools.doors import Fit, UploadTold, Visit, errors_told, paid_corridor, progress_of, upload_told, wish
 
 DESCRIPTION = (
-    "Upload a local image file for long keeping. SPENDS MONEY (USDC) from the wallet, once for each file; calling "
-    "again never pays twice. upload_free is enough unless it is large or must last."
+    "Upload a local image to last. SPENDS MONEY (USDC), once a file: calling again never pays twice. "
+    "upload_free is mostly enough."
 )
 
 
-async def upload_paid(
-    path: str, ctx: Visit, price: FilePrice, answer: AnsweredForFile
+async def upload_paid(  # noqa: PLR0913  # three are the model's, three are filled in here
+    path: str, ctx: Visit, *, price: FilePrice, answer: AnsweredForFile, fit: Fit = "auto", width: int = 0
 ) -> Annotated[CallToolResult, UploadTold]:
     async with errors_told():
         paid = await paid_corridor(ctx)
         if paid is None:
             raise RuntimeError("this tool is listed only where there is a wallet")
-        return upload_told(await paid.upload(path, progress_of(ctx), consent(paid.corridor, price, answer)))
+        approve = consent(paid.corridor, price, answer)
+        return upload_told(await paid.upload(path, progress_of(ctx), approve, wish(fit, width)))
 
 
 def tool() -> Tool:

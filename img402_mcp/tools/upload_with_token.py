@@ -6,6 +6,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
 from img402_mcp.tools.doors import (
+    Fit,
     UploadTold,
     Visit,
     errors_told,
@@ -13,22 +14,23 @@ from img402_mcp.tools.doors import (
     paid_corridor,
     progress_of,
     upload_told,
+    wish,
 )
 
-DESCRIPTION = (
-    "Upload a local image file with a token from get_upload_token or any x402 client. Pays nothing. After an "
-    "unclear answer call again the same way."
-)
+DESCRIPTION = "Upload a local image with a token from get_upload_token or an x402 client. Pays nothing."
 
 
-async def upload_with_token(path: str, token: str, ctx: Visit) -> Annotated[CallToolResult, UploadTold]:
+async def upload_with_token(
+    path: str, token: str, ctx: Visit, fit: Fit = "auto", width: int = 0
+) -> Annotated[CallToolResult, UploadTold]:
     from img402_mcp.paid import with_foreign_token  # noqa: PLC0415  # most sessions never pay
 
     progress = progress_of(ctx)
     async with errors_told():
+        wished = wish(fit, width)
         if paid := await paid_corridor(ctx):
-            return upload_told(await paid.upload_with_token(path, token.strip(), progress))
-        return upload_told(await with_foreign_token(await free_corridor(ctx), path, token.strip(), progress))
+            return upload_told(await paid.upload_with_token(path, token.strip(), progress, wished))
+        return upload_told(await with_foreign_token(await free_corridor(ctx), path, token.strip(), progress, wished))
 
 
 def tool() -> Tool:

@@ -1,0 +1,1 @@
+"""A document's local images are uploaded, and the document names their URLs."""

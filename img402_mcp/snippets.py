@@ -1,0 +1,41 @@
+"""What the answer gives to paste: one image, whatever the file is called and wherever the text goes."""
+
+import html
+import re
+import unicodedata
+from pathlib import Path
+
+LONGEST_ALT = 80
+WIDEST = 10_000
+_MARKDOWN = re.compile(r"[\\`*_\[\]<>&!|~#$:@]")
+# Without these a name in a bracket or an attribute can turn the text around it over, or hide in it.
+_INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
+
+
+def snippet(path: Path, url: str, width: int = 0) -> str:
+    """`![shot](https://...)`, or `<img>` with a width in CSS pixels, which a picture of a dense screen wants.
+
+    The file's stem is the alternative text, escaped; the URL's parentheses are encoded.
+    """
+    name = alt_text(path.stem)
+    return _tag(name, url, width) if width else f"![{escaped(name)}]({encoded(url)})"
+
+
+def alt_text(name: str) -> str:
+    """One visible line."""
+    visible = (" " if unicodedata.category(mark) in _INVISIBLE else mark for mark in name)
+    return " ".join("".join(visible).split())[:LONGEST_ALT]
+
+
+def escaped(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\g<0>", text)
+
+
+def encoded(url: str) -> str:
+    return url.replace("(", "%28").replace(")", "%29")
+
+
+def _tag(name: str, url: str, width: int) -> str:
+    """It may stand in a table's cell or a line of markdown: a bar, a backquote or a star must be neither there."""
+    text = re.sub(r"[|`*_~$@:]", lambda mark: f"&#{ord(mark[0])};", html.escape(name))
+    return f'<img src="{html.escape(url)}" alt="{text}" width="{width}">'

@@ -1,0 +1,98 @@
+"""`find_uploads(query, expiring_within_days)`: what was uploaded before, and where it is now."""
+
+import time
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+from anyio import to_thread
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import CallToolResult, ToolAnnotations
+
+from img402_mcp.errors import quoted
+from img402_mcp.tools.doors import Told, Visit, errors_told, free_corridor, told
+
+if TYPE_CHECKING:
+    from img402_mcp.ledger import Entry, Ledger
+
+DESCRIPTION = (
+    "Find images uploaded before and their URLs. query: part of a path or URL; "
+    "expiring_within_days: only those that expire so soon."
+)
+MOST_SHOWN = 20
+NO_LEDGER = (
+    "Earlier uploads are not known: the ledger is switched off (IMG402_LEDGER=off), or its folder cannot be used, "
+    "which `img402-mcp history` tells."
+)
+
+
+class Found(Told):
+    url: str
+    path: str
+    at: str
+    expires_at: str | None
+    note: str = ""
+
+
+class UploadsTold(Told):
+    uploads: list[Found]
+    more: int = 0
+    note: str = ""
+
+
+async def find_uploads(
+    ctx: Visit, query: str = "", expiring_within_days: int = 0
+) -> Annotated[CallToolResult, UploadsTold]:
+    async with errors_told():
+        ledger = (await free_corridor(ctx)).ledger
+        if ledger is None:
+            return told(NO_LEDGER, UploadsTold(uploads=[], note=NO_LEDGER))
+        answer = await to_thread.run_sync(_search, ledger, query, expiring_within_days)
+    return told(_in_words(answer), answer)
+
+
+def tool() -> Tool:
+    return Tool.from_function(
+        find_uploads,
+        title="Find earlier uploads",
+        description=DESCRIPTION,
+        annotations=ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False),
+    )
+
+
+def _search(ledger: "Ledger", query: str, days: int) -> UploadsTold:
+    from img402_mcp.ledger import expiring_before  # noqa: PLC0415  # a corridor is open by now
+
+    now = time.time()
+    until = expiring_before(now, days)
+    entries = ledger.find(query, until, now=now, limit=MOST_SHOWN)
+    more = ledger.count(query, until, now=now) - len(entries) if len(entries) == MOST_SHOWN else 0
+    return UploadsTold(uploads=[_found(entry, now) for entry in entries], more=more)
+
+
+def _found(entry: "Entry", now: float) -> Found:
+    expires_at = None if entry.expires_at is None else _moment(entry.expires_at)
+    return Found(url=entry.url, path=entry.path, at=_moment(entry.at), expires_at=expires_at, note=_note(entry, now))
+
+
+def _moment(at: float) -> str:
+    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def _note(entry: "Entry", now: float) -> str:
+    if entry.gone:
+        return "gone: it answered 404"
+    if not entry.expiry_known:
+        return "expiry unknown"
+    return "expired" if entry.expires_at is not None and entry.expires_at <= now else ""
+
+
+def _in_words(answer: UploadsTold) -> str:
+    if not answer.uploads:
+        return "No such upload is known."
+    more = [f"{answer.more} more; narrow the query."] if answer.more else []
+    return "\n".join((*map(_line, answer.uploads), *more))
+
+
+def _line(found: Found) -> str:
+    expiry = found.note or (f"expires {found.expires_at}" if found.expires_at else "no expiry")
+    return f"{found.url} {quoted(found.path)} uploaded {found.at}, {expiry}"

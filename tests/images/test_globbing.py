@@ -1,0 +1,257 @@
+"""Patterns become paths inside the allowed folders, and tell nothing of what lies elsewhere."""
+
+import os
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from img402_mcp.errors import quoted
+from img402_mcp.images.globbing import MOST_FILES, Expanded, expanded
+from img402_mcp.images.reading import Roots
+
+OUTSIDE = "does not lead into an allowed folder."
+NO_FILE = "matches no file. Links and hidden files are only found by their names."
+FILES = (
+    "shot2.png",
+    "shot10.png",
+    "Shot1.PNG",
+    ".hidden.png",
+    "a/shot.png",
+    "a/b/shot.png",
+    "a/b/c/shot.gif",
+    "a/.git/shot.png",
+    "[slug]/shot[1].png",
+    "[slug]/shot1.png",
+)
+
+
+@pytest.fixture
+def world(tmp_path):
+    """The allowed folder, the secret one beside it, and links from the one to the other and to itself."""
+    allow, secret = tmp_path / "allow", tmp_path / "secret"
+    for path in (*(allow / name for name in FILES), secret / "shot.png", secret / "sub" / "shot.png"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"12345")
+    (allow / "to-secret").symlink_to(secret)
+    (allow / "to-secret.png").symlink_to(secret / "shot.png")
+    (allow / "to-nothing.png").symlink_to(secret / "nothing.png")
+    (allow / "to-a").symlink_to(allow / "a")
+    (allow / "a" / "to-top").symlink_to(allow)
+    (allow / "to-shot.png").symlink_to(allow / "shot2.png")
+    (secret / "to-allow").symlink_to(allow)
+    return SimpleNamespace(here=tmp_path, allow=allow, secret=secret, roots=Roots.resolve([allow]))
+
+
+def names(world, found: Expanded) -> list[str]:
+    return [path.removeprefix(f"{world.allow}/") for path in found.paths]
+
+
+def reasons(found: Expanded) -> list[str]:
+    return [str(error) for _, error in found.refused]
+
+
+def sentence(world, pattern: str, clause: str) -> str:
+    start = "" if pattern.startswith("/") else f' A relative path starts at "{world.allow}".'
+    return (
+        f'{quoted(pattern)} {clause}{start} Allowed folders: "{world.allow}" (set by IMG402_ALLOW_DIRS or --allow-dir).'
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "found"),
+    [
+        pytest.param("*.png", ["shot2.png", "shot10.png"], id="natural-order"),
+        pytest.param("shot?.png", ["shot2.png"], id="one-mark"),
+        pytest.param("shot[0-9].png", ["shot2.png"], id="a-class"),
+        pytest.param("shot[!0-9]*.png", [], id="not-of-a-class"),
+        pytest.param("[z-a].png", [], id="a-class-without-sense"),
+        pytest.param("[", [], id="an-open-bracket"),
+        pytest.param("*/shot.png", ["a/shot.png"], id="one-folder"),
+        pytest.param("a/**/*.png", ["a/b/shot.png", "a/shot.png"], id="any-folders"),
+        pytest.param("a/**/**/*.png", ["a/b/shot.png", "a/shot.png"], id="any-folders-twice"),
+        pytest.param("a/**/b/**/*.gif", ["a/b/c/shot.gif"], id="any-folders-around-one"),
+        pytest.param("a/**", ["a/b/c/shot.gif", "a/b/shot.png", "a/shot.png"], id="all-below"),
+        pytest.param("a/b**.png", [], id="two-stars-in-a-name-are-one"),
+        pytest.param("a/**.png", ["a/shot.png"], id="two-stars-before-a-suffix-are-one"),
+        pytest.param(".*.png", [".hidden.png"], id="hidden-by-its-dot"),
+        pytest.param("[.]hidden.png", [], id="a-dot-in-a-class-is-none"),
+        pytest.param("a/.*/*.png", ["a/.git/shot.png"], id="a-hidden-folder-by-its-dot"),
+        pytest.param("[[]slug]/*1.png", ["[slug]/shot1.png"], id="a-bracket-in-a-class"),
+        pytest.param("[slug]/*.png", ["[slug]/shot1.png", "[slug]/shot[1].png"], id="a-folder-named-like-a-class"),
+        pytest.param("*/shot[1].png", ["[slug]/shot[1].png"], id="a-file-named-like-a-class"),
+        pytest.param("to-a/*.png", ["a/shot.png"], id="a-link-that-is-named-and-leads-inside"),
+        pytest.param("a/*/../../s*2.png", ["shot2.png"], id="up-takes-back-the-word-before"),
+        pytest.param("../secret/to-allow/s*.png", ["shot2.png", "shot10.png"], id="a-link-outside-that-leads-inside"),
+        pytest.param("{allow}/*2.png", ["shot2.png"], id="absolute"),
+        pytest.param("file://{allow}/*2.png", ["shot2.png"], id="file-url"),
+    ],
+)
+def test_a_pattern_names_files_in_natural_order(world, pattern, found):
+    pattern = pattern.format(allow=world.allow)
+    result = expanded([pattern], world.roots, world.allow)
+    assert (names(world, result), reasons(result)) == (
+        found,
+        [] if found else [sentence(world, pattern, NO_FILE)],
+    )
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        pytest.param("[slug]/shot[1].png", id="a-name-with-brackets"),
+        pytest.param("nothing.png", id="missing"),
+        pytest.param("../secret/shot.png", id="forbidden"),
+        pytest.param("to-shot.png", id="a-link"),
+        pytest.param("*/../none.png", id="up-takes-back-the-mark"),
+        pytest.param("\0.png", id="a-character-no-name-can-have"),
+        pytest.param("https://i.example/a.png", id="a-url"),
+    ],
+)
+def test_a_plain_path_comes_back_as_it_is(world, path):
+    result = expanded([path], world.roots, world.allow)
+    assert (result.paths, result.refused) == ([path], ())
+
+
+def test_a_link_named_like_a_class_is_that_link(world):
+    (world.allow / "[x].png").symlink_to(world.allow / "shot2.png")
+    assert expanded(["[x].png"], world.roots, world.allow).paths == ["[x].png"]
+
+
+def test_folders_named_like_a_class_may_be_roots_and_working_directories(world):
+    roots = Roots.resolve([world.allow / "[slug]"])
+    for pattern, base in (("*1.png", world.allow / "[slug]"), (f"{world.allow}/[slug]/*1.png", world.here)):
+        assert names(world, expanded([pattern], roots, base)) == ["[slug]/shot1.png"]
+
+
+def test_paths_and_patterns_are_found_once_each_in_their_order_with_their_sizes(world):
+    patterns = [
+        "none.png",
+        "a/shot.png",
+        "shot?.png",
+        "*.png",
+        f"{world.allow}/a/../a/shot.png",
+        "to-shot.png",
+        "*.txt",
+    ]
+    result = expanded(patterns, world.roots, world.allow)
+    allow = str(world.allow)
+    assert result.sizes == {"none.png": 0, "a/shot.png": 5, f"{allow}/shot2.png": 5, f"{allow}/shot10.png": 5}
+    assert [pattern for pattern, _ in result.refused] == ["*.txt"]
+
+
+# Nothing outside the roots is listed, or told to be there
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        pytest.param("{secret}/*", id="secret"),
+        pytest.param("{secret}-none/*", id="missing"),
+        pytest.param("{secret}/shot.png/*", id="below-a-secret-file"),
+        pytest.param("/*", id="top"),
+        pytest.param("/etc/*", id="etc"),
+        pytest.param("/**", id="all"),
+        pytest.param("{here}/allo[w]/*", id="a-mark-above-the-root"),
+        pytest.param("{here}/*/shot.png", id="beside-the-root"),
+        pytest.param("../*", id="up"),
+        pytest.param("a/../../*", id="up-twice"),
+        pytest.param("*/../../secret/*", id="up-behind-a-mark"),
+        pytest.param("**/../../secret/*", id="up-behind-all"),
+        pytest.param("to-secret/*", id="through-a-link"),
+        pytest.param("to-secret/../to-secret/**", id="through-a-link-and-all"),
+        pytest.param("to-nothing.png/*", id="through-a-broken-link"),
+        pytest.param("file://{secret}/*", id="file-url"),
+        pytest.param("//etc/*", id="two-slashes"),
+        pytest.param("~/*", id="home"),
+        pytest.param("/proc/self/root{allow}/../**", id="proc"),
+    ],
+)
+def test_invariant_2_outside_the_roots_there_is_one_answer(world, monkeypatch, pattern):
+    monkeypatch.setenv("HOME", str(world.secret))
+    pattern = pattern.format(here=world.here, secret=world.secret, allow=world.allow)
+    result = expanded([pattern], world.roots, world.allow)
+    (said,) = reasons(result)
+    assert (result.paths, said.startswith(f"{quoted(pattern)} {OUTSIDE}")) == ([], True)
+
+
+@pytest.mark.parametrize(
+    "pattern",
+    [
+        pytest.param("to-secr*/*", id="a-folder-behind-a-link"),
+        pytest.param("to-secr*", id="a-link-to-a-folder"),
+        pytest.param("to-*.png", id="links-to-files"),
+        pytest.param("[t]o-secret.png", id="a-link-in-a-class"),
+        pytest.param("*/sub/*", id="below-a-link"),
+        pytest.param("**/sub/**", id="all-below-a-link"),
+        pytest.param("nothing/*", id="a-missing-folder"),
+        pytest.param("shot2.png/*", id="below-a-file"),
+    ],
+)
+def test_invariant_2_a_pattern_passes_no_link_and_finds_none(world, pattern):
+    result = expanded([pattern], world.roots, world.allow)
+    assert (result.paths, reasons(result)) == ([], [sentence(world, pattern, NO_FILE)])
+
+
+def test_invariant_2_all_below_is_found_once_and_through_no_link(world):
+    found = names(world, expanded(["**/*"], world.roots, world.allow))
+    assert sorted(found) == sorted(name for name in FILES if "/." not in f"/{name}")
+
+
+@pytest.mark.parametrize(
+    ("pattern", "clause"),
+    [
+        pytest.param("*\0", "holds a character that no file name can have.", id="nul"),
+        pytest.param("*\ud800", "holds a character that no file name can have.", id="surrogate"),
+        pytest.param("*" * 4097, "is 4,097 characters long; a path has at most 4,096.", id="too-long"),
+        pytest.param("https://i.example/*.png", "is a URL; the path of a file on this machine was wanted.", id="url"),
+    ],
+)
+def test_a_pattern_that_is_no_path_is_told_so(world, pattern, clause):
+    (said,) = reasons(expanded([pattern], world.roots, world.allow))
+    assert said.startswith(f"{quoted(pattern)} {clause}")
+
+
+def test_a_long_pattern_of_stars_ends_soon(world):
+    (world.allow / ("a" * 250)).write_bytes(b"")
+    (said,) = reasons(expanded(["*a" * 120 + "b"], world.roots, world.allow))
+    assert NO_FILE in said
+
+
+def test_a_folder_that_may_not_be_listed_hides_none_of_the_others(world):
+    (world.allow / "a" / "b").chmod(0)
+    found = names(world, expanded(["a/**/*.png"], world.roots, world.allow))
+    (world.allow / "a" / "b").chmod(0o700)
+    assert found == (["a/b/shot.png", "a/shot.png"] if os.geteuid() == 0 else ["a/shot.png"])
+
+
+def test_a_pattern_that_matches_too_many_files_uploads_none_of_them(world):
+    many = world.allow / "many"
+    many.mkdir()
+    for number in range(MOST_FILES + 1):
+        (many / f"{number}.png").touch()
+    result = expanded(["many/*.png", "many/1?.png"], world.roots, world.allow)
+    assert reasons(result) == [
+        sentence(world, "many/*.png", "matches more than 500 files; a narrower pattern was wanted.")
+    ]
+    assert [Path(path).name for path in result.paths] == [f"{number}.png" for number in range(10, 20)]
+
+
+def test_all_patterns_of_a_call_share_one_budget_of_names(world):
+    wide = world.allow / "wide"
+    wide.mkdir()
+    for number in range(10):
+        (wide / f"{number}.png").touch()
+    result = expanded(["wide/1*", "wide/2*", "wide/3*"], world.roots, world.allow, names=20)
+    assert [Path(path).name for path in result.paths] == ["1.png", "2.png"]
+    assert reasons(result) == [
+        sentence(world, "wide/3*", "looks through more than 20 names; begin the pattern in a narrower folder.")
+    ]
+
+
+def test_in_a_deleted_working_directory_an_absolute_pattern_still_works(world, monkeypatch):
+    gone = world.here / "gone"
+    gone.mkdir()
+    monkeypatch.chdir(gone)
+    gone.rmdir()
+    assert names(world, expanded([f"{world.allow}/s*.png"], world.roots)) == ["shot2.png", "shot10.png"]

@@ -1,0 +1,83 @@
+"""Whatever a document holds: nothing but the places of its images changes, and the parser then reads the URLs there."""
+
+import re
+
+import pyromark
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from img402_mcp.markdown.finding import FOUND_BY, references
+from img402_mcp.markdown.in_markdown import OPTIONS
+from img402_mcp.markdown.references import Kind, Reference, is_local, rewritten
+
+# One text, read more easily than seventy quoted ones.
+BITS = r"""
+![a](p.png) ![b](<q r.png>) ![c](s(1).png 't') ![r] ![x][r] [r]: [R]: ![ ]( ) [ ] ( < > a.png b%20c.png é 😀 =p.png x
+https://e/x.png file:///p.png data:x <img src= <img srcset=' " ' srcset='a.png,b.png 2x' <source srcset=c.png>
+<div> </div> <!-- --> <p> <b> <svg> <script> </script> <textarea> </textarea> <template> <table>
+` ``` ~~~ \ \) & &amp; &#40; | |-| # - 1. [^1]: [^1] --- *a* _ ~~
+"""
+GAPS = ("", " ", "\n", "\n\n", "\r\n", "\r", "\t", "    ", "\n> ", "\n  ")
+documents = st.one_of(
+    st.text(max_size=60),
+    st.lists(st.tuples(st.sampled_from(("", "\u2028", "\x0b", *BITS.split())), st.sampled_from(GAPS)), max_size=25).map(
+        lambda parts: "".join(bit + gap for bit, gap in parts)
+    ),
+)
+kinds = st.sampled_from(Kind)
+often = settings(max_examples=300, deadline=None)
+
+
+def url_of(number: int) -> str:
+    return f"https://i.example/{number}(1).png?a=1&b='2'"
+
+
+def with_urls(text: str, kind: Kind) -> tuple[dict[Reference, str], str]:
+    urls = {each: url_of(number) for number, each in enumerate(references(text, kind).references)}
+    return urls, rewritten(text, urls)
+
+
+@often
+@given(documents, kinds)
+def test_nothing_but_the_places_of_images_changes(text, kind):
+    urls, changed = with_urls(text, kind)
+    kept, at = [], 0
+    for reference in urls:
+        kept.append(re.escape(text[at : reference.start]))
+        at = reference.end
+    pattern = "https://i[.]example/[^ \n>]*?2(?:'|&#39;)".join([*kept, re.escape(text[at:])])
+    assert re.fullmatch(pattern, changed, re.DOTALL)
+
+
+@often
+@given(documents, kinds)
+def test_the_same_parser_reads_the_urls_in_their_places_and_no_local_image_any_more(text, kind):
+    urls, changed = with_urls(text, kind)
+    before = [each.target for each in FOUND_BY[kind](text).references]
+    after = [each.target for each in FOUND_BY[kind](changed).references]
+    assert references(changed, kind).references == ()
+    assert len(after) == len(before)
+    assert sorted(map(plain, after)) == sorted([*map(plain, urls.values()), *(map(plain, filter_remote(before)))])
+
+
+def plain(url: str) -> str:
+    return url.replace("%28", "(").replace("%29", ")")
+
+
+def filter_remote(targets: list[str]) -> list[str]:
+    return [target for target in targets if not is_local(target)]
+
+
+@often
+@given(documents)
+def test_every_image_that_the_parser_shows_is_found_or_told(text):
+    found = references(text, Kind.MARKDOWN)
+    known = {each.target for each in found.references} | {each.target for each in found.left_alone}
+    shown, depth = set(), 0
+    for event in pyromark.events(text.removeprefix("\ufeff"), options=OPTIONS):
+        depth -= event == {"End": "Image"}
+        start = event.get("Start") if isinstance(event, dict) else None
+        if isinstance(start, dict) and "Image" in start:
+            shown |= {start["Image"]["dest_url"]} if not depth else set()
+            depth += 1
+    assert {target for target in shown if is_local(target)} <= known

@@ -1,0 +1,157 @@
+"""`find_uploads` through an MCP client, beside a ledger that is full, empty or switched off."""
+
+import json
+import time
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from types import SimpleNamespace
+
+import pytest
+from mcp import Client
+from mcp.server.mcpserver import MCPServer
+from mcp_types import TextContent
+
+from img402_mcp.ledger import Entry, Ledger
+from img402_mcp.tools import find_uploads, lean
+from img402_mcp.tools.doors import Corridors, Once
+
+LONG_AGO = 1_700_000_000.0  # 2023-11-14T22:13:20Z
+FAR = 4_000_000_000.0  # 2096-10-02T07:06:40Z
+
+
+@asynccontextmanager
+async def agent(ledger):
+    async def opened():
+        return SimpleNamespace(ledger=ledger)
+
+    @asynccontextmanager
+    async def lifespan(_):
+        yield Corridors(Once(opened))
+
+    server = MCPServer("test", tools=[lean(find_uploads.tool())], lifespan=lifespan)
+    async with Client(server) as client:
+        yield client
+
+
+@pytest.fixture
+def ledger(tmp_path):
+    with closing(Ledger.open(tmp_path)) as opened:
+        yield opened
+
+
+def entry(name: str, expires_at: float | None = FAR, **changes: bool) -> Entry:
+    return Entry(
+        at=LONG_AGO,
+        path=f"/shots/{name}.png",
+        source="aa",
+        sent="bb",
+        url=f"https://i.example/{name[:8]}.png",
+        id=name[:8],
+        api="https://api.example",
+        terms="free",
+        preparation="",
+        content_type="image/png",
+        size_bytes=10,
+        width=48,
+        height=32,
+        expires_at=expires_at,
+        **{"expiry_known": True, **changes},
+        price=0,
+        done="",
+    )
+
+
+def found(name: str, expires_at: str | None = "2096-10-02T07:06:40Z", **note: str):
+    known = {"url": f"https://i.example/{name[:8]}.png", "path": f"/shots/{name}.png", "at": "2023-11-14T22:13:20Z"}
+    return known | {"expires_at": expires_at} | note
+
+
+async def asked(ledger, **arguments):
+    async with agent(ledger) as client:
+        result = await client.call_tool("find_uploads", arguments)
+    (part,) = result.content
+    assert isinstance(part, TextContent)
+    assert not result.is_error, part.text
+    return result.structured_content, part.text
+
+
+async def test_earlier_uploads_are_told_in_structure_and_a_line_each(ledger):
+    ledger.remember(entry("old", LONG_AGO + 1))
+    ledger.remember(entry("for good", None))
+    ledger.remember(entry("who knows", None, expiry_known=False))
+    ledger.remember(entry("lost", gone=True))
+    ledger.remember(entry("new"))
+    with closing(ledger):
+        answer, text = await asked(ledger)
+    assert answer == {
+        "uploads": [
+            found("new"),
+            found("lost", note="gone: it answered 404"),
+            found("who knows", None, note="expiry unknown"),
+            found("for good", None),
+            found("old", "2023-11-14T22:13:21Z", note="expired"),
+        ]
+    }
+    assert text.splitlines() == [
+        'https://i.example/new.png "/shots/new.png" uploaded 2023-11-14T22:13:20Z, expires 2096-10-02T07:06:40Z',
+        'https://i.example/lost.png "/shots/lost.png" uploaded 2023-11-14T22:13:20Z, gone: it answered 404',
+        'https://i.example/who know.png "/shots/who knows.png" uploaded 2023-11-14T22:13:20Z, expiry unknown',
+        'https://i.example/for good.png "/shots/for good.png" uploaded 2023-11-14T22:13:20Z, no expiry',
+        'https://i.example/old.png "/shots/old.png" uploaded 2023-11-14T22:13:20Z, expired',
+    ]
+
+
+async def test_a_query_and_a_time_narrow_it(ledger):
+    soon = time.time() + 3 * 86_400
+    for each in (entry("a", soon), entry("b", soon), entry("b2")):
+        ledger.remember(each)
+    by_name, _ = await asked(ledger, query="B2")
+    by_time, _ = await asked(ledger, expiring_within_days=4)
+    by_both, _ = await asked(ledger, query="/shots/b", expiring_within_days=4)
+    none, text = await asked(ledger, expiring_within_days=2)
+    assert [[each["url"][18:] for each in answer["uploads"]] for answer in (by_name, by_time, by_both)] == [
+        ["b2.png"],
+        ["a.png", "b.png"],
+        ["b.png"],
+    ]
+    assert (none, text) == ({"uploads": []}, "No such upload is known.")
+
+
+@pytest.mark.parametrize(("count", "more", "words"), [(20, 0, []), (23, 3, ["3 more; narrow the query."])])
+async def test_at_most_twenty_are_told_and_how_many_more_there_are(ledger, count, more, words):
+    for number in range(count):
+        ledger.remember(entry(f"shot{number}"))
+    answer, text = await asked(ledger, query="shot")
+    assert (len(answer["uploads"]), answer.get("more", 0), text.splitlines()[20:]) == (20, more, words)
+
+
+async def test_a_name_cannot_pose_as_another_line(ledger):
+    ledger.remember(replace(entry("a"), path="/shots/a\nhttps://evil.example.png"))
+    _, text = await asked(ledger)
+    assert (text.count("\n"), '"/shots/a\\nhttps://evil.example.png"' in text) == (0, True)
+
+
+async def test_without_a_ledger_the_answer_says_so():
+    answer, text = await asked(None, query="shot")
+    assert answer == {"uploads": [], "note": text}
+    assert text.startswith("Earlier uploads are not known: the ledger is switched off (IMG402_LEDGER=off), or ")
+
+
+async def test_a_ledger_that_fails_is_an_error_in_words(ledger):
+    ledger.close()
+    async with agent(ledger) as client:
+        result = await client.call_tool("find_uploads")
+    assert result.is_error
+    assert "The ledger of uploads could not be read or written" in result.content[0].text
+
+
+async def test_the_tool_only_reads_and_costs_little_context():
+    async with agent(None) as client:
+        (tool,) = (await client.list_tools()).tools
+    shown = {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
+    assert tool.annotations.model_dump(exclude_none=True) == {
+        "read_only_hint": True,
+        "idempotent_hint": True,
+        "open_world_hint": False,
+    }
+    assert len(json.dumps(shown, separators=(",", ":"))) <= 320
