@@ -213,7 +213,7 @@ async def test_the_child_has_shut_itself_in(shot: bytes, program: str):
 
 
 async def test_nothing_heavy_is_imported_by_the_server():
-    program = "import sys, img402_mcp.images.fitting.parent; print([name for name in ('PIL', 'numpy') if name in sys.modules])"
+    program = "import sys, img402_mcp.upload; print([name for name in ('PIL', 'numpy') if name in sys.modules])"
     done = await anyio.run_process([sys.executable, "-c", program])
     assert done.stdout == b"[]\n"
 
