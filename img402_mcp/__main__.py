@@ -38,6 +38,9 @@ def _command(arguments: Sequence[str]) -> Callable[[], int]:
         return partial(serve, os.environ, ServeFlags())
     from img402_mcp.cli import parsed  # noqa: PLC0415  # argparse costs start-up time
 
+    # A name that the terminal or pipe cannot show must not cost the URL beside it.
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # they are text streams
     return parsed(arguments)
 
 

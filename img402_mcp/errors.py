@@ -29,13 +29,13 @@ class ReadRefused(Img402Error):
 class UploadRejected(Img402Error):
     """`code` is the API's own word for it, such as `file_too_large`; empty where it gave none.
 
-    `sizes`, in bytes, are those that its own sentence names: a limit, or the size of what it got.
+    `said` is the API's own sentence, as it came: data, to be shown only `quoted`.
     """
 
-    def __init__(self, message: str, *, code: str, sizes: tuple[int, ...] = ()) -> None:
+    def __init__(self, message: str, *, code: str, said: str = "") -> None:
         super().__init__(message)
         self.code = code
-        self.sizes = sizes
+        self.said = said
 
 
 class TokenRefused(UploadRejected):

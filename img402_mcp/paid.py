@@ -27,6 +27,7 @@ from img402_mcp.errors import (
     UploadRejected,
 )
 from img402_mcp.images.reading import Image
+from img402_mcp.memory import PAID
 from img402_mcp.payments import challenge
 from img402_mcp.payments.budget import DAY, Policy
 from img402_mcp.payments.challenge import Offer
@@ -36,7 +37,7 @@ from img402_mcp.payments.wallet import Wallet
 from img402_mcp.sending import Answer, Request, Send
 from img402_mcp.services.base import Receipt
 from img402_mcp.services.img402 import DOCUMENTED_FREE_BYTES, DOCUMENTED_PAID_BYTES, Token
-from img402_mcp.upload import AS_USUAL, PAID, Corridor, Progress, Upload, Wish, reported, uploaded
+from img402_mcp.upload import AS_USUAL, Corridor, Progress, Upload, Wish, reported, uploaded
 from img402_mcp.wire import img402 as wire
 from img402_mcp.wire.x402 import usdc
 
@@ -291,7 +292,12 @@ class PaidCorridor:
         if isinstance(outcome, Token):
             return await self._redeemed(image, outcome, latest, progress)
         if outcome.size_bytes != len(image.data):
-            raise _used_elsewhere(f" Its image is {outcome.url}.")
+            raise TokenRefused(
+                f"This token bought the image {outcome.url}, of {outcome.size_bytes:,} bytes, and this call would send "
+                f"{len(image.data):,}: it was used for another file, or for this one prepared otherwise (scrub, fit). "
+                "Look at that image before you buy another.",
+                code="invalid_token",
+            )
         return outcome
 
     async def _bought(
@@ -389,7 +395,7 @@ def _expiry(payment: Payment) -> datetime:
 
 
 def _document(receipt: Receipt, image: Image | None) -> str:
-    """The receipt as the API itself would answer it, and the picture's size; an expiry not known stays so."""
+    """The receipt as the API itself would answer it, and what was sent; an expiry not known stays so."""
     size = {"width": image.picture.width, "height": image.picture.height} if image else {}
     expiry = receipt.expires_at.isoformat() if receipt.expires_at else None
     return json.dumps(
@@ -399,16 +405,23 @@ def _document(receipt: Receipt, image: Image | None) -> str:
             "contentType": receipt.content_type,
             "sizeBytes": receipt.size_bytes,
             "expiresAt": "unknown" if receipt.notes else expiry,
+            "done": [*image.done] if image else [],
             **size,
         }
     )
 
 
 def reused(image: Image, receipt: Receipt, payment: Payment, wish: Wish) -> Upload:
-    """The upload of then, whose picture may have been made smaller."""
+    """The upload of then: what is told of its picture and its preparing is what was done then, not what would be."""
     kept = json.loads(payment.result or "{}")
     width, height = kept.get("width", image.picture.width), kept.get("height", image.picture.height)
-    return replace(uploaded(image, receipt, wish, reused=True), width=width, height=height)
+    then = tuple(kept.get("done", ()))
+    notes = () if then[: len(image.done)] == image.done else (AS_THEN,)
+    upload = uploaded(image, receipt, wish, reused=True)
+    return replace(upload, width=width, height=height, done=then, notes=notes)
+
+
+AS_THEN = "It was sent as it was prepared then, which is not how it would be prepared now."
 
 
 def _used_elsewhere(detail: str) -> TokenRefused:

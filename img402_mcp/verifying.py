@@ -30,11 +30,11 @@ class Sent:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`why` is a clause that goes on from "it". `gone`: the API itself says that there is no such image (any more)."""
+    """`why` is a clause that goes on from "it". `refuted`: the answer shows that the image is not there (any more)."""
 
     verified: bool
     why: str = ""
-    gone: bool = False
+    refuted: bool = False
 
 
 @dataclass(frozen=True)
@@ -68,23 +68,24 @@ def _request(url: str, sent: Sent) -> Request:
 
 def _judged(answer: Answer, sent: Sent) -> Verdict:
     if answer.status in {404, 410}:
-        return Verdict(False, f"answers {answer.status}: there is no such image", gone=True)
+        return Verdict(False, f"answers {answer.status}: there is no such image", refuted=True)
     if answer.status != 200:
         return Verdict(False, f"answers with status {answer.status}")
+    why = _difference(answer, sent)
+    return Verdict(not why, why, refuted=bool(why))
+
+
+def _difference(answer: Answer, sent: Sent) -> str:
+    """Empty where none shows."""
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != sent.content_type:
-        return Verdict(False, f"is of another type than {sent.content_type}")
-    return _compared(answer, sent)
-
-
-def _compared(answer: Answer, sent: Sent) -> Verdict:
+        return f"is of another type than {sent.content_type}"
     if sent.size_bytes <= SMALL:
-        same = hashlib.sha256(answer.body).hexdigest() == sent.sha256
-        return Verdict(same, "" if same else "holds other bytes than were sent")
+        return "" if hashlib.sha256(answer.body).hexdigest() == sent.sha256 else "holds other bytes than were sent"
     length = answer.headers.get("content-length", "")
     if length and length != str(sent.size_bytes):
-        return Verdict(False, f"has another length than the {sent.size_bytes:,} bytes that were sent")
-    return Verdict(True)
+        return f"has another length than the {sent.size_bytes:,} bytes that were sent"
+    return ""
 
 
 def _origin(url: str) -> tuple[str, str]:

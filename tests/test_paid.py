@@ -81,9 +81,9 @@ def money(**changes: Any) -> Money:
 
 
 @asynccontextmanager
-async def agent(wire, picture: Path, purse: Money, era: str = "2026-07-28", **more):
+async def agent(wire, picture: Path, purse: Money, era: str = "2026-07-28", *, scrub: bool = True, **more):
     state = picture.parent.parent / "state"
-    settings = Settings(api_url=API, allow_dirs=(picture.parent,), named_state_dir=state, money=purse)
+    settings = Settings(api_url=API, allow_dirs=(picture.parent,), named_state_dir=state, money=purse, scrub=scrub)
     async with Client(create_server(settings, transport=wire), mode=era, **more) as client:
         yield client
 
@@ -121,6 +121,41 @@ async def test_an_image_is_paid_for_once_and_served(era, flow, wire, picture, sa
         "left_24h_usdc": "0.99",
     }
     assert len(wire.proofs) == 1
+
+
+@FLOWS
+async def test_what_is_told_of_a_paid_image_is_what_was_done_when_it_was_sent(flow, wire, picture, sample):
+    picture.write_bytes(sample("exif.jpg"))
+    async with agent(wire, picture, money(flow=flow), scrub=False) as client:
+        bare = (await client.call_tool("upload_paid", {"path": str(picture)})).structured_content
+    async with agent(wire, picture, money(flow=flow)) as client:
+        again = (await client.call_tool("upload_paid", {"path": str(picture)})).structured_content
+    note = "It was sent as it was prepared then, which is not how it would be prepared now."
+    assert (again["url"], again["reused"], again.get("done"), again["note"]) == (bare["url"], True, None, note)
+
+
+@FLOWS
+async def test_a_paid_image_that_was_scrubbed_tells_so_whenever_it_is_told(flow, wire, picture, sample):
+    picture.write_bytes(sample("exif.jpg"))
+    async with agent(wire, picture, money(flow=flow)) as client:
+        first = (await client.call_tool("upload_paid", {"path": str(picture)})).structured_content
+        again = (await client.call_tool("upload_paid", {"path": str(picture)})).structured_content
+    assert first["done"].startswith("removed: ")
+    assert (again["done"], again.get("note")) == (first["done"], None)
+
+
+async def test_an_image_that_an_earlier_call_delivered_prepared_otherwise_is_told_as_such(wire, picture, sample):
+    picture.write_bytes(sample("exif.jpg"))
+    wire.losses = ["/api/upload"] * 3
+    async with agent(wire, picture, money(), scrub=False) as client:
+        lost = await client.call_tool("upload_paid", {"path": str(picture)})
+    async with agent(wire, picture, money()) as client:
+        found = (await client.call_tool("upload_paid", {"path": str(picture)})).structured_content
+        assert await spent(client) == "0.01"
+    assert lost.is_error
+    assert found["size_bytes"] == len(sample("exif.jpg"))
+    assert found["note"] == "It was delivered by an earlier call, which had prepared it otherwise than this one would."
+    assert "done" not in found
 
 
 async def test_inline_the_image_travels_once(wire, picture):

@@ -7,11 +7,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import anyio
 import httpx2
 import PIL.Image
 import pytest
 from starlette.applications import Starlette
-from starlette.responses import JSONResponse
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from img402_mcp.config import Settings
@@ -71,20 +72,53 @@ async def served(transport, url: str) -> bytes:
 
 
 class Api:
-    """An img402 API that refuses what is larger than `limit` in its own words, and keeps the sizes it was sent."""
+    """An img402 API that refuses what is larger than `limit` in its own words, and keeps the sizes it was sent.
 
-    def __init__(self, limit: int, words: str = "The file exceeds the limit.") -> None:
+    `stated` is what it says of itself. A `choosy` one never takes the first format that comes beside PNG. What it
+    serves is `served`.
+    """
+
+    def __init__(
+        self, limit: int = 10**8, words: str = "The file exceeds the limit.", *, stated=None, choosy: bool = False
+    ) -> None:
         self.sizes: list[int] = []
-        self._limit, self._words = limit, words
-        self.transport = httpx2.ASGITransport(app=Starlette(routes=[Route("/api/free", self._free, methods=["POST"])]))
+        self.questions = 0
+        self.served: Response | None = None
+        self.looked = anyio.Event()
+        self._limit, self._words, self._stated = limit, words, stated
+        self._choosy, self._refused = choosy, b""
+        routes = [
+            Route("/api/free", self._free, methods=["POST"]),
+            Route("/openapi.json", self._openapi),
+            Route("/a.png", self._image),
+        ]
+        self.transport = httpx2.ASGITransport(app=Starlette(routes=routes))
 
     async def _free(self, request):
         body = await request.body()
         image = body.split(b"\r\n\r\n", 1)[1].rsplit(b"\r\n--", 1)[0]
         self.sizes.append(len(image))
+        if self._choosy and not image.startswith(b"\x89PNG"):
+            self._refused = self._refused or image[:4]
+        if self._refused and image.startswith(self._refused):
+            return JSONResponse({"error": "unsupported_format", "message": "Only PNG and JPEG."}, 400)
         if len(image) > self._limit:
             return JSONResponse({"error": "file_too_large", "message": self._words}, 400)
         return JSONResponse({"url": f"{API}/a.png", "id": "a", "expiresAt": None})
+
+    async def _openapi(self, _):
+        self.questions += 1
+        return JSONResponse({"x-img402-limits": self._stated}) if self._stated else Response(status_code=500)
+
+    async def _image(self, _):
+        self.looked.set()
+        if self.served is None:
+            await anyio.sleep_forever()
+        return self.served
+
+
+def limits(*formats: str):
+    return {"formats": formats, "free": {"maxBytes": 1_048_576, "days": 7}}
 
 
 async def test_a_photo_is_sent_without_what_it_tells_beside_the_picture(folder, tmp_path, sample):
@@ -117,7 +151,7 @@ async def test_with_scrubbing_off_the_file_goes_as_it_is(folder, tmp_path, sampl
 
 async def test_with_scrubbing_off_bytes_behind_the_image_are_refused(folder, sample):
     (folder / "a.png").write_bytes(sample("plain.png") + b"more")
-    async with corridor_to(Api(10_000).transport, folder, scrub=False) as corridor:
+    async with corridor_to(Api().transport, folder, scrub=False) as corridor:
         with pytest.raises(ReadRefused, match="4 bytes follow the image's end"):
             await corridor.upload(str(folder / "a.png"))
 
@@ -161,7 +195,7 @@ async def test_the_limit_that_a_host_states_spares_the_upload_that_it_would_refu
 
 async def test_an_api_that_states_nothing_gets_the_file_as_it_is(folder, noisy):
     (folder / "a.png").write_bytes(noisy)
-    api = Api(10**8)
+    api = Api()
     async with corridor_to(api.transport, folder, verify=False) as corridor:
         upload = await corridor.upload(str(folder / "a.png"))
     assert api.sizes == [len(noisy)]
@@ -189,6 +223,42 @@ async def test_a_refusal_for_size_is_met_in_its_own_words_else_by_the_documented
     assert api.sizes[1] <= most
 
 
+async def test_a_limit_that_cannot_be_read_is_no_reason_to_guess(folder, noisy):
+    (folder / "a.png").write_bytes(noisy)
+    api = Api(1_048_576, "At most 2^20 octets.")
+    async with corridor_to(api.transport, folder, verify=False) as corridor:
+        with pytest.raises(UploadRejected, match="At most 2\\^20 octets"):
+            await corridor.upload(str(folder / "a.png"))
+    assert api.sizes == [len(noisy)]
+
+
+async def test_only_formats_that_the_api_states_come_of_fitting(folder, noisy):
+    (folder / "a.png").write_bytes(noisy)
+    api = Api(1_048_576, stated=limits("image/gif", "image/jpeg"))
+    async with corridor_to(api.transport, folder, verify=False) as corridor:
+        upload = await corridor.upload(str(folder / "a.png"))
+    assert upload.receipt.content_type == "image/jpeg"
+    assert len(api.sizes) == 1
+
+
+async def test_a_format_that_was_our_choice_and_is_refused_gives_way_to_another(folder, drawn):
+    (folder / "a.png").write_bytes(drawn)
+    api = Api(4000, "At most 4000 bytes.", choosy=True)
+    async with corridor_to(api.transport, folder, verify=False) as corridor:
+        upload = await corridor.upload(str(folder / "a.png"))
+    assert upload.receipt.size_bytes <= 4000
+    assert len(api.sizes) == 3
+
+
+async def test_an_api_that_does_not_tell_its_limits_is_not_asked_again_at_once(folder, noisy):
+    (folder / "a.png").write_bytes(noisy)
+    api = Api()
+    async with corridor_to(api.transport, folder, verify=False) as corridor:
+        for _ in range(3):
+            await corridor.upload(str(folder / "a.png"), wish=Wish(fresh=True))
+    assert (api.questions, len(api.sizes)) == (1, 3)
+
+
 async def test_an_api_that_refuses_whatever_it_gets_has_the_last_word(folder, noisy):
     (folder / "a.png").write_bytes(noisy)
     api = Api(0, "At most 900 KB. At most 500 KB.")
@@ -203,6 +273,7 @@ async def test_an_api_that_refuses_whatever_it_gets_has_the_last_word(folder, no
     [
         pytest.param("1048576 bytes (1 MB)", (1_048_576, 1_000_000), id="ours"),
         pytest.param("max 1MB, got 2.5 MiB or 300 KB", (1_000_000, 2_500_000, 300_000), id="units"),
+        pytest.param("5,242,880 bytes, 1 048 576 bytes or 1'000'000 B", (5_242_880, 1_048_576, 1_000_000), id="groups"),
         pytest.param("MB, v1.2.3MB, 1,5 MB, 12 Mbit, x10MB", (), id="no-sizes"),
         pytest.param("9" * 5000 + " bytes", (), id="thousands-of-digits"),
     ],
@@ -233,6 +304,48 @@ async def test_an_image_that_the_host_has_no_more_is_uploaded_anew(folder, tmp_p
         third = await corridor.upload(str(folder / "a.png"))
     assert first.receipt.url != second.receipt.url == third.receipt.url
     assert (second.reused, third.reused) == (False, True)
+
+
+async def test_a_url_that_serves_something_else_by_now_is_not_given_again(folder, sample):
+    (folder / "a.png").write_bytes(sample("plain.png"))
+    api = Api()
+    api.served = Response(sample("plain.png"), media_type="image/png")
+    async with corridor_to(api.transport, folder) as corridor:
+        first = await corridor.upload(str(folder / "a.png"))
+        api.served = Response(sample("palette.png"), media_type="image/png")
+        second = await corridor.upload(str(folder / "a.png"))
+    assert (first.verified, second.verified, second.reused, len(api.sizes)) == (True, False, False, 2)
+
+
+async def test_a_url_that_cannot_be_asked_just_now_is_given_again(folder, sample):
+    (folder / "a.png").write_bytes(sample("plain.png"))
+    api = Api()
+    api.served = Response(status_code=503)
+    async with corridor_to(api.transport, folder) as corridor:
+        await corridor.upload(str(folder / "a.png"))
+        second = await corridor.upload(str(folder / "a.png"))
+    assert (second.reused, second.verified, len(api.sizes)) == (True, False, 1)
+
+
+async def test_calls_for_the_same_bytes_at_the_same_time_make_one_upload(folder, sample):
+    (folder / "a.png").write_bytes(sample("plain.png"))
+    api = Api()
+    async with corridor_to(api.transport, folder, verify=False) as corridor, anyio.create_task_group() as tasks:
+        for _ in range(3):
+            tasks.start_soon(corridor.upload, str(folder / "a.png"))
+    assert len(api.sizes) == 1
+
+
+async def test_invariant_7_a_call_that_is_cut_off_while_it_verifies_leaves_the_url_in_the_ledger(folder, sample):
+    (folder / "a.png").write_bytes(sample("plain.png"))
+    api = Api()
+    async with corridor_to(api.transport, folder) as corridor:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(corridor.upload, str(folder / "a.png"))
+            await api.looked.wait()
+            tasks.cancel_scope.cancel()
+        (entry,) = corridor.ledger.find(now=0)
+    assert entry.url == f"{API}/a.png"
 
 
 async def test_an_image_that_expires_within_minutes_is_uploaded_anew(folder, tmp_path, sample):
@@ -273,10 +386,12 @@ async def test_invariant_7_a_ledger_that_cannot_be_written_hides_no_url(folder, 
 
 async def test_invariant_7_a_url_that_does_not_answer_is_told_with_its_doubt(folder, sample):
     (folder / "a.png").write_bytes(sample("plain.png"))
-    async with corridor_to(Api(10**8).transport, folder) as corridor:
+    api = Api()
+    api.served = Response(status_code=503)
+    async with corridor_to(api.transport, folder) as corridor:
         upload = await corridor.upload(str(folder / "a.png"))
     assert (upload.receipt.url, upload.verified) == (f"{API}/a.png", False)
-    assert upload.notes == ("The URL answers 404: there is no such image.",)
+    assert upload.notes == ("The URL answers with status 503.",)
 
 
 async def test_the_ledger_holds_facts_and_no_content(folder, tmp_path, sample):

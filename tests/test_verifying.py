@@ -60,18 +60,23 @@ async def broken(scope, receive, send):
             Verdict(True),
             id="a-type-with-parameters",
         ),
-        pytest.param(SMALL_SENT, png(b"other"), Verdict(False, "holds other bytes than were sent"), id="other-bytes"),
+        pytest.param(
+            SMALL_SENT,
+            png(b"other"),
+            Verdict(False, "holds other bytes than were sent", refuted=True),
+            id="other-bytes",
+        ),
         pytest.param(
             SMALL_SENT,
             Response(DATA, headers={"content-type": "text/html"}),
-            Verdict(False, "is of another type than image/png"),
+            Verdict(False, "is of another type than image/png", refuted=True),
             id="a-page",
         ),
         pytest.param(
-            SMALL_SENT, png(status=404), Verdict(False, "answers 404: there is no such image", gone=True), id="404"
+            SMALL_SENT, png(status=404), Verdict(False, "answers 404: there is no such image", refuted=True), id="404"
         ),
         pytest.param(
-            SMALL_SENT, png(status=410), Verdict(False, "answers 410: there is no such image", gone=True), id="410"
+            SMALL_SENT, png(status=410), Verdict(False, "answers 410: there is no such image", refuted=True), id="410"
         ),
         pytest.param(SMALL_SENT, png(status=503), Verdict(False, "answers with status 503"), id="503"),
         pytest.param(
@@ -84,7 +89,7 @@ async def broken(scope, receive, send):
         pytest.param(
             LARGE_SENT,
             png(b"", headers={"content-length": "7"}),
-            Verdict(False, "has another length than the 65,537 bytes that were sent"),
+            Verdict(False, "has another length than the 65,537 bytes that were sent", refuted=True),
             id="large-of-another-length",
         ),
         pytest.param(LARGE_SENT, unsaid, Verdict(True), id="large-of-unknown-length"),

@@ -7,7 +7,7 @@ import anyio
 
 from img402_mcp import config
 from img402_mcp.commands.serve import add_allow_dir
-from img402_mcp.commands.upload import chosen_folders
+from img402_mcp.commands.upload import IN_THE_HISTORY, INTERRUPTED, chosen_folders
 from img402_mcp.images.reading import Roots
 from img402_mcp.markdown import telling
 from img402_mcp.markdown.publishing import Wanted, plan, publish
@@ -28,7 +28,11 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     """1 where an image failed, or the copy could not be written."""
-    fields = anyio.run(_done, flags)
+    try:
+        fields = anyio.run(_done, flags)
+    except KeyboardInterrupt:
+        print(f"img402-mcp: Interrupted; no document was written. {IN_THE_HISTORY}", file=sys.stderr)
+        return INTERRUPTED
     _show(fields, as_json=flags.json)
     return 1 if fields["failures"] or (flags.out and not fields["out"]) else 0
 

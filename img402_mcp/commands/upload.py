@@ -31,6 +31,7 @@ SUMMARY = "Upload images and print their markdown, one a line. Ends with 1 where
 MOST_FILES = 10_000
 """A shell has expanded its pattern, and a person looks on."""
 INTERRUPTED = 130
+IN_THE_HISTORY = "What was on its way may have arrived: `img402-mcp history` tells."
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -116,7 +117,7 @@ async def _kept(upload: UploadOne, finished: list[Uploaded], path: str, progress
 
 def _interrupted(finished: Sequence[Uploaded], flags: argparse.Namespace) -> int:
     _show(Batch(tuple(each.path for each in finished), tuple(finished)), flags)
-    print(f"img402-mcp: Interrupted; {len(finished)} uploaded until then. The rest was not finished.", file=sys.stderr)
+    print(f"img402-mcp: Interrupted; {len(finished)} uploaded until then. {IN_THE_HISTORY}", file=sys.stderr)
     return INTERRUPTED
 
 

@@ -171,8 +171,10 @@ def plain_path(text: str) -> Path:
         raise Refused("is a URL; the path of a file on this machine was wanted")
     if len(text) > LONGEST_PATH:
         raise Refused(f"is {len(text):,} characters long; a path has at most {LONGEST_PATH:,}")
-    if "\0" in text or not _is_encodable(text):
+    if "\0" in text:
         raise Refused("holds a character that no file name can have")
+    if not _is_encodable(text):
+        raise Refused("holds a character that is no UTF-8; rename the file to upload it")
     is_home = text == "~" or text.startswith(("~/", f"~{os.path.sep}"))
     return Path(text).expanduser() if is_home else Path(text)
 

@@ -125,7 +125,7 @@ class Img402:
         if answer.status >= 500:
             return UploadFailed(told)
         kind = TokenRefused if code in _TOKEN_CODES else UploadRejected
-        return kind(told, code=code, sizes=sizes_in(words))
+        return kind(told, code=code, said=words)
 
 
 # The free part of seed 001's error reference, each with the way out.
@@ -160,15 +160,18 @@ _TOKEN_CODES = {"invalid_token", "token_expired"}
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,512}")
 
 
-_SIZE = re.compile(r"(?<![\w.,])(\d{1,12}(?:\.\d{1,6})?) ?(bytes|KB|KiB|MB|MiB)\b", re.IGNORECASE)
+_SIZE = re.compile(
+    r"(?<![\w.,])(\d{1,3}(?:[, _'\u00a0\u202f]\d{3})+|\d{1,12}(?:\.\d{1,6})?)[ \u00a0]?(bytes|B|KB|KiB|MB|MiB)\b",
+    re.IGNORECASE,
+)
 # Decimal for all: the smaller reading is safe, whichever of the two was meant.
 _UNITS = {"b": 1, "k": 1000, "m": 1_000_000}
 
 
 def sizes_in(sentence: str) -> tuple[int, ...]:
-    """Every size that a sentence names, in bytes: `1048576 bytes (1 MB)` -> (1048576, 1000000)."""
+    """Every size that a sentence names, in bytes: `1,048,576 bytes (1 MB)` -> (1048576, 1000000)."""
     found = _SIZE.findall(sentence[:1000])
-    return tuple(int(float(number) * _UNITS[unit[0].lower()]) for number, unit in found)
+    return tuple(int(float(re.sub(r"[^\d.]", "", number)) * _UNITS[unit[0].lower()]) for number, unit in found)
 
 
 def _unknown(status: int) -> str:

@@ -2,6 +2,7 @@
 
 import time
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 from anyio import to_thread
@@ -12,7 +13,8 @@ from img402_mcp.errors import quoted
 from img402_mcp.tools.doors import Told, Visit, errors_told, free_corridor, told
 
 if TYPE_CHECKING:
-    from img402_mcp.ledger import Entry, Ledger
+    from img402_mcp.ledger import Entry
+    from img402_mcp.upload import Corridor
 
 DESCRIPTION = (
     "Find images uploaded before and their URLs. query: part of a path or URL; "
@@ -21,7 +23,7 @@ DESCRIPTION = (
 MOST_SHOWN = 20
 NO_LEDGER = (
     "Earlier uploads are not known: the ledger is switched off (IMG402_LEDGER=off), or its folder cannot be used, "
-    "which `img402-mcp history` tells."
+    "which `img402-mcp doctor` tells."
 )
 
 
@@ -43,10 +45,10 @@ async def find_uploads(
     ctx: Visit, query: str = "", expiring_within_days: int = 0
 ) -> Annotated[CallToolResult, UploadsTold]:
     async with errors_told():
-        ledger = (await free_corridor(ctx)).ledger
-        if ledger is None:
+        corridor = await free_corridor(ctx)
+        if corridor.ledger is None:
             return told(NO_LEDGER, UploadsTold(uploads=[], note=NO_LEDGER))
-        answer = await to_thread.run_sync(_search, ledger, query, expiring_within_days)
+        answer = await to_thread.run_sync(_search, corridor, query, expiring_within_days)
     return told(_in_words(answer), answer)
 
 
@@ -59,14 +61,15 @@ def tool() -> Tool:
     )
 
 
-def _search(ledger: "Ledger", query: str, days: int) -> UploadsTold:
+def _search(corridor: "Corridor", query: str, days: int) -> UploadsTold:
+    """Of the files in this session's folders alone: the ledger is the user's, and others look at other folders."""
     from img402_mcp.ledger import expiring_before  # noqa: PLC0415  # a corridor is open by now
 
     now = time.time()
-    until = expiring_before(now, days)
-    entries = ledger.find(query, until, now=now, limit=MOST_SHOWN)
-    more = ledger.count(query, until, now=now) - len(entries) if len(entries) == MOST_SHOWN else 0
-    return UploadsTold(uploads=[_found(entry, now) for entry in entries], more=more)
+    known = corridor.ledger.find(query, expiring_before(now, days), now=now, limit=-1) if corridor.ledger else []
+    entries = [entry for entry in known if corridor.roots.contain(Path(entry.path))]
+    shown = [_found(entry, now) for entry in entries[:MOST_SHOWN]]
+    return UploadsTold(uploads=shown, more=len(entries) - len(shown))
 
 
 def _found(entry: "Entry", now: float) -> Found:
@@ -80,7 +83,7 @@ def _moment(at: float) -> str:
 
 def _note(entry: "Entry", now: float) -> str:
     if entry.gone:
-        return "gone: it answered 404"
+        return "gone: it serves the image no more"
     if not entry.expiry_known:
         return "expiry unknown"
     return "expired" if entry.expires_at is not None and entry.expires_at <= now else ""

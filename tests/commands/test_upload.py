@@ -325,9 +325,7 @@ def test_an_interrupt_says_what_was_done_until_then(api, shots):
     assert (program.returncode, printed.count("\n")) == (130, done)
     assert done > 0
     assert told.startswith("\r\x1b[K[")
-    assert told.endswith(
-        f"\r\x1b[K\rimg402-mcp: Interrupted; {done} uploaded until then. The rest was not finished.\r\n"
-    )
+    assert told.endswith(f"\r\x1b[K\rimg402-mcp: Interrupted; {done} uploaded until then. {upload.IN_THE_HISTORY}\r\n")
 
 
 # The bar

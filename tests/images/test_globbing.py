@@ -202,7 +202,7 @@ def test_invariant_2_all_below_is_found_once_and_through_no_link(world):
     ("pattern", "clause"),
     [
         pytest.param("*\0", "holds a character that no file name can have.", id="nul"),
-        pytest.param("*\ud800", "holds a character that no file name can have.", id="surrogate"),
+        pytest.param("*\ud800", "holds a character that is no UTF-8; rename the file to upload it.", id="surrogate"),
         pytest.param("*" * 4097, "is 4,097 characters long; a path has at most 4,096.", id="too-long"),
         pytest.param("https://i.example/*.png", "is a URL; the path of a file on this machine was wanted.", id="url"),
     ],

@@ -582,9 +582,21 @@ def test_a_loop_of_folders_is_refused(world: World):
         pytest.param("{allow}/a\0b.png", "holds a character that no file name can have.", id="nul"),
         pytest.param("{allow}/shot.png\0.txt", "holds a character that no file name can have.", id="nul-at-the-end"),
         pytest.param("{secret}/shot.png\0", "holds a character that no file name can have.", id="nul-outside"),
-        pytest.param("{allow}/\ud800.png", "holds a character that no file name can have.", id="high-surrogate"),
-        pytest.param("{allow}/\udcff.png", "holds a character that no file name can have.", id="low-surrogate"),
-        pytest.param("{secret}/\udcff.png", "holds a character that no file name can have.", id="surrogate-outside"),
+        pytest.param(
+            "{allow}/\ud800.png",
+            "holds a character that is no UTF-8; rename the file to upload it.",
+            id="high-surrogate",
+        ),
+        pytest.param(
+            "{allow}/\udcff.png",
+            "holds a character that is no UTF-8; rename the file to upload it.",
+            id="low-surrogate",
+        ),
+        pytest.param(
+            "{secret}/\udcff.png",
+            "holds a character that is no UTF-8; rename the file to upload it.",
+            id="surrogate-outside",
+        ),
         pytest.param("file://{allow}/a%00b.png", "holds a character that no file name can have.", id="file-url-nul"),
         pytest.param(
             "file://{allow}/%ff.png", "is not percent-encoded UTF-8; give the plain path instead.", id="file-url-bytes"

@@ -4,6 +4,7 @@ import json
 import time
 from contextlib import asynccontextmanager, closing
 from dataclasses import replace
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -11,6 +12,7 @@ from mcp import Client
 from mcp.server.mcpserver import MCPServer
 from mcp_types import TextContent
 
+from img402_mcp.images.reading import Roots
 from img402_mcp.ledger import Entry, Ledger
 from img402_mcp.tools import find_uploads, lean
 from img402_mcp.tools.doors import Corridors, Once
@@ -22,7 +24,7 @@ FAR = 4_000_000_000.0  # 2096-10-02T07:06:40Z
 @asynccontextmanager
 async def agent(ledger):
     async def opened():
-        return SimpleNamespace(ledger=ledger)
+        return SimpleNamespace(ledger=ledger, roots=Roots((Path("/shots"),)))
 
     @asynccontextmanager
     async def lifespan(_):
@@ -86,7 +88,7 @@ async def test_earlier_uploads_are_told_in_structure_and_a_line_each(ledger):
     assert answer == {
         "uploads": [
             found("new"),
-            found("lost", note="gone: it answered 404"),
+            found("lost", note="gone: it serves the image no more"),
             found("who knows", None, note="expiry unknown"),
             found("for good", None),
             found("old", "2023-11-14T22:13:21Z", note="expired"),
@@ -94,7 +96,7 @@ async def test_earlier_uploads_are_told_in_structure_and_a_line_each(ledger):
     }
     assert text.splitlines() == [
         'https://i.example/new.png "/shots/new.png" uploaded 2023-11-14T22:13:20Z, expires 2096-10-02T07:06:40Z',
-        'https://i.example/lost.png "/shots/lost.png" uploaded 2023-11-14T22:13:20Z, gone: it answered 404',
+        'https://i.example/lost.png "/shots/lost.png" uploaded 2023-11-14T22:13:20Z, gone: it serves the image no more',
         'https://i.example/who know.png "/shots/who knows.png" uploaded 2023-11-14T22:13:20Z, expiry unknown',
         'https://i.example/for good.png "/shots/for good.png" uploaded 2023-11-14T22:13:20Z, no expiry',
         'https://i.example/old.png "/shots/old.png" uploaded 2023-11-14T22:13:20Z, expired',
@@ -123,6 +125,12 @@ async def test_at_most_twenty_are_told_and_how_many_more_there_are(ledger, count
         ledger.remember(entry(f"shot{number}"))
     answer, text = await asked(ledger, query="shot")
     assert (len(answer["uploads"]), answer.get("more", 0), text.splitlines()[20:]) == (20, more, words)
+
+
+async def test_what_lies_outside_the_folders_of_this_session_is_not_told(ledger):
+    for name in ("/elsewhere/shot.png", "/shots2/shot.png"):
+        ledger.remember(replace(entry("shot"), path=name))
+    assert await asked(ledger) == ({"uploads": []}, "No such upload is known.")
 
 
 async def test_a_name_cannot_pose_as_another_line(ledger):
