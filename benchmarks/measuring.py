@@ -62,3 +62,8 @@ def show(title: str, columns: Sequence[str], rows: Sequence[Sequence[str]]) -> N
 
 def verdict(value: float, goal: float) -> str:
     return "met" if value <= goal else "MISSED"
+
+
+def at_least(ratio: float, goal: float) -> tuple[str, str, str]:
+    """The last three cells of a row."""
+    return f"{ratio:.2f}", f">= {goal:g}", verdict(goal, ratio)

@@ -12,7 +12,11 @@ from img402_mcp import config
 from img402_mcp.errors import SettingsError, quoted
 
 if TYPE_CHECKING:
+    from asyncio import Protocol
+    from collections.abc import Callable
+
     from starlette.types import ASGIApp
+    from uvicorn import Config, Server
 
 # An open SSE stream never ends by itself.
 _STOP_WITHIN = 3
@@ -63,18 +67,26 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def run_app(app: "ASGIApp", listener: socket.socket, *, http: Literal["auto", "h11"] = "auto") -> int:
+def run_app(
+    app: "ASGIApp",
+    listener: socket.socket,
+    *,
+    http: "Literal['auto', 'h11'] | type[Protocol]" = "auto",
+    server: "Callable[[Config], Server] | None" = None,
+    stop_within: int = _STOP_WITHIN,
+) -> int:
     import uvicorn  # noqa: PLC0415  # not needed on stdio
 
     # Whom a proxy names is the application's to judge: uvicorn would believe anyone on loopback.
     settings = uvicorn.Config(
         app,
         http=http,
+        ws="none",
         log_config=None,
         access_log=False,
         proxy_headers=False,
         server_header=False,
-        timeout_graceful_shutdown=_STOP_WITHIN,
+        timeout_graceful_shutdown=stop_within,
     )
-    uvicorn.Server(settings).run(sockets=[listener])
+    (server or uvicorn.Server)(settings).run(sockets=[listener])
     return 0

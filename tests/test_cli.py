@@ -213,7 +213,8 @@ def test_the_host_writes_one_line_of_json_for_each_request(tmp_path):
         url = re.search(r"http://\S+?(?=,)", program.stderr.readline())[0]
         httpx2.get(f"{url}/healthz?token=secret")
         program.terminate()
-        (line,) = program.stderr.read().splitlines()
+        settings, line = program.stderr.read().splitlines()
+    assert json.loads(settings)["message"] == "the settings in force"
     told = json.loads(line)
     assert (told["method"], told["path"], told["status"], told["client"]) == ("GET", "/healthz", 200, "127.0.0.1")
 

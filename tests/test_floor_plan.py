@@ -53,7 +53,9 @@ HEAVY = {
     "justhtml": ("markdown",),
     "sqlalchemy": ("host",),
     "python_multipart": ("host",),
-    "uvicorn": ("serve",),
+    "uvicorn": ("serve", "host"),
+    "obstore": ("host",),
+    "prometheus_client": ("host",),
     "httpx2": ("sending", "named_urls", "demo", "upload", "submitting", "server", "host"),
 }
 """Other people's packages that only some rooms may know."""

@@ -2,10 +2,20 @@ import argparse
 import logging
 import os
 import sys
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
 
 from img402_mcp.commands import host_admin
 from img402_mcp.errors import SettingsError
 from img402_mcp.serve import address_of, imports_are_done, listen, run_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.applications import Starlette
+
+    from img402_mcp.host.settings import HostSettings
 
 SUMMARY = "Host the img402 API on this machine."
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104  # to recognise it
@@ -30,6 +40,8 @@ def _serve(flags: argparse.Namespace) -> int:
     try:
         from img402_mcp.host import access_log  # noqa: PLC0415  # an extra
         from img402_mcp.host.app import create_app  # noqa: PLC0415
+        from img402_mcp.host.connections import connections  # noqa: PLC0415
+        from img402_mcp.host.draining import DrainingServer  # noqa: PLC0415
         from img402_mcp.host.settings import host_settings  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise SettingsError(f"The host needs {error.name}: pip install 'img402-mcp[host]'.") from error
@@ -37,13 +49,30 @@ def _serve(flags: argparse.Namespace) -> int:
     # Nobody can open http://0.0.0.0: where every address is bound, the public one must be named.
     bound = None if flags.host in _EVERY_ADDRESS else address_of(listener)
     settings = host_settings(os.environ, data=flags.data, public_url=flags.public_url, default_public_url=bound)
-    app = create_app(settings)
     logging.getLogger("img402_mcp.host").setLevel(logging.INFO)
     access_log.write_to(sys.stderr)
+    app = create_app(settings)
     print(
         f"img402-mcp: the img402 API is at {address_of(listener)}, images in {settings.data}",
         file=sys.stderr,
         flush=True,
     )
+    access_log.tell_settings(settings)
     imports_are_done()
-    return run_app(app, listener)
+    server = partial(DrainingServer, begin=app.state.drain, seconds=settings.upkeep.drain)
+    with _measuring(app, settings):
+        return run_app(
+            app, listener, http=connections(settings.patience), server=server, stop_within=settings.upkeep.stop
+        )
+
+
+@contextmanager
+def _measuring(app: "Starlette", settings: "HostSettings") -> "Iterator[None]":
+    if settings.upkeep.metrics is None:
+        yield
+        return
+    from img402_mcp.host.metrics import serving  # noqa: PLC0415  # an extra
+
+    with serving(app.state.metrics, settings.upkeep.metrics) as address:
+        print(f"img402-mcp: metrics are at {address}", file=sys.stderr, flush=True)
+        yield

@@ -1,4 +1,4 @@
-"""Agents, projects, submissions and tokens of a host, for the person who runs it."""
+"""What a host keeps and whom it serves, for the person who runs it."""
 
 import argparse
 import json
@@ -6,18 +6,45 @@ import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
+from dataclasses import dataclass
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from img402_mcp.errors import SettingsError
 
 if TYPE_CHECKING:
+    from img402_mcp.host.index import Index
+    from img402_mcp.host.inventory import Inventory
     from img402_mcp.host.register import Register
+    from img402_mcp.host.settings import HostSettings
 
-SUMMARY = "Say who may use the io42 and studio APIs of this host, and for what fee."
+SUMMARY = "Look after this host's images; say who may use its io42 and studio APIs, and for what fee."
 
 Entry = dict[str, Any]
-Work = Callable[["Register", argparse.Namespace], "Entry | list[Entry]"]
+Work = Callable[["Office", argparse.Namespace], "Entry | list[Entry]"]
+
+
+@dataclass(frozen=True)
+class Office:
+    """An open host, as each action needs it."""
+
+    settings: "HostSettings"
+    index: "Index"
+
+    @property
+    def register(self) -> "Register":
+        from img402_mcp.host.app import utc_now  # noqa: PLC0415  # an extra
+        from img402_mcp.host.register import Register  # noqa: PLC0415
+
+        return Register(self.index, utc_now)
+
+    @property
+    def inventory(self) -> "Inventory":
+        from img402_mcp.host.app import utc_now  # noqa: PLC0415  # an extra
+        from img402_mcp.host.blobs.opening import open_blobs  # noqa: PLC0415
+        from img402_mcp.host.inventory import Inventory  # noqa: PLC0415
+
+        return Inventory(self.index, open_blobs(self.settings.blobs, self.settings.objects), utc_now)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -33,18 +60,21 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     work: Work = flags.work
-    with _opened(flags.data) as register:
-        found = work(register, flags)
+    with _opened(flags.data) as office:
+        found = work(office, flags)
     _print(found, as_json=flags.json)
-    return 0
+    return int(any(_is_amiss(entry) for entry in found) if isinstance(found, list) else False)
+
+
+def _is_amiss(entry: Entry) -> bool:
+    return "fault" in entry or entry.get("deleted") is False
 
 
 @contextmanager
-def _opened(data: str | None) -> "Iterator[Register]":
+def _opened(data: str | None) -> "Iterator[Office]":
     try:
-        from img402_mcp.host.app import utc_now  # noqa: PLC0415  # an extra
+        from img402_mcp.host.app import create_app  # noqa: F401, PLC0415  # an extra; every room that has tables
         from img402_mcp.host.index import Index  # noqa: PLC0415
-        from img402_mcp.host.register import Register  # noqa: PLC0415
         from img402_mcp.host.settings import host_settings  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise SettingsError(f"The host needs {error.name}: pip install 'img402-mcp[host]'.") from error
@@ -52,7 +82,7 @@ def _opened(data: str | None) -> "Iterator[Register]":
     settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
     index = Index(settings.database)
     try:
-        yield Register(index, utc_now)
+        yield Office(settings, index)
     finally:
         index.close()
 
@@ -77,6 +107,28 @@ def _word(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     return "-" if value is None else _moment(value) if isinstance(value, datetime) else str(value)
+
+
+def _images(office: Office, told: argparse.Namespace) -> list[Entry]:
+    from img402_mcp.host.inventory import Wanted  # noqa: PLC0415  # an extra
+
+    wanted = Wanted(told.kind, told.since, told.before, told.larger)
+    return office.inventory.images(wanted, told.limit)
+
+
+def _release(office: Office, told: argparse.Namespace) -> Entry:
+    from img402_mcp.host.app import utc_now  # noqa: PLC0415  # an extra
+    from img402_mcp.host.releasing import release  # noqa: PLC0415
+
+    if bool(told.paid) == told.unpaid:
+        raise SettingsError("Say what became of the fee: --paid TRANSACTION or --unpaid. The chain tells.")
+    return release(office.index, utc_now(), told.id, told.paid)
+
+
+def _told_moment(text: str) -> datetime:
+    """UTC, where no zone is named."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
 _COMMON: dict[str, Entry] = {
@@ -104,33 +156,55 @@ _CAPABILITY: dict[str, Entry] = {
     "--capability": {"choices": ("upload", "none"), "default": "upload", "help": "what the token is good for"}
 }
 
+_WANTED: dict[str, Entry] = {
+    "--kind": {"choices": ("free", "paid", "private"), "help": "private: submissions and inputs"},
+    "--since": {"metavar": "MOMENT", "type": _told_moment, "help": "uploaded then or later, such as 2026-02-08"},
+    "--before": {"metavar": "MOMENT", "type": _told_moment, "help": "uploaded before that"},
+    "--larger": {"metavar": "BYTES", "type": int, "help": "of more bytes than that"},
+    "--limit": {"metavar": "N", "type": int, "default": 100, "help": "at most so many, the newest; default 100"},
+}
+_NAMES: dict[str, Entry] = {"names": {"metavar": "IMAGE", "nargs": "+", "help": "its id, name or address"}}
+_DEEP: dict[str, Entry] = {"--deep": {"action": "store_true", "help": "read each image, and look at its structure"}}
+_RELEASED: dict[str, Entry] = {
+    "id": {"metavar": "SUBMISSION"},
+    "--paid": {"metavar": "TRANSACTION", "help": "the transaction that paid the fee"},
+    "--unpaid": {"action": "store_true", "help": "no transaction did, nor can any more"},
+}
+
 _THINGS: dict[str, dict[str, tuple[Work, dict[str, Entry]]]] = {
+    "images": {
+        "list": (_images, _WANTED),
+        "delete": (lambda office, told: office.inventory.delete(told.names), _NAMES),
+        "usage": (lambda office, _: office.inventory.usage(), {}),
+        "verify": (lambda office, told: office.inventory.verify(deep=told.deep), _DEEP),
+    },
     "agents": {
-        "add": (lambda register, flags: register.add_agent(flags.name), _NAME),
-        "renew": (lambda register, flags: register.renew_agent(flags.name), _NAME),
-        "list": (lambda register, _: register.agents(), {}),
+        "add": (lambda office, flags: office.register.add_agent(flags.name), _NAME),
+        "renew": (lambda office, flags: office.register.renew_agent(flags.name), _NAME),
+        "list": (lambda office, _: office.register.agents(), {}),
     },
     "projects": {
         "add": (
-            lambda register, told: register.add_project(told.id, told.fee, told.status, told.kind),
+            lambda office, told: office.register.add_project(told.id, told.fee, told.status, told.kind),
             _PROJECT | _ADDED,
         ),
         "set": (
-            lambda register, told: register.change_project(told.id, told.fee, told.status, told.kind),
+            lambda office, told: office.register.change_project(told.id, told.fee, told.status, told.kind),
             _PROJECT | _CHANGED,
         ),
-        "list": (lambda register, _: register.projects(), {}),
+        "list": (lambda office, _: office.register.projects(), {}),
     },
     "submissions": {
-        "add": (lambda register, told: register.add_submission(told.id, told.project, told.agent), _SUBMISSION),
-        "list": (lambda register, _: register.submissions(), {}),
+        "add": (lambda office, told: office.register.add_submission(told.id, told.project, told.agent), _SUBMISSION),
+        "list": (lambda office, _: office.register.submissions(), {}),
+        "release": (_release, _RELEASED),
     },
     "tokens": {
         "add": (
-            lambda register, told: register.add_token(told.name, may_upload=told.capability == "upload"),
+            lambda office, told: office.register.add_token(told.name, may_upload=told.capability == "upload"),
             _NAME | _CAPABILITY,
         ),
-        "remove": (lambda register, flags: register.remove_token(flags.name), _NAME),
-        "list": (lambda register, _: register.tokens(), {}),
+        "remove": (lambda office, flags: office.register.remove_token(flags.name), _NAME),
+        "list": (lambda office, _: office.register.tokens(), {}),
     },
 }

@@ -1,6 +1,7 @@
 """Who is asking: the socket's peer, or what proxies of our own say about it."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 
 from starlette.datastructures import Headers
@@ -28,6 +29,12 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> Address | None:
     return address
 
 
+def is_trusted(scope: Scope, trusted: Sequence[Network]) -> bool:
+    """Whether the socket's peer is a proxy of ours."""
+    address = _parsed(scope["client"][0]) if scope.get("client") else None
+    return address is not None and any(address in network for network in trusted)
+
+
 def shared_by(address: Address | None) -> str:
     """Whom a cap counts: one IPv4 address, or the /64 that a single IPv6 customer has to itself."""
     if isinstance(address, IPv6Address):
@@ -35,6 +42,7 @@ def shared_by(address: Address | None) -> str:
     return str(address or "unknown")
 
 
+@lru_cache(maxsize=1024)  # for the log and the caps, at each request of a client that sends many
 def _parsed(text: str) -> Address | None:
     try:
         address = ip_address(text)

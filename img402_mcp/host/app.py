@@ -5,10 +5,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 import anyio
-from anyio import to_thread
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -18,21 +17,29 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from img402_mcp.errors import SettingsError
+from img402_mcp.host import deleting, health
 from img402_mcp.host.access_log import AccessLog
 from img402_mcp.host.apis import img402, img402_paid, io42, studio
 from img402_mcp.host.apis.img402_paid import Shop
-from img402_mcp.host.blobs.folder import Folder
+from img402_mcp.host.blobs.base import Blobs
+from img402_mcp.host.blobs.opening import open_blobs
 from img402_mcp.host.catalogue import payee, well_known
 from img402_mcp.host.chain import Chain
+from img402_mcp.host.delete_keys import DeleteKeys
 from img402_mcp.host.early_answers import EarlyAnswers
 from img402_mcp.host.facilitators.base import Facilitator
+from img402_mcp.host.facilitators.counting import Counting
 from img402_mcp.host.facilitators.play import Play
 from img402_mcp.host.facilitators.remote import Authorize, Remote
 from img402_mcp.host.index import Index
 from img402_mcp.host.limits import DailyCaps
 from img402_mcp.host.openapi import document
+from img402_mcp.host.pages import front
+from img402_mcp.host.patience import Pacing
 from img402_mcp.host.payments import Payments
 from img402_mcp.host.paywall import PATIENCE, Paywall
+from img402_mcp.host.plain_gets import PlainGets
+from img402_mcp.host.quota import Bounded, Quota
 from img402_mcp.host.recent import Recent
 from img402_mcp.host.redeeming import Redeeming
 from img402_mcp.host.refusals import UNCACHED, Refused, problem
@@ -40,10 +47,14 @@ from img402_mcp.host.secret import kept_secret
 from img402_mcp.host.settings import HostSettings, PaidSettings
 from img402_mcp.host.signed_urls import SignedUrls
 from img402_mcp.host.state import Clock, Host
-from img402_mcp.host.sweeping import sweep_for_ever
+from img402_mcp.host.sweeping import Swept, sweep_for_ever
 from img402_mcp.wire.img402 import OPENAPI, WELL_KNOWN
 
+if TYPE_CHECKING:
+    from img402_mcp.host.metrics import Metrics
+
 _log = logging.getLogger("img402_mcp.host.payments")
+_failures = logging.getLogger("img402_mcp.host.failures")
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -65,28 +76,41 @@ def create_app(
     `authorize` makes the headers that the remote facilitator asks for; `facilitator` takes its place altogether.
     """
     host = _open(settings, now)
+    metrics, status = _metrics(host), health.Health(host)
     shop = None
     if settings.paid:
-        shop = _shop(host, settings.paid, facilitator or _facilitator(host, settings.paid, authorize), patience)
+        asked = facilitator or _facilitator(host, settings.paid, authorize)
+        shop = _shop(host, settings.paid, Counting(asked, metrics.settled) if metrics else asked, patience)
     app = Starlette(
         routes=[
+            *front.routes(settings),
             Route(OPENAPI, _openapi(settings), methods=["GET"]),
-            Route("/healthz", _health(host), methods=["GET"]),
+            *health.routes(status),
             Route(WELL_KNOWN, _well_known(settings), methods=["GET"]),
             *img402_paid.routes(shop),
             *io42.routes(host, shop.paywall if shop else None),
             *studio.routes(host),
+            *deleting.routes(host),
             *img402.routes(host),
         ],
-        middleware=[Middleware(AccessLog, trusted=settings.trusted_proxies), Middleware(EarlyAnswers)],
+        middleware=[
+            *_measured(metrics),
+            Middleware(AccessLog, trusted=settings.trusted_proxies),
+            Middleware(PlainGets, host=host),
+            Middleware(EarlyAnswers),
+            Middleware(Pacing, patience=settings.patience),
+        ],
         exception_handlers={
             Refused: _refused,
             HTTPException: _no_such_route,
             ClientDisconnect: _client_gone,
+            OSError: _unavailable,
+            SQLAlchemyError: _unavailable,
             Exception: _broken,
         },
-        lifespan=_lifespan(host, shop),
+        lifespan=_lifespan(host, shop, metrics),
     )
+    app.state.drain, app.state.metrics = status.drain, metrics
     # A redirect to a tidier path would name whatever Host the request came with.
     app.router.redirect_slashes = False
     return app
@@ -95,13 +119,45 @@ def create_app(
 def _open(settings: HostSettings, now: Clock) -> Host:
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        blobs, signed_urls = Folder(settings.blobs), SignedUrls(_secret(settings), settings.public_url)
-        return Host(settings, blobs, Index(settings.database), DailyCaps(settings.free), Recent(), signed_urls, now)
+        blobs, index = open_blobs(settings.blobs, settings.objects), Index(settings.database)
+        return _host(settings, blobs, index, now)
     except (OSError, SQLAlchemyError) as error:
         raise SettingsError(
             f"The host cannot open its data (blobs in {settings.blobs}, rows in {settings.database!r}): {error}. "
             "Check --data, IMG402_HOST_BLOBS and IMG402_HOST_DATABASE."
         ) from error
+
+
+def _host(settings: HostSettings, blobs: Blobs, index: Index, now: Clock) -> Host:
+    upkeep, secret = settings.upkeep, _secret(settings)
+    quota = Quota(index, settings.blobs, upkeep.most_bytes, upkeep.floor_bytes, now)
+    return Host(
+        settings=settings,
+        blobs=Bounded(blobs, quota),
+        index=index,
+        caps=DailyCaps(settings.free),
+        recent=Recent(),
+        signed_urls=SignedUrls(secret, settings.public_url),
+        quota=quota,
+        delete_keys=DeleteKeys(secret, settings.public_url) if upkeep.delete_urls else None,
+        now=now,
+    )
+
+
+def _metrics(host: Host) -> "Metrics | None":
+    if host.settings.upkeep.metrics is None:
+        return None
+    from img402_mcp.host.metrics import Metrics  # noqa: PLC0415  # 60 ms, and off by default
+
+    return Metrics(host.index)
+
+
+def _measured(metrics: "Metrics | None") -> list[Middleware]:
+    if metrics is None:
+        return []
+    from img402_mcp.host.metrics import Measured  # noqa: PLC0415  # the same
+
+    return [Middleware(Measured, metrics=metrics)]
 
 
 def _shop(host: Host, paid: PaidSettings, facilitator: Facilitator, patience: float) -> Shop:
@@ -129,11 +185,13 @@ def _secret(settings: HostSettings) -> bytes:
         ) from error
 
 
-def _lifespan(host: Host, shop: Shop | None) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
+def _lifespan(
+    host: Host, shop: Shop | None, metrics: "Metrics | None"
+) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(sweep_for_ever, host)
+            tasks.start_soon(sweep_for_ever, host, metrics.swept if metrics else _nobody)
             yield
             tasks.cancel_scope.cancel()
         if shop is not None:
@@ -141,6 +199,10 @@ def _lifespan(host: Host, shop: Shop | None) -> Callable[[Starlette], AbstractAs
         host.index.close()
 
     return lifespan
+
+
+def _nobody(_swept: Swept) -> None:
+    """Who is told where there are no metrics."""
 
 
 def _openapi(settings: HostSettings) -> Endpoint:
@@ -161,17 +223,6 @@ def _well_known(settings: HostSettings) -> Endpoint:
     return discovery
 
 
-def _health(host: Host) -> Endpoint:
-    async def health(_request: Request) -> Response:
-        try:
-            await to_thread.run_sync(host.index.check)
-        except SQLAlchemyError:
-            return problem(503, "unavailable", "The host cannot reach its database.")
-        return JSONResponse({"status": "ok"}, headers=UNCACHED)
-
-    return health
-
-
 async def _refused(_request: Request, error: Exception) -> Response:
     return cast("Refused", error).response()
 
@@ -185,6 +236,11 @@ async def _no_such_route(_request: Request, error: Exception) -> Response:
 async def _client_gone(_request: Request, _error: Exception) -> Response:
     """Nobody reads this; 499 is what the log shows."""
     return Response(None, 499)
+
+
+async def _unavailable(_request: Request, error: Exception) -> Response:
+    _failures.error("the store or the database failed", exc_info=error)
+    return problem(503, "unavailable", "The host cannot reach its store or its database. Try again later.")
 
 
 async def _broken(_request: Request, _error: Exception) -> Response:

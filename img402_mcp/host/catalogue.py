@@ -61,13 +61,17 @@ def upload_sale(paid: PaidSettings, public_url: str) -> Sale:
     )
 
 
+def fee_product(submission_id: str) -> str:
+    return f"{ONCE}io42 {submission_id}"
+
+
 def fee_sale(
     project_id: str, submission_id: str, fee: int, settings: HostSettings, envelope: Callable[[Json, str, str], Json]
 ) -> Sale:
     """A submission's entry fee, which is paid once."""
     path = io42.SUBMISSION.format(project_id=project_id, submission_id=submission_id)
     return Sale(
-        product=f"{ONCE}io42 {submission_id}",
+        product=fee_product(submission_id),
         price=fee,
         url=f"{settings.public_url}/api{path}",
         title="Entry fee",

@@ -17,14 +17,15 @@ class EarlyAnswers:
         self._app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or not _has_body(Headers(scope=scope)):
+        if scope["type"] != "http" or not has_body(scope):
             await self._app(scope, receive, send)
             return
         exchange = _Exchange(scope, receive, send)
         await self._app(scope, exchange.receive, exchange.send)
 
 
-def _has_body(headers: Headers) -> bool:
+def has_body(scope: Scope) -> bool:
+    headers = Headers(scope=scope)
     return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 

@@ -6,9 +6,10 @@ An hour is a UTC hour: one row each, one statement a count, and the whole hour's
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Column, Connection, Integer, String, Table, delete
+from sqlalchemy import BigInteger, Column, Connection, String, Table, delete
 
-from img402_mcp.host.index import METADATA, Index, Moment, insert_for
+from img402_mcp.host.database import insert_for
+from img402_mcp.host.index import METADATA, Index, Moment
 from img402_mcp.wire.io42 import RATE_LIMIT, RATE_REMAINING, RATE_RESET
 
 EVERYBODY = "*"
@@ -19,7 +20,7 @@ _COUNTS = Table(
     METADATA,
     Column("hour", Moment, primary_key=True),
     Column("who", String(64), primary_key=True),
-    Column("requests", Integer, nullable=False),
+    Column("requests", BigInteger, nullable=False),
 )
 
 

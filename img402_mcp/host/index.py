@@ -5,7 +5,7 @@ SQLAlchemy Core, one code path for SQLite and PostgreSQL. Everything here blocks
 
 import re
 import secrets
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -18,26 +18,21 @@ from sqlalchemy import (
     Connection,
     Date,
     Dialect,
-    Engine,
-    Integer,
     MetaData,
     String,
     Table,
     TypeDecorator,
-    create_engine,
+    bindparam,
     delete,
-    event,
     insert,
     select,
 )
-from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
-from sqlalchemy.engine.interfaces import DBAPIConnection
-from sqlalchemy.pool import ConnectionPoolEntry
-from sqlalchemy.schema import CreateIndex, CreateTable
 
-from img402_mcp.errors import SettingsError
 from img402_mcp.formats import FORMATS, Format
+from img402_mcp.host.database import SQLITE, open_engine
+from img402_mcp.host.group_commit import GroupCommit
+from img402_mcp.host.schema import prepare
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ID_LENGTH = 13  # 67 random bits
@@ -55,12 +50,16 @@ class Moment(TypeDecorator[datetime]):
         return None if value is None else round(value.timestamp() * 1000)
 
     def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - sqlalchemy's signature
-        return None if value is None else datetime.fromtimestamp(value / 1000, UTC)
+        return None if value is None else moment_of(value)
+
+
+def moment_of(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
 
 
 METADATA = MetaData()
 """Of every table, those of other rooms too: they are there when the Index is made."""
-_IMAGES = Table(
+IMAGES = Table(
     "images",
     METADATA,
     Column("id", String(32), primary_key=True),
@@ -70,7 +69,7 @@ _IMAGES = Table(
     Column("expires_at", Moment, index=True),
     Column("paid", Boolean, nullable=False),
 )
-_PRIVATE = Table(
+PRIVATE = Table(
     "private_images",
     METADATA,
     Column("id", String(32), primary_key=True),
@@ -79,13 +78,13 @@ _PRIVATE = Table(
     Column("created_at", Moment, nullable=False),
 )
 """Submissions and inputs: bytes like the others, but at no public address."""
-_OWNING_BYTES = (_IMAGES, _PRIVATE)
+_OWNING_BYTES = (IMAGES, PRIVATE)
 DAILY_COUNTS = Table(
     "daily_counts",
     METADATA,
     Column("day", Date, primary_key=True),
     Column("who", String(64), primary_key=True),
-    Column("uploads", Integer, nullable=False),
+    Column("uploads", BigInteger, nullable=False),
 )
 
 
@@ -106,7 +105,12 @@ class Image:
 
 
 def new_id() -> str:
-    return "".join(secrets.choice(_ALPHABET) for _ in range(_ID_LENGTH))
+    """Drawn at once: to ask the system for each letter costs more than all the rest of a row."""
+    number, letters = secrets.randbelow(len(_ALPHABET) ** _ID_LENGTH), []
+    for _ in range(_ID_LENGTH):
+        number, letter = divmod(number, len(_ALPHABET))
+        letters.append(_ALPHABET[letter])
+    return "".join(letters)
 
 
 def parse_name(name: str) -> tuple[str, Format] | None:
@@ -115,25 +119,22 @@ def parse_name(name: str) -> tuple[str, Format] | None:
     return (match[1], _BY_EXTENSION[match[2]]) if match else None
 
 
-# Both speak ON CONFLICT alike, but sqlalchemy has it on each dialect's own insert.
-_INSERT: dict[str, Callable[[Table], sqlite.Insert | postgresql.Insert]] = {
-    "sqlite": sqlite.insert,
-    "postgresql": postgresql.insert,
-}
-
-
-def insert_for(connection: Connection, table: Table) -> sqlite.Insert | postgresql.Insert:
-    """An insert that can say ON CONFLICT: one statement, so that nothing slips between a look and a write."""
-    return _INSERT[connection.dialect.name](table)
-
-
 class Index:
     def __init__(self, url: URL) -> None:
-        self._engine = _engine(url)
+        self._engine = open_engine(url)
+        alone = self._engine.dialect.name == SQLITE
         # SQLite has one writer at a time and lets the others sleep and try; to queue is fairer and faster.
-        self._turn: AbstractContextManager[object] = Lock() if self._engine.dialect.name == "sqlite" else nullcontext()
-        with self._engine.begin() as connection:
-            _create(connection)
+        self._turn: AbstractContextManager[object] = Lock() if alone else nullcontext()
+        # Over a network a look-up is one round trip, and not three with BEGIN and ROLLBACK around it.
+        self._looking = self._engine if alone else self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._find = select(IMAGES).where(IMAGES.c.id == bindparam("id")).compile(dialect=self._engine.dialect)
+        self.together = GroupCommit(self.transaction).commit
+        """For writes that may share a transaction with others'."""
+        try:
+            prepare(self._engine, METADATA)
+        except BaseException:
+            self.close()
+            raise
 
     def close(self) -> None:
         self._engine.dispose()
@@ -144,16 +145,16 @@ class Index:
             yield connection
 
     def reading(self) -> AbstractContextManager[Connection]:
-        return self._engine.connect()
+        return self._looking.connect()
 
     def check(self) -> None:
         """Raises if the rows cannot be reached."""
-        with self._engine.connect() as connection:
-            connection.execute(select(_IMAGES.c.id).limit(1))
+        with self._looking.connect() as connection:
+            connection.execute(select(IMAGES.c.id).limit(1))
 
     def add(self, connection: Connection, image: Image) -> None:
         connection.execute(
-            insert(_IMAGES),
+            insert(IMAGES),
             {
                 "id": image.id,
                 "extension": image.format.extension,
@@ -165,64 +166,48 @@ class Index:
         )
 
     def find(self, image_id: str) -> Image | None:
-        with self._engine.connect() as connection:
-            row = connection.execute(select(_IMAGES).where(_IMAGES.c.id == image_id)).first()
+        """Its statement was compiled beforehand, since sqlalchemy's ways around it take twice as long as it does."""
+        with self._looking.connect() as connection:
+            values = (image_id,) if self._find.positional else {"id": image_id}
+            row = connection.exec_driver_sql(str(self._find), values).first()
         if row is None:
             return None
-        return Image(row.id, _BY_EXTENSION[row.extension], row.size_bytes, row.created_at, row.expires_at, row.paid)
+        _, extension, size, created, expires, paid = row
+        return Image(
+            image_id, _BY_EXTENSION[extension], size, moment_of(created), expires and moment_of(expires), bool(paid)
+        )
+
+    def remove(self, image_id: str) -> Sequence[str]:
+        """Whatever it is for. The name of the bytes that nobody can reach any more, if there was such a row."""
+        with self.transaction() as connection:
+            gone = [connection.execute(delete(t).where(t.c.id == image_id).returning(t)).all() for t in _OWNING_BYTES]
+        return [f"{row.id}.{row.extension}" for rows in gone for row in rows]
 
     def add_private(self, connection: Connection, image: Image) -> None:
         row = {"id": image.id, "extension": image.format.extension, "size_bytes": image.size_bytes}
-        connection.execute(insert(_PRIVATE), row | {"created_at": image.created_at})
+        connection.execute(insert(PRIVATE), row | {"created_at": image.created_at})
 
     def find_private(self, image_id: str) -> Image | None:
-        with self._engine.connect() as connection:
-            row = connection.execute(select(_PRIVATE).where(_PRIVATE.c.id == image_id)).first()
+        with self._looking.connect() as connection:
+            row = connection.execute(select(PRIVATE).where(PRIVATE.c.id == image_id)).first()
         return Image(row.id, _BY_EXTENSION[row.extension], row.size_bytes, row.created_at, None) if row else None
 
     def remove_expired(self, now: datetime, at_most: int) -> Sequence[str]:
-        """The rows are gone when this returns; the names are those of the bytes that nobody can reach any more."""
-        expired = select(_IMAGES).where(_IMAGES.c.expires_at <= now).limit(at_most)
+        """The rows are gone when this returns; the names are those of the bytes that nobody can reach any more.
+
+        Rows that another worker is removing are left to it.
+        """
+        expired = select(IMAGES).where(IMAGES.c.expires_at <= now).limit(at_most).with_for_update(skip_locked=True)
         with self.transaction() as connection:
             rows = connection.execute(expired).all()
-            connection.execute(delete(_IMAGES).where(_IMAGES.c.id.in_([row.id for row in rows])))
+            connection.execute(delete(IMAGES).where(IMAGES.c.id.in_([row.id for row in rows])))
         return [f"{row.id}.{row.extension}" for row in rows]
 
     def unknown(self, names: Iterable[str]) -> set[str]:
         """Those of the names that no row makes an image."""
         by_id = {name.partition(".")[0]: name for name in names}
-        with self._engine.connect() as connection:
+        with self._looking.connect() as connection:
             for table in _OWNING_BYTES:
                 for image_id in connection.execute(select(table.c.id).where(table.c.id.in_(by_id))).scalars().all():
                     del by_id[image_id]
         return set(by_id.values())
-
-
-def _engine(url: URL) -> Engine:
-    try:
-        # An error's text goes to the log: the values of its statement stay out of it.
-        engine = create_engine(url, hide_parameters=True)
-    except ModuleNotFoundError as error:
-        raise SettingsError(
-            f"IMG402_HOST_DATABASE asks for {url.drivername}, whose driver is not installed: "
-            f"run `pip install {error.name}`, or name another, such as postgresql+psycopg."
-        ) from None
-    if engine.dialect.name == "sqlite":
-        event.listen(engine, "connect", _prepare_sqlite)
-    return engine
-
-
-def _prepare_sqlite(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
-    """All that is SQLite's own. FULL: an upload that was answered survives a power cut (0.2 ms more)."""
-    cursor = connection.cursor()
-    for pragma in ("busy_timeout = 30000", "journal_mode = WAL", "synchronous = FULL"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
-
-
-def _create(connection: Connection) -> None:
-    """IF NOT EXISTS in the statement itself, since several workers start at once."""
-    for table in METADATA.sorted_tables:
-        connection.execute(CreateTable(table, if_not_exists=True))
-        for index in table.indexes:
-            connection.execute(CreateIndex(index, if_not_exists=True))

@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from img402_mcp.host.blobs.base import Blobs
+from img402_mcp.host.group_commit import Write
 from img402_mcp.host.index import Image, Index, new_id
 from img402_mcp.host.receiving import Incoming
 from img402_mcp.host.refusals import Refused
@@ -16,8 +17,6 @@ A_MINUTE = timedelta(minutes=1)
 
 Admit = Callable[[Connection], None]
 """Counts or redeems inside the transaction that adds the row; raises Refused where nothing may be added."""
-Write = Callable[[Connection], None]
-"""Writes the row, inside the transaction; raises Refused where none may be written."""
 
 
 def keep(  # noqa: PLR0913 - one hop to a thread carries all it needs
@@ -52,8 +51,7 @@ def store_bytes(blobs: Blobs, index: Index, file: Path, name: str, write: Write)
     """Blocks. The file is the store's afterwards; `write` makes the row that owns the name."""
     blobs.keep(name, file)
     try:
-        with index.transaction() as connection:
-            write(connection)
+        index.together(write)
     except Refused:
         # Only here is it certain that there is no row; after a lost connection the commit may have happened.
         blobs.drop(name)

@@ -4,16 +4,33 @@ They are counted in the database, in the transaction that adds the image, so tha
 a UTC day. Counts only rise within a day, so a worker may remember who is full and refuse before a byte is read.
 """
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import Connection, delete
+from sqlalchemy import BigInteger, Connection, Date, TextClause, bindparam, delete, text
 
 from img402_mcp.host.addresses import Address, shared_by
-from img402_mcp.host.index import DAILY_COUNTS, insert_for
+from img402_mcp.host.index import DAILY_COUNTS
 from img402_mcp.host.refusals import Refused
 from img402_mcp.wire.img402 import FreeTerms
 
 EVERYBODY = "*"
+
+
+def _counting(rows: int) -> TextClause:
+    """For so many caps. As text, since sqlalchemy would put an insert of several rows together anew each time."""
+    numbers = range(rows)
+    statement = text(
+        f"INSERT INTO daily_counts (day, who, uploads) VALUES {', '.join(f'(:day, :who{n}, 1)' for n in numbers)} "  # noqa: S608 - only numbers are put in
+        "ON CONFLICT (day, who) DO UPDATE SET uploads = daily_counts.uploads + 1 WHERE daily_counts.uploads < "
+        f"CASE daily_counts.who {' '.join(f'WHEN :who{n} THEN :cap{n}' for n in numbers)} END RETURNING who"
+    )
+    return statement.bindparams(
+        bindparam("day", type_=Date), *(bindparam(f"cap{n}", type_=BigInteger) for n in numbers)
+    )
+
+
+_COUNTING = {rows: _counting(rows) for rows in (1, 2)}
 
 
 class DailyCaps:
@@ -28,8 +45,10 @@ class DailyCaps:
 
     def take(self, connection: Connection, address: Address | None, now: datetime) -> None:
         """Count one upload or raise Refused; then the caller's transaction must not be committed."""
-        for who, cap in self._caps(address):
-            if not _count(connection, now.date(), who, cap):
+        caps = self._caps(address)
+        counted = _counted(connection, now.date(), caps)
+        for who, cap in caps:
+            if who not in counted:
                 self._remember(now.date(), who)
                 raise _refusal(who, cap, now)
 
@@ -46,15 +65,12 @@ def forget_days_before(connection: Connection, day: date) -> None:
     connection.execute(delete(DAILY_COUNTS).where(DAILY_COUNTS.c.day < day))
 
 
-def _count(connection: Connection, day: date, who: str, cap: int) -> bool:
-    """One more, unless the cap is reached: a single statement, so that none can slip between look and count."""
-    row = insert_for(connection, DAILY_COUNTS).values(day=day, who=who, uploads=1)
-    counted = row.on_conflict_do_update(
-        index_elements=[DAILY_COUNTS.c.day, DAILY_COUNTS.c.who],
-        set_={"uploads": DAILY_COUNTS.c.uploads + 1},
-        where=DAILY_COUNTS.c.uploads < cap,
-    ).returning(DAILY_COUNTS.c.uploads)
-    return connection.execute(counted).first() is not None
+def _counted(connection: Connection, day: date, caps: Sequence[tuple[str, int]]) -> set[str]:
+    """One more for each whose cap is not reached: a single statement, so that none can slip between look and count."""
+    values: dict[str, date | str | int] = {"day": day}
+    for number, (who, cap) in enumerate(caps):
+        values |= {f"who{number}": who, f"cap{number}": cap}
+    return {*connection.execute(_COUNTING[len(caps)], values).scalars()} if caps else set()
 
 
 def _refusal(who: str, cap: int, now: datetime) -> Refused:

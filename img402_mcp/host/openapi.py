@@ -7,6 +7,7 @@ from typing import Any
 from img402_mcp.formats import FORMATS
 from img402_mcp.host import openapi_io42, openapi_studio
 from img402_mcp.host.catalogue import payee, token_sale, upload_sale
+from img402_mcp.host.delete_keys import PATH as DELETING
 from img402_mcp.host.offers import Sale, offer_v2
 from img402_mcp.host.receiving import JSON_FIELD
 from img402_mcp.host.settings import HostSettings, PaidSettings
@@ -27,10 +28,21 @@ from img402_mcp.wire.img402 import (
 Json = dict[str, Any]
 
 _IMAGE_CODES = ("no_file", "file_too_large", "unsupported_format", "empty_file")
-_PAYMENT_CODES = ("invalid_payment", "payment_conflict", "payment_pending", "upload_failed")
+_PAYMENT_CODES = ("invalid_payment", "payment_conflict", "payment_pending", "upload_failed", "storage_full")
 TOKEN_CODES = _PAYMENT_CODES
 PAID_CODES = (*_IMAGE_CODES, "invalid_token", "token_expired", *_PAYMENT_CODES)
-FREE_CODES = ("no_file", "file_too_large", "unsupported_format", "empty_file", "daily_limit", "upload_failed")
+FREE_CODES = (*_IMAGE_CODES, "daily_limit", "upload_failed", "storage_full")
+
+
+_LINK = {
+    "links": {
+        "image": {
+            "operationId": "getImage",
+            "description": "Where `contentType` is image/png; the others end in their own ways. `url` has it all.",
+            "parameters": {"name": "{$response.body#/id}.png"},
+        }
+    }
+}
 
 
 def document(settings: HostSettings) -> Json:
@@ -47,6 +59,7 @@ def document(settings: HostSettings) -> Json:
             **_paid(settings),
             **openapi_io42.paths(settings),
             **openapi_studio.paths(settings),
+            **_deleting(settings),
             "/{name}": {"get": _serve()},
         },
         "components": {
@@ -77,7 +90,7 @@ def _upload(settings: HostSettings) -> Json:
         "operationId": "uploadFree",
         "summary": f"Upload an image of at most {settings.free.max_bytes} bytes, kept {kept}.",
         "requestBody": _image_body(),
-        "responses": {"200": _answer("The image is public.", "Uploaded")} | _problems(FREE_CODES),
+        "responses": {"200": _answer("The image is public.", "Uploaded") | _LINK} | _problems(FREE_CODES),
     }
 
 
@@ -132,7 +145,7 @@ def _image_body() -> Json:
         "required": True,
         "content": {
             "multipart/form-data": _body(FIELD, {"type": "string", "format": "binary"}),
-            "application/json": _body(JSON_FIELD, {"type": "string", "contentEncoding": "base64"}),
+            "application/json": _body(JSON_FIELD, {"type": "string", "format": "byte", "contentEncoding": "base64"}),
         },
     }
 
@@ -151,6 +164,35 @@ def _problems(codes: Iterable[str]) -> Json:
 def _answer(description: str, model: str) -> Json:
     schema = {"$ref": f"#/components/schemas/{model}"}
     return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _deleting(settings: HostSettings) -> Json:
+    """`deleteUrl` names the whole address, so nobody needs this who has one."""
+    if not settings.upkeep.delete_urls:
+        return {}
+    text: Json = {"schema": {"type": "string"}}
+    asked = [
+        text | {"name": "name", "in": "path", "required": True},
+        text | {"name": "key", "in": "query", "required": True, "description": "as in deleteUrl"},
+    ]
+    page: Json = {"description": "A page for a person.", "content": {"text/html": {}}}
+    denied = _answer("access_denied: not what deleteUrl said", "Problem")
+    answers: dict[str, tuple[str, Json]] = {
+        "get": ("Asks whether to delete; deletes nothing.", {"200": page, "404": page}),
+        "post": ("What the page's button does.", {"200": page}),
+        "delete": ("The image is gone, whether it was there or not.", {"204": {"description": "Gone."}}),
+    }
+    return {
+        f"{DELETING}{{name}}": {
+            method: {
+                "operationId": f"{method}DeleteUrl",
+                "summary": summary,
+                "parameters": asked,
+                "responses": told | {"403": denied},
+            }
+            for method, (summary, told) in answers.items()
+        }
+    }
 
 
 def _serve() -> Json:

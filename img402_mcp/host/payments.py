@@ -4,7 +4,7 @@ The row decides every race: who settles, and what the payment is bound to. It ho
 proof itself. Everything here blocks and is called in threads.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -12,6 +12,7 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
+    Connection,
     Integer,
     Row,
     String,
@@ -24,7 +25,8 @@ from sqlalchemy import (
 )
 from sqlalchemy import Index as DatabaseIndex
 
-from img402_mcp.host.index import METADATA, Index, Moment, insert_for
+from img402_mcp.host.database import insert_for
+from img402_mcp.host.index import METADATA, Index, Moment
 from img402_mcp.host.proofs import Proof
 from img402_mcp.wire.x402 import Network
 
@@ -105,8 +107,11 @@ class Payments:
             "settlement": "",
         }
         with self._index.transaction() as connection:
-            connection.execute(insert_for(connection, _PAYMENTS).values(row).on_conflict_do_nothing())
-            return _payment(connection.execute(select(_PAYMENTS).where(_is(key))).first())
+            made = insert_for(connection, _PAYMENTS).values(row).on_conflict_do_nothing().returning(_PAYMENTS)
+            # What was in its way may have been freed before the look at it: then it is tried again.
+            while not (found := connection.execute(made).all() or _in_the_way(connection, row)):
+                pass
+        return next((_payment(it) for it in found if it.key == key), None)
 
     def lease(self, key: str) -> Payment | None:
         """The right to settle it, for one at a time; None while somebody else has it, or it is paid or gone."""
@@ -128,10 +133,14 @@ class Payments:
         self._change(payment, leased_until=self._now())
 
     def settled(self, payment: Payment, settlement: str) -> None:
-        """Whoever learns it: money that has moved is never forgotten because a lease ran out."""
+        """Whoever learns it: money that has moved is never forgotten because a lease ran out.
+
+        Nor because a facilitator named the transaction with what a database does not store (NUL, lone surrogates).
+        """
         row = update(_PAYMENTS).where(_is(payment.key), _PAYMENTS.c.state == RESERVED)
+        told = "".join(filter(str.isprintable, settlement))[:256]
         with self._index.transaction() as connection:
-            connection.execute(row.values(state=PAID, settlement=settlement[:256]))
+            connection.execute(row.values(state=PAID, settlement=told))
 
     def free(self, payment: Payment) -> None:
         """It was refused for certain: as if it had never been shown."""
@@ -145,6 +154,15 @@ class Payments:
 
 def _is(key: str) -> ColumnElement[bool]:
     return _PAYMENTS.c.key == key
+
+
+def _in_the_way(connection: Connection, row: Mapping[str, object]) -> Sequence[Row[tuple[object, ...]]]:
+    """The payments beside which this one cannot be: one for each unique column."""
+    same = _is(str(row["key"])) | (_IS_ONCE & (_PAYMENTS.c.product == row["product"]))
+    if row["identifier_hash"] is not None:
+        ours = _PAYMENTS.c.identifier_hash == row["identifier_hash"]
+        same |= (_PAYMENTS.c.payer == row["payer"]) & ours
+    return connection.execute(select(_PAYMENTS).where(same)).all()
 
 
 def _of_attempt(payment: Payment) -> ColumnElement[bool]:

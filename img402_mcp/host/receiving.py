@@ -33,7 +33,7 @@ PARTS = 16
 PART_HEADERS, PART_HEADER_BYTES = 8, 4096  # curl and browsers send two short ones
 HEAD = 64  # enough to tell what a file is, and what it is instead
 WRITE_SIZE = 256 * 1024
-JSON_FIELD = "file"
+JSON_FIELD, JSON_VALUES = "file", 500
 
 # It warns of each malformed body; the client is told, and the access log has its line.
 logging.getLogger("python_multipart").setLevel(logging.ERROR)
@@ -123,6 +123,8 @@ def temporary_file(spool: Path) -> Iterator[Path]:
 
 
 async def _receive(request: Request, incoming: Incoming, asked: Asked) -> None:
+    if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
+        raise _no_file(f"The body's Content-Encoding is {quoted(encoding)}: it is taken only as it is.", asked)
     kind, options = parse_options_header(request.headers.get("content-type"))
     if kind == b"multipart/form-data" and options.get(b"boundary"):
         form = _Form(options[b"boundary"], incoming, asked)
@@ -230,6 +232,9 @@ class _Form:
 
 
 def _image_in_json(body: bytes, asked: Asked) -> bytes:
+    # Before it is parsed: each value costs thirty times its own bytes, and base64 has none of these marks.
+    if sum(map(body.count, (b"[", b"{", b","))) > JSON_VALUES:
+        raise _no_file(f"The JSON has more than {JSON_VALUES} values.", asked)
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):

@@ -8,7 +8,7 @@ from img402_mcp.host.index import Image
 
 LARGEST = 256 * 1024
 TOGETHER = 32 * 1_048_576
-# Expiry is checked at every answer; this is how long an image that was taken down by hand may linger.
+# Expiry is checked at every answer; this is how long an image that another worker deleted may linger.
 LIFE = timedelta(seconds=5)
 
 
@@ -42,6 +42,9 @@ class Recent:
         self._size += found.image.size_bytes
         while self._size > self._together:
             self._remove(next(iter(self._entries)))
+
+    def forget(self, name: str) -> None:
+        self._remove(name)
 
     def _remove(self, name: str) -> None:
         if name in self._entries:

@@ -12,7 +12,8 @@ from pathlib import Path
 
 from sqlalchemy import Column, Connection, Integer, String, Table, UniqueConstraint, func, select
 
-from img402_mcp.host.index import METADATA, Image, Index, Moment, insert_for
+from img402_mcp.host.database import insert_for
+from img402_mcp.host.index import METADATA, Image, Index, Moment
 from img402_mcp.host.refusals import Refused
 from img402_mcp.wire.img402 import Token
 

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
 
 from img402_mcp.wire.img402 import STATUS_OF, Problem
 
@@ -12,6 +13,10 @@ UNCACHED = {
     "Access-Control-Allow-Origin": "*",
     "X-Content-Type-Options": "nosniff",
 }
+
+
+CODE = "img402.code"
+"""Where a request's scope holds the code that it was refused with, for the log and the metrics."""
 
 
 class Refused(Exception):
@@ -32,7 +37,17 @@ class Refused(Exception):
 
 def problem(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:
     body = Problem(error=code, message=message).model_dump_json(by_alias=True)
-    return Response(body, status, {**UNCACHED, **(headers or {})}, "application/json")
+    return _Problem(code, body, status, {**UNCACHED, **(headers or {})})
+
+
+class _Problem(Response):
+    def __init__(self, code: str, body: str, status: int, headers: Mapping[str, str]) -> None:
+        super().__init__(body, status, headers, "application/json")
+        self._code = code
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        scope[CODE] = self._code
+        await super().__call__(scope, receive, send)
 
 
 def too_large(max_bytes: int) -> Refused:

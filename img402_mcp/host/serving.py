@@ -24,29 +24,46 @@ Span = tuple[int, int]
 
 async def image_response(host: Host, request: Request, name: str) -> Response:
     now = host.now()
-    found = host.recent.get(name, now) or await to_thread.run_sync(_look_up, host, name)
-    if found is None or (found.image.expires_at and found.image.expires_at <= now):
+    found = await found_image(host, name, now)
+    if found is None:
         return missing()
-    host.recent.put(found, now)
     image = found.image
-    headers = _headers(image, now)
+    headers = image_headers(image, now)
     if _is_known(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(None, 304, headers)
     if request.method == "HEAD":
         return Response(None, 200, headers | {"Content-Length": str(image.size_bytes)})
-    return await _bytes_response(host.blobs, found, headers, _asked_range(request, headers["ETag"]))
+    return await bytes_response(host.blobs, found, headers, _asked_range(request, headers["ETag"]))
+
+
+async def found_image(host: Host, name: str, now: datetime) -> Found | None:
+    """None too where it has expired and is not swept yet."""
+    found = host.recent.get(name, now) or await _looked_up(host, name, now)
+    expired = found is not None and found.image.expires_at is not None and found.image.expires_at <= now
+    return None if expired else found
 
 
 async def private_response(host: Host, request: Request, image: Image) -> Response:
     """For a signed URL, which is a secret that expires: no cache may answer in our place."""
-    headers = _headers(image, host.now()) | {"Cache-Control": "private, no-store", "Referrer-Policy": "no-referrer"}
+    headers = image_headers(image, host.now()) | {
+        "Cache-Control": "private, no-store",
+        "Referrer-Policy": "no-referrer",
+    }
     if request.method == "HEAD":
         return Response(None, 200, headers | {"Content-Length": str(image.size_bytes)})
-    return await _bytes_response(host.blobs, Found(image, None), headers, _asked_range(request, headers["ETag"]))
+    return await bytes_response(host.blobs, Found(image, None), headers, _asked_range(request, headers["ETag"]))
 
 
 def missing() -> Response:
     return problem(404, "not_found", "There is no such image; it may have expired.")
+
+
+async def _looked_up(host: Host, name: str, now: datetime) -> Found | None:
+    """Remembered from now on, and not from each answer on: what was deleted elsewhere is noticed in time."""
+    found = await to_thread.run_sync(_look_up, host, name)
+    if found is not None:
+        host.recent.put(found, now)
+    return found
 
 
 def _look_up(host: Host, name: str) -> Found | None:
@@ -62,7 +79,7 @@ def _look_up(host: Host, name: str) -> Found | None:
         return None
 
 
-def _headers(image: Image, now: datetime) -> dict[str, str]:
+def image_headers(image: Image, now: datetime) -> dict[str, str]:
     return {
         "Content-Type": image.format.media_type,
         "Cache-Control": _cache_control(image, now),
@@ -92,7 +109,7 @@ def _asked_range(request: Request, etag: str) -> str | None:
     return request.headers.get("range") if request.headers.get("if-range", etag) == etag else None
 
 
-async def _bytes_response(blobs: Blobs, found: Found, headers: Mapping[str, str], asked: str | None) -> Response:
+async def bytes_response(blobs: Blobs, found: Found, headers: Mapping[str, str], asked: str | None) -> Response:
     image = found.image
     span = parse_range(asked, image.size_bytes)
     if span is None:

@@ -12,6 +12,8 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from img402_mcp.errors import SettingsError, quoted
+from img402_mcp.host.patience import Patience
+from img402_mcp.host.upkeep import Upkeep
 from img402_mcp.wire import io42, studio, x402
 from img402_mcp.wire.img402 import FreeTerms, PaidTerms
 
@@ -33,9 +35,13 @@ IO42_HOURLY_ALL = 10_000
 STUDIO_HOURLY, STUDIO_HOURLY_ALL = 100, 10_000
 PREVIEW_MINUTES = 15  # long enough to look, short enough that a link which leaks is soon worth nothing
 SECRET_LENGTH = 32
+OBJECT_STORES = ("s3", "gs", "az")
 A_CENTURY = 36_500
 A_DAY_OF_MINUTES = 1440
+A_DAY = 86_400
 LARGEST = 1 << 40
+LARGEST_STORE = 1 << 60
+AN_HOUR = 3600
 MOST_PIXELS = 65_535
 
 
@@ -76,7 +82,10 @@ class StudioSettings:
 
 @dataclass(frozen=True)
 class HostSettings:
-    """`database` is a sqlalchemy URL, whose repr hides the password; `secret` None: one is kept in the data folder."""
+    """`database` is a sqlalchemy URL, whose repr hides the password; `secret` None: one is kept in the data folder.
+
+    `objects` is the URL of an object store. Where there is one, `blobs` is only for bodies that are still arriving.
+    """
 
     data: Path
     blobs: Path
@@ -88,6 +97,9 @@ class HostSettings:
     secret: str | None = field(default=None, repr=False)
     io42: Io42Settings = Io42Settings()
     studio: StudioSettings = StudioSettings()
+    objects: str | None = None
+    patience: Patience = field(default_factory=Patience)
+    upkeep: Upkeep = field(default_factory=Upkeep)
 
 
 def host_settings(
@@ -99,17 +111,22 @@ def host_settings(
 ) -> HostSettings:
     """A flag wins over its variable; `default_public_url` (the bound socket's) stands where neither is given."""
     folder = Path(data or environ.get("IMG402_HOST_DATA") or _default_data()).expanduser().absolute()
+    blobs, objects = _blobs(environ.get("IMG402_HOST_BLOBS") or "", folder / "blobs")
+    database = _database(environ.get("IMG402_HOST_DATABASE"), folder / "index.sqlite")
     return HostSettings(
         data=folder,
-        blobs=_blobs(environ.get("IMG402_HOST_BLOBS") or "", folder / "blobs"),
-        database=_database(environ.get("IMG402_HOST_DATABASE"), folder / "index.sqlite"),
+        blobs=blobs,
+        objects=objects,
+        database=database,
         public_url=_public_url(public_url or environ.get("IMG402_HOST_PUBLIC_URL") or default_public_url or ""),
         free=_free_terms(environ),
         trusted_proxies=_networks(environ.get("IMG402_HOST_TRUSTED_PROXIES") or ""),
         paid=_paid(environ),
-        secret=_secret(environ.get("IMG402_HOST_SECRET") or None),
+        secret=_secret(environ.get("IMG402_HOST_SECRET") or None, database),
         io42=_io42(environ),
         studio=_studio(environ),
+        patience=_patience(environ),
+        upkeep=_upkeep(environ),
     )
 
 
@@ -179,6 +196,48 @@ def _studio(environ: Mapping[str, str]) -> StudioSettings:
     )
 
 
+def _patience(environ: Mapping[str, str]) -> Patience:
+    usual = Patience()
+    return Patience(
+        connections=_integer(environ, "IMG402_HOST_CONNECTIONS", usual.connections, (1, LARGEST)),
+        head=_integer(environ, "IMG402_HOST_HEAD_SECONDS", usual.head, (1, A_DAY)),
+        body=_integer(environ, "IMG402_HOST_BODY_SECONDS", usual.body, (1, A_DAY)),
+        rate=_integer(environ, "IMG402_HOST_BODY_RATE", usual.rate, (1, LARGEST)),
+        answer=_integer(environ, "IMG402_HOST_ANSWER_SECONDS", usual.answer, (1, A_DAY)),
+    )
+
+
+def _upkeep(environ: Mapping[str, str]) -> Upkeep:
+    usual = Upkeep()
+    return Upkeep(
+        delete_urls=_switch(environ, "IMG402_HOST_DELETE", default="on"),
+        metrics=_metrics(environ.get("IMG402_HOST_METRICS") or "off"),
+        most_bytes=_integer(environ, "IMG402_HOST_MAX_TOTAL_BYTES", 0, (0, LARGEST_STORE)) or None,
+        floor_bytes=_integer(environ, "IMG402_HOST_MIN_FREE_BYTES", usual.floor_bytes, (0, LARGEST_STORE)),
+        drain=_integer(environ, "IMG402_HOST_DRAIN_SECONDS", usual.drain, (0, AN_HOUR)),
+        stop=_integer(environ, "IMG402_HOST_STOP_SECONDS", usual.stop, (1, AN_HOUR)),
+    )
+
+
+def _switch(environ: Mapping[str, str], name: str, default: str) -> bool:
+    text = environ.get(name) or default
+    if text not in ("on", "off"):
+        raise SettingsError(f"{name} is {quoted(text)}; it must be on or off.")
+    return text == "on"
+
+
+def _metrics(text: str) -> tuple[str, int] | None:
+    if text == "off":
+        return None
+    url = _split(f"//{text}")
+    if url is None or not url.hostname or url.port is None or url.netloc != text or "@" in text:
+        raise SettingsError(
+            f"IMG402_HOST_METRICS is {quoted(text)}; give an address and a port of its own, such as 127.0.0.1:9402, "
+            "or off."
+        )
+    return url.hostname, url.port
+
+
 def _pay_to(text: str) -> str:
     if not re.fullmatch(r"0x[0-9a-fA-F]{40}", text, re.ASCII) or not int(text, 16):
         raise SettingsError(
@@ -235,7 +294,13 @@ def _service(environ: Mapping[str, str], name: str) -> str:
     return text
 
 
-def _secret(text: str | None) -> str | None:
+def _secret(text: str | None, database: URL) -> str | None:
+    if text is None and database.get_backend_name() == "postgresql":
+        raise SettingsError(
+            "IMG402_HOST_DATABASE is PostgreSQL, which several hosts may share, and tokens and signed URLs of one "
+            "must hold at all: set IMG402_HOST_SECRET to the same text on each, such as the output of "
+            "`openssl rand -hex 32`."
+        )
     if text is not None and len(text) < SECRET_LENGTH:
         raise SettingsError(
             f"IMG402_HOST_SECRET has {len(text)} characters; it must have {SECRET_LENGTH} or more, such as the "
@@ -253,15 +318,21 @@ def _integer(environ: Mapping[str, str], name: str, default: int, bounds: tuple[
     return int(text)
 
 
-def _blobs(text: str, default: Path) -> Path:
+def _blobs(text: str, default: Path) -> tuple[Path, str | None]:
+    """The folder, and the URL of the object store where there is one."""
     if not text:
-        return default
+        return default, None
     if "://" not in text:
-        return Path(text).expanduser().absolute()
+        return Path(text).expanduser().absolute(), None
     url = _split(text)
-    if url is None or url.scheme != "file" or url.netloc not in ("", "localhost") or not url.path:
-        raise SettingsError(f"IMG402_HOST_BLOBS is {quoted(_without_secrets(text))}; give a folder, or file:///folder.")
-    return Path(unquote(url.path))
+    if url and url.scheme == "file" and url.netloc in ("", "localhost") and url.path:
+        return Path(unquote(url.path)), None
+    if url and url.scheme in OBJECT_STORES and url.hostname and not {*"@?#"} & {*text}:
+        return default, text
+    raise SettingsError(
+        f"IMG402_HOST_BLOBS is {quoted(_without_secrets(text))}; give a folder, file:///folder, or "
+        "s3://bucket/prefix (also gs:// and az://) with the keys in AWS_*, GOOGLE_* or AZURE_*."
+    )
 
 
 def _database(text: str | None, default: Path) -> URL:
@@ -271,10 +342,12 @@ def _database(text: str | None, default: Path) -> URL:
         url = make_url(text)
     except (ArgumentError, ValueError):
         url = URL.create("unreadable")
+    if url.drivername in ("postgresql", "postgres"):  # as everybody else writes it
+        url = url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() not in ("sqlite", "postgresql") or url.database in (None, "", ":memory:"):
         raise SettingsError(
             f"IMG402_HOST_DATABASE ({url.get_backend_name()}) is of no use; give sqlite:////folder/index.sqlite "
-            "or postgresql+psycopg://user:password@server/name."
+            "or postgresql://user:password@server/name."
         )
     return url
 

@@ -4,9 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from img402_mcp.host.blobs.base import Blobs
+from img402_mcp.host.delete_keys import DeleteKeys
 from img402_mcp.host.index import Index
 from img402_mcp.host.limits import DailyCaps
+from img402_mcp.host.quota import Bounded, Quota
 from img402_mcp.host.recent import Recent
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.host.signed_urls import SignedUrls
@@ -16,12 +17,14 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True)
 class Host:
-    """`now` tells UTC."""
+    """`now` tells UTC. `delete_keys` None: nobody deletes but who runs the host."""
 
     settings: HostSettings
-    blobs: Blobs
+    blobs: Bounded
     index: Index
     caps: DailyCaps
     recent: Recent
     signed_urls: SignedUrls
+    quota: Quota
+    delete_keys: DeleteKeys | None
     now: Clock

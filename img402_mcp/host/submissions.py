@@ -137,6 +137,8 @@ class Submissions:
         expires = (now + life).replace(microsecond=0)
         waiting = _is(submission_id) & SUBMISSIONS.c.completed_at.is_(None)
         with self._index.transaction() as connection:
+            # Where nothing below changes the row, it must not change under the last look either.
+            connection.execute(select(SUBMISSIONS.c.id).where(_is(submission_id)).with_for_update())
             same = waiting & _is_for(intent) & (SUBMISSIONS.c.url_expires_at <= now)
             connection.execute(update(SUBMISSIONS).where(same).values(url_expires_at=expires))
             other = waiting & or_(SUBMISSIONS.c.media_id.is_(None), ~_is_for(intent))

@@ -1,7 +1,8 @@
 """What is past its time goes: first the row, then the bytes, so that no row is ever without them."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
 
@@ -10,49 +11,70 @@ from anyio import to_thread
 from sqlalchemy.exc import SQLAlchemyError
 
 from img402_mcp.host.blobs.base import Blobs
+from img402_mcp.host.chores import is_mine
 from img402_mcp.host.hourly import forget_hours_before
 from img402_mcp.host.index import Index, parse_name
 from img402_mcp.host.limits import forget_days_before
 from img402_mcp.host.state import Host
 
 BATCH = 100  # a short transaction, so that uploads do not wait for it
-EVERY_SECONDS = 60
-ROUNDS_BETWEEN_TIDYING = 60
+ROUND = timedelta(minutes=1)
+# A little less than 60 rounds, so that the sixtieth does not just miss it.
+TIDYING = timedelta(minutes=59)
 # Bytes without a row may be an upload that has not come to its row yet; none takes an hour from one to the other.
 GRACE = timedelta(hours=1)
+# Counts of yesterday stay: an upload that began before midnight still counts itself there.
+A_DAY = timedelta(days=1)
 
 _log = logging.getLogger("img402_mcp.host.sweep")
 
 
-async def sweep_for_ever(host: Host) -> None:
-    rounds = 0
+@dataclass(frozen=True)
+class Swept:
+    """How many images were removed, and how many bytes without a row."""
+
+    expired: int = 0
+    orphans: int = 0
+
+
+async def sweep_for_ever(host: Host, tell: Callable[[Swept], None]) -> None:
+    """Each worker asks every minute; one of all is told that it is its turn. The spool is each one's own."""
     while True:
         try:
-            await to_thread.run_sync(sweep, host.index, host.blobs, host.now())
-            if rounds % ROUNDS_BETWEEN_TIDYING == 0:
-                await to_thread.run_sync(tidy, host.index, host.blobs, host.now())
+            tell(await to_thread.run_sync(_round, host.index, host.blobs, host.now()))
         except (OSError, SQLAlchemyError):
             _log.exception("the sweep failed and will be tried again")
-        rounds += 1
-        await anyio.sleep(EVERY_SECONDS)
+        await anyio.sleep(ROUND.total_seconds())
 
 
-def sweep(index: Index, blobs: Blobs, now: datetime) -> None:
-    """Expired images. Stopped anywhere, it leaves at worst bytes without a row."""
+def _round(index: Index, blobs: Blobs, now: datetime) -> Swept:
+    blobs.clear_spool(now - GRACE)
+    expired = sweep(index, blobs, now) if is_mine(index, "sweep", now, ROUND) else 0
+    orphans = tidy(index, blobs, now) if is_mine(index, "tidy", now, TIDYING) else 0
+    return Swept(expired, orphans)
+
+
+def sweep(index: Index, blobs: Blobs, now: datetime) -> int:
+    """Expired images. Stopped anywhere, it leaves at worst bytes without a row. How many they were."""
+    swept = 0
     while names := index.remove_expired(now, BATCH):
-        for name in names:
-            blobs.drop(name)
+        blobs.drop(*names)
+        swept += len(names)
+    return swept
 
 
-def tidy(index: Index, blobs: Blobs, now: datetime) -> None:
+def tidy(index: Index, blobs: Blobs, now: datetime) -> int:
     """What crashes left behind, and counts of the past. Whatever is not named like an image is not ours."""
     blobs.clear_spool(now - GRACE)
+    swept = 0
     for names in _batches(filter(parse_name, blobs.names(now - GRACE))):
-        for name in index.unknown(names):
-            blobs.drop(name)
+        orphans = index.unknown(names)
+        blobs.drop(*orphans)
+        swept += len(orphans)
     with index.transaction() as connection:
-        forget_days_before(connection, now.date())
+        forget_days_before(connection, now.date() - A_DAY)
         forget_hours_before(connection, now)
+    return swept
 
 
 def _batches(names: Iterator[str]) -> Iterator[list[str]]:

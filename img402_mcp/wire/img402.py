@@ -6,7 +6,7 @@ Strict on the fields we use; unknown fields are ignored, since the hosted API ad
 from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, PlainSerializer
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
 
 FREE = "/api/free"
@@ -31,11 +31,13 @@ STATUS_OF = {
     "invalid_payment": 400,
     "payment_conflict": 409,
     "payment_pending": 503,
+    "storage_full": 507,
 }
 """The error reference of seed 001: code -> HTTP status.
 
 invalid_payment: the proof's header cannot be read. payment_conflict: the payment is bound to something else.
 payment_pending: the outcome is not known yet; the same proof again, never another. 402 has a form of its own.
+storage_full: nothing is taken until there is room; what is there is served.
 """
 
 
@@ -62,6 +64,8 @@ class Uploaded(_Wire):
     content_type: str
     size_bytes: int
     expires_at: Moment | None
+    # Ours, where seed 001 has nothing: the page that takes the image down. Whoever has this URL can.
+    delete_url: str | None = Field(default=None, exclude_if=lambda url: url is None)
 
 
 class Token(_Wire):

@@ -1,21 +1,25 @@
+import hashlib
 import os
 import socket
-import sqlite3
 import struct
 import subprocess
 import sys
 import tempfile
 import zlib
-from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
+from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime
+from itertools import cycle
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from httpx2 import ASGITransport, AsyncClient
+from httpx2 import ASGITransport, AsyncBaseTransport, AsyncClient, Request, Response
+from sqlalchemy import NullPool, create_engine, make_url
+from starlette.applications import Starlette
 
 from img402_mcp.host.app import create_app
+from img402_mcp.host.blobs.opening import open_blobs
 from img402_mcp.host.index import Index
 from img402_mcp.host.register import Register
 from img402_mcp.host.settings import HostSettings, host_settings
@@ -54,28 +58,77 @@ def data() -> Iterator[Path]:
         yield Path(folder) / "data"
 
 
+@pytest.fixture(scope="session")
+def shared_stores() -> Callable[[Path], dict[str, str]]:
+    """The settings of stores that several machines could share, for each data folder its own.
+
+    Empty, so that all is in the data folder, unless IMG402_TEST_DATABASE (a PostgreSQL that may be filled) and
+    IMG402_TEST_BLOBS (an object store's URL) name some.
+    """
+    database, blobs = os.environ.get("IMG402_TEST_DATABASE"), os.environ.get("IMG402_TEST_BLOBS")
+    if not database or not blobs:
+        return lambda _: {}
+
+    def stores(data: Path) -> dict[str, str]:
+        name = f"t{hashlib.sha256(str(data).encode()).hexdigest()[:16]}"
+        own = make_url(database).update_query_dict({"options": f"-csearch_path={name}"})
+        engine = create_engine(database, isolation_level="AUTOCOMMIT", poolclass=NullPool)
+        with engine.connect() as connection:
+            connection.exec_driver_sql(f"CREATE SCHEMA IF NOT EXISTS {name}")
+        return {
+            "IMG402_HOST_DATABASE": own.render_as_string(hide_password=False),
+            "IMG402_HOST_BLOBS": f"{blobs}/{name}",
+            "IMG402_HOST_SECRET": "the same on each of the machines",
+        }
+
+    return stores
+
+
 @pytest.fixture
-def settings(data: Path) -> Callable[..., HostSettings]:
+def settings(data: Path, shared_stores: Callable[[Path], dict[str, str]]) -> Callable[..., HostSettings]:
     """Settings with a data folder of the test's own: `settings(IMG402_HOST_FREE_DAYS="0")`."""
-    return lambda **environ: host_settings(environ, data=data, public_url=PUBLIC_URL)
+    stores = shared_stores(data)
+    small = {"IMG402_HOST_MIN_FREE_BYTES": "0"}  # memory may be all the disk that a test has
+    return lambda **environ: host_settings({**small, **stores, **environ}, data=data, public_url=PUBLIC_URL)
+
+
+class InTurn(AsyncBaseTransport):
+    """Each request goes to the next one."""
+
+    def __init__(self, transports: Iterable[AsyncBaseTransport]) -> None:
+        self._turns = cycle(transports)
+
+    async def handle_async_request(self, request: Request) -> Response:
+        return await next(self._turns).handle_async_request(request)
+
+
+@pytest.fixture
+def workers(
+    shared_stores: Callable[[Path], dict[str, str]], data: Path
+) -> Callable[[Callable[[], Starlette]], AbstractAsyncContextManager[AsyncClient]]:
+    """`async with workers(make) as client`: a client of one app; over shared stores, of two of them in turn."""
+    how_many = 2 if shared_stores(data) else 1
+
+    @asynccontextmanager
+    async def running(make: Callable[[], Starlette]) -> AsyncGenerator[AsyncClient]:
+        apps = [make() for _ in range(how_many)]
+        async with AsyncExitStack() as stack:
+            for app in apps:
+                await stack.enter_async_context(app.router.lifespan_context(app))
+            transport = InTurn([ASGITransport(app) for app in apps])
+            yield await stack.enter_async_context(AsyncClient(transport=transport, base_url=PUBLIC_URL))
+
+    return running
 
 
 @pytest.fixture
 def hosting(
-    settings: Callable[..., HostSettings], clock: SimpleNamespace
+    settings: Callable[..., HostSettings],
+    clock: SimpleNamespace,
+    workers: Callable[[Callable[[], Starlette]], AbstractAsyncContextManager[AsyncClient]],
 ) -> Callable[..., AbstractAsyncContextManager[AsyncClient]]:
     """`async with hosting(IMG402_HOST_FREE_DAYS="0") as client`: a whole host in memory, and a client of it."""
-
-    @asynccontextmanager
-    async def running(**environ: str) -> AsyncGenerator[AsyncClient]:
-        app = create_app(settings(**environ), now=lambda: clock.now)
-        async with (
-            app.router.lifespan_context(app),
-            AsyncClient(transport=ASGITransport(app), base_url=PUBLIC_URL) as client,
-        ):
-            yield client
-
-    return running
+    return lambda **environ: workers(lambda: create_app(settings(**environ), now=lambda: clock.now))
 
 
 @pytest.fixture
@@ -137,29 +190,36 @@ def other_pictures() -> SimpleNamespace:
 
 
 @pytest.fixture
-def rows(data: Path) -> Callable[[], list[str]]:
+def rows(settings: Callable[..., HostSettings]) -> Callable[[], list[str]]:
     """The names of the images that have a row."""
+    engine = create_engine(settings().database, poolclass=NullPool)
 
     def names() -> list[str]:
-        with closing(sqlite3.connect(data / "index.sqlite")) as database:
-            return [row[0] for row in database.execute("SELECT id || '.' || extension FROM images")]
+        with engine.connect() as connection:
+            return [row[0] for row in connection.exec_driver_sql("SELECT id || '.' || extension FROM images")]
 
     return names
 
 
 @pytest.fixture
-def on_disk(data: Path) -> Callable[[], list[str]]:
-    """Every file of the blobs' folder, half received ones too."""
-    return lambda: sorted(path.name for path in (data / "blobs").rglob("*") if path.is_file())
+def on_disk(settings: Callable[..., HostSettings]) -> Callable[[], list[str]]:
+    """All that the store of blobs has, half received bodies too."""
+    stores, future = settings(), datetime(9000, 1, 1, tzinfo=UTC)
+
+    def names() -> list[str]:
+        kept = open_blobs(stores.blobs, stores.objects).names(future) if stores.objects else ()
+        return sorted([*kept, *(path.name for path in stores.blobs.rglob("*") if path.is_file())])
+
+    return names
 
 
 @pytest.fixture(scope="session")
-def starting() -> Iterator[Callable[[Path], SimpleNamespace]]:
-    """Starts a real server: `.url`, `.address`, `.data`, `.pid`; `.line(part)`, its next log line with that part."""
+def starting(shared_stores: Callable[[Path], dict[str, str]]) -> Iterator[Callable[[Path], SimpleNamespace]]:
+    """Starts a real server: `.url`, `.address`, `.data`, `.settings`, `.pid`; `.line(part)` of its log, the next."""
     servers: list[subprocess.Popen[str]] = []
 
     def start(data: Path) -> SimpleNamespace:
-        environ = {**os.environ, "IMG402_HOST_DATA": str(data)}
+        environ = {**os.environ, **shared_stores(data), "IMG402_HOST_DATA": str(data)}
         server = subprocess.Popen(
             [sys.executable, "-c", SERVER], env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
@@ -171,6 +231,7 @@ def starting() -> Iterator[Callable[[Path], SimpleNamespace]]:
             url=url,
             address=("127.0.0.1", int(url.rpartition(":")[2])),
             data=data,
+            settings=host_settings(environ, default_public_url=url),
             pid=server.pid,
             line=lambda part: next(line for line in output if part in line),
         )

@@ -4,13 +4,23 @@ import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import uuid4
 
 import pytest
+from obstore.store import LocalStore, MemoryStore
 
 from img402_mcp.host.blobs.base import Blobs
 from img402_mcp.host.blobs.folder import Folder
+from img402_mcp.host.blobs.objects import PART, Objects, open_objects
 
-STORES: dict[str, Callable[[Path], Blobs]] = {"folder": Folder}
+MEGABYTE = 1_048_576
+STORES: dict[str, Callable[[Path], Blobs]] = {
+    "folder": Folder,
+    "memory": lambda folder: Objects(MemoryStore(), folder),
+    "local": lambda folder: Objects(LocalStore(folder / "objects", mkdir=True), folder),
+}
+if "IMG402_TEST_BLOBS" in os.environ:
+    STORES["real"] = lambda folder: open_objects(f"{os.environ['IMG402_TEST_BLOBS']}/{uuid4().hex}", folder)
 
 
 @pytest.fixture(params=STORES)
@@ -26,8 +36,15 @@ def put(blobs: Blobs, name: str, data: bytes) -> None:
 
 def test_what_was_kept_is_read_in_any_piece(blobs: Blobs):
     put(blobs, "a.png", b"0123456789")
-    pieces = [blobs.read("a.png", start, length) for start, length in ((0, 10), (3, 4), (8, 9), (10, 1), (0, 0))]
-    assert pieces == [b"0123456789", b"3456", b"89", b"", b""]
+    pieces = [blobs.read("a.png", start, length) for start, length in ((0, 10), (3, 4), (9, 1), (0, 0), (10, 0))]
+    assert pieces == [b"0123456789", b"3456", b"9", b"", b""]
+
+
+@pytest.mark.parametrize("size", [MEGABYTE + 1, PART, 2 * PART + 7])
+def test_large_files_are_kept_whole(blobs: Blobs, size: int):
+    data = os.urandom(1021) * (size // 1021 + 1)
+    put(blobs, "a.png", data[:size])
+    assert (blobs.read("a.png", 0, size), list(blobs.spool.iterdir())) == (data[:size], [])
 
 
 def test_keeping_takes_the_file_over(blobs: Blobs):
@@ -43,11 +60,14 @@ def test_a_file_that_cannot_be_taken_leaves_the_name_unknown(blobs: Blobs):
 
 
 def test_what_was_dropped_is_unknown_and_can_be_dropped_again(blobs: Blobs):
-    put(blobs, "a.png", b"x")
-    blobs.drop("a.png")
-    blobs.drop("a.png")
+    names = [f"{n}.png" for n in range(30)]
+    for name in names:
+        put(blobs, name, b"x")
+    blobs.drop("missing.png", *names)
+    blobs.drop(names[0])
+    assert list(blobs.names(datetime.now(UTC) + timedelta(minutes=1))) == []
     with pytest.raises(FileNotFoundError):
-        blobs.read("a.png", 0, 1)
+        blobs.read(names[0], 0, 1)
 
 
 def test_names_are_those_kept_before_a_moment(blobs: Blobs):
@@ -73,3 +93,9 @@ def test_only_old_bodies_are_cleared_from_the_spool(blobs: Blobs):
 def test_what_was_kept_is_there_for_the_next_process(tmp_path: Path):
     put(Folder(tmp_path), "a.png", b"x")
     assert Folder(tmp_path).read("a.png", 0, 1) == b"x"
+
+
+def test_what_one_host_keeps_another_one_reads(tmp_path: Path):
+    store = MemoryStore()
+    put(Objects(store, tmp_path / "one"), "a.png", b"x")
+    assert Objects(store, tmp_path / "other").read("a.png", 0, 1) == b"x"

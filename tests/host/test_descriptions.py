@@ -38,6 +38,7 @@ async def test_openapi_describes_every_answer(client: AsyncClient):
         "400": "no_file, file_too_large, unsupported_format, empty_file",
         "429": "daily_limit",
         "500": "upload_failed",
+        "507": "storage_full",
     }
     assert set(document["components"]["schemas"]["Uploaded"]["properties"]) == {
         "url",
@@ -45,6 +46,7 @@ async def test_openapi_describes_every_answer(client: AsyncClient):
         "contentType",
         "sizeBytes",
         "expiresAt",
+        "deleteUrl",
     }
 
 
@@ -57,6 +59,7 @@ async def test_openapi_covers_io42_and_the_studio(client: AsyncClient):
         "/uploads/{key}": ["put"],
         "/v1/uploads": ["post"],
         "/previews/{key}": ["get"],
+        "/delete/{name}": ["get", "post", "delete"],
         "/{name}": ["get"],
     }
 
@@ -72,12 +75,20 @@ async def test_openapi_tells_every_code_of_io42(client: AsyncClient):
 
 async def test_a_request_is_one_line_of_json_without_its_query(client: AsyncClient, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO, "img402_mcp.host.access")
-    await client.get("/a%0Ab?token=hunter2", headers={"Authorization": "Bearer hunter2"})
+    answer = await client.get("/a%0Ab?token=hunter2", headers={"Authorization": "Bearer hunter2"})
     (record,) = (record for record in caplog.records if record.name == "img402_mcp.host.access")
     line = json.loads(record.getMessage())
     assert isinstance(line.pop("ms"), float)
     assert datetime.fromisoformat(line.pop("time")).tzinfo is UTC
-    assert line == {"method": "GET", "path": "/a\nb", "status": 404, "bytes": 78, "client": "127.0.0.1"}
+    assert line == {
+        "request_id": answer.headers["x-request-id"],
+        "method": "GET",
+        "path": "/a\nb",
+        "status": 404,
+        "bytes": 78,
+        "client": "127.0.0.1",
+        "error": "not_found",
+    }
     assert "\n" not in record.getMessage()
 
 

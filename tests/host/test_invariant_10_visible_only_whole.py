@@ -13,7 +13,7 @@ import pytest
 from httpx2 import AsyncClient, Response
 from sqlalchemy import Connection
 
-from img402_mcp.host.blobs.folder import Folder
+from img402_mcp.host.blobs.opening import open_blobs
 from img402_mcp.host.index import Image, Index, new_id
 from img402_mcp.host.keeping import keep
 from img402_mcp.host.receiving import Incoming
@@ -41,7 +41,7 @@ class Rooms:
 
     def __init__(self, settings: HostSettings) -> None:
         settings.data.mkdir()
-        self.blobs, self.index = Folder(settings.blobs), Index(settings.database)
+        self.blobs, self.index = open_blobs(settings.blobs, settings.objects), Index(settings.database)
 
     def incoming(self, image: bytes) -> Incoming:
         path = self.blobs.spool / "arriving.part"
@@ -123,7 +123,7 @@ async def test_the_running_host_sweeps_by_itself(
     clock.now += timedelta(days=8)
     async with hosting() as client:
         while on_disk():  # each request gives the sweep a turn
-            await client.get("/healthz")
+            await client.get("/aaaaaaaaaaaaa.png")
         assert rows() == []
 
 
@@ -155,15 +155,16 @@ async def test_a_row_that_cannot_be_added_leaves_nothing_visible(
     assert (await client.get(f"/{unreachable}")).status_code == 404
 
 
-async def test_an_unreachable_database_is_told_by_healthz(client: AsyncClient, data: Path):
+async def test_an_unreachable_database_is_told_by_readyz(client: AsyncClient, data: Path):
     assert (await client.get("/healthz")).json() == {"status": "ok"}
     with closing(sqlite3.connect(data / "index.sqlite")) as database:
         database.execute("ALTER TABLE images RENAME TO lost")
-    response = await client.get("/healthz")
+    response = await client.get("/readyz")
     assert (response.status_code, response.json()) == (
         503,
-        {"error": "unavailable", "message": "The host cannot reach its database."},
+        {"error": "not_ready", "message": "The host cannot reach its database."},
     )
+    assert (await client.get("/healthz")).status_code == 200
 
 
 def test_ids_are_random_and_of_one_length():

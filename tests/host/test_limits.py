@@ -9,11 +9,15 @@ from types import SimpleNamespace
 import anyio
 import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
+from sqlalchemy import insert, select
 from starlette.types import ASGIApp
 
 from img402_mcp.host.addresses import client_address, shared_by
 from img402_mcp.host.app import create_app
+from img402_mcp.host.blobs.opening import open_blobs
+from img402_mcp.host.index import DAILY_COUNTS, Index
 from img402_mcp.host.settings import HostSettings, host_settings
+from img402_mcp.host.sweeping import tidy
 
 Sample = Callable[[str], bytes]
 Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
@@ -93,6 +97,23 @@ async def test_several_workers_at_once_stay_under_one_cap(settings: Callable[...
         for app in apps * 4:
             tasks.start_soon(upload_to, app)
     assert sorted(statuses) == [200] * 5 + [429] * 7
+
+
+def test_counts_of_yesterday_stay_for_uploads_that_began_before_midnight(
+    settings: Callable[..., HostSettings], sample: Sample, clock: SimpleNamespace
+):
+    """A tidying that took their rows from under them could wait for them while they wait for it."""
+    blobs = open_blobs(settings().blobs, settings().objects)
+    index = Index(settings().database)
+    today = clock.now.date()
+    with index.transaction() as connection:
+        for days in range(3):
+            connection.execute(insert(DAILY_COUNTS), {"day": today - timedelta(days), "who": "*", "uploads": 1})
+    tidy(index, blobs, clock.now)
+    with index.reading() as connection:
+        left = set(connection.execute(select(DAILY_COUNTS.c.day)).scalars())
+    index.close()
+    assert left == {today, today - timedelta(days=1)}
 
 
 PROXIES = "127.0.0.1, 10.0.0.0/8, 2001:db8::/32"

@@ -9,7 +9,6 @@ from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
-from sqlalchemy.engine import make_url
 
 from img402_mcp.host.index import Index
 from img402_mcp.host.register import Register
@@ -29,7 +28,7 @@ def forget(pid: int) -> None:
 
 @pytest.fixture
 def known(server: SimpleNamespace) -> Register:
-    return Register(Index(make_url(f"sqlite:///{server.data / 'index.sqlite'}")), lambda: datetime.now(UTC))
+    return Register(Index(server.settings.database), lambda: datetime.now(UTC))
 
 
 @pytest.fixture

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 from ipaddress import ip_network
 from pathlib import Path
 
@@ -10,6 +13,7 @@ from img402_mcp.host.settings import HostSettings, Io42Settings, StudioSettings,
 from img402_mcp.wire.img402 import FreeTerms
 
 URL = "http://127.0.0.1:8402"
+SECRET = "the same on each of the machines"
 
 
 def test_with_no_setting_at_all_the_terms_are_the_seeds(tmp_path: Path):
@@ -83,8 +87,30 @@ def test_a_flag_wins_over_its_variable_and_the_variable_over_the_default(tmp_pat
 
 
 def test_no_repr_shows_the_password_of_the_database():
-    settings = host_settings({"IMG402_HOST_DATABASE": "postgresql+psycopg://me:hunter2@db/x"}, public_url=URL)
-    assert "hunter2" not in repr(settings)
+    environ = {"IMG402_HOST_DATABASE": "postgresql+psycopg://me:hunter2@db/x", "IMG402_HOST_SECRET": SECRET}
+    settings = host_settings(environ, public_url=URL)
+    assert ("hunter2" in repr(settings), SECRET in repr(settings)) == (False, False)
+
+
+@pytest.mark.parametrize("scheme", ["postgresql", "postgres", "postgresql+psycopg"])
+def test_postgresql_is_reached_by_the_driver_of_the_extra(scheme: str):
+    environ = {"IMG402_HOST_DATABASE": f"{scheme}://me@db/x", "IMG402_HOST_SECRET": SECRET}
+    assert host_settings(environ, public_url=URL).database == make_url("postgresql+psycopg://me@db/x")
+
+
+def test_where_hosts_may_share_rows_their_secret_must_be_given():
+    with pytest.raises(SettingsError) as refused:
+        host_settings({"IMG402_HOST_DATABASE": "postgresql://me@db/x"}, public_url=URL)
+    assert str(refused.value) == (
+        "IMG402_HOST_DATABASE is PostgreSQL, which several hosts may share, and tokens and signed URLs of one must "
+        "hold at all: set IMG402_HOST_SECRET to the same text on each, such as the output of `openssl rand -hex 32`."
+    )
+
+
+@pytest.mark.parametrize("url", ["s3://bucket/a/prefix", "gs://bucket", "az://container/prefix"])
+def test_an_object_store_leaves_the_folder_to_what_is_arriving(tmp_path: Path, url: str):
+    settings = host_settings({"IMG402_HOST_BLOBS": url}, data=tmp_path, public_url=URL)
+    assert (settings.objects, settings.blobs) == (url, tmp_path / "blobs")
 
 
 @pytest.mark.parametrize(
@@ -130,34 +156,57 @@ def test_no_repr_shows_the_password_of_the_database():
         pytest.param(
             "IMG402_HOST_BLOBS",
             "s3://key:secret@bucket",
-            'IMG402_HOST_BLOBS is "...@bucket"; give a folder, or file:///folder.',
+            'IMG402_HOST_BLOBS is "...@bucket"; give a folder, file:///folder, or s3://bucket/prefix '
+            "(also gs:// and az://) with the keys in AWS_*, GOOGLE_* or AZURE_*.",
             id="object-store",
         ),
         pytest.param(
             "IMG402_HOST_BLOBS",
             "file://server/share",
-            'IMG402_HOST_BLOBS is "file://server/share"; give a folder, or file:///folder.',
+            'IMG402_HOST_BLOBS is "file://server/share"; give a folder, file:///folder, or s3://bucket/prefix '
+            "(also gs:// and az://) with the keys in AWS_*, GOOGLE_* or AZURE_*.",
             id="file-of-another-host",
+        ),
+        pytest.param(
+            "IMG402_HOST_BLOBS",
+            "s3://",
+            'IMG402_HOST_BLOBS is "s3://"; give a folder, file:///folder, or s3://bucket/prefix '
+            "(also gs:// and az://) with the keys in AWS_*, GOOGLE_* or AZURE_*.",
+            id="object-store-without-a-bucket",
+        ),
+        pytest.param(
+            "IMG402_HOST_BLOBS",
+            "s3://bucket/x?region=a",
+            'IMG402_HOST_BLOBS is "s3://bucket/x?region=a"; give a folder, file:///folder, or s3://bucket/prefix '
+            "(also gs:// and az://) with the keys in AWS_*, GOOGLE_* or AZURE_*.",
+            id="object-store-with-a-query",
+        ),
+        pytest.param(
+            "IMG402_HOST_BLOBS",
+            "ftp://host/x",
+            'IMG402_HOST_BLOBS is "ftp://host/x"; give a folder, file:///folder, or s3://bucket/prefix '
+            "(also gs:// and az://) with the keys in AWS_*, GOOGLE_* or AZURE_*.",
+            id="another-scheme",
         ),
         pytest.param(
             "IMG402_HOST_DATABASE",
             "mysql://me:secret@db/x",
             "IMG402_HOST_DATABASE (mysql) is of no use; give sqlite:////folder/index.sqlite or "
-            "postgresql+psycopg://user:password@server/name.",
+            "postgresql://user:password@server/name.",
             id="another-database",
         ),
         pytest.param(
             "IMG402_HOST_DATABASE",
             "sqlite://",
             "IMG402_HOST_DATABASE (sqlite) is of no use; give sqlite:////folder/index.sqlite or "
-            "postgresql+psycopg://user:password@server/name.",
+            "postgresql://user:password@server/name.",
             id="database-in-memory",
         ),
         pytest.param(
             "IMG402_HOST_DATABASE",
             "secret nonsense",
             "IMG402_HOST_DATABASE (unreadable) is of no use; give sqlite:////folder/index.sqlite or "
-            "postgresql+psycopg://user:password@server/name.",
+            "postgresql://user:password@server/name.",
             id="no-database-url",
         ),
     ],
@@ -205,7 +254,7 @@ def test_a_data_folder_that_cannot_be_made_is_explained(tmp_path: Path):
 
 
 def test_a_database_without_its_driver_is_explained(tmp_path: Path):
-    environ = {"IMG402_HOST_DATABASE": "postgresql+pg8000://me@db/x"}
+    environ = {"IMG402_HOST_DATABASE": "postgresql+pg8000://me@db/x", "IMG402_HOST_SECRET": SECRET}
     with pytest.raises(SettingsError) as refused:
         create_app(host_settings(environ, data=tmp_path, public_url=URL))
     assert str(refused.value) == (
@@ -218,3 +267,26 @@ def test_a_data_folder_may_be_called_anything(tmp_path):
     folder = tmp_path / "a?b=1 %20"
     create_app(host_settings({}, data=folder, public_url="http://h.example"))
     assert (folder / "index.sqlite").exists()
+
+
+WITHOUT_PSYCOPG = """
+import os, sys
+sys.modules["psycopg"] = None
+from img402_mcp.errors import SettingsError
+from img402_mcp.host.app import create_app
+from img402_mcp.host.settings import host_settings
+try:
+    create_app(host_settings(os.environ, data=sys.argv[1], public_url="http://h"))
+except SettingsError as error:
+    print(error)
+"""
+
+
+def test_a_missing_driver_of_postgresql_is_named_with_its_extra(tmp_path: Path):
+    environ = os.environ | {"IMG402_HOST_DATABASE": "postgresql://me@db/x", "IMG402_HOST_SECRET": SECRET}
+    command = [sys.executable, "-c", WITHOUT_PSYCOPG, str(tmp_path)]
+    told = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
+    assert told == (
+        "IMG402_HOST_DATABASE asks for postgresql+psycopg, whose driver is not installed: "
+        "run `pip install 'img402-mcp[postgres]'`, or name another, such as postgresql+psycopg.\n"
+    )

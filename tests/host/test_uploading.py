@@ -60,6 +60,7 @@ async def test_an_upload_is_answered_as_the_seed_prints_it(
             "contentType": media_type,
             "sizeBytes": len(image),
             "expiresAt": "2026-02-15T12:00:00.123Z",
+            "deleteUrl": response.json()["deleteUrl"],  # ours, beside what the seed has
         },
     )
     assert parse_name(f"{image_id}.{extension}")
@@ -187,7 +188,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
             "application/json", b"{", "no_file", f"The body says it is JSON and is not. {HOW}", id="half-json"
         ),
         pytest.param(
-            "application/json", b"[" * 100_000, "no_file", f"The body says it is JSON and is not. {HOW}", id="deep-json"
+            "application/json", b"[" * 100_000, "no_file", f"The JSON has more than 500 values. {HOW}", id="deep-json"
         ),
         pytest.param(
             "application/json", b'{"image": ""}', "no_file", f'The JSON has no text "file". {HOW}', id="json-image-key"

@@ -30,7 +30,7 @@ _PREFLIGHT = {
 def routes(host: Host) -> list[Route]:
     async def upload_free(request: Request) -> Response:
         image = await _upload_free(host, request)
-        answer = uploaded(host.settings.public_url, image).model_dump_json(by_alias=True)
+        answer = uploaded(host, image).model_dump_json(by_alias=True)
         return Response(answer, 200, UNCACHED, "application/json")
 
     async def serve(request: Request) -> Response:
@@ -51,6 +51,7 @@ async def _upload_free(host: Host, request: Request) -> Image:
     free, now = host.settings.free, host.now()
     address = client_address(request.scope, host.settings.trusted_proxies)
     host.caps.refuse_early(address, now)
+    host.quota.refuse_early()
     admit = partial(host.caps.take, address=address, now=now)
     example = f"curl -F {FIELD}=@screenshot.png {host.settings.public_url}{FREE}"
     try:
@@ -63,11 +64,13 @@ async def _upload_free(host: Host, request: Request) -> Image:
         raise Refused("upload_failed", message) from error
 
 
-def uploaded(public_url: str, image: Image) -> Uploaded:
+def uploaded(host: Host, image: Image, *, deletable: bool = True) -> Uploaded:
+    """`deletable`: who asks is sure to be the one who uploaded it."""
     return Uploaded(
-        url=f"{public_url}/{image.name}",
+        url=f"{host.settings.public_url}/{image.name}",
         id=image.id,
         content_type=image.format.media_type,
         size_bytes=image.size_bytes,
         expires_at=image.expires_at,
+        delete_url=host.delete_keys.url(image.name) if deletable and host.delete_keys else None,
     )

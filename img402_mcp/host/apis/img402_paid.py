@@ -20,7 +20,7 @@ from img402_mcp.host.apis.img402 import uploaded
 from img402_mcp.host.catalogue import token_sale, upload_sale
 from img402_mcp.host.index import Image
 from img402_mcp.host.keeping import described, store
-from img402_mcp.host.payments import Payment
+from img402_mcp.host.payments import Payment, Payments
 from img402_mcp.host.paywall import EXPOSED, Paywall
 from img402_mcp.host.proofs import Proof, presented
 from img402_mcp.host.receiving import Asked, Incoming, incoming_image
@@ -78,6 +78,9 @@ async def _token(shop: Shop, request: Request) -> Response:
     sale = token_sale(shop.paid, shop.host.settings.public_url)
     async with _stored():
         proof = presented(request.headers)
+        if proof is None or await shop.paywall.known(proof, sale) is None:
+            # Nobody pays for a token that is good for nothing.
+            await to_thread.run_sync(shop.host.quota.check, shop.paid.terms.max_bytes)
         if proof is None:
             raise shop.paywall.required(sale)
         payment = await shop.paywall.charge(proof, sale)
@@ -119,14 +122,21 @@ def _bought(shop: Shop, payment: str) -> Uploaded | None:
     bought = shop.redeeming.bought(payment)
     if bought is None:
         return None
-    return _shown(shop, bought, Refused("payment_conflict", "The image that this payment bought has expired."))
+    gone = Refused("payment_conflict", "The image that this payment bought has expired or was deleted.")
+    return _shown(shop, bought, payment, gone)
 
 
-def _shown(shop: Shop, bought: Bought, expired: Refused) -> Uploaded:
+def _shown(shop: Shop, bought: Bought, payment: str, expired: Refused) -> Uploaded:
+    """An image once more. Its delete URL only where the asker is sure to be the buyer.
+
+    Once settled, a proof is on the chain for everybody, and with it whoever likes gets the token of a payment: only
+    with a payment-identifier do they show whose they are.
+    """
     image = shop.host.index.find(bought.image_id)
     if image is None or (image.expires_at and image.expires_at <= shop.host.now()):
         raise expired
-    return uploaded(shop.host.settings.public_url, image)
+    book = Payments(shop.host.index, shop.host.now).find(payment)
+    return uploaded(shop.host, image, deletable=book is not None and book.identifier_hash is not None)
 
 
 async def _upload_with_token(shop: Shop, request: Request, value: str) -> Uploaded:
@@ -151,7 +161,7 @@ def _redeemed(shop: Shop, incoming: Incoming, payment: str) -> Uploaded:
         bought = shop.redeeming.bought(payment)
         if bought is None or bought.sha256 != sha256:
             raise
-        return _shown(shop, bought, refused)
+        return _shown(shop, bought, payment, refused)
 
 
 async def _upload_inline(shop: Shop, request: Request, proof: Proof) -> Response:
@@ -185,10 +195,11 @@ def _receiving(shop: Shop, request: Request) -> AbstractAsyncContextManager[Inco
 
 
 def _described(shop: Shop, incoming: Incoming) -> Image:
+    shop.host.quota.check(incoming.size)
     return described(incoming, shop.host.now(), shop.paid.terms.days, paid=True)
 
 
 def _kept(shop: Shop, incoming: Incoming, image: Image, payment: str) -> Uploaded:
     admit = partial(redeem, payment=payment, image=image, sha256=sha256_of(incoming.path))
     store(shop.host.blobs, shop.host.index, incoming.path, image, admit)
-    return uploaded(shop.host.settings.public_url, image)
+    return uploaded(shop.host, image)

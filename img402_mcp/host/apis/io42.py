@@ -49,6 +49,7 @@ _CODES: dict[str, io42.Code] = {
     "payment_conflict": "PAYMENT_CONFLICT",
     "payment_pending": "PAYMENT_PENDING",
     "already_uploaded": "SUBMISSION_ALREADY_EXISTS",
+    "storage_full": "UPLOAD_FAILED",
 }
 """What the rooms that several APIs share say -> this API's word."""
 
@@ -143,6 +144,7 @@ async def _submit(desk: Desk, request: Request, agent: Agent, allowance: Allowan
         raise Declined("RATE_LIMITED", "Rate limit exceeded. Please try again later.", retry_after=wait)
     project, submission = await to_thread.run_sync(_admitted, desk, agent, request.path_params)
     intent = await _intent(request, desk.host.settings.io42)
+    await to_thread.run_sync(desk.host.quota.check, intent.file_size)  # before anybody pays
     receipt = await _paid(desk, request, project, submission)
     life = timedelta(minutes=desk.host.settings.io42.url_minutes)
     promise = partial(desk.submissions.promise, submission.id, intent, desk.host.now(), life)

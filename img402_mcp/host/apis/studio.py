@@ -16,12 +16,14 @@ from img402_mcp.host.hourly import Allowance, HourlyLimits
 from img402_mcp.host.index import Image, new_id, parse_name
 from img402_mcp.host.inputs import Inputs, StudioToken
 from img402_mcp.host.keeping import store_bytes
+from img402_mcp.host.quota import StorageFull
 from img402_mcp.host.receiving import Asked, Incoming, incoming_image
 from img402_mcp.host.refusals import UNCACHED, Refused
 from img402_mcp.host.serving import missing, private_response
 from img402_mcp.host.signed_urls import LOOKING, Permit
 from img402_mcp.host.state import Host
 from img402_mcp.wire import studio
+from img402_mcp.wire.img402 import STATUS_OF
 
 _log = logging.getLogger("img402_mcp.host.failures")
 
@@ -101,6 +103,8 @@ async def _upload(host: Host, request: Request, allowance: Allowance) -> studio.
 
 
 def _declined(refused: Refused) -> Declined:
+    if isinstance(refused, StorageFull):
+        return Declined(STATUS_OF[refused.code], studio.Problem(detail=str(refused)), refused.headers)
     if refused.code == "file_too_large":
         return Declined(studio.TOO_LARGE, studio.Problem(detail=str(refused)))
     flaw = studio.Flaw(loc=("body", studio.FIELD), msg=str(refused), type=_FLAWS[refused.code])

@@ -1,4 +1,4 @@
-"""The interface of a store of bytes. Its methods block and are called in threads."""
+"""The interface of a store of bytes. Its methods block and are called in threads; what fails raises OSError."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -10,20 +10,27 @@ ARRIVING = ".part"
 
 
 class Blobs(Protocol):
-    spool: Path
-    """A local folder for bodies that are still arriving; on the store's own file system where it has one."""
+    @property
+    def spool(self) -> Path:
+        """A local folder for bodies that are still arriving; on the store's own file system where it has one."""
 
     def keep(self, name: str, file: Path) -> None:
-        """Take the file over. When this returns the bytes survive a power cut; if it raises, the name is unknown."""
+        """Take the file over. When this returns the bytes survive a power cut.
+
+        If it raises, nobody is to be told the name; what a store took without saying so is an orphan for the sweep.
+        """
 
     def read(self, name: str, start: int, length: int) -> bytes:
-        """Bytes from `start`, at most `length`. Raises FileNotFoundError for an unknown name."""
+        """So many bytes from `start`, all of them within what was kept. FileNotFoundError for an unknown name."""
 
-    def drop(self, name: str) -> None:
+    def drop(self, *names: str) -> None:
         """Forget the bytes; an unknown name is fine."""
 
     def names(self, before: datetime) -> Iterator[str]:
         """What was kept before that moment."""
+
+    def sizes(self, before: datetime) -> Iterator[tuple[str, int]]:
+        """The same, with how many bytes there are."""
 
     def clear_spool(self, before: datetime) -> None:
         """Remove bodies (`*ARRIVING`) that a crash left behind and nobody has written to since."""

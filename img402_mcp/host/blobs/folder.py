@@ -1,28 +1,27 @@
 """Blobs in a folder: a temporary file, rename, fsync. Today's file systems index their folders, so one level does."""
 
-import math
 import os
 from collections.abc import Iterator
 from datetime import datetime
+from itertools import count
 from pathlib import Path
+from threading import Lock
 
-from img402_mcp.host.blobs.base import ARRIVING
+from img402_mcp.host.blobs import spool
 
 
 class Folder:
     def __init__(self, root: Path) -> None:
-        self.spool = root / "incoming"
-        self._kept = root / "kept"
-        for folder in (root, self.spool, self._kept):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        spool.made(root)
+        self.spool, self._kept = spool.made(root / "incoming"), spool.made(root / "kept")
+        self._names = _Names(self._kept)
 
     def keep(self, name: str, file: Path) -> None:
         """Renamed before it is synced: nobody knows the name yet, and one commit of the journal covers both."""
         kept = file.replace(self._kept / name)
         try:
             _fsync(kept, os.O_RDWR)
-            if os.name == "posix":  # Windows has no way to sync a folder
-                _fsync(self._kept, os.O_RDONLY)
+            self._names.sync()
         except OSError:
             kept.unlink(missing_ok=True)
             raise
@@ -32,16 +31,34 @@ class Folder:
             file.seek(start)
             return file.read(length)
 
-    def drop(self, name: str) -> None:
-        (self._kept / name).unlink(missing_ok=True)
+    def drop(self, *names: str) -> None:
+        for name in names:
+            (self._kept / name).unlink(missing_ok=True)
 
     def names(self, before: datetime) -> Iterator[str]:
-        return (file.name for file in _older(self._kept, before))
+        return (file.name for file in spool.older(self._kept, before))
+
+    def sizes(self, before: datetime) -> Iterator[tuple[str, int]]:
+        return ((file.name, file.stat().st_size) for file in spool.older(self._kept, before))
 
     def clear_spool(self, before: datetime) -> None:
-        for file in _older(self.spool, before):
-            if file.name.endswith(ARRIVING):
-                Path(file).unlink(missing_ok=True)
+        spool.clear(self.spool, before)
+
+
+class _Names:
+    """A folder's names. One sync serves everybody whose file had its name before it began."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder, self._turn = folder, Lock()
+        self._asked, self._synced = count(1), 0
+
+    def sync(self) -> None:
+        mine = next(self._asked)
+        with self._turn:
+            if self._synced < mine and os.name == "posix":  # Windows has no way to sync a folder
+                all_so_far = next(self._asked)
+                _fsync(self._folder, os.O_RDONLY)
+                self._synced = all_so_far
 
 
 def _fsync(path: Path, flags: int) -> None:
@@ -50,17 +67,3 @@ def _fsync(path: Path, flags: int) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _older(folder: Path, before: datetime) -> Iterator[os.DirEntry[str]]:
-    with os.scandir(folder) as entries:
-        for entry in entries:
-            if entry.is_file(follow_symlinks=False) and _written(entry) < before.timestamp():
-                yield entry
-
-
-def _written(entry: os.DirEntry[str]) -> float:
-    try:
-        return entry.stat(follow_symlinks=False).st_mtime
-    except FileNotFoundError:  # renamed or removed meanwhile
-        return math.inf

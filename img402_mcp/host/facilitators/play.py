@@ -15,8 +15,9 @@ from sqlalchemy import BigInteger, Column, Connection, String, Table, insert, se
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from img402_mcp.ethereum import account
+from img402_mcp.host.database import insert_for
 from img402_mcp.host.facilitators.base import Claim, Rejected, Settled, Undecided, Valid
-from img402_mcp.host.index import METADATA, Index, insert_for
+from img402_mcp.host.index import METADATA, Index
 from img402_mcp.wire.x402 import Authorization, Network
 
 BALANCE = 10_000_000  # 10 USDC, a thousand uploads

@@ -1,5 +1,5 @@
 from collections.abc import AsyncGenerator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 from anyio import Event, sleep_forever
-from httpx2 import ASGITransport, AsyncClient
+from httpx2 import AsyncClient
+from starlette.applications import Starlette
 
 from img402_mcp.host.app import create_app
 from img402_mcp.host.catalogue import payee, token_sale
@@ -103,18 +104,17 @@ def paid_settings(settings: Callable[..., HostSettings]) -> Callable[..., HostSe
 
 @pytest.fixture
 def selling(
-    paid_settings: Callable[..., HostSettings], clock: SimpleNamespace, bank: Bank
+    paid_settings: Callable[..., HostSettings],
+    clock: SimpleNamespace,
+    bank: Bank,
+    workers: Callable[[Callable[[], Starlette]], AbstractAsyncContextManager[AsyncClient]],
 ) -> Callable[..., AbstractAsyncContextManager[AsyncClient]]:
     """`async with selling() as client`: a host that takes payments through the bank. Again: the host restarted."""
 
-    @asynccontextmanager
-    async def running(patience: float = 5, **environ: str) -> AsyncGenerator[AsyncClient]:
-        app = create_app(paid_settings(**environ), now=lambda: clock.now, facilitator=bank, patience=patience)
-        async with (
-            app.router.lifespan_context(app),
-            AsyncClient(transport=ASGITransport(app), base_url=PUBLIC_URL) as client,
-        ):
-            yield client
+    def running(patience: float = 5, **environ: str) -> AbstractAsyncContextManager[AsyncClient]:
+        return workers(
+            lambda: create_app(paid_settings(**environ), now=lambda: clock.now, facilitator=bank, patience=patience)
+        )
 
     return running
 

@@ -131,6 +131,7 @@ async def test_a_token_uploads_one_image_for_a_year(shop: AsyncClient, sample: S
             "contentType": "image/png",
             "sizeBytes": len(image),
             "expiresAt": "2027-02-08T12:01:00.000Z",
+            "deleteUrl": response.json()["deleteUrl"],
         },
     )
     served = await shop.get(f"/{name}.png")
@@ -273,7 +274,7 @@ async def test_an_expired_image_is_told_and_not_sold_again(
     clock.now += timedelta(days=366)
     assert told(await buy(shop, paid)) == (
         409,
-        {"error": "payment_conflict", "message": "The image that this payment bought has expired."},
+        {"error": "payment_conflict", "message": "The image that this payment bought has expired or was deleted."},
     )
     assert (await upload(shop, sample("plain.png"), {"X-Upload-Token": token})).status_code == 401
     assert len(bank.book) == 1

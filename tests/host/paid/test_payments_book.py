@@ -6,18 +6,18 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from sqlalchemy.engine import make_url
 
 from img402_mcp.host.index import Index
 from img402_mcp.host.payments import LEASE, Payment, Payments
 from img402_mcp.host.proofs import presented
+from img402_mcp.host.settings import HostSettings
 from img402_mcp.wire.x402 import BASE
 
 
 @pytest.fixture
-def book(data: Path, clock: SimpleNamespace) -> Iterator[Payments]:
+def book(data: Path, settings: Callable[..., HostSettings], clock: SimpleNamespace) -> Iterator[Payments]:
     data.mkdir()
-    index = Index(make_url(f"sqlite:///{data / 'index.sqlite'}"))
+    index = Index(settings().database)
     yield Payments(index, lambda: clock.now)
     index.close()
 
@@ -83,3 +83,8 @@ def test_an_overtaken_attempt_that_learns_of_the_money_is_heard(
     book.free(newer)
     book.settled(newer, "0xdef")
     assert book.find(reserved.key) == replace(reserved, attempts=2, paid=True, settlement="0xabc")
+
+
+def test_money_that_moved_is_noted_however_its_transaction_is_named(book: Payments, reserved: Payment):
+    book.settled(leased(book, reserved), "0xabc\0\ud800" + "f" * 300)
+    assert book.find(reserved.key) == replace(reserved, attempts=1, paid=True, settlement="0xabc" + "f" * 251)

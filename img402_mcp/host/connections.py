@@ -1,0 +1,177 @@
+"""uvicorn's connection with bounds: on their number, on heads, on pipelines, and on readers that do not read.
+
+What is refused here has not become a request yet: no application sees it, and no access log.
+"""
+
+from asyncio import BaseTransport, TimerHandle, Transport
+from typing import Any, ClassVar, cast
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from img402_mcp.host.one_write import OneWrite
+from img402_mcp.host.patience import Patience
+from img402_mcp.host.refusals import problem
+
+HEAD_BYTES = 32_768  # Node takes 16 KB, nginx 32 KB, h11 64 KB
+HEADERS = 100  # Apache's figure; a browser sends 20
+PIPELINED = 16  # hardly anybody does; a packet could hold thousands, each of which costs its objects
+LINGER = 2  # seconds in which an answer is read by who still sends
+
+Refusal = tuple[int, str, str]
+MALFORMED = 400, "bad_request", "This is no HTTP request that can be read."
+TOO_MUCH = 431, "headers_too_large", f"The head has more than {HEADERS} headers or {HEAD_BYTES} bytes."
+TOO_SLOW = 408, "too_slow", "The request's head did not come in time."
+FULL = 503, "busy", "The host has as many connections as it can hold, all at work. Try again in a moment."
+
+
+def connections(patience: Patience) -> type[HttpToolsProtocol]:
+    """The protocol for uvicorn's `http`. The connections that one call makes share one bound."""
+    return type("Connection", (Connection,), {"patience": patience, "waiting": {}})
+
+
+class Connection(HttpToolsProtocol):
+    patience: ClassVar[Patience]
+    waiting: ClassVar[dict["Connection", None]]
+    """Those without a request in hand, the longest first; they make room for others."""
+
+    _head_timer: TimerHandle | None = None
+    _end_timer: TimerHandle | None = None
+    _beside = 0
+    """Bytes that are no body: a head, and a chunked body's sizes, extensions and trailers. The parser keeps some."""
+    _refusal: Refusal | None = None
+    _refused = False
+
+    def connection_made(self, transport: BaseTransport) -> None:
+        super().connection_made(cast("Any", OneWrite(cast("Transport", transport), self.loop)))
+        if len(self.connections) > self.patience.connections and not self._make_room():
+            self._write(FULL)
+            self.transport.close()
+        else:
+            self._wait_for_head()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._forget()
+        _cancel(self._end_timer)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self._refused:
+            return
+        self._beside += len(data)
+        super().data_received(data)
+        if self._refused:
+            return
+        if self._beside > HEAD_BYTES:
+            self._refuse(TOO_MUCH)
+        elif self._head_timer is None and not self._busy():
+            self._wait_for_head()
+
+    def on_headers_complete(self) -> None:
+        if len(self.headers) > HEADERS or (self._beside > HEAD_BYTES and self._size() > HEAD_BYTES):
+            raise self._reason(TOO_MUCH)
+        if len(self.pipeline) == PIPELINED:
+            raise self._reason(MALFORMED)
+        self._beside = 0
+        self._forget()
+        super().on_headers_complete()
+        # A chunked body's trailers land in this list: in the request's own they would pass for headers.
+        self.headers = []
+
+    def on_body(self, body: bytes) -> None:
+        """Eight times: a chunk may be a single byte, with five around it."""
+        self._beside = max(0, self._beside - 8 * len(body))
+        super().on_body(body)
+
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.transport.is_closing():
+            self._watch_reader()
+        elif not self._busy():
+            self.waiting[self] = None
+
+    def timeout_keep_alive_handler(self) -> None:
+        super().timeout_keep_alive_handler()
+        self._watch_reader()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._watch_reader()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002  # ours says it in JSON, like every other refusal
+        self._refuse(self._refusal or MALFORMED)
+
+    def _size(self) -> int:
+        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+
+    def _busy(self) -> bool:
+        return bool(self.pipeline) or (self.cycle is not None and not self.cycle.response_complete)
+
+    def _make_room(self) -> bool:
+        for other in self.waiting:
+            other.transport.abort()
+            other._forget()  # noqa: SLF001  # one of us
+            self.connections.discard(other)
+            return True
+        return False
+
+    def _wait_for_head(self) -> None:
+        self.waiting[self] = None
+        self._head_timer = self.loop.call_later(self.patience.head, self._head_is_late)
+
+    def _head_is_late(self) -> None:
+        if self._beside:
+            self._refuse(TOO_SLOW)
+        else:
+            self.transport.close()
+
+    def _forget(self) -> None:
+        """No longer one that waits for a head."""
+        self.waiting.pop(self, None)
+        _cancel(self._head_timer)
+        self._head_timer = None
+
+    def _reason(self, refusal: Refusal) -> ValueError:
+        """To be raised in a callback; the parser makes it `send_400_response`."""
+        self._refusal = refusal
+        return ValueError(refusal[1])
+
+    def _refuse(self, refusal: Refusal) -> None:
+        self._refused = True
+        self._forget()
+        if self._busy() and (self.pipeline or self.cycle.response_started or not self.cycle.more_body):
+            # Those before are answered first, and theirs would be taken for this one's; the last of them says "close".
+            self.cycle.keep_alive = False
+            return
+        if self._busy():
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        self._say(refusal)
+
+    def _say(self, refusal: Refusal) -> None:
+        """Then what still comes is dropped for a while: closed at once, the reset could overtake the answer."""
+        self._write(refusal)
+        self.transport.write_eof()
+        self._end_timer = self.loop.call_later(LINGER, self.transport.abort)
+
+    def _write(self, refusal: Refusal) -> None:
+        response = problem(*refusal, {"Connection": "close"})
+        head = [b"HTTP/1.1 %d Refused" % refusal[0], *(b": ".join(header) for header in response.raw_headers)]
+        self.transport.write(b"\r\n".join([*head, b"", bytes(response.body)]))
+
+    def _watch_reader(self) -> None:
+        _cancel(self._end_timer)
+        unread = self.transport.get_write_buffer_size()
+        self._end_timer = self.loop.call_later(self.patience.answer, self._check_reader, unread)
+
+    def _check_reader(self, unread: int) -> None:
+        """Somebody who reads an answer too slowly, or not at all, is left alone with it."""
+        left = self.transport.get_write_buffer_size()
+        if left and unread - left < self.patience.rate * self.patience.answer:
+            self.transport.abort()
+        elif left:
+            self._watch_reader()
+
+
+def _cancel(timer: TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()

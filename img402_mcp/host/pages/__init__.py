@@ -1,0 +1,1 @@
+"""The page for people, at `/`: one template, one style sheet, one script, no build step."""

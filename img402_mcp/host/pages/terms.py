@@ -1,0 +1,43 @@
+"""The limits in force, in words for people."""
+
+from collections.abc import Sequence
+
+from img402_mcp.host.offers import PLAY_MONEY
+from img402_mcp.host.settings import PaidSettings
+from img402_mcp.wire.img402 import FreeTerms
+
+_UNITS = (("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10))
+
+
+def size(count: int) -> str:
+    """1048576 -> `1 MB`."""
+    for unit, scale in _UNITS:
+        if count >= scale:
+            return f"{count / scale:.4g} {unit}"
+    return "1 byte" if count == 1 else f"{count} bytes"
+
+
+def listed(names: Sequence[str]) -> str:
+    """`PNG, JPEG and WebP`."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def kept(days: int | None) -> str:
+    if days is None:
+        return "for good"
+    return "for 1 day" if days == 1 else f"for {days:,} days"
+
+
+def daily(terms: FreeTerms) -> str:
+    caps = ((terms.uploads_a_day_per_address, "from one address"), (terms.uploads_a_day, "in all"))
+    return ", ".join(f"{cap:,} {whose}" for cap, whose in caps if cap is not None) or "no limit"
+
+
+def price(paid: PaidSettings) -> str:
+    play = PLAY_MONEY if plays(paid) else ""
+    return f"{play}{paid.terms.price} USDC on {paid.terms.network}"
+
+
+def plays(paid: PaidSettings | None) -> bool:
+    return paid is not None and paid.facilitator == "play"

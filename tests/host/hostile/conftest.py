@@ -1,0 +1,188 @@
+"""A whole host as people start it, with little patience, and clients that write what they like."""
+
+import json
+import os
+import re
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from select import select
+from threading import Thread
+from typing import Any
+
+import pytest
+
+PUBLIC_URL = "https://images.example"
+HASTY = {
+    "IMG402_HOST_CONNECTIONS": "40",
+    "IMG402_HOST_HEAD_SECONDS": "1",
+    "IMG402_HOST_BODY_SECONDS": "1",
+    "IMG402_HOST_ANSWER_SECONDS": "1",
+    "IMG402_HOST_PUBLIC_URL": PUBLIC_URL,
+}
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def code(self) -> str:
+        """The refusal's code, or "" for what is none."""
+        try:
+            return str(json.loads(self.body).get("error", ""))
+        except ValueError:
+            return ""
+
+
+class Client:
+    """A bare connection."""
+
+    def __init__(self, address: tuple[str, int]) -> None:
+        self.socket, self._read = socket.create_connection(address, timeout=8), b""
+
+    def send(self, *pieces: bytes) -> None:
+        """Until an answer comes or nobody takes any more."""
+        for piece in pieces:
+            if select([self.socket], [], [], 0)[0]:
+                return
+            try:
+                self.socket.sendall(piece)
+            except (BrokenPipeError, ConnectionResetError):
+                return
+
+    def answer(self) -> Answer | None:
+        """The next one; None where the connection ends instead."""
+        while (head := self._head()) and head[1].startswith("HTTP/1.1 100"):
+            pass
+        if head is None:
+            return None
+        _, status, *lines = head
+        headers = dict(line.lower().split(": ", 1) for line in lines)
+        body = self._exactly(0 if status[9:12] in {"204", "304"} else int(headers.get("content-length", "0")))
+        return Answer(int(status[9:12]), headers, body)
+
+    def ended(self) -> bool:
+        """Whether the server closes without another word."""
+        return self._more() == b""
+
+    def _head(self) -> list[str] | None:
+        while b"\r\n\r\n" not in self._read:
+            if not self._more():
+                return None
+        head, _, self._read = self._read.partition(b"\r\n\r\n")
+        return ["", *head.decode().split("\r\n")]
+
+    def _exactly(self, length: int) -> bytes:
+        while len(self._read) < length and self._more():
+            pass
+        body, self._read = self._read[:length], self._read[length:]
+        return body
+
+    def _more(self) -> bytes:
+        try:
+            piece = self.socket.recv(65536)
+        except ConnectionResetError:
+            piece = b""
+        self._read += piece
+        return piece
+
+
+class Host:
+    def __init__(self, process: subprocess.Popen[str], data: Path) -> None:
+        self.pid, self.data, self.lines = process.pid, data, list[str]()
+        assert process.stderr is not None
+        self.url = next(found[0] for line in process.stderr if (found := re.search(r"http://127\S+:\d+", line)))
+        self.address = ("127.0.0.1", int(self.url.rpartition(":")[2]))
+        self._clients: list[Client] = []
+        Thread(target=self.lines.extend, args=(process.stderr,), daemon=True).start()
+
+    def client(self) -> Client:
+        self._clients.append(Client(self.address))
+        return self._clients[-1]
+
+    def leave(self) -> None:
+        while self._clients:
+            self._clients.pop().socket.close()
+
+    def asked(self, *pieces: bytes) -> Answer | None:
+        """The answer to one request on a connection of its own."""
+        client = Client(self.address)
+        with client.socket:
+            client.send(*pieces)
+            return client.answer()
+
+    def files(self) -> list[str]:
+        return sorted(path.name for path in (self.data / "blobs").rglob("*") if path.is_file())
+
+    def highest(self) -> int:
+        """The most memory that was resident since `forget`, in bytes."""
+        status = Path(f"/proc/{self.pid}/status")
+        return int(status.read_text().partition("VmHWM:")[2].split()[0]) * 1024 if status.exists() else 0
+
+    def forget(self) -> None:
+        counters = Path(f"/proc/{self.pid}/clear_refs")
+        if counters.exists():
+            counters.write_text("5")
+
+
+@pytest.fixture(scope="session")
+def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Host]]:
+    """`hosts(IMG402_HOST_FREE_DAILY="1")`: one more of them."""
+    processes, started = [], []
+
+    def start(**environ: str) -> Host:
+        data = tmp_path_factory.mktemp("hostile")
+        command = [sys.executable, "-m", "img402_mcp", "host", "--port", "0", "--data", str(data)]
+        environment: dict[str, Any] = {**os.environ, **HASTY, **environ}
+        processes.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
+        started.append(Host(processes[-1], data))
+        return started[-1]
+
+    yield start
+    for host in started:
+        host.leave()
+    for process in processes:
+        process.terminate()
+        process.communicate(timeout=10)
+
+
+@pytest.fixture(scope="session")
+def hasty(hosts: Callable[..., Host]) -> Host:
+    return hosts()
+
+
+@pytest.fixture
+def host(hasty: Host, upload_request: Callable[..., bytes]) -> Iterator[Host]:
+    """After each test: nothing new lies on its disk, it needed little memory, and the next good request works."""
+    before = hasty.files()
+    hasty.forget()
+    idle = hasty.highest()
+    yield hasty
+    hasty.leave()
+    grown = hasty.highest() - idle
+    answer = hasty.asked(upload_request("plain.png"))
+    hasty.leave()
+    assert answer is not None
+    assert (answer.status, answer.code) == (200, "")
+    name = json.loads(answer.body)["url"].rpartition("/")[2]
+    assert hasty.files() == sorted([*before, name])
+    assert grown < 32 * 1_048_576
+
+
+@pytest.fixture(scope="session")
+def upload_request(sample: Callable[[str], bytes]) -> Callable[..., bytes]:
+    """`upload_request(image)`: the bytes of a good one; of a sample, by its name."""
+
+    def build(image: str | bytes) -> bytes:
+        part = b'--b\r\nContent-Disposition: form-data; name="image"\r\n\r\n'
+        body = part + (sample(image) if isinstance(image, str) else image) + b"\r\n--b--\r\n"
+        head = b"POST /api/free HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+        return head + b"Content-Length: %d\r\n\r\n" % len(body) + body
+
+    return build

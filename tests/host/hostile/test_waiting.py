@@ -1,0 +1,168 @@
+"""Clients that are slow or say nothing. This host waits 1 second where others wait 10, and holds 40 connections."""
+
+import json
+import socket
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from select import select
+from typing import Any
+
+import pytest
+
+HEAD = b"POST /api/free HTTP/1.1\r\nHost: h\r\nContent-Type: multipart/form-data; boundary=b\r\n"
+LONG = HEAD + b"Content-Length: 100000\r\n\r\n"
+CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
+PART = b'--b\r\nContent-Disposition: form-data; name="image"\r\n\r\n'
+END = b"\r\n--b--\r\n"
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Sends `begun`, then `more` twenty times a second, to keep the connection."""
+
+    begun: bytes
+    more: bytes = b""
+
+
+HEADS = {
+    "nothing": (Slow(b""), None),
+    "a blank line": (Slow(b"\r\n"), "too_slow"),
+    "a method": (Slow(b"GET "), "too_slow"),
+    "half a header": (Slow(b"GET / HTTP/1.1\r\nX: "), "too_slow"),
+    "a header, byte by byte": (Slow(b"GET / HTTP/1.1\r\nX: ", b"a"), "too_slow"),
+    "header after header": (Slow(b"GET / HTTP/1.1\r\n", b"X: a\r\n"), "too_slow"),
+    "blank lines": (Slow(b"", b"\r\n"), "too_slow"),
+}
+BODIES = {
+    "nothing": (Slow(LONG), "too_slow"),
+    "byte by byte": (Slow(LONG + PART, b"a"), "too_slow"),
+    "chunks of a byte": (Slow(CHUNKED + b"%x\r\n%s\r\n" % (len(PART), PART), b"1\r\na\r\n"), "too_slow"),
+    "an endless chunk extension": (Slow(CHUNKED + b"1;x=", b"a"), "too_slow"),
+    "an endless chunk size": (Slow(CHUNKED, b"0"), "too_slow"),
+    "trailers without end": (Slow(CHUNKED + b"0\r\n", b"X: a\r\n"), "too_slow"),
+    "after a 100": (Slow(LONG.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n") + PART, b"a"), "too_slow"),
+    "json": (Slow(LONG.replace(b"multipart/form-data; boundary=b", b"application/json"), b" "), "too_slow"),
+}
+
+
+def told(client: Any, slow: Slow) -> tuple[str | None, bool]:
+    """The code of the answer, and whether it came in time."""
+    start = time.monotonic()
+    client.send(slow.begun)
+    while slow.more and not select([client.socket], [], [], 0.05)[0] and time.monotonic() - start < 6:
+        client.send(slow.more)
+    answer = client.answer()
+    while answer and answer.status == 100:
+        answer = client.answer()
+    return answer and answer.code, 0.9 < time.monotonic() - start < 4
+
+
+@pytest.mark.parametrize("cases", [HEADS, BODIES], ids=["heads", "bodies"])
+def test_who_is_too_slow_is_told_in_time_whatever_keeps_coming(host: Any, cases: dict[str, tuple[Slow, str | None]]):
+    clients = [host.client() for _ in cases]
+    with ThreadPoolExecutor(len(cases)) as pool:
+        answers = pool.map(told, clients, (slow for slow, _ in cases.values()))
+    assert dict(zip(cases, answers, strict=True)) == {name: (code, True) for name, (_, code) in cases.items()}
+
+
+def test_the_head_of_a_second_request_has_its_time_too(host: Any):
+    client = host.client()
+    client.send(b"GET /nothing.png HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert client.answer().status == 404
+    client.send(b"\r\n")
+    assert client.answer().code == "too_slow"
+    assert client.ended()
+
+
+def test_a_stalled_body_is_refused_in_words(host: Any):
+    answer = host.asked(LONG + PART)
+    assert (answer.status, answer.headers["connection"], json.loads(answer.body)) == (
+        408,
+        "close",
+        {
+            "error": "too_slow",
+            "message": "The body stalled: it may fall 1 s behind 500 bytes a second, no more. Send it again.",
+        },
+    )
+
+
+def test_a_body_that_keeps_its_pace_takes_its_time(hasty: Any, sample: Callable[[str], bytes]):
+    """Longer in all than a stall may last: 1217 bytes in pauses of 0.3 s."""
+    body = PART + sample("plain.png") + END
+    client, start = hasty.client(), time.monotonic()
+    client.send(HEAD + b"Content-Length: %d\r\n\r\n" % len(body))
+    pieces = [body[at : at + 240] for at in range(0, len(body), 240)]
+    for piece in pieces:
+        assert not select([client.socket], [], [], 0.25)[0]
+        client.send(piece)
+    assert client.answer().status == 200
+    assert time.monotonic() - start > 1.2
+    hasty.leave()
+
+
+@pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nX: "], ids=["nothing", "half-a-head"])
+def test_three_hundred_that_say_nothing_make_room_for_a_good_request(host: Any, said: bytes, upload_request: Any):
+    for _ in range(300):
+        host.client().send(said)
+    answer = host.client()
+    answer.send(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+    assert answer.answer().status == 200
+
+
+def test_where_all_are_at_work_the_next_is_told_to_come_again(host: Any):
+    clients = [host.client() for _ in range(40)]
+    for client in clients:
+        client.send(HEAD + b"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n")
+        assert client.socket.recv(100).startswith(b"HTTP/1.1 100 ")
+    answer = host.asked(b"")
+    assert (answer.status, answer.code) == (503, "busy")
+    for client in clients:
+        assert client.answer().code == "too_slow"
+
+
+def test_an_idle_connection_goes_for_a_new_one(host: Any):
+    clients, start = list[Any](), time.monotonic()
+    for _ in range(41):
+        clients.append(client := host.client())
+        client.send(b"GET /nothing.png HTTP/1.1\r\nHost: h\r\n\r\n")
+        assert client.answer().status == 404
+    assert clients[0].ended()
+    assert time.monotonic() - start < 3  # uvicorn would let it idle for 5
+
+
+def still_there(client: Any, host: Any) -> None:
+    """Blank lines, which are no request, until nobody is there to take them."""
+    start = time.monotonic()
+    while time.monotonic() - start < 8:
+        client.socket.send(b"\r\n")
+        host.asked(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+
+
+def test_who_does_not_read_the_answers_is_left_alone(
+    hasty: Any, upload_request: Callable[..., bytes], picture_of: Callable[..., bytes]
+):
+    url = json.loads(hasty.asked(upload_request(picture_of(100, 100, padding=900_000))).body)["url"]
+    client = hasty.client()
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+    client.send(f"GET /{url.rpartition('/')[2]} HTTP/1.1\r\nHost: h\r\n\r\n".encode() * 15)
+    with pytest.raises(OSError, match="reset|Broken pipe"):
+        still_there(client, hasty)
+    hasty.leave()
+
+
+def test_who_reads_slowly_but_steadily_gets_it_all(
+    hasty: Any, upload_request: Callable[..., bytes], picture_of: Callable[..., bytes]
+):
+    """Ten megabytes in answers, 300 KB each tenth of a second: longer in all than a reader may stall."""
+    image = picture_of(100, 100, padding=900_000)
+    url = json.loads(hasty.asked(upload_request(image)).body)["url"]
+    client, start = hasty.client(), time.monotonic()
+    client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
+    client.send(f"GET /{url.rpartition('/')[2]} HTTP/1.1\r\nHost: h\r\n\r\n".encode() * 12)
+    for _ in range(12):
+        assert client.answer().body == image
+        select([], [], [], 0.15)  # the pace is what is tested
+    assert time.monotonic() - start > 1.5
+    hasty.leave()

@@ -1,0 +1,85 @@
+"""What docs/deploy says: the backup is tried out, systemd reads the unit, the container file keeps its word."""
+
+import json
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from pathlib import Path
+
+import anyio
+import pytest
+from httpx2 import AsyncClient
+
+from img402_mcp import cli
+from img402_mcp.host.settings import HostSettings
+
+Sample = Callable[[str], bytes]
+Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
+
+DEPLOY = Path(__file__).parents[2] / "docs" / "deploy"
+VARIABLES = re.compile(r"IMG402_HOST_[A-Z0-9_]+")
+
+
+async def upload(client: AsyncClient, image: bytes) -> dict[str, str]:
+    answer: dict[str, str] = (await client.post("/api/free", files={"image": image})).json()
+    return answer
+
+
+async def upload_for_ever(client: AsyncClient, image: bytes) -> None:
+    while True:
+        await upload(client, image)
+
+
+async def test_a_backup_of_a_running_host_is_whole_and_can_be_restored(
+    hosting: Hosting, sample: Sample, data: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+):
+    image, backup = sample("plain.png"), tmp_path / "backup"
+    async with hosting(IMG402_HOST_FREE_DAYS="0") as client:
+        before = [await upload(client, image) for _ in range(3)]
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(upload_for_ever, client, image)
+            for _ in range(2):  # the second one only adds
+                await anyio.run_process([DEPLOY / "backup.sh", data, backup])
+            tasks.cancel_scope.cancel()
+    (backup / "blobs" / "kept" / "aaaaaaaaaaaaa.png").write_bytes(image)  # what came after the rows were copied
+
+    shutil.rmtree(data)
+    shutil.copytree(backup, data)
+    assert cli.parsed(["host", "admin", "images", "verify", "--deep", "--data", str(data), "--json"])() == 0
+    assert json.loads(capsys.readouterr().out) == []
+    async with hosting() as restored:
+        assert [(await restored.get(it["url"])).content for it in before] == [image] * 3
+        assert (await restored.delete(before[0]["deleteUrl"])).status_code == 204
+
+
+@pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not here")
+def test_systemd_understands_the_unit(tmp_path: Path):
+    unit = (DEPLOY / "img402.service").read_text(encoding="utf-8")
+    (tmp_path / "img402.service").write_text(unit.replace("/opt/img402/bin/img402-mcp", "/bin/true"), encoding="utf-8")
+    command = ["systemd-analyze", "verify", str(tmp_path / "img402.service")]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (told.returncode, told.stderr) == (0, "")
+
+
+def test_the_unit_waits_longer_than_the_host_takes_to_stop(settings: Callable[..., HostSettings]):
+    unit = (DEPLOY / "img402.service").read_text(encoding="utf-8")
+    wait = int(re.findall(r"^TimeoutStopSec=(\d+)$", unit, re.MULTILINE)[0])
+    assert wait > settings().upkeep.drain + settings().upkeep.stop
+
+
+@pytest.mark.parametrize("name", ["img402.service", "Containerfile"])
+def test_what_is_set_there_exists(name: str):
+    documents = (DEPLOY.parent / "hosting.md").read_text(encoding="utf-8")
+    told = {*VARIABLES.findall((DEPLOY / name).read_text(encoding="utf-8"))}
+    assert {variable for variable in told if f"| `{variable}` |" not in documents} == set()
+
+
+def test_the_container_file_copies_what_there_is_runs_as_nobody_special_and_keeps_bytecode():
+    text = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
+    copied = [word for line in re.findall(r"^COPY (?!--)(.+) \S+$", text, re.MULTILINE) for word in line.split()]
+    assert [name for name in copied if not (DEPLOY.parents[1] / name).exists()] == []
+    assert re.search(r"pip install .*--compile", text)
+    assert re.findall(r"^USER (\S+)$", text, re.MULTILINE) == ["4020"]
+    assert text.index("USER 4020") < text.index("ENTRYPOINT [")

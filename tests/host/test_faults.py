@@ -1,0 +1,119 @@
+"""Disk and database fail while the host runs: it says so, shows nothing half, and goes on when they are back."""
+
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, closing, contextmanager
+from pathlib import Path
+
+import pytest
+from httpx2 import AsyncClient, Response
+
+Sample = Callable[[str], bytes]
+Names = Callable[[], list[str]]
+Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
+
+UPLOAD_FAILED = {
+    "error": "upload_failed",
+    "message": "The host could not store the image. Nothing was published; it is safe to try again.",
+}
+
+
+@contextmanager
+def gone(path: Path) -> Iterator[None]:
+    """As when a disk is unmounted and comes back."""
+    path.rename(path.with_name("elsewhere"))
+    yield
+    path.with_name("elsewhere").rename(path)
+
+
+@contextmanager
+def a_file_in_its_place(path: Path) -> Iterator[None]:
+    with gone(path):
+        path.write_bytes(b"")
+        yield
+        path.unlink()
+
+
+@contextmanager
+def locked(database: Path) -> Iterator[None]:
+    """By another process's backup, as long as it takes."""
+    with closing(sqlite3.connect(database, isolation_level=None)) as connection:
+        connection.execute("BEGIN EXCLUSIVE")
+        yield
+
+
+@contextmanager
+def damaged(database: Path) -> Iterator[None]:
+    """The tables' pages are overwritten."""
+    with closing(sqlite3.connect(database)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+    good = database.read_bytes()
+    with database.open("r+b") as file:
+        file.write(b"no database" * (len(good) // 11))
+    yield
+    with database.open("r+b") as file:
+        file.write(good)
+
+
+FAULTS = [
+    pytest.param(gone, "blobs/kept", id="the-images-folder-is-gone"),
+    pytest.param(gone, "blobs/incoming", id="the-spool-is-gone"),
+    pytest.param(gone, "blobs", id="the-blobs-are-gone"),
+    pytest.param(a_file_in_its_place, "blobs/kept", id="the-images-folder-is-a-file"),
+    pytest.param(a_file_in_its_place, "blobs", id="the-blobs-are-a-file"),
+    pytest.param(locked, "index.sqlite", id="the-database-is-locked"),
+    pytest.param(damaged, "index.sqlite", id="the-database-is-damaged"),
+    pytest.param(gone, "index.sqlite", id="the-database-is-gone"),
+]
+
+
+@pytest.fixture
+async def client(hosting: Hosting, data: Path):
+    async with hosting(IMG402_HOST_DATABASE=f"sqlite:///{data}/index.sqlite?timeout=0.1") as running:
+        yield running
+
+
+async def upload(client: AsyncClient, image: bytes) -> Response:
+    return await client.post("/api/free", files={"image": image})
+
+
+@pytest.mark.parametrize(("fault", "where"), FAULTS)
+async def test_a_fault_is_told_nothing_is_shown_and_the_host_recovers(
+    client: AsyncClient, sample: Sample, data: Path, rows: Names, fault, where
+):
+    first = (await upload(client, sample("plain.png"))).json()["url"]
+    before = rows()
+    with fault(data / where):
+        answers = [await upload(client, sample("plain.png")) for _ in range(3)]
+        assert [(answer.status_code, answer.json()) for answer in answers] == [(500, UPLOAD_FAILED)] * 3
+        unknown = await client.get("/aaaaaaaaaaaaa.png")
+        assert unknown.status_code in {404, 503}
+    assert rows() == before
+    assert (await upload(client, sample("still.gif"))).status_code == 200
+    assert (await client.get(first)).content == sample("plain.png")
+    assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_how_long_another_writer_is_waited_for_stands_in_the_url(client: AsyncClient, sample: Sample, data: Path):
+    start = time.monotonic()
+    with locked(data / "index.sqlite"):
+        assert (await upload(client, sample("plain.png"))).status_code == 500
+    assert time.monotonic() - start < 5  # 30 unless told otherwise
+
+
+async def test_a_backup_put_in_the_databases_place_is_what_counts(
+    client: AsyncClient, sample: Sample, data: Path, rows: Names
+):
+    """While the host runs: the file is another one, and so is what it knows."""
+    kept = (await upload(client, sample("plain.png"))).json()["url"]
+    with closing(sqlite3.connect(data / "index.sqlite")) as database, closing(sqlite3.connect(data / "copy")) as copy:
+        database.backup(copy)
+    later = (await upload(client, sample("plain.png"))).json()["url"]
+    for log in ("index.sqlite-wal", "index.sqlite-shm"):
+        (data / log).unlink()
+    (data / "copy").rename(data / "index.sqlite")
+    assert rows() == [kept.rpartition("/")[2]]
+    assert [(await client.get(url)).status_code for url in (kept, later)] == [200, 404]
+    assert (await upload(client, sample("plain.png"))).status_code == 200
+    assert len(rows()) == 2

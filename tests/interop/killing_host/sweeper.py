@@ -1,0 +1,26 @@
+"""Sweeps a host's data again and again, two days ahead of its time, until it is told to stop: `sweeper.py DATA`."""
+
+import sys
+from datetime import UTC, datetime, timedelta
+from select import select
+
+from img402_mcp.host.blobs.folder import Folder
+from img402_mcp.host.index import Index
+from img402_mcp.host.settings import host_settings
+from img402_mcp.host.sweeping import sweep, tidy
+
+
+def main(data: str) -> None:
+    settings = host_settings({}, data=data, default_public_url="http://127.0.0.1")
+    index, blobs, last = Index(settings.database), Folder(settings.blobs), False
+    sys.stdout.write("ready\n")
+    sys.stdout.flush()
+    while not last:
+        last = bool(select([sys.stdin], [], [], 0)[0])  # once more behind the last upload
+        sweep(index, blobs, datetime.now(UTC) + timedelta(days=2))
+        tidy(index, blobs, datetime.now(UTC))
+    index.close()
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

@@ -1,0 +1,56 @@
+"""The host's own tests once more: on PostgreSQL and S3, each client's requests going to two workers in turn."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+HOST = Path(__file__).parents[2] / "host"
+FREE = [
+    "test_blobs.py",
+    "test_invariant_10_visible_only_whole.py",
+    "test_io42.py",
+    "test_limits.py",
+    "test_memory.py",
+    "test_putting.py",
+    "test_schema.py",
+    "test_serving.py",
+    "test_studio.py",
+    "test_uploading.py",
+]
+PAID = [
+    "paid/test_invariant_10_one_payment_one_thing.py",
+    "paid/test_io42_fees.py",
+    "paid/test_paying.py",
+    "paid/test_payments_book.py",
+    "paid/test_play_money.py",
+    "paid/test_races.py",
+    "paid/test_real_workers.py",
+]
+OF_ONE_MACHINE = {
+    "a folder's own": [
+        "a_crash_between_bytes_and_row_leaves",
+        "bytes_that_cannot_be_stored",
+        "bytes_that_were_swept_meanwhile",
+        "inputs_outlive_the_sweep",
+        "taken_down_by_hand",
+    ],
+    "SQLite's own": ["a_row_that_cannot_be_added", "an_unreachable_database", "a_host_whose_database_fails"],
+    "what one worker remembers or logs": ["the_cap_for_all_is_refused_until_midnight", "says_so_everywhere"],
+}
+
+
+def test_two_workers_over_shared_stores_pass_the_api_suite(database: str, storage: dict[str, str]):
+    """The two halves run side by side, in schemas and prefixes of their own."""
+    env = os.environ | storage | {"IMG402_TEST_DATABASE": database, "IMG402_TEST_BLOBS": "s3://images/suite"}
+    running = [started(files, env) for files in (FREE, PAID)]
+    told = [half.communicate(timeout=600)[0] for half in running]
+    assert [half.returncode for half in running] == [0, 0], "".join(text[-6000:] for text in told)
+
+
+def started(files: list[str], env: dict[str, str]) -> subprocess.Popen[str]:
+    left_out = " and ".join(f"not {name}" for names in OF_ONE_MACHINE.values() for name in names)
+    words = ["-q", "-p", "no:cacheprovider", "-k", left_out, *(str(HOST / name) for name in files)]
+    # A test that makes an app and no lifespan leaves connections behind, which psycopg warns of.
+    words += ["-W", "default::pytest.PytestUnraisableExceptionWarning"]
+    return subprocess.Popen([sys.executable, "-m", "pytest", *words], env=env, stdout=subprocess.PIPE, text=True)
