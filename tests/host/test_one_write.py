@@ -47,8 +47,8 @@ async def test_all_that_was_written_arrives_in_order(write: Callable[[OneWrite],
         theirs.setblocking(False)
         write(OneWrite(transport, loop))
         received = b""
-        while len(received) < len(arrives):
-            received += await loop.sock_recv(theirs, 1 << 20)
+        while len(received) < len(arrives) and (piece := await loop.sock_recv(theirs, 1 << 20)):
+            received += piece
         transport.close()
         assert (received + await loop.sock_recv(theirs, 1)) == arrives
 

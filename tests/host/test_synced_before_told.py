@@ -1,0 +1,73 @@
+"""Invariant 10, as the system sees it: an upload is told of after its bytes, its name and then its row are synced."""
+
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+UPLOADS = 16
+# Uploads that share syncs and commits; says the name of each on its stdout once it is kept.
+KEEPING = """
+import os, sys
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+from img402_mcp.formats import PNG
+from img402_mcp.host.blobs.folder import Folder
+from img402_mcp.host.index import Image, Index, new_id
+from img402_mcp.host.keeping import store
+from img402_mcp.host.settings import host_settings
+
+settings = host_settings({}, data=Path(sys.argv[1]), default_public_url="http://h")
+settings.data.mkdir()
+blobs, index = Folder(settings.blobs), Index(settings.database)
+
+def keep(number):
+    file, image = blobs.spool / f"{number}.part", Image(new_id(), PNG, 1000, datetime.now(UTC), None)
+    file.write_bytes(bytes(1000))
+    store(blobs, index, file, image, lambda connection: None)
+    os.write(1, f"{image.name} is kept".encode())
+
+with ThreadPoolExecutor(8) as pool:
+    list(pool.map(keep, range(int(sys.argv[2]))))
+"""
+
+Call = tuple[int, int, str]
+"""The lines of the trace where it began and where it returned, and what it says."""
+
+
+def calls(trace: list[str]) -> list[Call]:
+    """A call that others overlap is told in two lines."""
+    done: list[Call] = []
+    begun: dict[str, tuple[int, str]] = {}
+    for number, line in enumerate(trace):
+        thread = line.split(maxsplit=1)[0]
+        start, text = begun.pop(thread, (number, ""))
+        if "<unfinished" in line:
+            begun[thread] = (number, line)
+        else:
+            done.append((start, number, text + line))
+    return done
+
+
+def returned(done: list[Call], pattern: str, after: int) -> int:
+    """Where the first such call returned that began after that line."""
+    return min(end for start, end, text in done if start > after and re.search(pattern, text))
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="strace shows the calls")
+def test_bytes_and_name_then_row_are_synced_before_anybody_is_told(tmp_path: Path):
+    trace = tmp_path / "trace"
+    strace = ["strace", "-f", "-y", "-e", "trace=rename,fsync,fdatasync,write", "-o", str(trace)]
+    command = [*strace, sys.executable, "-c", KEEPING, str(tmp_path / "data"), str(UPLOADS)]
+    subprocess.run(command, check=True, capture_output=True, timeout=60)
+    done = calls(trace.read_text().splitlines())
+    told = {found[1]: start for start, _, text in done if (found := re.search(r'"(\S+) is kept"', text))}
+    assert len(told) == UPLOADS
+    for name, moment in told.items():
+        renamed = returned(done, rf"rename\(.*/kept/{name}\"", -1)
+        stored = max(returned(done, rf"sync\(\d+<.*/kept{of}>", renamed) for of in (f"/{name}", ""))
+        assert returned(done, r"sync\(\d+<.*-wal>", stored) < moment
