@@ -4,7 +4,7 @@ import json
 import re
 import secrets
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
@@ -25,6 +25,8 @@ class Receipt:
     size_bytes: int
     expires_at: datetime | None
     notes: tuple[str, ...] = ()
+    delete_url: str = field(default="", repr=False)
+    """Whoever has it can take the image down; empty where the API gives none."""
 
 
 def multipart(field: str, image: Image) -> tuple[dict[str, str], tuple[bytes, ...]]:

@@ -3,7 +3,7 @@
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
@@ -108,7 +108,17 @@ class Img402:
                 f"{self._where} answered 200, but with no URL in it: {quoted(_text(answer.body))}. Is the setting "
                 f"IMG402_API_URL, now {self.api_url}, the address of an img402 API?"
             )
-        return _received(showable(url, self.api_url), fields, image)
+        return replace(_received(showable(url, self.api_url), fields, image), delete_url=self._delete_url(fields))
+
+    def _delete_url(self, fields: dict[str, object]) -> str:
+        """An extension of our host: of use only where it leads to the API itself."""
+        said = fields.get("deleteUrl")
+        if not isinstance(said, str) or urlsplit(said)[:2] != urlsplit(self.api_url)[:2]:
+            return ""
+        try:
+            return showable(said, self.api_url)
+        except BadAnswer:
+            return ""
 
     def _rejection(self, image: Image | None, answer: Answer) -> UploadRejected | UploadFailed:
         fields = fields_in(answer.body)

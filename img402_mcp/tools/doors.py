@@ -96,6 +96,7 @@ class UploadTold(Told):
     done: str = ""
     verified: bool | None = None
     note: str = ""
+    delete_url: str = ""
 
 
 Fit = Literal["auto", "never"]
@@ -130,6 +131,7 @@ def upload_told(upload: "Upload") -> CallToolResult:
         done="; ".join(upload.done),
         verified=upload.verified,
         note=" ".join((*receipt.notes, *upload.notes)),
+        delete_url=receipt.delete_url,
     )
     return told(_in_words(upload), answer)
 
@@ -146,4 +148,5 @@ def _in_words(upload: "Upload") -> str:
     facts += {None: "", True: ", verified", False: ", NOT verified"}[upload.verified]
     reused = ["Uploaded before: the URL of then; nothing was sent or paid now."] if upload.reused else []
     done = [f"Sent after: {'; '.join(upload.done)}."] if upload.done else []
-    return f"{upload.markdown}\n{' '.join((*receipt.notes, *upload.notes, *reused, *done, facts))}"
+    delete = [f"To take it down: {receipt.delete_url}"] if receipt.delete_url else []
+    return "\n".join((upload.markdown, " ".join((*receipt.notes, *upload.notes, *reused, *done, facts)), *delete))
