@@ -4,6 +4,7 @@ import struct
 import sys
 import zlib
 from collections.abc import Callable
+from io import BytesIO
 from pathlib import Path
 
 import anyio
@@ -71,6 +72,21 @@ async def test_the_same_input_and_limit_give_the_same_output(shot: bytes):
 async def test_only_formats_that_are_taken_come_out(shot: bytes):
     result = await fitted(shot, examine(shot), 100_000, ["image/jpeg"])
     assert result.picture.format.media_type == "image/jpeg"
+
+
+@pytest.mark.parametrize("mode", ["RGB", "RGBA"])
+@pytest.mark.parametrize("kinds", [("png",), ("png", "jpeg"), ("jpeg", "gif"), ("webp",)], ids=" ".join)
+async def test_any_subset_of_the_formats_may_be_taken(shot: bytes, tmp_path: Path, mode: str, kinds: tuple[str, ...]):
+    image = Image.open(BytesIO(shot)).convert(mode)
+    image.putpixel((0, 0), (1, 2, 3, 4)[: len(mode)])
+    image.save(tmp_path / "shot.png", compress_level=0)
+    data = (tmp_path / "shot.png").read_bytes()
+    asked = fitted(data, examine(data), 40_000, [f"image/{kind}" for kind in kinds])
+    if mode == "RGBA" and kinds == ("jpeg", "gif"):
+        with pytest.raises(CannotFit, match="no format that is taken there can hold it"):
+            await asked
+    else:
+        assert (await asked).picture.format.name.lower() in kinds
 
 
 async def test_the_refusal_names_what_came_the_limit_and_the_way_out(shot: bytes):
@@ -222,7 +238,8 @@ async def test_nothing_heavy_is_imported_by_the_server():
     "told",
     [
         {"quality": 0}, {"quality": 101}, {"quality": True}, {"quality": "90"}, {"scale": 0}, {"scale": None},
-        {"bits": 9}, {"colours": 1}, {"was_deep": 1}, {"was_converted": "no"}, {"reason": "else"}, {"reason": []},
+        {"bits": 9}, {"colours": 1}, {"was_deep": 1}, {"was_converted": "no"}, {"had_metadata": None},
+        {"reason": "else"}, {"reason": []},
     ],
 )  # fmt: skip
 def test_an_impossible_outcome_is_none(told: dict[str, object]):
@@ -239,6 +256,7 @@ def test_an_impossible_outcome_is_none(told: dict[str, object]):
         pytest.param(Outcome(bits=6), "colours rounded to 6 bits", id="bits"),
         pytest.param(Outcome(colours=256), "256 colours", id="palette"),
         pytest.param(Outcome(was_deep=True), "16 bit to 8 bit", id="deep"),
+        pytest.param(Outcome(had_metadata=True), "lossless, metadata dropped", id="metadata"),
         pytest.param(Outcome(was_converted=True, quality=90), "quality 90, colours converted to sRGB", id="converted"),
     ],
 )

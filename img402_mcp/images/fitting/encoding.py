@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from io import BytesIO
 from typing import Any
 
-from PIL import Image, ImageChops
+from PIL import Image, ImageChops, ImageFile
 
 from img402_mcp.images.fitting.pixels import DECODERS, Source
 
@@ -17,6 +17,7 @@ LOSSY_PIXELS = 36 * MP  # ten bytes each
 THOROUGH_PIXELS = 3 * MP  # beyond them a tenth of the size is not worth twice the time
 WEBP_SIDE = 16_383
 JPEG_SIDE = 65_500
+JPEG_BUFFER = 64 * MP  # bytes, of the memory that the child has; real pictures need half a byte for each pixel
 
 
 @dataclass(frozen=True)
@@ -30,13 +31,18 @@ class Way:
     effort: int = 2
 
 
-EFFORTS = ({"method": 0, "quality": 75}, {"method": 2, "quality": 20}, {"method": 2, "quality": 30})
+EFFORTS = (
+    {"method": 0, "quality": 75},
+    {"method": 2, "quality": 20},
+    {"method": 2, "quality": 30},
+)
 """Of WebP's lossless encoder. Each takes about twice the time of the one before; the first packs some drawings best."""
-LOSSLESS = (Way("PNG"), Way("WebP", effort=0), Way("WebP", effort=1), Way("WebP"))
+AS_PNG = Way("PNG")
+LOSSLESS = (AS_PNG, Way("WebP", effort=0), Way("WebP", effort=1), Way("WebP"))
 NEARLY_LOSSLESS = (Way("WebP", bits=7), Way("WebP", bits=6))
 WEBP = tuple(Way("WebP", quality=quality) for quality in (98, 95, 92, 88, 84, 80))
 JPEG = tuple(Way("JPEG", quality=quality) for quality in (95, 92, 88, 84, 80))
-PALETTE = (Way("PNG", colours=256),)
+PNGS = (AS_PNG, Way("PNG", colours=256))
 
 
 def possible(ways: Iterable[Way], source: Source, formats: Collection[str]) -> list[Way]:
@@ -53,13 +59,25 @@ def _can_hold(way: Way, image: Image.Image) -> bool:
     return side <= WEBP_SIDE and pixels <= most
 
 
-def encoded(source: Source, way: Way, pixels: int = 0) -> bytes:
-    """As an image of so many pixels is encoded, by default its own: a sample goes the way of the whole."""
+def encoded(source: Source, way: Way, pixels: int = 0) -> bytes | None:
+    """As an image of so many pixels is encoded, by default its own: a sample goes the way of the whole.
+
+    None: the encoder cannot hold this image, which others still may.
+    """
     image = _thinned(source.image, way)
     target = BytesIO()
     profile: dict[str, Any] = {"icc_profile": source.profile} if source.profile else {}
-    image.save(target, **_options(way, source, pixels or image.width * image.height), **profile)
+    _make_room(image)
+    try:
+        image.save(target, **_options(way, source, pixels or image.width * image.height), **profile)
+    except (OSError, ValueError):
+        return None
     return target.getvalue()
+
+
+def _make_room(image: Image.Image) -> None:
+    """Pillow gives a JPEG a buffer of one or two bytes for each pixel, and noise takes three."""
+    ImageFile.MAXBLOCK = max(65_536, min(4 * image.width * image.height, JPEG_BUFFER))
 
 
 def as_seen(data: bytes, way: Way) -> Image.Image:
@@ -76,8 +94,8 @@ def _thinned(image: Image.Image, way: Way) -> Image.Image:
 
 def _rounded(image: Image.Image, bits: int) -> Image.Image:
     """Each colour to the nearest of 2**bits levels; black, white and transparency stay exactly what they are."""
-    step, levels = 1 << (8 - bits), (1 << bits) - 1
-    table = [round((value // step) * 255 / levels) for value in range(256)]
+    levels = (1 << bits) - 1
+    table = [round(round(value * levels / 255) * 255 / levels) for value in range(256)]
     keeps_alpha = [*range(256)] if image.mode == "RGBA" else []
     return image.point(table * min(len(image.getbands()), 3) + keeps_alpha)
 

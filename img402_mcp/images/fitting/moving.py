@@ -9,7 +9,7 @@ from PIL.GifImagePlugin import GifImageFile
 from PIL.PngImagePlugin import PngImageFile
 
 from img402_mcp.images.fitting.encoding import WEBP_SIDE
-from img402_mcp.images.fitting.pixels import Unfit, demand_known_colours
+from img402_mcp.images.fitting.pixels import Unfit, demand_known_colours, has_metadata
 from img402_mcp.images.fitting.terms import MOST_PIXELS, Order, Outcome
 
 QUALITIES = (None, 90, 80)
@@ -35,7 +35,11 @@ class Film:
 def fit_moving(file: ImageFile.ImageFile, order: Order, data: bytes) -> tuple[Outcome, bytes]:
     if "WebP" not in order.formats or max(file.size) > WEBP_SIDE:
         raise Unfit("moving")
-    film = _film(file, data)
+    outcome, made = _fit(_film(file, data), order)
+    return replace(outcome, had_metadata=has_metadata(file)), made
+
+
+def _fit(film: Film, order: Order) -> tuple[Outcome, bytes]:
     for quality in QUALITIES:
         if _is_worth_trying(film, quality, order.limit) and len(made := _encoded(film, quality)) <= order.limit:
             return Outcome(quality=quality), made

@@ -48,6 +48,7 @@ class Source:
     subsampling: int = 0  # of the JPEG it was, in Pillow's numbers; 0: none
     was_deep: bool = False
     was_converted: bool = False
+    had_metadata: bool = False
 
 
 def opened(name: str, data: bytes) -> ImageFile.ImageFile:
@@ -65,12 +66,13 @@ def decoded(file: ImageFile.ImageFile, data: bytes) -> Source:
     if isinstance(file, PngImageFile):
         demand_known_colours(file, data)
     file.load()
+    deep, metadata = _is_deep(file, data), has_metadata(file)
     profile, turn = file.info.get("icc_profile"), _turn(file)
     lossy_webp = isinstance(file, WebPImageFile) and b"VP8L" not in data[:4096]
     photo = isinstance(file, JpegImageFile) or lossy_webp
     sampling = 2 if lossy_webp or (isinstance(file, JpegImageFile) and get_sampling(file) != 0) else 0
     upright = _plain(file.transpose(turn) if turn is not None else file)
-    source = _in_rgb(Source(upright, profile, photo, sampling, was_deep=_is_deep(file, data)))
+    source = _in_rgb(Source(upright, profile, photo, sampling, was_deep=deep, had_metadata=metadata))
     return replace(source, image=_without_idle_alpha(source.image))
 
 
@@ -176,7 +178,23 @@ _TURNS = {
 
 def _turn(file: ImageFile.ImageFile) -> Image.Transpose | None:
     """By EXIF alone: Pillow would also follow XMP, and browsers do not."""
+    return _TURNS.get(_exif(file).get(_ORIENTATION, 1))
+
+
+_ORIENTATION = 0x0112
+
+
+def _exif(file: ImageFile.ImageFile) -> Image.Exif:
     exif = Image.Exif()
     if raw := file.info.get("exif"):
         exif.load(raw)
-    return _TURNS.get(exif.get(0x0112, 1))
+    return exif
+
+
+def has_metadata(file: ImageFile.ImageFile) -> bool:
+    """Beside the orientation, which is followed. None of it comes along."""
+    told = [file.info.get(name) for name in _METADATA]
+    return any([*told, getattr(file, "text", None), {*_exif(file)} - {_ORIENTATION}])
+
+
+_METADATA = ("xmp", "XML:com.adobe.xmp", "comment", "photoshop")

@@ -62,6 +62,7 @@ class Outcome:
     scale: int = 100
     was_deep: bool = False
     was_converted: bool = False
+    had_metadata: bool = False
 
     def in_words(self) -> str:
         parts = [
@@ -69,6 +70,7 @@ class Outcome:
             f"scaled to {self.scale} %" if self.scale < 100 else "",
             "16 bit to 8 bit" if self.was_deep else "",
             "colours converted to sRGB" if self.was_converted else "",
+            "metadata dropped" if self.had_metadata else "",
         ]
         return ", ".join(filter(None, parts))
 
@@ -110,7 +112,7 @@ def outcome_in(message: bytes) -> tuple[Outcome, bytes]:
 
 def _is_possible(outcome: Outcome) -> bool:
     numbers = all(_is_within(getattr(outcome, name), *ends) for name, ends in _RANGES.items())
-    flags = isinstance(outcome.was_deep, bool) and isinstance(outcome.was_converted, bool)
+    flags = all(isinstance(flag, bool) for flag in (outcome.was_deep, outcome.was_converted, outcome.had_metadata))
     return numbers and flags and (outcome.reason is None or outcome.reason in [*REASONS]) and outcome.scale is not None
 
 
