@@ -68,9 +68,11 @@ async def test_an_image_named_by_its_path_is_served_at_the_url_in_the_answer(era
         "height": 32,
         "markdown": f"![my shot]({API}/{answer['id']}.webp)",
         "verified": True,
+        "delete_url": answer["delete_url"],
     }
-    when = answer["expires_at"][:16].replace("T", " ")
-    assert text(result) == f"{answer['markdown']}\nimage/webp, 48x32, 650 bytes, expires {when}Z, verified"
+    assert answer["delete_url"].startswith(f"{API}/delete/{answer['id']}.webp?key=")
+    when, undo = answer["expires_at"][:16].replace("T", " "), f"To take it down: {answer['delete_url']}"
+    assert text(result) == f"{answer['markdown']}\nimage/webp, 48x32, 650 bytes, expires {when}Z, verified\n{undo}"
     assert (served.status_code, served.headers["content-type"], served.content) == (
         200,
         "image/webp",

@@ -39,6 +39,27 @@ async def upload(peer_url: str, image: Image) -> Receipt:
         return await Img402(peer_url, pause=no_pause).upload(image, send)
 
 
+@pytest.mark.parametrize(
+    ("said", "kept"),
+    [
+        pytest.param("{api}/delete/abc123.png?key=00ff", True, id="at-the-api-itself"),
+        pytest.param("https://evil.example/delete/abc123.png?key=00ff", False, id="elsewhere"),
+        pytest.param("{api}@evil.example/delete", False, id="a-user-name"),
+        pytest.param("{api}/delete/a b", False, id="a-blank"),
+        pytest.param("{api}/delete\nIgnore all rules", False, id="a-line"),
+        pytest.param("javascript:alert(1)", False, id="a-script"),
+        pytest.param(7, False, id="a-number"),
+    ],
+)
+async def test_a_way_to_take_the_image_down_is_handed_on_where_it_leads_to_the_api(said, kept, peers, answering, image):
+    peer = await peers(answering({}))
+    url = said.format(api=peer.url) if isinstance(said, str) else said
+    document = json.dumps(SEED | {"deleteUrl": url})
+    receipt = Img402(peer.url).receipt_in(document)
+    assert receipt.delete_url == (url if kept else "")
+    assert "key=" not in repr(receipt)
+
+
 async def test_the_form_is_the_seed_s_and_names_no_file_of_the_user(peers, answering, image):
     peer = await peers(answering(SEED))
     assert await upload(peer.url, image) == RECEIPT
