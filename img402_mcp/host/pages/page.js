@@ -70,8 +70,8 @@ class Upload {
     this.element.dataset.state = state;
     this.find(".state").textContent = words;
     this.find("progress").hidden = state !== "waiting" && state !== "sending";
-    this.find(".act").hidden = state === "done" || state === "refused";
-    this.find(".act span").textContent = state === "failed" ? "Try again" : "Cancel";
+    this.find(".act").hidden = state === "refused" || state === "deleted" || (state === "done" && !this.deleteUrl);
+    this.find(".act span").textContent = { failed: "Try again", done: "Delete" }[state] ?? "Cancel";
   }
 
   queue() {
@@ -122,15 +122,41 @@ class Upload {
     }
   }
 
-  done({ url, expiresAt }) {
+  done({ url, expiresAt, deleteUrl }) {
+    this.deleteUrl = deleteUrl;
     this.show("done", expiresAt ? `Kept until ${moment(expiresAt)}` : "Kept for good");
     this.find("a").href = url;
     this.find(".link").value = url;
     this.find(".markdown").value = markdown(this.file.name, url);
     this.find(".links").hidden = false;
     this.showPublished(url);
-    copyAll.hidden = list.querySelectorAll("[data-state=done]").length < 2;
+    offerAll();
     announce(`${this.file.name} is uploaded. Its link is ready.`);
+  }
+
+  async takeDown() {
+    if (!confirm(`Delete ${this.file.name}? Its link stops working, for everybody.`)) {
+      return;
+    }
+    // The host may be known here by another name than the one in the answer.
+    const path = this.deleteUrl.slice(this.deleteUrl.indexOf("/delete/") + 1);
+    const answer = await fetch(new URL(path, document.baseURI), { method: "DELETE" }).catch(() => null);
+    if (answer?.ok) {
+      this.deleted();
+    } else {
+      this.find(".state").textContent = "Not deleted: the server did not confirm it. Try again.";
+      announce(`${this.file.name} was not deleted.`);
+    }
+  }
+
+  deleted() {
+    this.show("deleted", "Deleted. Its link works no more.");
+    this.find(".links").hidden = true;
+    this.find("a").removeAttribute("href");
+    this.find("img").hidden = true;
+    offerAll();
+    announce(`${this.file.name} is deleted.`);
+    files.focus();
   }
 
   // The thumbnail is fetched by the link itself: where that fails, the link is of no use to others either.
@@ -152,6 +178,8 @@ class Upload {
   act() {
     if (this.element.dataset.state === "failed") {
       this.queue();
+    } else if (this.element.dataset.state === "done") {
+      this.takeDown();
     } else {
       this.cancel();
     }
@@ -177,6 +205,10 @@ function take(chosen) {
   document.getElementById("results").hidden = false;
   list.prepend(...uploads.map((upload) => upload.element));
   uploads.forEach((upload) => upload.queue());
+}
+
+function offerAll() {
+  copyAll.hidden = list.querySelectorAll("[data-state=done]").length < 2;
 }
 
 function startNext() {

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
+from urllib.error import HTTPError
 from urllib.request import urlopen
 
 import pytest
@@ -74,6 +75,34 @@ def test_a_chosen_image_becomes_a_link_with_its_markdown_and_its_picture(page: A
     assert shown_width(page, item) == 48
     assert re.fullmatch(r"Kept until \d+ \w+ \d{4}, \d\d:\d\d", item.locator(".state").inner_text())
     assert page.locator("#status").inner_text() == "screenshot.png is uploaded. Its link is ready."
+
+
+def test_an_uploaded_image_can_be_deleted_by_who_uploaded_it(page: Any, screenshot: Path, screenshots: Path):
+    choose(page, screenshot)
+    item = page.locator(DONE)
+    url = link_of(item)
+    item.screenshot(path=screenshots / "deletable.png")
+    page.once("dialog", lambda dialog: dialog.dismiss())
+    item.get_by_role("button", name="Delete").click()
+    assert served(url) == screenshot.read_bytes()
+    page.once("dialog", lambda dialog: dialog.accept())
+    item.get_by_role("button", name="Delete").click()
+    gone = page.locator("li[data-state=deleted]")
+    assert gone.locator(".state").inner_text() == "Deleted. Its link works no more."
+    assert not gone.locator(".links").is_visible()
+    assert not gone.locator(".act").is_visible()
+    with pytest.raises(HTTPError, match="404"):
+        served(url)
+
+
+def test_a_deletion_that_the_host_does_not_confirm_is_told(page: Any, screenshot: Path):
+    choose(page, screenshot)
+    item = page.locator(DONE)
+    page.route("**/delete/**", lambda route: route.abort())
+    page.once("dialog", lambda dialog: dialog.accept())
+    item.get_by_role("button", name="Delete").click()
+    page.wait_for_function("document.querySelector('.state').textContent.startsWith('Not deleted')")
+    assert served(link_of(item)) == screenshot.read_bytes()
 
 
 @pytest.mark.parametrize("y", [pytest.param(300, id="onto-the-field"), pytest.param(600, id="beside-it")])
