@@ -178,10 +178,11 @@ def host(running: Running, tmp_path_factory: pytest.TempPathFactory) -> Iterator
 
 @pytest.fixture(scope="session")
 def settings(host: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """The client wing's settings: our own host, and the folder that holds `screenshot`."""
+    """The client wing's settings: our own host, and the folder that holds `screenshot`; each upload is a new one."""
     pictures = tmp_path_factory.mktemp("pictures").resolve()
     state = tmp_path_factory.mktemp("state")
-    return {"IMG402_API_URL": host, "IMG402_ALLOW_DIRS": str(pictures), "IMG402_STATE_DIR": str(state)}
+    folders = {"IMG402_ALLOW_DIRS": str(pictures), "IMG402_STATE_DIR": str(state)}
+    return {"IMG402_API_URL": host, "IMG402_LEDGER": "off", **folders}
 
 
 @pytest.fixture(scope="session")

@@ -45,7 +45,9 @@ def test_a_free_upload_prints_the_documented_answer_and_its_url_serves_the_image
         "contentType": "image/png",
         "sizeBytes": screenshot.stat().st_size,
         "expiresAt": answer["expiresAt"],
+        "deleteUrl": answer["deleteUrl"],
     }
+    assert answer["deleteUrl"].startswith(f"{host}/delete/{answer['id']}.png?key=")
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", answer["expiresAt"])
     kept = datetime.fromisoformat(answer["expiresAt"]) - asked
     assert timedelta(days=7) - timedelta(minutes=1) < kept < timedelta(days=7, minutes=1)

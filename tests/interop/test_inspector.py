@@ -65,6 +65,8 @@ def test_it_uploads_an_image_whose_url_serves_it(
         "width": 48,
         "height": 32,
         "markdown": f"![screenshot]({uploaded['url']})",
+        "verified": True,
+        "delete_url": uploaded["delete_url"],
     }
     assert result["content"][0]["text"].startswith(uploaded["markdown"])
     assert ("_meta" in result) is (era == "modern")

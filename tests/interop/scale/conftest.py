@@ -26,7 +26,7 @@ Serving = Callable[[Path], AbstractContextManager[str]]
 def package(installed: Installed, name: str) -> dict[str, str]:
     """The environment in which it can be imported."""
     pip = [sys.executable, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-    return {"PYTHONPATH": str(installed(name, [*pip, "--target", "{}", name]))}
+    return {"PYTHONPATH": str(installed(f"{name}-in-a-folder", [*pip, "--target", "{}", name]))}
 
 
 @pytest.fixture(scope="session")

@@ -144,13 +144,21 @@ def chance(request) -> Random:
 
 
 @pytest.fixture
-def picture(tmp_path, sample, chance) -> Path:
-    """A real PNG, made larger by a chunk of noise that no program minds, and unlike any other."""
-    png, noise = sample("plain.png"), chance.randbytes(400_000)
-    chunk = struct.pack(">I", len(noise)) + b"noIs" + noise
+def picture(tmp_path, chance) -> Path:
+    """A PNG of 400 kB of noise, unlike any other."""
+    lines = b"".join(b"\0" + chance.randbytes(1000) for _ in range(400))
+    chunks = (
+        (b"IHDR", struct.pack(">IIBBBBB", 1000, 400, 8, 0, 0, 0, 0)),
+        (b"IDAT", zlib.compress(lines, 0)),
+        (b"IEND", b""),
+    )
     path = tmp_path.resolve() / "picture.png"
-    path.write_bytes(png[:-12] + chunk + struct.pack(">I", zlib.crc32(chunk[4:])) + png[-12:])
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(png_chunk(kind, body) for kind, body in chunks))
     return path
+
+
+def png_chunk(kind: bytes, body: bytes) -> bytes:
+    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
 
 @pytest.fixture
