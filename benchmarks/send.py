@@ -19,7 +19,7 @@ from benchmarks.measuring import MB, Way, child, medians, picture, show, verdict
 from img402_mcp.config import Settings
 from img402_mcp.formats import examine
 from img402_mcp.images.reading import Image, Roots, read_image
-from img402_mcp.sending import CONNECTIONS, Send, sending
+from img402_mcp.sending import ONE, Send, sending
 from img402_mcp.services.img402 import Img402
 from img402_mcp.upload import open_corridor
 
@@ -68,7 +68,7 @@ def libcurl(url: str, image: bytes | Path, certificate: Path | None = None) -> I
 @asynccontextmanager
 async def trusting(certificate: Path | None) -> AsyncIterator[Send]:
     tls = ssl.create_default_context(cafile=certificate) if certificate else None
-    transport = httpx2.AsyncHTTPTransport(verify=tls, limits=CONNECTIONS) if tls else None
+    transport = httpx2.AsyncHTTPTransport(verify=tls, limits=ONE) if tls else None
     async with sending(transport) as send:
         yield send
 

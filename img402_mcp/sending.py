@@ -4,6 +4,7 @@ Redirects are never followed, so that a proof or a token goes nowhere but to the
 An answer is read up to ANSWER_LIMIT bytes and never unpacked, so that no peer can fill the memory.
 """
 
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
@@ -26,7 +27,7 @@ SLOWEST_LINK = 50_000  # bytes a second
 CONNECTING = 10.0
 # A hundred files over a link of 40 ms take twice as long over 8 connections, and hardly less over more.
 AT_ONCE = 16
-CONNECTIONS = httpx2.Limits(max_connections=AT_ONCE, max_keepalive_connections=AT_ONCE, keepalive_expiry=30)
+ONE = httpx2.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30)
 BACKOFF = (0.5, 1.5)  # seconds before the second and the third try
 
 OnSent = Callable[[int], Awaitable[None]]
@@ -63,21 +64,33 @@ Send = Callable[[Request], Awaitable[Answer]]
 async def sending(
     transport: httpx2.AsyncBaseTransport | None = None, patience: float = PATIENCE
 ) -> AsyncIterator[Send]:
-    """A Send over warm connections. The client is made at the first request: its TLS set-up costs start-up time."""
-    client: httpx2.AsyncClient | None = None
+    """A Send over warm connections. A client is made when there is none left: its TLS set-up costs start-up time.
+
+    Each client keeps one connection. A pool of many asks each of them for each request, which took a quarter of a
+    batch's time.
+    """
     turns = anyio.Semaphore(AT_ONCE)  # the time that a request waits for its turn is no fault of the network
+    made: list[httpx2.AsyncClient] = []
+    idle: list[httpx2.AsyncClient] = []
+    trusted: ssl.SSLContext | None = None
 
     async def send(request: Request) -> Answer:
-        nonlocal client
-        if client is None:
-            client = _client(transport, patience)
+        nonlocal trusted
         async with turns:
-            return await _exchange(client, request, patience)
+            if not idle:
+                trusted = trusted or _trusted()
+                made.append(_client(transport, patience, trusted))
+                idle.append(made[-1])
+            client = idle.pop()  # the one that was used last is the warmest
+            try:
+                return await _exchange(client, request, patience)
+            finally:
+                idle.append(client)
 
     try:
         yield send
     finally:
-        if client is not None:
+        for client in made:
             await client.aclose()
 
 
@@ -106,13 +119,28 @@ def reporting(send: Send, on_sent: OnSent) -> Send:
     return send_reporting
 
 
-def _client(transport: httpx2.AsyncBaseTransport | None, patience: float) -> httpx2.AsyncClient:
-    # A proxy of this environment has no way to an API on this machine.
-    direct: dict[str, httpx2.AsyncBaseTransport | None] = (
-        {} if transport else dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"))
-    )
+def _trusted() -> ssl.SSLContext:
+    with _settings_told():
+        return httpx2.create_ssl_context()
+
+
+def _client(
+    transport: httpx2.AsyncBaseTransport | None, patience: float, trusted: ssl.SSLContext
+) -> httpx2.AsyncClient:
+    with _settings_told():
+        # A proxy of this environment has no way to an API on this machine.
+        direct: dict[str, httpx2.AsyncBaseTransport | None] = (
+            {} if transport else dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"))
+        )
+        return httpx2.AsyncClient(
+            transport=transport, timeout=timeouts(patience), limits=ONE, mounts=direct, verify=trusted
+        )
+
+
+@contextmanager
+def _settings_told() -> Iterator[None]:
     try:
-        return httpx2.AsyncClient(transport=transport, timeout=timeouts(patience), limits=CONNECTIONS, mounts=direct)
+        yield
     except (ImportError, OSError, ValueError) as error:
         raise NotReached(
             f"The proxy or certificate settings of this environment cannot be used ({_reason(error)}): look at "
