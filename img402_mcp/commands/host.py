@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from img402_mcp.host.settings import HostSettings
 
+_log = logging.getLogger("img402_mcp.host.start")
+
 SUMMARY = "Host the img402 API on this machine."
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104  # to recognise it
 
@@ -52,17 +54,19 @@ def _serve(flags: argparse.Namespace) -> int:
     logging.getLogger("img402_mcp.host").setLevel(logging.INFO)
     access_log.write_to(sys.stderr)
     app = create_app(settings)
-    print(
-        f"img402-mcp: the img402 API is at {address_of(listener)}, images in {settings.data}",
-        file=sys.stderr,
-        flush=True,
-    )
+    _log.info("the img402 API is at %s, images in %s", address_of(listener), settings.data)
+    if sys.stderr.isatty():
+        print(f"Open {address_of(listener)} in a browser, or stop it with Ctrl-C.", file=sys.stderr)
     access_log.tell_settings(settings)
     imports_are_done()
     server = partial(DrainingServer, begin=app.state.drain, seconds=settings.upkeep.drain)
     with _measuring(app, settings):
         return run_app(
-            app, listener, http=connections(settings.patience), server=server, stop_within=settings.upkeep.stop
+            app,
+            listener,
+            http=connections(settings.patience, app.state.hot, settings.trusted_proxies),
+            server=server,
+            stop_within=settings.upkeep.stop,
         )
 
 
@@ -74,5 +78,5 @@ def _measuring(app: "Starlette", settings: "HostSettings") -> "Iterator[None]":
     from img402_mcp.host.metrics import serving  # noqa: PLC0415  # an extra
 
     with serving(app.state.metrics, settings.upkeep.metrics) as address:
-        print(f"img402-mcp: metrics are at {address}", file=sys.stderr, flush=True)
+        _log.info("metrics are at %s", address)
         yield

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -73,18 +73,18 @@ def _is_amiss(entry: Entry) -> bool:
 @contextmanager
 def _opened(data: str | None) -> "Iterator[Office]":
     try:
-        from img402_mcp.host.app import create_app  # noqa: F401, PLC0415  # an extra; every room that has tables
+        from img402_mcp.host.app import OUT_OF_REACH, unreachable  # noqa: PLC0415  # with every room that has tables
         from img402_mcp.host.index import Index  # noqa: PLC0415
         from img402_mcp.host.settings import host_settings  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise SettingsError(f"The host needs {error.name}: pip install 'img402-mcp[host]'.") from error
     settings = host_settings(os.environ, data=data, default_public_url="http://127.0.0.1")
-    settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-    index = Index(settings.database)
     try:
-        yield Office(settings, index)
-    finally:
-        index.close()
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with closing(Index(settings.database)) as index:
+            yield Office(settings, index)
+    except OUT_OF_REACH as error:
+        raise unreachable(settings, error) from error
 
 
 def _print(found: Entry | list[Entry], *, as_json: bool) -> None:

@@ -6,12 +6,14 @@ A query is left out of it, since people put secrets there, and so do we: the key
 import json
 import logging
 import re
-import secrets
 import time
 from collections.abc import Sequence
+from contextlib import nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
-from typing import TextIO
+from random import getrandbits
+from threading import Event, Thread
+from typing import ClassVar, NamedTuple, TextIO
 
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -22,6 +24,7 @@ from img402_mcp.host.settings import HostSettings, Network
 from img402_mcp.host.shown_settings import shown
 
 LOGGER = "img402_mcp.host.access"
+GATHERED = 0.05  # seconds
 REQUEST_ID = "X-Request-Id"
 _GIVEN = re.compile(r"[A-Za-z0-9._:=+/-]{1,64}", re.ASCII)
 
@@ -32,9 +35,10 @@ _current: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 def write_to(stream: TextIO) -> None:
     """Each line is JSON and nothing else, the server's own complaints too."""
-    handler = logging.StreamHandler(stream)
+    handler = _Gathered.of_this_process = _Gathered(stream)
     handler.setFormatter(_Lines())
-    for name in ("img402_mcp.host", "uvicorn"):
+    # None: whatever a library thinks worth a warning.
+    for name in (None, "img402_mcp.host", "uvicorn"):
         logger = logging.getLogger(name)
         logger.addHandler(handler)
         logger.propagate = False
@@ -45,10 +49,51 @@ def tell_settings(settings: HostSettings) -> None:
     logging.getLogger("img402_mcp.host.settings").info("the settings in force", extra=told)
 
 
+class _Gathered(logging.StreamHandler[TextIO]):
+    """Writes the lines of some moments together: to write and flush each costs more than a small answer.
+
+    The process's orderly end flushes; killed outright, it takes those moments' lines with it.
+    """
+
+    of_this_process: ClassVar["_Gathered | None"] = None
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._lines: list[str] = []
+        self._some = Event()
+        Thread(target=self._write_for_ever, name="log", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.add(self.format(record))
+        self.flush()
+
+    def add(self, line: str) -> None:
+        self._lines.append(line)
+        if len(self._lines) == 1:
+            self._some.set()
+
+    def flush(self) -> None:
+        with self.lock or nullcontext():
+            lines, self._lines = self._lines, []
+            if lines and not self.stream.closed:
+                self.stream.write("\n".join([*lines, ""]))
+                super().flush()
+
+    def _write_for_ever(self) -> None:
+        while self._some.wait():
+            self._some.clear()
+            time.sleep(GATHERED)
+            self.flush()
+
+
+def flush() -> None:
+    """Before the process ends: uvicorn ends it by the signal that it got, so that nothing else would."""
+    if _Gathered.of_this_process is not None:
+        _Gathered.of_this_process.flush()
+
+
 class _Lines(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
-        if record.name == LOGGER:
-            return record.getMessage()
         line = {
             "time": _moment(),
             "level": record.levelname.lower(),
@@ -71,7 +116,7 @@ class AccessLog:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        request_id = self._given(scope) or secrets.token_hex(8)
+        request_id = id_for(scope, self._trusted)
         # Never reset: the server runs each request in a context of its own, and names it in what it logs afterwards.
         _current.set(request_id)
         answer = _Answer(send, request_id)
@@ -79,26 +124,37 @@ class AccessLog:
         try:
             await self._app(scope, receive, answer.send)
         finally:
-            self._write(scope, answer, time.perf_counter() - start)
+            tell(scope, Answered(request_id, answer.status, answer.bytes, time.perf_counter() - start), self._trusted)
 
-    def _given(self, scope: Scope) -> str | None:
-        given = Headers(scope=scope).get(REQUEST_ID)
-        return given if given and _GIVEN.fullmatch(given) and is_trusted(scope, self._trusted) else None
 
-    def _write(self, scope: Scope, answer: "_Answer", seconds: float) -> None:
-        if not _log.isEnabledFor(logging.INFO):
-            return
-        line = {
-            "time": _moment(),
-            "request_id": answer.request_id,
-            "method": scope["method"],
-            "path": scope["path"],
-            "status": answer.status,
-            "bytes": answer.bytes,
-            "ms": round(seconds * 1000, 1),
-            "client": str(client_address(scope, self._trusted) or "unknown"),
-        }
-        _log.info("%s", json.dumps(line | ({"error": scope[CODE]} if CODE in scope else {})))
+class Answered(NamedTuple):
+    request_id: str
+    status: int
+    bytes: int
+    seconds: float
+
+
+def id_for(scope: Scope, trusted: Sequence[Network]) -> str:
+    given = Headers(scope=scope).get(REQUEST_ID) if is_trusted(scope, trusted) else None
+    if given and _GIVEN.fullmatch(given):
+        return given
+    return f"{getrandbits(64):016x}"  # not secret, and asks nothing of the system
+
+
+def tell(scope: Scope, answered: Answered, trusted: Sequence[Network]) -> None:
+    """Put together by hand and past the logger's records, which cost as much as all else of a small answer."""
+    client = client_address(scope, trusted) or "unknown"
+    error = f', "error": "{scope[CODE]}"' if CODE in scope else ""
+    line = (
+        f'{{"time": "{_moment()}", "request_id": "{answered.request_id}", "method": {json.dumps(scope["method"])}, '
+        f'"path": {json.dumps(scope["path"])}, "status": {answered.status}, "bytes": {answered.bytes}, '
+        f'"ms": {answered.seconds * 1000:.1f}, "client": "{client}"{error}}}'
+    )
+    handler = _Gathered.of_this_process
+    if handler is None:
+        _log.info("%s", line)
+    else:
+        handler.add(line)
 
 
 def _moment() -> str:

@@ -12,12 +12,13 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
+from starlette.middleware.errors import ServerErrorMiddleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from img402_mcp.errors import SettingsError
-from img402_mcp.host import deleting, health
+from img402_mcp.host import access_log, deleting, health
 from img402_mcp.host.access_log import AccessLog
 from img402_mcp.host.apis import img402, img402_paid, io42, studio
 from img402_mcp.host.apis.img402_paid import Shop
@@ -31,6 +32,7 @@ from img402_mcp.host.facilitators.base import Facilitator
 from img402_mcp.host.facilitators.counting import Counting
 from img402_mcp.host.facilitators.play import Play
 from img402_mcp.host.facilitators.remote import Authorize, Remote
+from img402_mcp.host.hot_gets import HotGets
 from img402_mcp.host.index import Index
 from img402_mcp.host.limits import DailyCaps
 from img402_mcp.host.openapi import document
@@ -39,7 +41,7 @@ from img402_mcp.host.patience import Pacing
 from img402_mcp.host.payments import Payments
 from img402_mcp.host.paywall import PATIENCE, Paywall
 from img402_mcp.host.plain_gets import PlainGets
-from img402_mcp.host.quota import Bounded, Quota
+from img402_mcp.host.quota import Quota
 from img402_mcp.host.recent import Recent
 from img402_mcp.host.redeeming import Redeeming
 from img402_mcp.host.refusals import UNCACHED, Refused, problem
@@ -55,6 +57,8 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("img402_mcp.host.payments")
 _failures = logging.getLogger("img402_mcp.host.failures")
+
+WRITERS = 24  # of bytes at a time; more only wait for each other's syncs
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -96,6 +100,8 @@ def create_app(
         middleware=[
             *_measured(metrics),
             Middleware(AccessLog, trusted=settings.trusted_proxies),
+            # Starlette's own lies outside of all these: no log and no id would know of its answer.
+            Middleware(ServerErrorMiddleware, handler=_broken),
             Middleware(PlainGets, host=host),
             Middleware(EarlyAnswers),
             Middleware(Pacing, patience=settings.patience),
@@ -106,11 +112,11 @@ def create_app(
             ClientDisconnect: _client_gone,
             OSError: _unavailable,
             SQLAlchemyError: _unavailable,
-            Exception: _broken,
         },
         lifespan=_lifespan(host, shop, metrics),
     )
     app.state.drain, app.state.metrics = status.drain, metrics
+    app.state.hot = HotGets(host, metrics).answer
     # A redirect to a tidier path would name whatever Host the request came with.
     app.router.redirect_slashes = False
     return app
@@ -121,11 +127,20 @@ def _open(settings: HostSettings, now: Clock) -> Host:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         blobs, index = open_blobs(settings.blobs, settings.objects), Index(settings.database)
         return _host(settings, blobs, index, now)
-    except (OSError, SQLAlchemyError) as error:
-        raise SettingsError(
-            f"The host cannot open its data (blobs in {settings.blobs}, rows in {settings.database!r}): {error}. "
-            "Check --data, IMG402_HOST_BLOBS and IMG402_HOST_DATABASE."
-        ) from error
+    except OUT_OF_REACH as error:
+        raise unreachable(settings, error) from error
+
+
+OUT_OF_REACH = (OSError, SQLAlchemyError)
+"""What a database or a store raises that is away."""
+
+
+def unreachable(settings: HostSettings, error: Exception) -> SettingsError:
+    why = str(error).partition("\n")[0]  # sqlalchemy goes on about its documents
+    return SettingsError(
+        f"The host cannot open its data (blobs in {settings.blobs}, rows in {settings.database!r}): {why}. "
+        "Check --data, IMG402_HOST_BLOBS and IMG402_HOST_DATABASE."
+    )
 
 
 def _host(settings: HostSettings, blobs: Blobs, index: Index, now: Clock) -> Host:
@@ -133,7 +148,8 @@ def _host(settings: HostSettings, blobs: Blobs, index: Index, now: Clock) -> Hos
     quota = Quota(index, settings.blobs, upkeep.most_bytes, upkeep.floor_bytes, now)
     return Host(
         settings=settings,
-        blobs=Bounded(blobs, quota),
+        blobs=blobs,
+        writers=anyio.CapacityLimiter(WRITERS),
         index=index,
         caps=DailyCaps(settings.free),
         recent=Recent(),
@@ -197,6 +213,7 @@ def _lifespan(
         if shop is not None:
             await shop.paywall.facilitator.aclose()
         host.index.close()
+        access_log.flush()
 
     return lifespan
 

@@ -13,6 +13,7 @@ from starlette.routing import Route
 from img402_mcp.host.delete_keys import PATH
 from img402_mcp.host.index import parse_name
 from img402_mcp.host.refusals import problem
+from img402_mcp.host.serving import is_expired
 from img402_mcp.host.state import Host
 
 _log = logging.getLogger("img402_mcp.host.failures")
@@ -52,10 +53,11 @@ async def _delete(host: Host, request: Request) -> Response:
         message = "This is no delete URL of this host. Use it exactly as the upload was answered."
         return problem(403, "access_denied", message, _HEADERS)
     if request.method in {"GET", "HEAD"}:
-        there = await to_thread.run_sync(host.index.find, name.partition(".")[0])
-        return _page("Delete this image?", _QUESTION.format(name=name)) if there else _page("It is gone.", "", 404)
+        image = await to_thread.run_sync(host.index.find, name.partition(".")[0])
+        is_gone = image is None or is_expired(image, host.now())
+        return _page("It is gone.", "", 404) if is_gone else _page("Delete this image?", _QUESTION.format(name=name))
     await to_thread.run_sync(delete_image, host, name)
-    host.recent.forget(name)
+    host.recent.forget(name, host.now())
     if request.method == "DELETE":
         return Response(None, 204, _HEADERS)
     return _page("The image is deleted.", "")

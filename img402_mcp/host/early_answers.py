@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 DROPPED_BYTES = 32 * 1_048_576  # more than a good client sends anywhere; one far over the limit may see the reset
 DROPPED_SECONDS = 10
+TOO_SLOW = 408  # says that the rest will not be waited for
 
 
 class EarlyAnswers:
@@ -45,6 +46,7 @@ class _Exchange:
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start" and self._more_body:
             MutableHeaders(scope=message)["Connection"] = "close"
+            self._more_body = message["status"] != TOO_SLOW
         if message["type"] == "http.response.body" and self._more_body and not message.get("more_body", False):
             await self._send({**message, "more_body": True})
             await self._drop_the_rest()

@@ -3,13 +3,15 @@
 Best effort: whoever needs to be sure examines the whole file.
 """
 
+import re
 import struct
 
-from img402_mcp.formats import JPEG, PNG, START_OF_FRAME, WEBP, WEBP_SIZES, Format, NotAnImage, sniff
+from img402_mcp.formats import JPEG, MAGIC_LENGTH, PNG, START_OF_FRAME, WEBP, WEBP_SIZES, Format, NotAnImage, sniff
 
 Size = tuple[int, int]
 
 LONGEST_PREFIX = 262_144  # of a JPEG whose frame header stands behind long metadata; then the end must tell
+_FILL = re.compile(rb"\xff+")
 
 
 class EarlySize:
@@ -17,7 +19,7 @@ class EarlySize:
 
     def __init__(self, form: Format) -> None:
         self._form, self._read = form, _READERS.get(form)
-        self._prefix = b""
+        self._prefix, self._at = bytearray(), 2
 
     def feed(self, piece: bytes) -> Size | None:
         """The size, once: when these bytes are the first that tell it."""
@@ -25,34 +27,41 @@ class EarlySize:
             return None
         self._prefix += piece
         try:
-            size = self._read(self._prefix) if sniff(self._prefix) == self._form else None
-        except (struct.error, IndexError, NotAnImage):
+            known = sniff(bytes(self._prefix[:MAGIC_LENGTH])) == self._form
+            size, self._at = self._read(self._prefix, self._at) if known else (None, self._at)
+        except (struct.error, NotAnImage):
             size = None
         if size is not None or len(self._prefix) > LONGEST_PREFIX:
-            self._read, self._prefix = None, b""
+            self._read, self._prefix = None, bytearray()
         return size
 
 
-def _png(data: bytes) -> Size:
+def _png(data: bytearray, at: int) -> tuple[Size | None, int]:
     width, height = struct.unpack_from(">II", data, 16)
-    return width, height
+    return (width, height), at
 
 
-def _jpeg(data: bytes) -> Size:
-    at = 2
-    while True:
-        while data[at] == data[at + 1] == 0xFF:
-            at += 1
-        (length,) = struct.unpack_from(">H", data, at + 2)
-        if data[at + 1] in START_OF_FRAME:
+def _jpeg(data: bytearray, at: int) -> tuple[Size | None, int]:
+    """Goes on where it came to the last time, or bytes that trickle would be walked again with each of them."""
+    while at + 9 <= len(data):
+        if data[at] == data[at + 1] == 0xFF:
+            at = _behind_fill(data, at) - 1
+        elif data[at + 1] in START_OF_FRAME:
             height, width = struct.unpack_from(">HH", data, at + 5)
-            return width, height
-        at += 2 + length
+            return (width, height), at
+        else:
+            at += 2 + (data[at + 2] << 8 | data[at + 3])
+    return None, at
 
 
-def _webp(data: bytes) -> Size | None:
-    read = WEBP_SIZES.get(data[12:16])
-    return read(data, 20) if read else None
+def _behind_fill(data: bytearray, at: int) -> int:
+    fill = _FILL.match(data, at)
+    return fill.end() if fill else at
+
+
+def _webp(data: bytearray, at: int) -> tuple[Size | None, int]:
+    read = WEBP_SIZES.get(bytes(data[12:16]))
+    return read(data, 20) if read else None, at
 
 
 _READERS = {PNG: _png, JPEG: _jpeg, WEBP: _webp}

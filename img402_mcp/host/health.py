@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import anyio
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -21,6 +21,7 @@ from img402_mcp.host.refusals import UNCACHED, problem
 from img402_mcp.host.state import Host
 
 ALIVE, READY = "/healthz", "/readyz"
+_PROBES = 1  # threads for each part: one that hangs is enough
 LIFE = timedelta(seconds=5)  # for which a finding holds
 PATIENCE = 10  # seconds; silence is no readiness
 # No name of an image, so neither the sweep nor a request can come to it. It stays, so that two workers do not collide.
@@ -30,8 +31,13 @@ _log = logging.getLogger("img402_mcp.host.failures")
 
 
 class Health:
-    def __init__(self, host: Host) -> None:
-        self._host = host
+    def __init__(self, host: Host, patience: float = PATIENCE) -> None:
+        self._host, self._patience = host, patience
+        # Threads of its own: where all the others wait for the store, the database is not to blame.
+        self._probes = [
+            ("reach its database", host.index.check, CapacityLimiter(_PROBES)),
+            ("write to its store", self._write, CapacityLimiter(_PROBES)),
+        ]
         self._draining = False
         self._trouble, self._found_at, self._turn = "", datetime.min.replace(tzinfo=UTC), anyio.Lock()
 
@@ -49,22 +55,25 @@ class Health:
             return self._trouble
 
     async def _found(self) -> str:
-        for what, probe in (("reach its database", self._host.index.check), ("write to its store", self._write)):
+        for what, probe, threads in self._probes:
             try:
-                with anyio.fail_after(PATIENCE):
-                    await to_thread.run_sync(probe, abandon_on_cancel=True)
-            except (OSError, SQLAlchemyError):  # TimeoutError is an OSError
+                with anyio.fail_after(self._patience):
+                    await to_thread.run_sync(probe, abandon_on_cancel=True, limiter=threads)
+            except TimeoutError:
+                _log.error("not ready: cannot %s: no answer within %g seconds", what, self._patience)
+                return f"The host cannot {what}: no answer within {self._patience:g} seconds."
+            except (OSError, SQLAlchemyError):
                 _log.exception("not ready: cannot %s", what)
                 return f"The host cannot {what}."
         return ""
 
     def _write(self) -> None:
-        """A byte goes the way of an image's. Past the quota: a full host is good for all that only looks."""
+        """A byte goes the way of an image's. No quota is asked: a full host is good for all that only looks."""
         descriptor, name = tempfile.mkstemp(dir=self._host.blobs.spool, suffix=ARRIVING)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(b".")
-            self._host.blobs.unbounded.keep(PROBE, Path(name))
+            self._host.blobs.keep(PROBE, Path(name))
         finally:
             Path(name).unlink(missing_ok=True)
 

@@ -9,6 +9,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, and_, func, literal, select, type_coerce, union_all
+from sqlalchemy.exc import SQLAlchemyError
 
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.formats import FORMATS, NotAnImage, examine
@@ -100,9 +101,16 @@ class Inventory:
         ]
 
     def _delete(self, told: str, image_id: str) -> Entry:
-        gone = self.index.remove(image_id)
-        self.blobs.drop(*gone)
-        return {"image": gone[0] if gone else told, "deleted": bool(gone)}
+        try:
+            gone = self.index.remove(image_id)
+        except (OSError, SQLAlchemyError):
+            return {"image": told, "deleted": False, "fault": "the database could not be reached"}
+        entry = {"image": gone[0] if gone else told, "deleted": bool(gone)}
+        try:
+            self.blobs.drop(*gone)
+        except OSError:
+            return entry | {"fault": "its bytes could not be removed now", "way_out": WAYS_OUT["orphan"]}
+        return entry
 
     def _faulty_rows(self, stored: dict[str, int], *, deep: bool) -> Iterator[tuple[str, str]]:
         """Takes out of `stored` what has a row. What is past its time is the sweep's, with bytes or without."""

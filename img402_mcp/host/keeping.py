@@ -7,6 +7,7 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from img402_mcp.host.blobs.base import Blobs
+from img402_mcp.host.bodies import Body
 from img402_mcp.host.group_commit import Write
 from img402_mcp.host.index import Image, Index, new_id
 from img402_mcp.host.receiving import Incoming
@@ -24,7 +25,7 @@ def keep(  # noqa: PLR0913 - one hop to a thread carries all it needs
 ) -> Image:
     """Blocks. A crash between bytes and row leaves bytes that nobody can reach and the sweep takes."""
     image = described(incoming, now, days)
-    store(blobs, index, incoming.path, image, admit)
+    store(blobs, index, incoming.body, image, admit)
     return image
 
 
@@ -34,10 +35,12 @@ def described(incoming: Incoming, now: datetime, days: int | None, *, paid: bool
     expires = None if days is None else created + timedelta(days=days)
     if expires is not None and paid:
         expires = expires.replace(second=0, microsecond=0) + A_MINUTE
+    if paid and not incoming.path.exists():  # a full disk is noticed before money moves
+        raise FileNotFoundError("The body's file vanished.")
     return Image(new_id(), incoming.examine().format, incoming.size, created, expires, paid)
 
 
-def store(blobs: Blobs, index: Index, file: Path, image: Image, admit: Admit) -> None:
+def store(blobs: Blobs, index: Index, file: Path | Body, image: Image, admit: Admit) -> None:
     """Blocks. The file is the store's afterwards."""
 
     def write(connection: Connection) -> None:
@@ -47,9 +50,12 @@ def store(blobs: Blobs, index: Index, file: Path, image: Image, admit: Admit) ->
     store_bytes(blobs, index, file, image.name, write)
 
 
-def store_bytes(blobs: Blobs, index: Index, file: Path, name: str, write: Write) -> None:
+def store_bytes(blobs: Blobs, index: Index, file: Path | Body, name: str, write: Write) -> None:
     """Blocks. The file is the store's afterwards; `write` makes the row that owns the name."""
-    blobs.keep(name, file)
+    if isinstance(file, Body):
+        file.keep_in(blobs, name)
+    else:
+        blobs.keep(name, file)
     try:
         index.together(write)
     except Refused:

@@ -24,6 +24,13 @@ class OneWrite:
         if len(data) >= LARGE:
             self._send()
 
+    def write_now(self, data: bytes) -> None:
+        """What is whole already."""
+        if self._held:
+            self.write(data)
+        else:
+            self._transport.write(data)
+
     def write_eof(self) -> None:
         self._send()
         self._transport.write_eof()

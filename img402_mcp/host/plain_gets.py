@@ -14,7 +14,7 @@ from img402_mcp.host.serving import bytes_response, found_image, image_headers, 
 from img402_mcp.host.state import Host
 
 _EXTRAORDINARY = frozenset({b"range", b"if-none-match", b"content-length", b"transfer-encoding"})
-_ROUTE = Route("/{name}", missing)
+ROUTE = Route("/{name}", missing)
 """As whose the metrics count it."""
 
 
@@ -23,7 +23,7 @@ class PlainGets:
         self._app, self._host = app, host
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not _is_plain(scope):
+        if not is_plain(scope):
             await self._app(scope, receive, send)
             return
         try:
@@ -31,7 +31,7 @@ class PlainGets:
         except (OSError, SQLAlchemyError):  # which is told by who is asked next
             answer = self._app
         else:
-            scope["route"] = _ROUTE
+            scope["route"] = ROUTE
         await answer(scope, receive, send)
 
     async def _answer(self, name: str) -> ASGIApp:
@@ -56,7 +56,7 @@ class _Whole:
         await send({"type": "http.response.body", "body": self._data})
 
 
-def _is_plain(scope: Scope) -> bool:
+def is_plain(scope: Scope) -> bool:
     return (
         scope["type"] == "http"
         and scope["method"] == "GET"

@@ -3,15 +3,15 @@
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import BinaryIO
 
 from starlette.requests import Request
 from starlette.responses import Response
 
 from img402_mcp.errors import quoted
 from img402_mcp.formats import FORMATS, Picture
+from img402_mcp.host.bodies import Body, arriving
 from img402_mcp.host.early_size import EarlySize
-from img402_mcp.host.receiving import WRITE_SIZE, Incoming, counted, temporary_file
+from img402_mcp.host.receiving import Incoming, counted
 from img402_mcp.host.refusals import Refused, problem
 from img402_mcp.host.signed_urls import Permit
 
@@ -28,9 +28,9 @@ class Unpromised(Refused):
 class Promised(Incoming):
     """`pixels`: the fewest and the most of each side."""
 
-    def __init__(self, file: BinaryIO, path: Path, permit: Permit, pixels: tuple[int, int]) -> None:
+    def __init__(self, body: Body, permit: Permit, pixels: tuple[int, int]) -> None:
         form = _BY_MEDIA_TYPE[permit.media_type]
-        super().__init__(file, path, permit.size, (form,))
+        super().__init__(body, permit.size, (form,))
         self._promised, self._pixels, self._early_size = permit.size, pixels, EarlySize(form)
 
     def write(self, piece: bytes) -> None:
@@ -69,11 +69,10 @@ async def promised_image(
 ) -> AsyncGenerator[Promised]:
     """The file, counted. Whoever takes it over examines it first; otherwise it is gone when the block ends."""
     _check_headers(request, permit)
-    with temporary_file(spool) as path:
-        with path.open("wb", buffering=WRITE_SIZE) as file:
-            promised = Promised(file, path, permit, pixels)
-            async for piece in counted(request, permit.size + 1, permit.size):
-                promised.write(piece)
+    with arriving(spool) as body:
+        promised = Promised(body, permit, pixels)
+        async for piece in counted(request, permit.size + 1, permit.size):
+            promised.write(piece)
         promised.check_whole()
         yield promised
 

@@ -1,19 +1,22 @@
 """How much the host may keep. A full one takes no uploads and goes on serving what it has.
 
 What is kept is summed up by the database every few seconds and not for each upload, so several workers together may
-go over the limit by what they take meanwhile. Within one worker each upload counts at once.
+go over the limit by what they take meanwhile. Within one worker each upload counts from the moment it is taken on.
+
+Nothing is refused once it is paid for: there must be room before the charge, and it is held until the row is there.
 """
 
 import shutil
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from threading import Lock
 
+from anyio import to_thread
 from sqlalchemy import func, select
 
-from img402_mcp.host.blobs.base import Blobs
 from img402_mcp.host.index import IMAGES, PRIVATE, Index
 from img402_mcp.host.refusals import Refused, in_words
 
@@ -53,8 +56,9 @@ class Quota:
 
     def __init__(self, index: Index, folder: Path, most: int | None, floor: int, now: Callable[[], datetime]) -> None:
         self._index, self._folder, self._most, self._floor, self._now = index, folder, most, floor, now
-        self._lock = Lock()
+        self._summing, self._lock = Lock(), Lock()  # the second one never waits for the database
         self._sum, self._summed_at = 0, _NEVER
+        self._added, self._in_flight = 0, 0  # kept since the sum began; on their way, without a row yet
         self._full, self._full_at = "", _NEVER
 
     def refuse_early(self) -> None:
@@ -62,16 +66,52 @@ class Quota:
         if self._is_fresh(self._full_at):
             raise StorageFull(self._full)
 
-    def check(self, size: int = 1) -> None:
+    def check(self, size: int) -> None:
         """Raises StorageFull where so many bytes have no room. Blocks."""
+        self._sum_up()
         with self._lock:
             self._check(size)
 
-    def take(self, size: int) -> None:
-        """The same, and counts them. Blocks."""
+    @contextmanager
+    def hold(self, size: int, *, owed: bool = False) -> Iterator[None]:
+        """Keeps so many bytes free for somebody while the block runs. To enter it blocks, to leave it does not.
+
+        Raises StorageFull, unless they are owed: somebody has paid for them, or has our word.
+        """
+        if not owed:
+            self._sum_up()
         with self._lock:
-            self._check(size)
-            self._sum += size
+            if not owed:
+                self._check(size)
+            self._in_flight += size
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._in_flight -= size
+
+    @contextmanager
+    def room(self, size: int, *, owed: bool = False) -> Iterator[None]:
+        """The same for bytes that have their row when the block ends; if it raises they were none."""
+        with self.hold(size, owed=owed):
+            yield
+            self.add(size)
+
+    def add(self, size: int) -> None:
+        """They have their row now. Told before they are out of the hold that they had."""
+        with self._lock:
+            self._added += size
+
+    def _sum_up(self) -> None:
+        """What gets its row meanwhile may count twice until the next sum; it is never left out."""
+        with self._summing:
+            if self._most is None or self._is_fresh(self._summed_at):
+                return
+            added = self._added
+            found = sum(it.size_bytes for it in kept(self._index))
+            with self._lock:
+                self._sum, self._summed_at = found, self._now()
+                self._added -= added
 
     def _check(self, size: int) -> None:
         if why := self._reason(size):
@@ -82,46 +122,18 @@ class Quota:
     def _reason(self, size: int) -> str:
         if self._floor and shutil.disk_usage(self._folder).free - size < self._floor:
             return f"less than {in_words(self._floor)} of its disk would be left"
-        if self._most is not None and self._kept() + size > self._most:
+        if self._most is not None and self._sum + self._added + self._in_flight + size > self._most:
             return f"it keeps at most {in_words(self._most)}"
         return ""
-
-    def _kept(self) -> int:
-        if not self._is_fresh(self._summed_at):
-            self._sum, self._summed_at = sum(it.size_bytes for it in kept(self._index)), self._now()
-        return self._sum
 
     def _is_fresh(self, moment: datetime) -> bool:
         """Not before it either: a clock that was put back makes nothing last."""
         return timedelta() <= self._now() - moment < LIFE
 
 
-class Bounded:
-    """A store that keeps nothing beyond the quota."""
-
-    def __init__(self, blobs: Blobs, quota: Quota) -> None:
-        self.unbounded, self._quota = blobs, quota
-
-    @property
-    def spool(self) -> Path:
-        return self.unbounded.spool
-
-    def keep(self, name: str, file: Path) -> None:
-        """Raises StorageFull too."""
-        self._quota.take(file.stat().st_size)
-        self.unbounded.keep(name, file)
-
-    def read(self, name: str, start: int, length: int) -> bytes:
-        return self.unbounded.read(name, start, length)
-
-    def drop(self, *names: str) -> None:
-        self.unbounded.drop(*names)
-
-    def names(self, before: datetime) -> Iterator[str]:
-        return self.unbounded.names(before)
-
-    def sizes(self, before: datetime) -> Iterator[tuple[str, int]]:
-        return self.unbounded.sizes(before)
-
-    def clear_spool(self, before: datetime) -> None:
-        self.unbounded.clear_spool(before)
+@asynccontextmanager
+async def held(room: AbstractContextManager[None]) -> AsyncIterator[None]:
+    """A room, entered in a thread."""
+    with ExitStack() as stack:
+        await to_thread.run_sync(stack.enter_context, room)
+        yield

@@ -1,4 +1,4 @@
-"""A request's body, multipart or JSON, streamed and counted into a temporary file.
+"""A request's body, multipart or JSON, streamed and counted.
 
 Counted as it comes, so that a body over the limit costs neither memory nor disk: it is refused at the first byte
 too many, a wrong type at the first bytes of all. What a refusal leaves unread is the concern of early_answers.
@@ -7,14 +7,10 @@ too many, a wrong type at the first bytes of all. What a refusal leaves unread i
 import base64
 import json
 import logging
-import os
-import tempfile
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
-from contextlib import aclosing, asynccontextmanager, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from mmap import ACCESS_READ, mmap
 from pathlib import Path
-from typing import BinaryIO
 
 from anyio import to_thread
 from python_multipart import MultipartParser
@@ -24,7 +20,7 @@ from starlette.requests import Request
 
 from img402_mcp.errors import quoted
 from img402_mcp.formats import FORMATS, Buffer, Format, NotAnImage, Picture, examine, sniff
-from img402_mcp.host.blobs.base import ARRIVING
+from img402_mcp.host.bodies import Body, arriving
 from img402_mcp.host.refusals import Refused, too_large
 from img402_mcp.wire.img402 import FIELD
 
@@ -32,7 +28,6 @@ OVERHEAD = 64 * 1024  # boundaries, part headers, small fields that are no conce
 PARTS = 16
 PART_HEADERS, PART_HEADER_BYTES = 8, 4096  # curl and browsers send two short ones
 HEAD = 64  # enough to tell what a file is, and what it is instead
-WRITE_SIZE = 256 * 1024
 JSON_FIELD, JSON_VALUES = "file", 500
 
 # It warns of each malformed body; the client is told, and the access log has its line.
@@ -40,11 +35,16 @@ logging.getLogger("python_multipart").setLevel(logging.ERROR)
 
 
 class Incoming:
-    """The image's bytes in a temporary file. To write is to fill the page cache: less than a hop to a thread."""
+    """The image's bytes, counted and looked at as they come."""
 
-    def __init__(self, file: BinaryIO, path: Path, max_bytes: int, formats: tuple[Format, ...] = FORMATS) -> None:
-        self.path, self.size = path, 0
-        self._file, self._max_bytes, self._formats, self._head = file, max_bytes, formats, b""
+    def __init__(self, body: Body, max_bytes: int, formats: tuple[Format, ...] = FORMATS) -> None:
+        self.body, self.size = body, 0
+        self._max_bytes, self._formats, self._head = max_bytes, formats, b""
+
+    @property
+    def path(self) -> Path:
+        """Blocks."""
+        return self.body.path
 
     def write(self, piece: bytes) -> None:
         self.size += len(piece)
@@ -52,7 +52,7 @@ class Incoming:
             raise too_large(self._max_bytes)
         if len(self._head) < HEAD:
             self._look_at(piece)
-        self._file.write(piece)
+        self.body.write(piece)
 
     def check_not_empty(self) -> None:
         if not self.size:
@@ -60,7 +60,7 @@ class Incoming:
 
     def examine(self) -> Picture:
         """Walk the whole structure. Bytes behind the image's end are let pass; they are served as they came."""
-        with self.path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+        with self.body.view() as data:
             return _picture(data, self._formats)
 
     def _look_at(self, piece: bytes) -> None:
@@ -104,22 +104,11 @@ class Asked:
 @asynccontextmanager
 async def incoming_image(request: Request, spool: Path, asked: Asked) -> AsyncGenerator[Incoming]:
     """The image that the request carries. Its file is gone when the block ends, unless the store took it over."""
-    with temporary_file(spool) as path:
-        with path.open("wb", buffering=WRITE_SIZE) as file:
-            incoming = Incoming(file, path, asked.max_bytes, asked.formats)
-            await _receive(request, incoming, asked)
+    with arriving(spool) as body:
+        incoming = Incoming(body, asked.max_bytes, asked.formats)
+        await _receive(request, incoming, asked)
         incoming.check_not_empty()
         yield incoming
-
-
-@contextmanager
-def temporary_file(spool: Path) -> Iterator[Path]:
-    descriptor, name = tempfile.mkstemp(dir=spool, suffix=ARRIVING)
-    os.close(descriptor)
-    try:
-        yield Path(name)
-    finally:
-        Path(name).unlink(missing_ok=True)
 
 
 async def _receive(request: Request, incoming: Incoming, asked: Asked) -> None:

@@ -18,6 +18,11 @@ PIECE = 1_048_576  # up to this an answer is one piece, which is several times f
 A_YEAR = 31_536_000
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
+
+class Damaged(OSError):
+    """The store has other bytes than were kept. What it has must reach no cache as the image."""
+
+
 Span = tuple[int, int]
 """First byte and the one behind the last."""
 
@@ -39,8 +44,11 @@ async def image_response(host: Host, request: Request, name: str) -> Response:
 async def found_image(host: Host, name: str, now: datetime) -> Found | None:
     """None too where it has expired and is not swept yet."""
     found = host.recent.get(name, now) or await _looked_up(host, name, now)
-    expired = found is not None and found.image.expires_at is not None and found.image.expires_at <= now
-    return None if expired else found
+    return None if found is None or is_expired(found.image, now) else found
+
+
+def is_expired(image: Image, now: datetime) -> bool:
+    return image.expires_at is not None and image.expires_at <= now
 
 
 async def private_response(host: Host, request: Request, image: Image) -> Response:
@@ -74,9 +82,17 @@ def _look_up(host: Host, name: str) -> Found | None:
     if image.size_bytes > LARGEST:
         return Found(image, None)
     try:
-        return Found(image, host.blobs.read(name, 0, image.size_bytes))
+        return Found(image, _read(host.blobs, name, 0, image.size_bytes))
     except FileNotFoundError:  # swept between the look and the read
         return None
+
+
+def _read(blobs: Blobs, name: str, start: int, length: int) -> bytes:
+    """Blocks."""
+    data = blobs.read(name, start, length)
+    if len(data) != length:
+        raise Damaged(f"{name} has {len(data)} of {length} bytes from {start}; `host admin images verify` tells more")
+    return data
 
 
 def image_headers(image: Image, now: datetime) -> dict[str, str]:
@@ -121,7 +137,7 @@ async def bytes_response(blobs: Blobs, found: Found, headers: Mapping[str, str],
     if found.data is not None:
         return Response(found.data[start:stop], status, {**headers, **more})
     try:
-        first = await to_thread.run_sync(blobs.read, image.name, start, min(PIECE, stop - start))
+        first = await to_thread.run_sync(_read, blobs, image.name, start, min(PIECE, stop - start))
     except FileNotFoundError:
         return missing()
     if start + len(first) == stop:
@@ -152,4 +168,4 @@ async def _pieces(blobs: Blobs, name: str, piece: bytes, span: Span) -> AsyncIte
     while piece:
         yield piece
         at += len(piece)
-        piece = await to_thread.run_sync(blobs.read, name, at, min(PIECE, stop - at))
+        piece = await to_thread.run_sync(_read, blobs, name, at, min(PIECE, stop - at))

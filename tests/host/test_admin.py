@@ -15,6 +15,7 @@ from httpx2 import AsyncClient
 from img402_mcp import cli
 from img402_mcp.errors import SettingsError
 
+Sample = Callable[[str], bytes]
 Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
 Admin = Callable[..., Any]
 
@@ -128,3 +129,26 @@ def test_for_a_person_it_prints_lines_and_says_that_the_key_is_shown_once(data: 
     assert added.stdout.startswith("agent=bot  key=io42_")
     assert added.stderr == "It is shown this once; the host keeps its hash alone.\n"
     assert listed.stdout.startswith("agent=bot  created_at=20")
+
+
+def test_a_database_that_cannot_be_opened_is_told_in_a_sentence(admin: Admin, data: Path):
+    admin("agents", "list")
+    (data / "index.sqlite").write_bytes(b"no database" * 1000)
+    with pytest.raises(SettingsError, match=r"^The host cannot open its data \(blobs in .*Check --data, IMG402_HOST_"):
+        admin("agents", "list")
+
+
+async def test_each_image_that_is_to_be_deleted_is_told_of_whatever_befalls_the_others(
+    client: AsyncClient, data: Path, sample: Sample, capsys: pytest.CaptureFixture[str]
+):
+    answers = [(await client.post("/api/free", files={"image": sample("plain.png")})).json() for _ in range(2)]
+    one, two = (f"{it['id']}.png" for it in answers)
+    (data / "blobs" / "kept" / one).unlink()
+    (data / "blobs" / "kept" / one).mkdir()  # cannot be unlinked
+    code = cli.parsed(["host", "admin", "images", "delete", one, two, "--data", str(data), "--json"])()
+    left = {"fault": "its bytes could not be removed now", "way_out": "nothing: the host removes it within the hour"}
+    assert (code, json.loads(capsys.readouterr().out)) == (
+        1,
+        [{"image": one, "deleted": True, **left}, {"image": two, "deleted": True}],
+    )
+    assert [(await client.get(it["url"])).status_code for it in answers] == [404, 404]

@@ -67,6 +67,14 @@ async def test_the_page_asks_with_a_button_and_the_button_deletes(client: AsyncC
     assert (again.status_code, "<h1>It is gone.</h1>" in again.text, "<form" in again.text) == (404, True, False)
 
 
+async def test_the_page_of_an_expired_image_says_that_it_is_gone(
+    client: AsyncClient, answer: Any, clock: SimpleNamespace
+):
+    clock.now += timedelta(days=8)
+    page = await client.get(answer["deleteUrl"])
+    assert (page.status_code, "<h1>It is gone.</h1>" in page.text) == (404, True)
+
+
 @pytest.mark.parametrize("method", ["GET", "POST", "DELETE"])
 @pytest.mark.parametrize(
     "key", ["", "?key=", "?key=" + "0" * 40, "?key=%ff%00"], ids=["none", "empty", "wrong", "junk"]

@@ -54,6 +54,24 @@ async def test_a_backup_of_a_running_host_is_whole_and_can_be_restored(
         assert (await restored.delete(before[0]["deleteUrl"])).status_code == 204
 
 
+async def test_what_an_interrupted_backup_left_half_is_made_whole_and_what_cannot_be_is_told(
+    client: AsyncClient, sample: Sample, data: Path, tmp_path: Path
+):
+    image, kept = sample("plain.png"), tmp_path / "backup" / "blobs" / "kept"
+    name = (await upload(client, image))["url"].rpartition("/")[2]
+    backup = [DEPLOY / "backup.sh", data, tmp_path / "backup"]
+    await anyio.run_process(backup)
+    (kept / name).write_bytes(image[:100])  # newer than the source, and short
+    await anyio.run_process(backup)
+    assert (kept / name).read_bytes() == image
+    (data / "blobs" / "kept" / name).write_bytes(image[:100])
+    told = await anyio.run_process(backup, check=False)
+    assert (told.returncode, told.stderr.decode().splitlines()[0]) == (
+        1,
+        f"backup.sh: 1 images are not in the backup as their rows say, {name} first.",
+    )
+
+
 @pytest.mark.skipif(not shutil.which("systemd-analyze"), reason="systemd is not here")
 def test_systemd_understands_the_unit(tmp_path: Path):
     unit = (DEPLOY / "img402.service").read_text(encoding="utf-8")

@@ -58,7 +58,6 @@ def damaged(database: Path) -> Iterator[None]:
 
 FAULTS = [
     pytest.param(gone, "blobs/kept", id="the-images-folder-is-gone"),
-    pytest.param(gone, "blobs/incoming", id="the-spool-is-gone"),
     pytest.param(gone, "blobs", id="the-blobs-are-gone"),
     pytest.param(a_file_in_its_place, "blobs/kept", id="the-images-folder-is-a-file"),
     pytest.param(a_file_in_its_place, "blobs", id="the-blobs-are-a-file"),

@@ -14,6 +14,7 @@ from httpx2 import AsyncClient, Response
 from sqlalchemy import Connection
 
 from img402_mcp.host.blobs.opening import open_blobs
+from img402_mcp.host.bodies import Body
 from img402_mcp.host.index import Image, Index, new_id
 from img402_mcp.host.keeping import keep
 from img402_mcp.host.receiving import Incoming
@@ -44,10 +45,8 @@ class Rooms:
         self.blobs, self.index = open_blobs(settings.blobs, settings.objects), Index(settings.database)
 
     def incoming(self, image: bytes) -> Incoming:
-        path = self.blobs.spool / "arriving.part"
-        with path.open("wb") as file:
-            incoming = Incoming(file, path, 1_000_000)
-            incoming.write(image)
+        incoming = Incoming(Body(self.blobs.spool), 1_000_000)
+        incoming.write(image)
         return incoming
 
     def keep(self, image: bytes, admit: Callable[[Connection], None] = lambda _: None) -> Image:
@@ -137,7 +136,7 @@ async def test_bytes_that_cannot_be_stored_get_no_row(
 
 
 async def test_a_folder_that_cannot_be_written_is_an_upload_failed(client: AsyncClient, sample: Sample, data: Path):
-    shutil.rmtree(data / "blobs" / "incoming")
+    shutil.rmtree(data / "blobs" / "kept")
     response = await upload(client, sample("plain.png"))
     assert (response.status_code, response.json()) == (500, UPLOAD_FAILED)
 

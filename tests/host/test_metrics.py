@@ -4,25 +4,34 @@ import json
 import os
 import re
 import signal
+import socket
+import sqlite3
 import subprocess
 import sys
+import threading
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any, cast
 
+import anyio
 import httpx2
 import pytest
 from httpx2 import ASGITransport, AsyncClient
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
 
 from img402_mcp.errors import SettingsError
 from img402_mcp.host.app import create_app
 from img402_mcp.host.facilitators.base import Rejected, Settled, Undecided
 from img402_mcp.host.facilitators.counting import WORDS
-from img402_mcp.host.metrics import Metrics, serving
+from img402_mcp.host.health import Health
+from img402_mcp.host.metrics import READERS, Metrics, serving
 from img402_mcp.host.settings import HostSettings, host_settings
 from img402_mcp.host.shown_settings import shown
 from img402_mcp.host.sweeping import Swept
@@ -183,7 +192,9 @@ def test_told_to_stop_it_first_says_so_and_serves_on_and_a_second_word_ends_it(
     program: SimpleNamespace, sample: Sample
 ):
     assert json.loads(program.line("settings"))["settings"]["upkeep.drain"] == 30
-    assert "img402_requests_in_flight 0.0" in httpx2.get(program.line(" are at ").split(" are at ")[1]).text
+    assert (
+        "img402_requests_in_flight 0.0" in httpx2.get(program.line(" are at ").split(" are at ")[1].split('"')[0]).text
+    )
     ready = [httpx2.get(f"{program.url}/readyz").status_code]
     program.process.send_signal(signal.SIGTERM)
     while (answer := httpx2.get(f"{program.url}/readyz")).status_code == 200:
@@ -196,16 +207,103 @@ def test_told_to_stop_it_first_says_so_and_serves_on_and_a_second_word_ends_it(
 
 
 def test_every_line_of_the_log_is_json_and_a_failures_line_names_its_request(program: SimpleNamespace, sample: Sample):
-    (program.data / "blobs" / "incoming").rename(program.data / "away")
+    (program.data / "blobs" / "kept").rename(program.data / "away")
+    (program.data / "index.sqlite").rename(program.data / "index.away")
+    address = json.loads(program.line("metrics are at"))["message"].removeprefix("metrics are at ")
+    scraped = httpx2.get(address)
+    with socket.create_connection((httpx2.URL(address).host, httpx2.URL(address).port)) as rude:
+        rude.sendall(b"no request\r\n\r\n")
     failed = httpx2.post(f"{program.url}/api/free", files={"image": sample("plain.png")})
-    failure = json.loads(program.line("host.failures"))
-    access = json.loads(program.line("POST"))
-    assert failed.status_code == 500
+    program.process.send_signal(signal.SIGINT)
+    program.process.send_signal(signal.SIGTERM)
+    lines = [json.loads(line) for line in program.process.stderr]
+    failure, access = (next(it for it in lines if key in it) for key in ("exception", "path"))
+    assert (scraped.status_code, failed.status_code, access["error"]) == (200, 500, "upload_failed")
     assert failure["exception"].startswith("Traceback")
-    assert (failure["level"], failure["logger"], failure["message"]) == (
-        "error",
-        "img402_mcp.host.failures",
-        "an upload failed",
-    )
-    ids = {failure["request_id"], access["request_id"], failed.headers["x-request-id"]}
-    assert (len(ids), access["error"]) == (1, "upload_failed")
+    failure = next(it for it in lines if it.get("message") == "an upload failed")
+    assert (failure["level"], failure["logger"]) == ("error", "img402_mcp.host.failures")
+    assert {failure["request_id"], access["request_id"]} == {failed.headers["x-request-id"]}
+
+
+async def test_a_failure_of_our_own_has_an_id_and_is_counted_too(settings: Callable[..., HostSettings]):
+    async def fail(_request: Request) -> Response:
+        raise RuntimeError
+
+    app = create_app(settings(**ON))
+    app.router.routes.insert(0, Route("/fails", fail))
+    transport = ASGITransport(app, raise_app_exceptions=False)
+    async with AsyncClient(transport=transport, base_url="https://i.example") as client:
+        answer = await client.get("/fails")
+    assert (answer.status_code, answer.json()["error"]) == (500, "internal_error")
+    assert re.fullmatch("[0-9a-f]{16}", answer.headers["x-request-id"])
+    assert told(app.state.metrics, "img402_refusals_total") == {("internal_error",): 1}
+
+
+def test_while_the_database_is_away_the_other_series_are_told(settings: Callable[..., HostSettings], data: Path):
+    metrics: Metrics = create_app(settings(**ON)).state.metrics
+    (data / "index.sqlite").rename(data / "away")
+    assert (told(metrics, "img402_kept_up"), told(metrics, "img402_kept_bytes")) == ({(): 0}, {})
+    assert told(metrics, "img402_requests_in_flight") == {(): 0}
+    (data / "away").rename(data / "index.sqlite")
+    assert told(metrics, "img402_kept_up") == {(): 1}
+    assert told(metrics, "img402_kept_bytes") == {("free",): 0, ("paid",): 0, ("private",): 0}
+
+
+def test_many_silent_connections_to_the_metrics_cost_few_threads(settings: Callable[..., HostSettings]):
+    metrics: Metrics = create_app(settings(**ON)).state.metrics
+    before = threading.active_count()
+    with serving(metrics, ("127.0.0.1", 0)) as address, ExitStack() as stack:
+        where = (httpx2.URL(address).host, httpx2.URL(address).port or 0)
+        silent = [stack.enter_context(socket.create_connection(where, timeout=5)) for _ in range(40)]
+        assert silent[-1].recv(1) == b""  # the last one is closed: by then each was seen
+        assert threading.active_count() - before <= READERS + 1
+
+
+class Hanging:
+    """A store whose writes never end, until it is told to."""
+
+    def __init__(self, spool: Path) -> None:
+        self.spool, self.end = spool, threading.Event()
+
+    def keep(self, name: str, file: Path) -> None:  # noqa: ARG002  # the interface's
+        self.end.wait(20)
+
+
+async def test_a_store_that_hangs_is_named_again_and_again_and_the_database_is_not_blamed(
+    tmp_path: Path, clock: SimpleNamespace
+):
+    store = Hanging(tmp_path)
+    host = SimpleNamespace(index=SimpleNamespace(check=lambda: None), blobs=store, now=lambda: clock.now)
+    health = Health(cast("Any", host), patience=0.2)
+    told = []
+    for _ in range(3):
+        told.append(await health.trouble())
+        clock.now += timedelta(seconds=6)
+    store.end.set()
+    assert told == ["The host cannot write to its store: no answer within 0.2 seconds."] * 3
+
+
+async def test_while_uploads_wait_for_the_rows_images_are_served_and_the_host_is_ready(
+    hosting: Hosting, sample: Sample, data: Path
+):
+    async with hosting(IMG402_HOST_DATABASE=f"sqlite:///{data}/index.sqlite?timeout=2") as client:
+        url = (await client.post("/api/free", files={"image": sample("plain.png")})).json()["url"]
+        order: list[str] = []
+
+        async def ask(what: str, path: str) -> None:
+            await client.get(path)
+            order.append(what)
+
+        async def upload() -> None:
+            await client.post("/api/free", files={"image": sample("plain.png")})
+            order.append("upload")
+
+        with closing(sqlite3.connect(data / "index.sqlite", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            async with anyio.create_task_group() as tasks:
+                for _ in range(45):
+                    tasks.start_soon(upload)
+                await anyio.wait_all_tasks_blocked()
+                tasks.start_soon(ask, "image", url)
+                tasks.start_soon(ask, "ready", "/readyz")
+    assert sorted(order[:2]) == ["image", "ready"]

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from img402_mcp.formats import FORMATS, JPEG, PNG, WEBP, Format
+from img402_mcp.host.bodies import arriving
 from img402_mcp.host.early_size import LONGEST_PREFIX, EarlySize
 from img402_mcp.host.putting import Promised, Unpromised
 from img402_mcp.host.refusals import Refused
@@ -55,9 +56,8 @@ def test_what_is_no_picture_has_no_size_and_breaks_nothing(form: Format):
 @pytest.fixture
 def promised(tmp_path: Path) -> Iterator[Callable[[str, int], Promised]]:
     """`promised("image/png", 1000)`: what arrives in place of a PNG of 1000 bytes."""
-    path = tmp_path / "arriving"
-    with path.open("wb", buffering=0) as file:
-        yield lambda kind, size: Promised(file, path, Permit("PUT", "key", 0, kind, size), (100, 2048))
+    with arriving(tmp_path) as body:
+        yield lambda kind, size: Promised(body, Permit("PUT", "key", 0, kind, size), (100, 2048))
 
 
 @pytest.mark.parametrize(
@@ -71,26 +71,26 @@ def test_a_wrong_file_is_refused_in_its_first_64_bytes(
     promised: Callable[[str, int], Promised], picture: Picture, width: int, announced: str, wrong: str
 ):
     image = picture(width, 200, size=1_000_000)
-    arriving = promised(announced, len(image))
+    file = promised(announced, len(image))
     with pytest.raises(Refused) as refused:
-        arriving.write(image[:64])
-    assert (refused.value.code, arriving.size) == (wrong, 64)
+        file.write(image[:64])
+    assert (refused.value.code, file.size) == (wrong, 64)
 
 
 def test_the_first_byte_too_many_is_refused_and_not_written(promised: Callable[[str, int], Promised], picture: Picture):
     image = picture(size=1000)
-    arriving = promised("image/png", 999)
+    file = promised("image/png", 999)
     with pytest.raises(Unpromised, match="more bytes"):
-        arriving.write(image)
-    assert arriving.path.stat().st_size == 0
+        file.write(image)
+    assert file.path.stat().st_size == 0
 
 
 def test_where_the_size_was_not_known_early_the_end_tells(
     promised: Callable[[str, int], Promised], other_pictures: SimpleNamespace
 ):
     image = other_pictures.jpeg(3000, 200, 7)
-    arriving = promised("image/jpeg", len(image))
+    file = promised("image/jpeg", len(image))
     for start in range(0, len(image), 10_000):
-        arriving.write(image[start : start + 10_000])
+        file.write(image[start : start + 10_000])
     with pytest.raises(Unpromised, match="3000x200"):
-        arriving.examine()
+        file.examine()

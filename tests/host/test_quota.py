@@ -1,14 +1,18 @@
 """A full host says so, takes nothing, and goes on serving what it has."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, closing
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from httpx2 import AsyncClient, Response
 
+from img402_mcp.host.index import Index
+from img402_mcp.host.quota import Quota, StorageFull
 from img402_mcp.host.register import Register
+from img402_mcp.host.settings import HostSettings
 
 Sample = Callable[[str], bytes]
 Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
@@ -120,3 +124,33 @@ def test_a_setting_that_cannot_be_meant_is_refused(settings: Callable[..., objec
     with pytest.raises(Exception, match="IMG402_HOST") as refused:
         settings(**{name: value})
     assert str(refused.value) == sentence
+
+
+@pytest.fixture
+def quota(settings: Callable[..., HostSettings], data: Path, clock: SimpleNamespace) -> Iterator[Quota]:
+    """Of 3000 bytes, with nothing in it."""
+    data.mkdir(exist_ok=True)
+    with closing(Index(settings().database)) as index:
+        yield Quota(index, data, 3000, 0, lambda: clock.now)
+
+
+def test_what_is_on_its_way_counts_also_behind_the_next_sum(quota: Quota, clock: SimpleNamespace):
+    with quota.room(2000):
+        clock.now += timedelta(seconds=6)
+        with pytest.raises(StorageFull):
+            quota.check(1001)
+    with pytest.raises(StorageFull):
+        quota.check(1001)
+    clock.now += timedelta(seconds=6)
+    quota.check(3000)  # there are no rows
+
+
+def test_what_failed_is_given_back_and_what_is_owed_is_never_refused(quota: Quota):
+    for _ in range(20):
+        with pytest.raises(OSError, match="disk"), quota.room(2000):
+            raise OSError("disk")
+    with quota.hold(2000):
+        pass
+    quota.check(3000)
+    with quota.room(2000), quota.room(2000, owed=True), pytest.raises(StorageFull):
+        quota.check(1)

@@ -1,3 +1,4 @@
+import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, closing
@@ -205,6 +206,25 @@ def test_the_images_asked_for_last_are_kept_in_memory_up_to_a_size():
     assert recent.get("large.png", now) is None
 
 
+def test_what_was_looked_up_before_a_deletion_is_not_remembered_after_it():
+    now = datetime(2026, 2, 8, tzinfo=UTC)
+    recent, found = Recent(), Found(Image("a", PNG, 1, now, None), b"x")
+    recent.forget("a.png", now + timedelta(seconds=1))
+    recent.put(found, now)
+    assert (recent.get("a.png", now), recent.row("a.png", now)) == (None, None)
+    recent.put(found, now + timedelta(seconds=2))
+    assert recent.get("a.png", now + timedelta(seconds=2)) == found
+
+
+def test_of_old_deletions_nothing_is_kept():
+    now = datetime(2026, 2, 8, tzinfo=UTC)
+    recent, found = Recent(), Found(Image("a", PNG, 1, now, None), b"x")
+    recent.forget("a.png", now)
+    recent.forget("b.png", now + timedelta(seconds=6))
+    recent.put(found, now)  # it would be refused else
+    assert recent.get("a.png", now) == found
+
+
 async def test_a_host_whose_database_fails_says_so_in_json(settings: Callable[..., HostSettings], data: Path):
     app = create_app(settings())
     with closing(sqlite3.connect(data / "index.sqlite")) as database:
@@ -225,6 +245,31 @@ async def test_bytes_that_were_swept_meanwhile_are_missing(client: AsyncClient, 
     path = await uploaded(client, sample("plain.png"))
     (data / "blobs" / "kept" / path[1:]).unlink()
     assert_missing(await client.get(path))
+
+
+@pytest.mark.parametrize("size", [1000, 300_000, PIECE + 1], ids=["kept-in-memory", "one-piece", "several"])
+@pytest.mark.parametrize("asked", [{}, {"Range": "bytes=5-"}], ids=["whole", "range"])
+async def test_damaged_bytes_are_no_answer_and_kept_by_nobody(
+    hosting: Hosting,
+    picture_of: Callable[..., bytes],
+    data: Path,
+    caplog: pytest.LogCaptureFixture,
+    size: int,
+    asked: dict[str, str],
+):
+    async with hosting(IMG402_HOST_FREE_MAX_BYTES=str(2 * PIECE)) as client:
+        image = picture_of(100, 100, padding=size)
+        path = await uploaded(client, image)
+        file = data / "blobs" / "kept" / path[1:]
+        os.truncate(file, 500)
+        answers = [await client.get(path, headers=asked) for _ in range(2)]
+        assert [(it.status_code, it.json()["error"], "etag" in it.headers) for it in answers] == [
+            (503, "unavailable", False)
+        ] * 2
+        assert {it.headers["cache-control"] for it in answers} == {"no-store"}
+        assert f"{path[1:]} has " in caplog.text
+        file.write_bytes(image)
+        assert (await client.get(path)).content == image
 
 
 @pytest.mark.parametrize("path", ["/api/free/", "/healthz/", "/abc.png/", "/api/upload/token/"])

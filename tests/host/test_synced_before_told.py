@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 UPLOADS = 16
-# Uploads that share syncs and commits; says the name of each on its stdout once it is kept.
+# Uploads, every other one in a file, that share syncs and commits; says the name of each on its stdout once it is kept.
 KEEPING = """
 import os, sys
 from concurrent.futures import ThreadPoolExecutor
@@ -17,6 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from img402_mcp.formats import PNG
 from img402_mcp.host.blobs.folder import Folder
+from img402_mcp.host.bodies import arriving
 from img402_mcp.host.index import Image, Index, new_id
 from img402_mcp.host.keeping import store
 from img402_mcp.host.settings import host_settings
@@ -26,9 +27,10 @@ settings.data.mkdir()
 blobs, index = Folder(settings.blobs), Index(settings.database)
 
 def keep(number):
-    file, image = blobs.spool / f"{number}.part", Image(new_id(), PNG, 1000, datetime.now(UTC), None)
-    file.write_bytes(bytes(1000))
-    store(blobs, index, file, image, lambda connection: None)
+    image = Image(new_id(), PNG, 1000, datetime.now(UTC), None)
+    with arriving(blobs.spool) as body:
+        body.write(bytes(1000))
+        store(blobs, index, body.path if number % 2 else body, image, lambda connection: None)
     os.write(1, f"{image.name} is kept".encode())
 
 with ThreadPoolExecutor(8) as pool:
@@ -61,13 +63,13 @@ def returned(done: list[Call], pattern: str, after: int) -> int:
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace shows the calls")
 def test_bytes_and_name_then_row_are_synced_before_anybody_is_told(tmp_path: Path):
     trace = tmp_path / "trace"
-    strace = ["strace", "-f", "-y", "-e", "trace=rename,fsync,fdatasync,write", "-o", str(trace)]
+    strace = ["strace", "-f", "-y", "-e", "trace=rename,openat,fsync,fdatasync,write", "-o", str(trace)]
     command = [*strace, sys.executable, "-c", KEEPING, str(tmp_path / "data"), str(UPLOADS)]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     done = calls(trace.read_text().splitlines())
     told = {found[1]: start for start, _, text in done if (found := re.search(r'"(\S+) is kept"', text))}
     assert len(told) == UPLOADS
     for name, moment in told.items():
-        renamed = returned(done, rf"rename\(.*/kept/{name}\"", -1)
+        renamed = returned(done, rf"(rename\(.*|O_CREAT.*)/kept/{name}\b|openat\(.*/kept/{name}\".*O_CREAT", -1)
         stored = max(returned(done, rf"sync\(\d+<.*/kept{of}>", renamed) for of in (f"/{name}", ""))
         assert returned(done, r"sync\(\d+<.*-wal>", stored) < moment

@@ -1,6 +1,7 @@
 """The img402 API (seed 001), as far as it is free."""
 
 import logging
+from datetime import datetime
 from functools import partial
 
 from anyio import to_thread
@@ -11,8 +12,8 @@ from starlette.routing import Route
 
 from img402_mcp.host.addresses import client_address
 from img402_mcp.host.index import Image
-from img402_mcp.host.keeping import keep
-from img402_mcp.host.receiving import Asked, incoming_image
+from img402_mcp.host.keeping import Admit, keep
+from img402_mcp.host.receiving import Asked, Incoming, incoming_image
 from img402_mcp.host.refusals import UNCACHED, Refused
 from img402_mcp.host.serving import image_response
 from img402_mcp.host.state import Host
@@ -56,12 +57,16 @@ async def _upload_free(host: Host, request: Request) -> Image:
     example = f"curl -F {FIELD}=@screenshot.png {host.settings.public_url}{FREE}"
     try:
         async with incoming_image(request, host.blobs.spool, Asked(free.max_bytes, example)) as incoming:
-            work = partial(keep, host.blobs, host.index, incoming, admit=admit, now=now, days=free.days)
-            return await to_thread.run_sync(work)
+            return await to_thread.run_sync(_kept, host, incoming, admit, now, limiter=host.writers)
     except (OSError, SQLAlchemyError) as error:
         _log.exception("an upload failed")
         message = "The host could not store the image. Nothing was published; it is safe to try again."
         raise Refused("upload_failed", message) from error
+
+
+def _kept(host: Host, incoming: Incoming, admit: Admit, now: datetime) -> Image:
+    with host.quota.room(incoming.size):
+        return keep(host.blobs, host.index, incoming, admit=admit, now=now, days=host.settings.free.days)
 
 
 def uploaded(host: Host, image: Image, *, deletable: bool = True) -> Uploaded:

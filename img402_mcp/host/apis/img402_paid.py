@@ -23,6 +23,7 @@ from img402_mcp.host.keeping import described, store
 from img402_mcp.host.payments import Payment, Payments
 from img402_mcp.host.paywall import EXPOSED, Paywall
 from img402_mcp.host.proofs import Proof, presented
+from img402_mcp.host.quota import held
 from img402_mcp.host.receiving import Asked, Incoming, incoming_image
 from img402_mcp.host.redeeming import AlreadyRedeemed, Bought, Redeeming, redeem, sha256_of
 from img402_mcp.host.refusals import UNCACHED, Refused, problem
@@ -77,13 +78,14 @@ def off() -> Response:
 async def _token(shop: Shop, request: Request) -> Response:
     sale = token_sale(shop.paid, shop.host.settings.public_url)
     async with _stored():
-        proof = presented(request.headers)
-        if proof is None or await shop.paywall.known(proof, sale) is None:
-            # Nobody pays for a token that is good for nothing.
-            await to_thread.run_sync(shop.host.quota.check, shop.paid.terms.max_bytes)
+        proof, quota, largest = presented(request.headers), shop.host.quota, shop.paid.terms.max_bytes
         if proof is None:
+            # Nobody is asked to pay for a token that is good for nothing.
+            await to_thread.run_sync(quota.check, largest)
             raise shop.paywall.required(sale)
-        payment = await shop.paywall.charge(proof, sale)
+        known = await shop.paywall.known(proof, sale)
+        async with held(quota.hold(largest, owed=known is not None)):
+            payment = await shop.paywall.charge(proof, sale)
         answer = await to_thread.run_sync(_goods, shop, payment)
         return _answer(answer, shop.paywall.receipt(proof, payment))
 
@@ -149,19 +151,22 @@ async def _upload_with_token(shop: Shop, request: Request, value: str) -> Upload
         message = f"The token has expired unused. Send the same proof of payment to {TOKEN} again for the next one."
         raise Refused("token_expired", message)
     async with _receiving(shop, request) as incoming:
-        return await to_thread.run_sync(_redeemed, shop, incoming, token.payment)
+        return await to_thread.run_sync(_redeemed, shop, incoming, token.payment, limiter=shop.host.writers)
 
 
 def _redeemed(shop: Shop, incoming: Incoming, payment: str) -> Uploaded:
     """Blocks: the image stored, or the one that the same bytes became before."""
-    sha256 = sha256_of(incoming.path)
-    try:
-        return _kept(shop, incoming, _described(shop, incoming), payment)
-    except AlreadyRedeemed as refused:
-        bought = shop.redeeming.bought(payment)
-        if bought is None or bought.sha256 != sha256:
-            raise
-        return _shown(shop, bought, payment, refused)
+    sha256, image = sha256_of(incoming.path), _described(shop, incoming)
+    bought = shop.redeeming.bought(payment)
+    if bought is None:
+        try:
+            with shop.host.quota.room(incoming.size, owed=True):
+                return _kept(shop, incoming, image, payment)
+        except AlreadyRedeemed:
+            bought = shop.redeeming.bought(payment)
+    if bought is None or bought.sha256 != sha256:
+        raise AlreadyRedeemed
+    return _shown(shop, bought, payment, AlreadyRedeemed())
 
 
 async def _upload_inline(shop: Shop, request: Request, proof: Proof) -> Response:
@@ -174,19 +179,24 @@ async def _upload_inline(shop: Shop, request: Request, proof: Proof) -> Response
         return _answer(bought, shop.paywall.receipt(proof, payment))
     async with _receiving(shop, request) as incoming:
         image = await to_thread.run_sync(_described, shop, incoming)
-        payment = await shop.paywall.charge(proof, sale)
-        answer = await to_thread.run_sync(_kept_or_bought, shop, incoming, image, payment.key)
+        async with held(shop.host.quota.hold(incoming.size, owed=payment is not None)):
+            payment = await shop.paywall.charge(proof, sale)
+            work = partial(_kept_or_bought, shop, incoming, image, payment.key)
+            answer = await to_thread.run_sync(work, limiter=shop.host.writers)
         return _answer(answer, shop.paywall.receipt(proof, payment))
 
 
 def _kept_or_bought(shop: Shop, incoming: Incoming, image: Image, payment: str) -> Uploaded:
+    """The image stored, or the one that a copy of the request was faster with."""
     try:
-        return _kept(shop, incoming, image, payment)
+        stored = _kept(shop, incoming, image, payment)
     except AlreadyRedeemed:
         bought = _bought(shop, payment)
         if bought is None:
             raise
         return bought
+    shop.host.quota.add(incoming.size)
+    return stored
 
 
 def _receiving(shop: Shop, request: Request) -> AbstractAsyncContextManager[Incoming]:
@@ -195,7 +205,6 @@ def _receiving(shop: Shop, request: Request) -> AbstractAsyncContextManager[Inco
 
 
 def _described(shop: Shop, incoming: Incoming) -> Image:
-    shop.host.quota.check(incoming.size)
     return described(incoming, shop.host.now(), shop.paid.terms.days, paid=True)
 
 

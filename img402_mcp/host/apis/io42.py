@@ -28,6 +28,7 @@ from img402_mcp.host.keeping import store_bytes
 from img402_mcp.host.paywall import EXPOSED, PaymentRequired, Paywall, pending
 from img402_mcp.host.proofs import presented
 from img402_mcp.host.putting import Promised, promised_image
+from img402_mcp.host.quota import held
 from img402_mcp.host.receiving import counted
 from img402_mcp.host.refusals import UNCACHED, Refused
 from img402_mcp.host.settings import Io42Settings
@@ -144,8 +145,7 @@ async def _submit(desk: Desk, request: Request, agent: Agent, allowance: Allowan
         raise Declined("RATE_LIMITED", "Rate limit exceeded. Please try again later.", retry_after=wait)
     project, submission = await to_thread.run_sync(_admitted, desk, agent, request.path_params)
     intent = await _intent(request, desk.host.settings.io42)
-    await to_thread.run_sync(desk.host.quota.check, intent.file_size)  # before anybody pays
-    receipt = await _paid(desk, request, project, submission)
+    receipt = await _paid(desk, request, project, submission, intent.file_size)
     life = timedelta(minutes=desk.host.settings.io42.url_minutes)
     promise = partial(desk.submissions.promise, submission.id, intent, desk.host.now(), life)
     slot = _slot(desk.host, submission, await to_thread.run_sync(promise))
@@ -221,10 +221,11 @@ def _flaw(name: str, kind: object, size: object, terms: Io42Settings) -> str | N
     return None
 
 
-async def _paid(desk: Desk, request: Request, project: Project, submission: Submission) -> dict[str, str]:
+async def _paid(desk: Desk, request: Request, project: Project, submission: Submission, size: int) -> dict[str, str]:
     """The receipt's headers, once the fee is paid. A payment on its way goes on at the fee that it was made for."""
-    paywall = desk.paywall
+    paywall, quota = desk.paywall, desk.host.quota
     if not project.fee or paywall is None:
+        await to_thread.run_sync(quota.check, size)
         return {}
     sale = fee_sale(project.id, submission.id, project.fee, desk.host.settings, envelope)
     payment, proof = await paywall.sold(sale), presented(request.headers)
@@ -232,8 +233,12 @@ async def _paid(desk: Desk, request: Request, project: Project, submission: Subm
         sale = replace(sale, price=payment.amount)
     if payment is None or not payment.paid:
         if proof is None:
-            raise pending("it is being settled") if payment else paywall.required(sale)
-        payment = await paywall.charge(proof, sale)
+            if payment:
+                raise pending("it is being settled")
+            await to_thread.run_sync(quota.check, size)  # before anybody is asked to pay
+            raise paywall.required(sale)
+        async with held(quota.hold(size, owed=payment is not None)):
+            payment = await paywall.charge(proof, sale)
     shown = proof is not None and proof.key(paywall.payee.network) == payment.key
     return paywall.receipt(proof, payment) if proof is not None and shown else {}
 
@@ -261,7 +266,7 @@ async def _put(desk: Desk, request: Request) -> Response:
         raise AlreadyUploaded
     try:
         async with promised_image(request, host.blobs.spool, permit, host.settings.io42.pixels) as promised:
-            await to_thread.run_sync(_kept, desk, permit, promised)
+            await to_thread.run_sync(_kept, desk, permit, promised, limiter=host.writers)
     except (OSError, SQLAlchemyError) as error:
         _log.exception("a submission's file could not be stored")
         raise Refused("upload_failed", "The host could not store the file. Put it again, to the same URL.") from error
@@ -276,4 +281,5 @@ def _kept(desk: Desk, permit: Permit, promised: Promised) -> None:
         desk.submissions.complete(connection, permit.key, image)
         desk.host.index.add_private(connection, image)
 
-    store_bytes(desk.host.blobs, desk.host.index, promised.path, image.name, write)
+    with desk.host.quota.room(promised.size, owed=True):
+        store_bytes(desk.host.blobs, desk.host.index, promised.path, image.name, write)

@@ -93,7 +93,7 @@ async def _upload(host: Host, request: Request, allowance: Allowance) -> studio.
     asked = Asked(host.settings.studio.max_bytes, f"{example} {url}", studio.FIELD, formats, as_json=False)
     try:
         async with incoming_image(request, host.blobs.spool, asked) as incoming:
-            return await to_thread.run_sync(_kept, host, incoming)
+            return await to_thread.run_sync(_kept, host, incoming, limiter=host.writers)
     except Refused as refused:
         raise _declined(refused) from None
     except (OSError, SQLAlchemyError) as error:
@@ -115,7 +115,8 @@ def _kept(host: Host, incoming: Incoming) -> studio.Stored:
     """Blocks."""
     now = host.now()
     image = Image(new_id(), incoming.examine().format, incoming.size, now, None)
-    store_bytes(host.blobs, host.index, incoming.path, image.name, lambda row: host.index.add_private(row, image))
+    with host.quota.room(incoming.size):
+        store_bytes(host.blobs, host.index, incoming.path, image.name, lambda row: host.index.add_private(row, image))
     expires = now + timedelta(minutes=host.settings.studio.preview_minutes)
     preview = host.signed_urls.url(Permit("GET", image.name, int(expires.timestamp())))
     return studio.Stored(upload_key=f"{KEY_PREFIX}{image.name}", image_url=preview)

@@ -20,8 +20,14 @@ class Blobs(Protocol):
         If it raises, nobody is to be told the name; what a store took without saying so is an orphan for the sweep.
         """
 
+    def keep_bytes(self, name: str, data: bytes) -> None:
+        """The same without a file."""
+
     def read(self, name: str, start: int, length: int) -> bytes:
         """So many bytes from `start`, all of them within what was kept. FileNotFoundError for an unknown name."""
+
+    def at_hand(self, name: str, length: int) -> bytes | None:
+        """The whole of it, if it can be had without waiting. May be called in the event loop."""
 
     def drop(self, *names: str) -> None:
         """Forget the bytes; an unknown name is fine."""

@@ -9,6 +9,9 @@ from threading import Lock
 
 from img402_mcp.host.blobs import spool
 
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NOWAIT = getattr(os, "RWF_NOWAIT", 0)
+
 
 class Folder:
     def __init__(self, root: Path) -> None:
@@ -26,10 +29,39 @@ class Folder:
             kept.unlink(missing_ok=True)
             raise
 
+    def keep_bytes(self, name: str, data: bytes) -> None:
+        """Written where it stays: half written it is what bytes without a row are, invisible and the sweep's."""
+        kept = self._kept / name
+        descriptor = os.open(kept, _NEW, 0o600)
+        try:
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(descriptor)
+            self._names.sync()
+        except OSError:
+            kept.unlink(missing_ok=True)
+            raise
+
     def read(self, name: str, start: int, length: int) -> bytes:
         with (self._kept / name).open("rb", buffering=0) as file:
             file.seek(start)
             return file.read(length)
+
+    def at_hand(self, name: str, length: int) -> bytes | None:
+        """What the system has in memory; it is asked not to wait for the disk. Linux has a way to ask so."""
+        if not _NOWAIT:
+            return None
+        data = bytearray(length)
+        try:
+            descriptor = os.open(f"{self._kept}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+            try:
+                read = os.preadv(descriptor, [data], 0, _NOWAIT)
+            finally:
+                os.close(descriptor)
+        except OSError:  # which is told by who reads it the usual way
+            return None
+        return bytes(data) if read == length else None
 
     def drop(self, *names: str) -> None:
         for name in names:

@@ -48,11 +48,18 @@ class Objects:
             obstore.put(self._store, name, content, chunk_size=PART, max_concurrency=1)
         file.unlink()
 
+    def keep_bytes(self, name: str, data: bytes) -> None:
+        with _told():
+            obstore.put(self._store, name, data)
+
     def read(self, name: str, start: int, length: int) -> bytes:
         if not length:
             return b""
         with _told():
             return bytes(obstore.get_range(self._store, name, start=start, length=length))
+
+    def at_hand(self, name: str, length: int) -> bytes | None:  # noqa: ARG002  # the interface's
+        return None
 
     def drop(self, *names: str) -> None:
         """S3 takes many names at once, and a missing one is fine there; the others have one request for each."""

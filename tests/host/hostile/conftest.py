@@ -22,6 +22,7 @@ HASTY = {
     "IMG402_HOST_BODY_SECONDS": "1",
     "IMG402_HOST_ANSWER_SECONDS": "1",
     "IMG402_HOST_PUBLIC_URL": PUBLIC_URL,
+    "IMG402_HOST_TRUSTED_PROXIES": "127.0.0.1",  # may have all connections
 }
 
 
@@ -43,8 +44,8 @@ class Answer:
 class Client:
     """A bare connection."""
 
-    def __init__(self, address: tuple[str, int]) -> None:
-        self.socket, self._read = socket.create_connection(address, timeout=8), b""
+    def __init__(self, address: tuple[str, int], source: str = "127.0.0.1") -> None:
+        self.socket, self._read = socket.create_connection(address, timeout=8, source_address=(source, 0)), b""
 
     def send(self, *pieces: bytes) -> None:
         """Until an answer comes or nobody takes any more."""
@@ -102,8 +103,8 @@ class Host:
         self._clients: list[Client] = []
         Thread(target=self.lines.extend, args=(process.stderr,), daemon=True).start()
 
-    def client(self) -> Client:
-        self._clients.append(Client(self.address))
+    def client(self, source: str = "127.0.0.1") -> Client:
+        self._clients.append(Client(self.address, source))
         return self._clients[-1]
 
     def leave(self) -> None:

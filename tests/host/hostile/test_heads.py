@@ -138,7 +138,7 @@ def test_a_host_header_decides_nothing(hasty: Any, upload_request: Callable[...,
 def test_who_says_to_be_somebody_else_meets_the_same_daily_limit(
     hosts: Callable[..., Any], upload_request: Callable[..., bytes]
 ):
-    host = hosts(IMG402_HOST_FREE_DAILY_PER_ADDRESS="1")
+    host = hosts(IMG402_HOST_FREE_DAILY_PER_ADDRESS="1", IMG402_HOST_TRUSTED_PROXIES="")
     spoofs = ["X-Forwarded-For: 198.51.100.7", "X-Real-IP: 198.51.100.8", "Forwarded: for=198.51.100.9"]
     spoofs += ["X-Forwarded-For: 127.0.0.1, 198.51.100.10", "X-Forwarded-For: " + "1.2.3.4," * 3000]
     answers = [

@@ -2,6 +2,7 @@
 
 import json
 import socket
+import sys
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -76,8 +77,11 @@ def test_the_head_of_a_second_request_has_its_time_too(host: Any):
     assert client.ended()
 
 
-def test_a_stalled_body_is_refused_in_words(host: Any):
-    answer = host.asked(LONG + PART)
+def test_a_stalled_body_is_refused_in_words_and_waited_for_no_longer(host: Any):
+    client = host.client()
+    client.send(LONG + PART)
+    answer, start = client.answer(), time.monotonic()
+    assert (client.ended(), time.monotonic() - start < 1) == (True, True)
     assert (answer.status, answer.headers["connection"], json.loads(answer.body)) == (
         408,
         "close",
@@ -111,15 +115,37 @@ def test_three_hundred_that_say_nothing_make_room_for_a_good_request(host: Any, 
     assert answer.answer().status == 200
 
 
-def test_where_all_are_at_work_the_next_is_told_to_come_again(host: Any):
-    clients = [host.client() for _ in range(40)]
-    for client in clients:
+@pytest.mark.skipif(sys.platform != "linux", reason="only there is all of 127.0.0.0/8 this machine")
+def test_where_all_are_at_work_the_next_is_told_to_come_again(hosts: Callable[..., Any]):
+    """Eight places, two for each address, and 10 seconds until a body is taken for stalled."""
+    host = hosts(IMG402_HOST_CONNECTIONS="8", IMG402_HOST_BODY_SECONDS="100", IMG402_HOST_TRUSTED_PROXIES="127.0.0.9")
+    told = []
+    for source in ("127.0.0.1", "127.0.0.1", "127.0.0.1", *(f"127.0.0.{last}" for last in (2, 2, 3, 3, 4, 4, 5, 9))):
+        client = host.client(source)
         client.send(HEAD + b"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n")
-        assert client.socket.recv(100).startswith(b"HTTP/1.1 100 ")
-    answer = host.asked(b"")
-    assert (answer.status, answer.code) == (503, "busy")
+        told.append((source[-1], client.socket.recv(4096).decode().partition("\r\n")[0]))
+    refused = "HTTP/1.1 503 Refused"
+    assert [it for it in told if it[1] != "HTTP/1.1 100 Continue"] == [("1", refused), ("5", refused), ("9", refused)]
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        pytest.param(LONG, (503, "busy"), id="a-head"),
+        pytest.param(LONG + PART, (503, "busy"), id="the-first-part"),
+        pytest.param(CHUNKED + b"1;x=", (503, "busy"), id="half-a-chunk-size"),
+        pytest.param(LONG.replace(b"/api/free", b"/nowhere"), (405, "method_not_allowed"), id="answered-already"),
+    ],
+)
+def test_bodies_that_stall_make_room_before_their_time_is_over(hasty: Any, said: bytes, told: tuple[int, str]):
+    clients = [hasty.client() for _ in range(40)]
     for client in clients:
-        assert client.answer().code == "too_slow"
+        client.send(said)
+    select([], [], [], 0.15)  # a tenth of their second and some more
+    answer = hasty.asked(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+    evicted = clients[0].answer()
+    assert (answer.status, evicted.status, evicted.code, clients[0].answer()) == (200, *told, None)
+    hasty.leave()
 
 
 def test_an_idle_connection_goes_for_a_new_one(host: Any):

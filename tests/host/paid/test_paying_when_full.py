@@ -1,0 +1,63 @@
+"""Who has paid is never refused for want of room, and nobody pays for what has none."""
+
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import anyio
+from httpx2 import AsyncClient, Response
+
+Sample = Callable[[str], bytes]
+Selling = Callable[..., AbstractAsyncContextManager[AsyncClient]]
+MakeProof = Callable[..., dict[str, str]]
+ROOM = {"IMG402_HOST_MAX_TOTAL_BYTES": "3000", "IMG402_HOST_PAID_MAX_BYTES": "1800"}
+
+
+async def upload(client: AsyncClient, image: bytes, headers: dict[str, str]) -> Response:
+    return await client.post("/api/upload", files={"image": image}, headers=headers)
+
+
+async def test_of_five_at_once_those_are_charged_that_are_stored(
+    selling: Selling, sample: Sample, proof: MakeProof, bank: Any, rows: Callable[[], list[str]]
+):
+    statuses = []
+
+    async def buy(nonce: int) -> None:
+        paid = proof(nonce=nonce, identifier=f"pay_0123456789abcde{nonce}")
+        statuses.append((await upload(client, sample("plain.png"), paid)).status_code)
+
+    async with selling(**ROOM) as client, anyio.create_task_group() as tasks:
+        for nonce in range(5):
+            tasks.start_soon(buy, nonce)
+    assert (sorted(statuses), len(bank.book), len(rows())) == ([200, 200, 507, 507, 507], 2, 2)
+
+
+async def test_a_token_is_good_on_a_full_host_and_its_replays_take_no_room(
+    selling: Selling, sample: Sample, proof: MakeProof, clock: SimpleNamespace
+):
+    async with selling(**ROOM) as client:
+        paid = proof()
+        token = (await client.post("/api/upload/token", headers=paid)).json()["token"]
+        for _ in range(2):
+            await client.post("/api/free", files={"image": sample("plain.png")})
+        assert (await client.post("/api/free", files={"image": sample("plain.png")})).status_code == 507
+        answers = [await upload(client, sample("plain.png"), {"X-Upload-Token": token}) for _ in range(20)]
+        assert {(it.status_code, it.json()["url"]) for it in answers} == {(200, answers[0].json()["url"])}
+        clock.now += timedelta(seconds=6)
+        again = await upload(client, sample("plain.png"), paid)
+        assert (again.status_code, again.json()["url"]) == (200, answers[0].json()["url"])
+
+
+async def test_replays_and_refused_settlements_leave_the_room_to_others(
+    selling: Selling, sample: Sample, proof: MakeProof, bank: Any
+):
+    async with selling(**ROOM) as client:
+        token = (await client.post("/api/upload/token", headers=proof())).json()["token"]
+        for _ in range(20):
+            assert (await upload(client, sample("plain.png"), {"X-Upload-Token": token})).status_code == 200
+        bank.moods = ["refuses"] * 3
+        other = proof(nonce=2, identifier="pay_another_0123456789")
+        assert [(await upload(client, sample("plain.png"), other)).status_code for _ in range(3)] == [402] * 3
+        assert (await client.post("/api/free", files={"image": sample("plain.png")})).status_code == 200

@@ -1,0 +1,37 @@
+"""A small body costs no disk until it is kept, a large one no memory, and each leaves nothing behind."""
+
+from pathlib import Path
+
+import pytest
+
+from img402_mcp.host.bodies import SMALL, TOGETHER, Body, arriving
+
+
+@pytest.mark.parametrize(
+    ("pieces", "files"),
+    [
+        pytest.param([b"a" * SMALL], 0, id="small"),
+        pytest.param([b"a" * SMALL, b"b"], 1, id="large"),
+        pytest.param([b"a" * (SMALL + 1)], 1, id="large-at-once"),
+    ],
+)
+def test_a_body_is_whole_wherever_it_is(tmp_path: Path, pieces: list[bytes], files: int):
+    with arriving(tmp_path) as body:
+        for piece in pieces:
+            body.write(piece)
+        assert len([*tmp_path.iterdir()]) == files
+        with body.view() as data:
+            assert bytes(data) == b"".join(pieces)
+        assert body.path.read_bytes() == b"".join(pieces)
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_all_bodies_together_hold_so_much_in_memory_and_give_it_back(tmp_path: Path):
+    for _ in range(2):
+        bodies = [Body(tmp_path) for _ in range(TOGETHER // SMALL + 1)]
+        for body in bodies:
+            body.write(bytes(SMALL))
+        assert len([*tmp_path.iterdir()]) == 1
+        for body in bodies:
+            body.discard()
+    assert [*tmp_path.iterdir()] == []

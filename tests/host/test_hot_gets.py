@@ -1,0 +1,51 @@
+"""What is at hand is answered before the framework, and as the framework would have."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx2
+import pytest
+
+DIFFERS = {"date", "x-request-id"}
+
+
+@pytest.fixture
+def command(tmp_path: Path, picture) -> Iterator[SimpleNamespace]:
+    """The host as its command starts it, with one image, asked for once: `.url`, `.name`; `.stop()` tells its log."""
+    start = [sys.executable, "-m", "img402_mcp", "host", "--port", "0", "--data", str(tmp_path / "data")]
+    environ = {**os.environ, "IMG402_HOST_MIN_FREE_BYTES": "0"}
+    with subprocess.Popen(start, env=environ, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        url = re.search(r"http://127\S+:\d+", next(line for line in process.stderr if "API is at" in line))[0]
+
+        def stop() -> str:
+            process.send_signal(signal.SIGTERM)
+            return process.communicate(timeout=20)[1]
+
+        name = httpx2.post(f"{url}/api/free", files={"image": picture()}).json()["url"].rpartition("/")[2]
+        httpx2.get(f"{url}/{name}")
+        yield SimpleNamespace(url=url, name=name, stop=stop)
+        process.terminate()
+
+
+def told(answer: httpx2.Response) -> tuple[int, bytes, dict[str, str]]:
+    kept = {name: value for name, value in answer.headers.items() if name not in DIFFERS}
+    return answer.status_code, answer.content, kept | {"cache-control": kept["cache-control"].split("=")[0]}
+
+
+def test_a_hot_answer_is_the_same_as_the_frameworks_and_stands_in_the_log(command: SimpleNamespace, picture):
+    with httpx2.Client(base_url=command.url) as client:
+        hot = [client.get(f"/{command.name}") for _ in range(20)]
+        slow = client.get(f"/{command.name}", headers={"Range": "bytes=0-"})
+        part = client.get(f"/{command.name}", headers={"Range": "bytes=1-3"})
+    assert {answer.content for answer in hot} == {picture()}
+    assert told(hot[-1]) == told(slow)
+    assert (part.status_code, part.content) == (206, picture()[1:4])
+    log = command.stop()
+    assert [answer.headers["x-request-id"] in log for answer in [*hot, slow, part]] == [True] * 22
