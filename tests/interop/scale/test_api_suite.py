@@ -32,6 +32,8 @@ OF_ONE_MACHINE = {
         "a_crash_between_bytes_and_row_leaves",
         "bytes_that_cannot_be_stored",
         "bytes_that_were_swept_meanwhile",
+        "a_folder_that_cannot_be_written",
+        "damaged_bytes_are_no_answer",
         "inputs_outlive_the_sweep",
         "taken_down_by_hand",
     ],
