@@ -135,7 +135,7 @@ def pictures(folder: Path) -> Iterator[Path]:
 
 async def measure(url: str, folder: Path) -> None:
     money = Money(WalletSource(key=KEY), daily_budget=10_000_000, networks=("base-sepolia",))
-    settings = Settings(url, (folder,), folder, money=money)
+    settings = Settings(url, (folder,), folder, ledger=False, verify=False, money=money)
     async with open_corridor(settings, Roots.resolve([folder])) as corridor:
         with open_paid(corridor) as paid:
             await compare(corridor, paid, pictures(folder))
