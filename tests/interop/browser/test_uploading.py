@@ -303,7 +303,9 @@ def test_the_copied_curl_line_uploads(page: Any, host: str, screenshot: Path):
 
 
 def test_the_keyboard_is_enough(page: Any, screenshot: Path):
+    page.bring_to_front()  # else a busy machine's browser may drop the first keys
     page.keyboard.press("Tab")
+    page.wait_for_function("document.activeElement.id === 'files'")
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Space")
     chooser.value.set_files(screenshot)
