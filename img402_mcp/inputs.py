@@ -22,9 +22,8 @@ class InputCorridor:
 
     async def upload(self, path: str, progress: Progress | None = None, wish: Wish = AS_USUAL) -> Input:
         """Raises ReadRefused, UploadRejected, UploadFailed."""
-        image = await self.corridor.read(path)
-        if image.picture.format.media_type in MEDIA_TYPES:
-            image = await self.corridor.fitting(image, MOST_BYTES, wish, MEDIA_TYPES)
+        read = await self.corridor.read(path)
+        image = await self.corridor.fitting_taken(read, MOST_BYTES, wish, MEDIA_TYPES)
         self.service.demand_fits(image)
         return Input(image, await self.service.upload(image, reported(self.corridor.send, image, progress)))
 

@@ -14,9 +14,8 @@ from urllib.parse import urlsplit
 
 from anyio.to_thread import run_sync
 
-from img402_mcp.config import HOSTED_API, Money, WalletSource
+from img402_mcp.config import Money, WalletSource
 from img402_mcp.errors import (
-    AnswerLost,
     BadAnswer,
     PaymentPending,
     PaymentRefused,
@@ -26,6 +25,7 @@ from img402_mcp.errors import (
     UploadFailed,
     UploadRejected,
 )
+from img402_mcp.foreign_token import fitting_for_token, paid_limit, with_foreign_token
 from img402_mcp.images.reading import Image
 from img402_mcp.memory import PAID
 from img402_mcp.payments import challenge
@@ -34,9 +34,9 @@ from img402_mcp.payments.challenge import Offer
 from img402_mcp.payments.journal import Intention, Journal, Payment, State
 from img402_mcp.payments.paying import Approve, Payer, origin_of, what
 from img402_mcp.payments.wallet import Wallet
-from img402_mcp.sending import Answer, Request, Send
+from img402_mcp.sending import Answer, Request
 from img402_mcp.services.base import Receipt
-from img402_mcp.services.img402 import DOCUMENTED_FREE_BYTES, DOCUMENTED_PAID_BYTES, Token
+from img402_mcp.services.img402 import Token
 from img402_mcp.upload import AS_USUAL, Corridor, Progress, Upload, Wish, reported, uploaded
 from img402_mcp.wire import img402 as wire
 from img402_mcp.wire.x402 import usdc
@@ -84,33 +84,6 @@ async def asked(corridor: Corridor) -> Asked:
         raise PaymentRefused(f"What is asked there can't be paid from here: {'; '.join(offers.skipped[:3])}.")
     offer = min(offers.offers, key=lambda each: each.amount)
     return Asked(request.url, usdc(offer.amount), offer.network.name, offer.network.usdc, offer.pay_to, offer)
-
-
-async def with_foreign_token(
-    corridor: Corridor, path: str, token: str, progress: Progress | None = None, wish: Wish = AS_USUAL
-) -> Upload:
-    """An upload with a token that was paid for elsewhere. Buys nothing, whatever happens."""
-    image = await _fitting(corridor, await corridor.read(path), wish)
-    watch = _Watch(corridor.send)
-    try:
-        receipt = await corridor.service.upload_with_token(image, token, reported(watch.send, image, progress))
-    except (TokenRefused, UploadFailed) as error:
-        raise _maybe_delivered(error, in_doubt=watch.in_doubt) from error
-    return await corridor.told(image, receipt, wish, PAID)
-
-
-async def _fitting(corridor: Corridor, image: Image, wish: Wish) -> Image:
-    """Before a token is used. Raises ReadRefused."""
-    limit = None if len(image.data) <= min(DOCUMENTED_FREE_BYTES) else await _paid_limit(corridor)
-    return image if limit is None else await corridor.fitting(image, limit, wish)
-
-
-async def _paid_limit(corridor: Corridor) -> int | None:
-    """What the API states for paid uploads, else the newest documented limit; None: not known."""
-    stated = await corridor.stated()
-    if stated and stated.paid:
-        return stated.paid.max_bytes
-    return DOCUMENTED_PAID_BYTES if corridor.settings.api_url == HOSTED_API else None
 
 
 @dataclass(frozen=True)
@@ -188,7 +161,7 @@ class PaidCorridor:
         if payment.state is State.USED:
             return reused(image, self.corridor.service.receipt_in(payment.result or ""), payment, wish)
         try:
-            image = await _fitting(self.corridor, image, wish)
+            image = await fitting_for_token(self.corridor, image, wish)
             receipt = await self._redeemed(image, Token(token, _expiry(payment)), payment, progress)
         except TokenRefused:
             receipt = await self._by_proof(image, payment, progress)
@@ -230,7 +203,7 @@ class PaidCorridor:
 
     async def _ready(self, image: Image, wish: Wish, *, paid: bool) -> Image:
         """Within the limit before money moves. Raises ReadRefused, PaymentRefused."""
-        limit = await _paid_limit(self.corridor)
+        limit = await paid_limit(self.corridor)
         if limit is None or len(image.data) <= limit:
             return image
         if not wish.fit and not paid:
@@ -356,34 +329,6 @@ def unlocked(source: WalletSource) -> Wallet:
     if source.file is not None:
         return Wallet.from_keystore(source.file, source.password or "")
     return Wallet.from_key(source.key or "")
-
-
-@dataclass
-class _Watch:
-    """Remembers whether an answer was lost on the way."""
-
-    _send: Send
-    in_doubt: bool = False
-
-    async def send(self, request: Request) -> Answer:
-        try:
-            answer = await self._send(request)
-        except (AnswerLost, BadAnswer):
-            self.in_doubt = True
-            raise
-        self.in_doubt = self.in_doubt or answer.status >= 500
-        return answer
-
-
-def _maybe_delivered(error: TokenRefused | UploadFailed, *, in_doubt: bool) -> TokenRefused | UploadFailed:
-    if not in_doubt:
-        return error
-    told = (
-        f"{error} An answer was lost before: the image may be delivered, under a URL that only its payer can ask for."
-    )
-    if isinstance(error, TokenRefused):
-        return TokenRefused(f"{told} Nothing was bought.", code=error.code)
-    return UploadFailed(f"{told} Make the same call again with the same token; nothing is bought.")
 
 
 def _token_of(payment: Payment) -> Token:

@@ -102,9 +102,8 @@ class SubmittingCorridor:
 
     async def errand(self, submission: Submission, path: str, wish: Wish = AS_USUAL) -> Errand:
         """Everything that can be refused without asking the API. Raises ReadRefused."""
-        image = await self.corridor.read(path)
-        if image.picture.format.media_type in MEDIA_TYPES:
-            image = await self.corridor.fitting(image, MOST_BYTES, wish, MEDIA_TYPES)
+        read = await self.corridor.read(path)
+        image = await self.corridor.fitting_taken(read, MOST_BYTES, wish, MEDIA_TYPES)
         self.service.demand_fits(image)
         request = self.service.request(image, submission)
         intention = Intention(origin_of(request.url), urlsplit(request.url).path, image.source)

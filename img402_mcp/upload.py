@@ -99,6 +99,11 @@ class Corridor:
         smaller = await fitted(image.data, image.picture, limit, media_types)
         return replace(image, data=smaller.data, picture=smaller.picture, done=(*image.done, smaller.step))
 
+    async def fitting_taken(self, image: Image, limit: int, wish: Wish, media_types: Collection[str]) -> Image:
+        """The same for an API whose formats are few: an image of another one stays, to be refused as such."""
+        is_taken = image.picture.format.media_type in media_types
+        return await self.fitting(image, limit, wish, media_types) if is_taken else image
+
     async def told(self, image: Image, receipt: Receipt, wish: Wish, kind: str, price: int = 0) -> Upload:
         """The answer, once the URL is known: nothing that fails from here on may hide it."""
         if receipt.size_bytes != len(image.data):

@@ -31,10 +31,11 @@ PLAN = {
     "completion": "",
     "diagnosis": "config errors formats images ledger paid payments sending services wire",
     "markdown": "batch errors images upload",
-    "paid": "config errors images memory payments sending services upload wire",
+    "foreign_token": "config errors images memory sending services upload",
+    "paid": "config errors foreign_token images memory payments sending services upload wire",
     "submitting": "config errors images named_urls paid payments sending services upload wire",
     "inputs": "errors images services upload wire",
-    "tools": "batch config errors inputs ledger markdown paid payments services submitting upload wire",
+    "tools": "batch config errors foreign_token inputs ledger markdown paid payments services submitting upload wire",
     "server": "config images inputs paid submitting tools upload",
     "serve": "config errors server",
     "commands": "batch completion config demo diagnosis errors host images ledger markdown paid payments sending serve "

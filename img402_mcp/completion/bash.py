@@ -30,14 +30,18 @@ complete -o bashdefault -o default -F _img402_mcp img402-mcp
 
 
 def script(places: Sequence[Place]) -> str:
+    return filled(_SCRIPT, places, _values(places), map(_offer, places))
+
+
+def filled(template: str, places: Sequence[Place], values: Iterable[str], offers: Iterable[str]) -> str:
     return (
-        _SCRIPT.replace("@known@", known(places))
-        .replace("@values@", "\n".join(_values(places)))
-        .replace("@offers@", "\n".join(map(_offer, places)))
+        template.replace("@known@", _known(places))
+        .replace("@values@", "\n".join(values))
+        .replace("@offers@", "\n".join(offers))
     )
 
 
-def known(places: Sequence[Place]) -> str:
+def _known(places: Sequence[Place]) -> str:
     """The patterns of `place word` where the word is a command of that place."""
     return " | ".join(f'"{" ".join(place.path.rpartition(" ")[::2])}"' for place in places if place.path)
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Sequence
 
-from img402_mcp.completion.bash import known, patterns
+from img402_mcp.completion.bash import filled, patterns
 from img402_mcp.completion.places import Flag, Place
 
 _SCRIPT = r"""#compdef img402-mcp
@@ -31,11 +31,7 @@ if [[ $funcstack[1] == _img402-mcp ]]; then _img402_mcp "$@"; else compdef _img4
 
 
 def script(places: Sequence[Place]) -> str:
-    return (
-        _SCRIPT.replace("@known@", known(places))
-        .replace("@values@", "\n".join(_values(places)))
-        .replace("@offers@", "\n".join(map(_offer, places)))
-    )
+    return filled(_SCRIPT, places, _values(places), map(_offer, places))
 
 
 def quoted(text: str) -> str:

@@ -7,6 +7,7 @@ import json
 import logging
 import re
 import time
+from collections import deque
 from collections.abc import Sequence
 from contextlib import nullcontext
 from contextvars import ContextVar
@@ -59,7 +60,7 @@ class _Gathered(logging.StreamHandler[TextIO]):
 
     def __init__(self, stream: TextIO) -> None:
         super().__init__(stream)
-        self._lines: list[str] = []
+        self._lines: deque[str] = deque()
         self._some = Event()
         Thread(target=self._write_for_ever, name="log", daemon=True).start()
 
@@ -68,13 +69,14 @@ class _Gathered(logging.StreamHandler[TextIO]):
         self.flush()
 
     def add(self, line: str) -> None:
+        """From any thread: what is added while others are written is written next."""
         self._lines.append(line)
-        if len(self._lines) == 1:
+        if not self._some.is_set():
             self._some.set()
 
     def flush(self) -> None:
         with self.lock or nullcontext():
-            lines, self._lines = self._lines, []
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
             if lines and not self.stream.closed:
                 self.stream.write("\n".join([*lines, ""]))
                 super().flush()

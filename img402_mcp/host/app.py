@@ -86,26 +86,8 @@ def create_app(
         asked = facilitator or _facilitator(host, settings.paid, authorize)
         shop = _shop(host, settings.paid, Counting(asked, metrics.settled) if metrics else asked, patience)
     app = Starlette(
-        routes=[
-            *front.routes(settings),
-            Route(OPENAPI, _openapi(settings), methods=["GET"]),
-            *health.routes(status),
-            Route(WELL_KNOWN, _well_known(settings), methods=["GET"]),
-            *img402_paid.routes(shop),
-            *io42.routes(host, shop.paywall if shop else None),
-            *studio.routes(host),
-            *deleting.routes(host),
-            *img402.routes(host),
-        ],
-        middleware=[
-            *_measured(metrics),
-            Middleware(AccessLog, trusted=settings.trusted_proxies),
-            # Starlette's own lies outside of all these: no log and no id would know of its answer.
-            Middleware(ServerErrorMiddleware, handler=_broken),
-            Middleware(PlainGets, host=host),
-            Middleware(EarlyAnswers),
-            Middleware(Pacing, patience=settings.patience),
-        ],
+        routes=_routes(host, shop, status),
+        middleware=_middleware(host, metrics),
         exception_handlers={
             Refused: _refused,
             HTTPException: _no_such_route,
@@ -120,6 +102,35 @@ def create_app(
     # A redirect to a tidier path would name whatever Host the request came with.
     app.router.redirect_slashes = False
     return app
+
+
+def _routes(host: Host, shop: Shop | None, status: health.Health) -> list[Route]:
+    """The first that fits answers; an image's name fits nearly everything."""
+    settings = host.settings
+    return [
+        *front.routes(settings),
+        Route(OPENAPI, _openapi(settings), methods=["GET"]),
+        *health.routes(status),
+        Route(WELL_KNOWN, _well_known(settings), methods=["GET"]),
+        *img402_paid.routes(shop),
+        *io42.routes(host, shop.paywall if shop else None),
+        *studio.routes(host),
+        *deleting.routes(host),
+        *img402.routes(host),
+    ]
+
+
+def _middleware(host: Host, metrics: "Metrics | None") -> list[Middleware]:
+    """The outermost first."""
+    return [
+        *_measured(metrics),
+        Middleware(AccessLog, trusted=host.settings.trusted_proxies),
+        # Starlette's own lies outside of all these: no log and no id would know of its answer.
+        Middleware(ServerErrorMiddleware, handler=_broken),
+        Middleware(PlainGets, host=host),
+        Middleware(EarlyAnswers),
+        Middleware(Pacing, patience=host.settings.patience),
+    ]
 
 
 def _open(settings: HostSettings, now: Clock) -> Host:

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
-from urllib.parse import SplitResult, unquote, urlsplit
+from urllib.parse import unquote
 
 from platformdirs import user_data_dir
 from sqlalchemy.engine import URL, make_url
@@ -14,6 +14,7 @@ from sqlalchemy.exc import ArgumentError
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.host.patience import Patience
 from img402_mcp.host.upkeep import Upkeep
+from img402_mcp.host.variables import integer, service, split_url, switch, usdc, without_secrets
 from img402_mcp.wire import io42, studio, x402
 from img402_mcp.wire.img402 import FreeTerms, PaidTerms
 
@@ -136,10 +137,10 @@ def _default_data() -> Path:
 
 def _free_terms(environ: Mapping[str, str]) -> FreeTerms:
     return FreeTerms(
-        max_bytes=_integer(environ, "IMG402_HOST_FREE_MAX_BYTES", MAX_BYTES, (1, LARGEST)),
-        days=_integer(environ, "IMG402_HOST_FREE_DAYS", DAYS, (0, A_CENTURY)) or None,
-        uploads_a_day=_integer(environ, "IMG402_HOST_FREE_DAILY", DAILY, (0, LARGEST)) or None,
-        uploads_a_day_per_address=_integer(
+        max_bytes=integer(environ, "IMG402_HOST_FREE_MAX_BYTES", MAX_BYTES, (1, LARGEST)),
+        days=integer(environ, "IMG402_HOST_FREE_DAYS", DAYS, (0, A_CENTURY)) or None,
+        uploads_a_day=integer(environ, "IMG402_HOST_FREE_DAILY", DAILY, (0, LARGEST)) or None,
+        uploads_a_day_per_address=integer(
             environ, "IMG402_HOST_FREE_DAILY_PER_ADDRESS", DAILY_PER_ADDRESS, (0, LARGEST)
         )
         or None,
@@ -152,84 +153,77 @@ def _paid(environ: Mapping[str, str]) -> PaidSettings | None:
         return None
     facilitator, facilitator_url = _facilitator(environ)
     network = _chain(environ, facilitator)
-    price = _usdc(environ, "IMG402_HOST_PRICE", PRICE, smallest=1)
+    price = usdc(environ, "IMG402_HOST_PRICE", PRICE, smallest=1)
     return PaidSettings(
         terms=PaidTerms(
-            max_bytes=_integer(environ, "IMG402_HOST_PAID_MAX_BYTES", PAID_MAX_BYTES, (1, LARGEST)),
-            days=_integer(environ, "IMG402_HOST_PAID_DAYS", PAID_DAYS, (0, A_CENTURY)) or None,
+            max_bytes=integer(environ, "IMG402_HOST_PAID_MAX_BYTES", PAID_MAX_BYTES, (1, LARGEST)),
+            days=integer(environ, "IMG402_HOST_PAID_DAYS", PAID_DAYS, (0, A_CENTURY)) or None,
             price=x402.usdc(price),
             network=network.name,
-            token_minutes=_integer(environ, "IMG402_HOST_TOKEN_MINUTES", TOKEN_MINUTES, (1, A_DAY_OF_MINUTES)),
+            token_minutes=integer(environ, "IMG402_HOST_TOKEN_MINUTES", TOKEN_MINUTES, (1, A_DAY_OF_MINUTES)),
         ),
         price=price,
         network=network,
         pay_to=_pay_to(pay_to),
         facilitator=facilitator,
         facilitator_url=facilitator_url,
-        rpc_url=_service(environ, "IMG402_HOST_RPC_URL"),
-        trust_used=_usdc(environ, "IMG402_HOST_TRUST_USED", TRUST_USED),
+        rpc_url=service(environ, "IMG402_HOST_RPC_URL"),
+        trust_used=usdc(environ, "IMG402_HOST_TRUST_USED", TRUST_USED),
     )
 
 
 def _io42(environ: Mapping[str, str]) -> Io42Settings:
-    fewest = _integer(environ, "IMG402_HOST_IO42_MIN_PIXELS", io42.FEWEST_PIXELS, (1, MOST_PIXELS))
-    most = _integer(environ, "IMG402_HOST_IO42_MAX_PIXELS", io42.MOST_PIXELS, (1, MOST_PIXELS))
+    fewest = integer(environ, "IMG402_HOST_IO42_MIN_PIXELS", io42.FEWEST_PIXELS, (1, MOST_PIXELS))
+    most = integer(environ, "IMG402_HOST_IO42_MAX_PIXELS", io42.MOST_PIXELS, (1, MOST_PIXELS))
     if fewest > most:
         raise SettingsError(
             f"IMG402_HOST_IO42_MIN_PIXELS is {fewest} and IMG402_HOST_IO42_MAX_PIXELS {most}; swap them."
         )
     return Io42Settings(
-        max_bytes=_integer(environ, "IMG402_HOST_IO42_MAX_BYTES", io42.MOST_BYTES, (1, LARGEST)),
+        max_bytes=integer(environ, "IMG402_HOST_IO42_MAX_BYTES", io42.MOST_BYTES, (1, LARGEST)),
         pixels=(fewest, most),
-        url_minutes=_integer(environ, "IMG402_HOST_IO42_URL_MINUTES", io42.URL_MINUTES, (1, A_DAY_OF_MINUTES)),
-        hourly=_integer(environ, "IMG402_HOST_IO42_HOURLY", io42.REQUESTS_AN_HOUR, (0, LARGEST)) or None,
-        hourly_all=_integer(environ, "IMG402_HOST_IO42_HOURLY_ALL", IO42_HOURLY_ALL, (0, LARGEST)) or None,
+        url_minutes=integer(environ, "IMG402_HOST_IO42_URL_MINUTES", io42.URL_MINUTES, (1, A_DAY_OF_MINUTES)),
+        hourly=integer(environ, "IMG402_HOST_IO42_HOURLY", io42.REQUESTS_AN_HOUR, (0, LARGEST)) or None,
+        hourly_all=integer(environ, "IMG402_HOST_IO42_HOURLY_ALL", IO42_HOURLY_ALL, (0, LARGEST)) or None,
     )
 
 
 def _studio(environ: Mapping[str, str]) -> StudioSettings:
     return StudioSettings(
-        max_bytes=_integer(environ, "IMG402_HOST_STUDIO_MAX_BYTES", studio.MOST_BYTES, (1, LARGEST)),
-        preview_minutes=_integer(environ, "IMG402_HOST_STUDIO_PREVIEW_MINUTES", PREVIEW_MINUTES, (1, A_DAY_OF_MINUTES)),
-        hourly=_integer(environ, "IMG402_HOST_STUDIO_HOURLY", STUDIO_HOURLY, (0, LARGEST)) or None,
-        hourly_all=_integer(environ, "IMG402_HOST_STUDIO_HOURLY_ALL", STUDIO_HOURLY_ALL, (0, LARGEST)) or None,
+        max_bytes=integer(environ, "IMG402_HOST_STUDIO_MAX_BYTES", studio.MOST_BYTES, (1, LARGEST)),
+        preview_minutes=integer(environ, "IMG402_HOST_STUDIO_PREVIEW_MINUTES", PREVIEW_MINUTES, (1, A_DAY_OF_MINUTES)),
+        hourly=integer(environ, "IMG402_HOST_STUDIO_HOURLY", STUDIO_HOURLY, (0, LARGEST)) or None,
+        hourly_all=integer(environ, "IMG402_HOST_STUDIO_HOURLY_ALL", STUDIO_HOURLY_ALL, (0, LARGEST)) or None,
     )
 
 
 def _patience(environ: Mapping[str, str]) -> Patience:
     usual = Patience()
     return Patience(
-        connections=_integer(environ, "IMG402_HOST_CONNECTIONS", usual.connections, (1, LARGEST)),
-        head=_integer(environ, "IMG402_HOST_HEAD_SECONDS", usual.head, (1, A_DAY)),
-        body=_integer(environ, "IMG402_HOST_BODY_SECONDS", usual.body, (1, A_DAY)),
-        rate=_integer(environ, "IMG402_HOST_BODY_RATE", usual.rate, (1, LARGEST)),
-        answer=_integer(environ, "IMG402_HOST_ANSWER_SECONDS", usual.answer, (1, A_DAY)),
+        connections=integer(environ, "IMG402_HOST_CONNECTIONS", usual.connections, (1, LARGEST)),
+        head=integer(environ, "IMG402_HOST_HEAD_SECONDS", usual.head, (1, A_DAY)),
+        body=integer(environ, "IMG402_HOST_BODY_SECONDS", usual.body, (1, A_DAY)),
+        rate=integer(environ, "IMG402_HOST_BODY_RATE", usual.rate, (1, LARGEST)),
+        answer=integer(environ, "IMG402_HOST_ANSWER_SECONDS", usual.answer, (1, A_DAY)),
     )
 
 
 def _upkeep(environ: Mapping[str, str]) -> Upkeep:
     usual = Upkeep()
     return Upkeep(
-        delete_urls=_switch(environ, "IMG402_HOST_DELETE", default="on"),
+        delete_urls=switch(environ, "IMG402_HOST_DELETE", default="on"),
         metrics=_metrics(environ.get("IMG402_HOST_METRICS") or "off"),
-        most_bytes=_integer(environ, "IMG402_HOST_MAX_TOTAL_BYTES", 0, (0, LARGEST_STORE)) or None,
-        floor_bytes=_integer(environ, "IMG402_HOST_MIN_FREE_BYTES", usual.floor_bytes, (0, LARGEST_STORE)),
-        drain=_integer(environ, "IMG402_HOST_DRAIN_SECONDS", usual.drain, (0, AN_HOUR)),
-        stop=_integer(environ, "IMG402_HOST_STOP_SECONDS", usual.stop, (1, AN_HOUR)),
+        most_bytes=integer(environ, "IMG402_HOST_MAX_TOTAL_BYTES", 0, (0, LARGEST_STORE)) or None,
+        floor_bytes=integer(environ, "IMG402_HOST_MIN_FREE_BYTES", usual.floor_bytes, (0, LARGEST_STORE)),
+        drain=integer(environ, "IMG402_HOST_DRAIN_SECONDS", usual.drain, (0, AN_HOUR)),
+        stop=integer(environ, "IMG402_HOST_STOP_SECONDS", usual.stop, (1, AN_HOUR)),
     )
-
-
-def _switch(environ: Mapping[str, str], name: str, default: str) -> bool:
-    text = environ.get(name) or default
-    if text not in ("on", "off"):
-        raise SettingsError(f"{name} is {quoted(text)}; it must be on or off.")
-    return text == "on"
 
 
 def _metrics(text: str) -> tuple[str, int] | None:
     if text == "off":
         return None
-    url = _split(f"//{text}")
+    url = split_url(f"//{text}")
     if url is None or not url.hostname or url.port is None or url.netloc != text or "@" in text:
         raise SettingsError(
             f"IMG402_HOST_METRICS is {quoted(text)}; give an address and a port of its own, such as 127.0.0.1:9402, "
@@ -249,7 +243,7 @@ def _pay_to(text: str) -> str:
 def _facilitator(environ: Mapping[str, str]) -> tuple[str, str]:
     """Play money runs only when asked for by name."""
     kind = environ.get("IMG402_HOST_FACILITATOR") or "remote"
-    url = _service(environ, "IMG402_HOST_FACILITATOR_URL")
+    url = service(environ, "IMG402_HOST_FACILITATOR_URL")
     if kind not in ("remote", "play"):
         raise SettingsError(f"IMG402_HOST_FACILITATOR is {quoted(kind)}; it must be remote or play.")
     if kind == "play":
@@ -274,26 +268,6 @@ def _chain(environ: Mapping[str, str], facilitator: str) -> x402.Network:
     return x402.NETWORKS[name]
 
 
-def _usdc(environ: Mapping[str, str], name: str, default: str, smallest: int = 0) -> int:
-    text = environ.get(name) or default
-    try:
-        amount = x402.atomic(text)
-    except ValueError:
-        amount = -1
-    if amount < smallest:
-        more = "" if smallest == 0 else ", more than 0"
-        raise SettingsError(f"{name} is {quoted(text)}; it must be an amount of USDC{more}, such as {default}.")
-    return amount
-
-
-def _service(environ: Mapping[str, str], name: str) -> str:
-    text = environ.get(name) or ""
-    url = _split(text) if text else None
-    if text and (url is None or url.scheme not in ("http", "https") or not url.hostname or "@" in text):
-        raise SettingsError(f"{name} is no http(s) address, or has a user name in it; give http(s)://name[/path].")
-    return text
-
-
 def _secret(text: str | None, database: URL) -> str | None:
     if text is None and database.get_backend_name() == "postgresql":
         raise SettingsError(
@@ -309,28 +283,19 @@ def _secret(text: str | None, database: URL) -> str | None:
     return text
 
 
-def _integer(environ: Mapping[str, str], name: str, default: int, bounds: tuple[int, int]) -> int:
-    text = environ.get(name) or str(default)
-    smallest, largest = bounds
-    if not (text.isascii() and text.isdecimal() and smallest <= int(text[:20]) <= largest):
-        no_limit = "; 0 means no limit" if smallest == 0 else ""
-        raise SettingsError(f"{name} is {quoted(text)}; it must be a whole number, {smallest} to {largest}{no_limit}.")
-    return int(text)
-
-
 def _blobs(text: str, default: Path) -> tuple[Path, str | None]:
     """The folder, and the URL of the object store where there is one."""
     if not text:
         return default, None
     if "://" not in text:
         return Path(text).expanduser().absolute(), None
-    url = _split(text)
+    url = split_url(text)
     if url and url.scheme == "file" and url.netloc in ("", "localhost") and url.path:
         return Path(unquote(url.path)), None
     if url and url.scheme in OBJECT_STORES and url.hostname and not {*"@?#"} & {*text}:
         return default, text
     raise SettingsError(
-        f"IMG402_HOST_BLOBS is {quoted(_without_secrets(text))}; give a folder, file:///folder, or "
+        f"IMG402_HOST_BLOBS is {quoted(without_secrets(text))}; give a folder, file:///folder, or "
         "s3://bucket/prefix (also gs:// and az://) with the keys in AWS_*, GOOGLE_* or AZURE_*."
     )
 
@@ -353,7 +318,7 @@ def _database(text: str | None, default: Path) -> URL:
 
 
 def _public_url(text: str) -> str:
-    url = _split(text)
+    url = split_url(text)
     if (
         url is None
         or url.scheme not in ("http", "https")
@@ -363,26 +328,10 @@ def _public_url(text: str) -> str:
         or "@" in text
     ):
         raise SettingsError(
-            f"The public URL is {quoted(_without_secrets(text))}; give http(s)://name[:port] as the world sees "
+            f"The public URL is {quoted(without_secrets(text))}; give http(s)://name[:port] as the world sees "
             "this host, with --public-url or IMG402_HOST_PUBLIC_URL."
         )
     return text.rstrip("/")
-
-
-def _split(text: str) -> SplitResult | None:
-    """None also for what could break out of a curl line or a header."""
-    if not text.isascii() or not text.isprintable() or any(mark in text for mark in " \"'`\\<>$"):
-        return None
-    try:
-        url = urlsplit(text)
-        _ = url.port
-    except ValueError:
-        return None
-    return url
-
-
-def _without_secrets(text: str) -> str:
-    return f"...@{text.rpartition('@')[2]}" if "@" in text else text
 
 
 def _networks(text: str) -> tuple[Network, ...]:

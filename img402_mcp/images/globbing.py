@@ -21,11 +21,12 @@ from img402_mcp.images.reading import (
     CAN_WALK,
     Refused,
     Roots,
-    flags,
+    listable,
     located_in_roots,
     open_folder,
     plain_path,
     refusal,
+    working_directory,
 )
 
 MOST_FILES = 500
@@ -126,21 +127,14 @@ def _literal(path: str, roots: Roots, base: Path | None) -> _File | None:
 
 def _whole(pattern: str, base: Path | None) -> Path:
     try:
-        return Path(os.path.normpath(_start(base) / plain_path(pattern)))
+        return Path(os.path.normpath(working_directory(base) / plain_path(pattern)))
     except RuntimeError:  # a user without a home
         raise Refused("does not lead into an allowed folder") from None
 
 
-def _start(base: Path | None) -> Path:
-    try:
-        return base or Path.cwd()
-    except OSError:  # it was deleted
-        return Path(os.path.sep)
-
-
 def _divided(whole: Path, roots: Roots, base: Path | None) -> tuple[Path, Way]:
     """Where to begin. The names of roots and of the working directory may hold marks, and mean themselves."""
-    known = [root for root in (*roots.directories, _start(base)) if whole.is_relative_to(root)]
+    known = [root for root in (*roots.directories, working_directory(base)) if whole.is_relative_to(root)]
     plain = max((len(root.parts) for root in known), default=1)
     while plain < len(whole.parts) and not has_magic(whole.parts[plain]):
         plain += 1
@@ -233,12 +227,8 @@ def _listable(folder: Path) -> Iterator[int | Path]:
     if not CAN_WALK:  # Windows: each file is looked at again when it is opened
         yield folder if Path(os.path.realpath(folder)) == folder else folder / "\0"
         return
-    with open_folder(folder) as through:
-        descriptor = os.open(".", flags(("O_RDONLY", "O_DIRECTORY", "O_CLOEXEC")), dir_fd=through)
-        try:
-            yield descriptor
-        finally:
-            os.close(descriptor)
+    with open_folder(folder) as through, listable(through) as descriptor:
+        yield descriptor
 
 
 def _status(path: Path) -> os.stat_result:

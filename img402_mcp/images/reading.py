@@ -132,7 +132,7 @@ def refusal(path: str, reason: Refused, roots: Roots, base: Path | None) -> Read
 
 def located_in_roots(text: str, roots: Roots, base: Path | None) -> Path:
     try:
-        plain = os.path.normpath(_working_directory(base) / plain_path(text))
+        plain = os.path.normpath(working_directory(base) / plain_path(text))
         resolved = None if _is_foreign_share(plain, roots) else Path(os.path.realpath(plain))
     except (OSError, RuntimeError):  # a link that may not be read, too long a chain of them, a user without a home
         resolved = None
@@ -141,7 +141,7 @@ def located_in_roots(text: str, roots: Roots, base: Path | None) -> Path:
     return resolved
 
 
-def _working_directory(base: Path | None) -> Path:
+def working_directory(base: Path | None) -> Path:
     try:
         return base or Path.cwd()
     except OSError:  # it was deleted
@@ -151,7 +151,7 @@ def _working_directory(base: Path | None) -> Path:
 def _start(text: str, base: Path | None) -> str:
     if Path(text[:LONGEST_PATH]).is_absolute() or text.startswith("~") or _URL.match(text):
         return ""
-    return f"A relative path starts at {quoted(str(_working_directory(base)))}."
+    return f"A relative path starts at {quoted(str(working_directory(base)))}."
 
 
 def _is_foreign_share(plain: str, roots: Roots) -> bool:
@@ -341,14 +341,14 @@ def _meant(path: Path, roots: Roots) -> str:
 
 def _siblings(path: Path) -> list[str]:
     try:
-        with open_folder(path.parent) as folder, _listable(folder) as listable, os.scandir(listable) as entries:
+        with open_folder(path.parent) as folder, listable(folder) as place, os.scandir(place) as entries:
             return [entry.name for entry in islice(entries, MOST_SIBLINGS)]
     except OSError:
         return []
 
 
 @contextmanager
-def _listable(folder: int) -> Iterator[int]:
+def listable(folder: int) -> Iterator[int]:
     descriptor = os.open(".", flags(("O_RDONLY", "O_DIRECTORY", "O_CLOEXEC")), dir_fd=folder)
     try:
         yield descriptor

@@ -14,6 +14,8 @@ from pydantic import BaseModel, ConfigDict
 from img402_mcp.errors import Img402Error
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from img402_mcp.inputs import InputCorridor
     from img402_mcp.paid import PaidCorridor
     from img402_mcp.services.base import Receipt
@@ -130,14 +132,22 @@ def upload_told(upload: "Upload") -> CallToolResult:
         reused=upload.reused,
         done="; ".join(upload.done),
         verified=upload.verified,
-        note=" ".join((*receipt.notes, *upload.notes)),
+        note=note_of(upload),
         delete_url=receipt.delete_url,
     )
     return told(_in_words(upload), answer)
 
 
+def note_of(upload: "Upload") -> str:
+    return " ".join((*upload.receipt.notes, *upload.notes))
+
+
 def moment(receipt: "Receipt") -> str | None:
-    return receipt.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ") if receipt.expires_at else None
+    return in_utc(receipt.expires_at) if receipt.expires_at else None
+
+
+def in_utc(moment: "datetime") -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _in_words(upload: "Upload") -> str:

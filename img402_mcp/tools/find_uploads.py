@@ -10,7 +10,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
 from img402_mcp.errors import quoted
-from img402_mcp.tools.doors import Told, Visit, errors_told, free_corridor, told
+from img402_mcp.tools.doors import Told, Visit, errors_told, free_corridor, in_utc, told
 
 if TYPE_CHECKING:
     from img402_mcp.ledger import Entry
@@ -78,7 +78,7 @@ def _found(entry: "Entry", now: float) -> Found:
 
 
 def _moment(at: float) -> str:
-    return f"{datetime.fromtimestamp(at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+    return in_utc(datetime.fromtimestamp(at, UTC))
 
 
 def _note(entry: "Entry", now: float) -> str:

@@ -6,7 +6,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
 from img402_mcp.tools.consent import AnsweredForToken, TokenPrice, consent
-from img402_mcp.tools.doors import Told, Visit, errors_told, free_corridor, moment, paid_corridor, told
+from img402_mcp.tools.doors import Told, Visit, errors_told, free_corridor, in_utc, moment, paid_corridor, told
 
 if TYPE_CHECKING:
     from img402_mcp.paid import Asked, Issued
@@ -81,7 +81,7 @@ def _image_told(image: "Receipt") -> CallToolResult:
 
 
 def _token_told(issued: "Issued") -> CallToolResult:
-    expiry = issued.token.expires_at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    expiry = in_utc(issued.token.expires_at)
     paid = "paid for before, nothing was paid now" if issued.reused else "just paid for"
     return told(
         f"Token {issued.token.value} ({paid}), good for one upload_with_token(path, token) until {expiry}.",

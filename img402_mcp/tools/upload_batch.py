@@ -8,11 +8,11 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
 from img402_mcp.errors import quoted
-from img402_mcp.tools.doors import Fit, Told, Visit, errors_told, free_corridor, moment, told, wish
+from img402_mcp.tools.doors import Fit, Told, Visit, errors_told, free_corridor, moment, note_of, told, wish
 
 if TYPE_CHECKING:
     from img402_mcp.batch import Batch, Uploaded
-    from img402_mcp.upload import Progress, Upload
+    from img402_mcp.upload import Progress
 
 DESCRIPTION = "Upload many images (paths, globs) for free. pairs: as a table"
 
@@ -93,7 +93,7 @@ def _one_uploaded(uploaded: "Uploaded") -> OneUploaded:
         reused=upload.reused,
         done="; ".join(upload.done),
         verified=upload.verified,
-        note=_note(upload),
+        note=note_of(upload),
     )
 
 
@@ -118,12 +118,8 @@ def remark(uploaded: "Uploaded") -> str:
     reused = "uploaded before: the URL of then" if upload.reused else ""
     done = f"sent after: {'; '.join(upload.done)}" if upload.done else ""
     doubt = "NOT verified" if upload.verified is False else ""
-    facts = ", ".join(filter(None, (reused, done, doubt, _note(upload))))
+    facts = ", ".join(filter(None, (reused, done, doubt, note_of(upload))))
     return f"{quoted(uploaded.path)}: {facts}" if facts else ""
-
-
-def _note(upload: "Upload") -> str:
-    return " ".join((*upload.receipt.notes, *upload.notes))
 
 
 def _rest(batch: "Batch") -> list[str]:

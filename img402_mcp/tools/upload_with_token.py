@@ -23,7 +23,7 @@ DESCRIPTION = "Upload a local image with a token from get_upload_token or an x40
 async def upload_with_token(
     path: str, token: str, ctx: Visit, fit: Fit = "auto", width: int = 0
 ) -> Annotated[CallToolResult, UploadTold]:
-    from img402_mcp.paid import with_foreign_token  # noqa: PLC0415  # most sessions never pay
+    from img402_mcp.foreign_token import with_foreign_token  # noqa: PLC0415  # most sessions never pay
 
     progress = progress_of(ctx)
     async with errors_told():

@@ -289,10 +289,13 @@ async def test_while_uploads_wait_for_the_rows_images_are_served_and_the_host_is
     async with hosting(IMG402_HOST_DATABASE=f"sqlite:///{data}/index.sqlite?timeout=2") as client:
         url = (await client.post("/api/free", files={"image": sample("plain.png")})).json()["url"]
         order: list[str] = []
+        both = anyio.Event()
 
         async def ask(what: str, path: str) -> None:
             await client.get(path)
             order.append(what)
+            if {"image", "ready"} <= {*order}:
+                both.set()
 
         async def upload() -> None:
             await client.post("/api/free", files={"image": sample("plain.png")})
@@ -306,4 +309,6 @@ async def test_while_uploads_wait_for_the_rows_images_are_served_and_the_host_is
                 await anyio.wait_all_tasks_blocked()
                 tasks.start_soon(ask, "image", url)
                 tasks.start_soon(ask, "ready", "/readyz")
+                await both.wait()
+                other.execute("ROLLBACK")
     assert sorted(order[:2]) == ["image", "ready"]

@@ -1,0 +1,59 @@
+"""What a variable of the environment may say, one kind each. Raises SettingsError: what came, what was wanted."""
+
+from collections.abc import Mapping
+from urllib.parse import SplitResult, urlsplit
+
+from img402_mcp.errors import SettingsError, quoted
+from img402_mcp.wire import x402
+
+
+def integer(environ: Mapping[str, str], name: str, default: int, bounds: tuple[int, int]) -> int:
+    text = environ.get(name) or str(default)
+    smallest, largest = bounds
+    if not (text.isascii() and text.isdecimal() and smallest <= int(text[:20]) <= largest):
+        no_limit = "; 0 means no limit" if smallest == 0 else ""
+        raise SettingsError(f"{name} is {quoted(text)}; it must be a whole number, {smallest} to {largest}{no_limit}.")
+    return int(text)
+
+
+def switch(environ: Mapping[str, str], name: str, default: str) -> bool:
+    text = environ.get(name) or default
+    if text not in ("on", "off"):
+        raise SettingsError(f"{name} is {quoted(text)}; it must be on or off.")
+    return text == "on"
+
+
+def usdc(environ: Mapping[str, str], name: str, default: str, smallest: int = 0) -> int:
+    text = environ.get(name) or default
+    try:
+        amount = x402.atomic(text)
+    except ValueError:
+        amount = -1
+    if amount < smallest:
+        more = "" if smallest == 0 else ", more than 0"
+        raise SettingsError(f"{name} is {quoted(text)}; it must be an amount of USDC{more}, such as {default}.")
+    return amount
+
+
+def service(environ: Mapping[str, str], name: str) -> str:
+    text = environ.get(name) or ""
+    url = split_url(text) if text else None
+    if text and (url is None or url.scheme not in ("http", "https") or not url.hostname or "@" in text):
+        raise SettingsError(f"{name} is no http(s) address, or has a user name in it; give http(s)://name[/path].")
+    return text
+
+
+def split_url(text: str) -> SplitResult | None:
+    """None also for what could break out of a curl line or a header."""
+    if not text.isascii() or not text.isprintable() or any(mark in text for mark in " \"'`\\<>$"):
+        return None
+    try:
+        url = urlsplit(text)
+        _ = url.port
+    except ValueError:
+        return None
+    return url
+
+
+def without_secrets(text: str) -> str:
+    return f"...@{text.rpartition('@')[2]}" if "@" in text else text
