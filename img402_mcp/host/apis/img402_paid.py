@@ -161,7 +161,7 @@ def _redeemed(shop: Shop, incoming: Incoming, payment: str) -> Uploaded:
     if bought is None:
         try:
             with shop.host.quota.room(incoming.size, owed=True):
-                return _kept(shop, incoming, image, payment)
+                return _kept(shop, incoming, image, payment, sha256)
         except AlreadyRedeemed:
             bought = shop.redeeming.bought(payment)
     if bought is None or bought.sha256 != sha256:
@@ -189,7 +189,7 @@ async def _upload_inline(shop: Shop, request: Request, proof: Proof) -> Response
 def _kept_or_bought(shop: Shop, incoming: Incoming, image: Image, payment: str) -> Uploaded:
     """The image stored, or the one that a copy of the request was faster with."""
     try:
-        stored = _kept(shop, incoming, image, payment)
+        stored = _kept(shop, incoming, image, payment, sha256_of(incoming.path))
     except AlreadyRedeemed:
         bought = _bought(shop, payment)
         if bought is None:
@@ -208,7 +208,7 @@ def _described(shop: Shop, incoming: Incoming) -> Image:
     return described(incoming, shop.host.now(), shop.paid.terms.days, paid=True)
 
 
-def _kept(shop: Shop, incoming: Incoming, image: Image, payment: str) -> Uploaded:
-    admit = partial(redeem, payment=payment, image=image, sha256=sha256_of(incoming.path))
+def _kept(shop: Shop, incoming: Incoming, image: Image, payment: str, sha256: str) -> Uploaded:
+    admit = partial(redeem, payment=payment, image=image, sha256=sha256)
     store(shop.host.blobs, shop.host.index, incoming.path, image, admit)
     return uploaded(shop.host, image)
