@@ -11,10 +11,10 @@ import anyio
 import pycurl  # type: ignore[import-untyped]  # an extra, without types
 
 from benchmarks.measuring import Way, child, medians, picture, show, verdict
-from img402_mcp import batch
-from img402_mcp.config import Settings
-from img402_mcp.images.reading import Roots
-from img402_mcp.upload import Wish, open_corridor
+from img402_mcp.client import batch
+from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.settings import Settings
+from img402_mcp.client.upload import Wish, open_corridor
 
 FILES = 100
 SIZE = 300_000

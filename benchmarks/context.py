@@ -10,8 +10,8 @@ from mcp import Client
 from mcp_types import CallToolResult, TextContent, Tool
 
 from benchmarks.measuring import child, picture, show, verdict
-from img402_mcp.config import Settings
-from img402_mcp.server import create_server
+from img402_mcp.client.settings import Settings
+from img402_mcp.mcp_server.server import create_server
 
 TOOL_GOAL = 320  # bytes of name, description and input schema
 ANSWER_GOAL = 120  # tokens

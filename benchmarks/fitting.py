@@ -21,8 +21,8 @@ from PIL import Image, ImageOps
 from skimage import metrics
 
 from benchmarks.measuring import MB, child, show, verdict
+from img402_mcp.client.fit.subprocess import CannotFit, Fitted, fitted
 from img402_mcp.formats import examine
-from img402_mcp.images.fitting.parent import CannotFit, Fitted, fitted
 from tests.corpus.drawing import CACHE, drawings
 from tests.corpus.screens import screens
 

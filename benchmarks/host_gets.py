@@ -10,10 +10,10 @@ from benchmarks.loading import Load, getting
 from benchmarks.measuring import at_least, picture, show
 from benchmarks.servers import Server, empty_folder, express, host
 from img402_mcp.formats import PNG
-from img402_mcp.host.blobs.folder import Folder
-from img402_mcp.host.index import Image, Index, new_id
-from img402_mcp.host.recent import TOGETHER
 from img402_mcp.host.settings import host_settings
+from img402_mcp.host.storage.blobs.folder import Folder
+from img402_mcp.host.storage.cache import TOGETHER
+from img402_mcp.host.storage.images import Image, Index, new_id
 
 SIZE = 30_000
 HOT, MANY = 100, 8 * TOGETHER // SIZE

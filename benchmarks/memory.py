@@ -8,9 +8,9 @@ from tempfile import TemporaryDirectory
 import anyio
 
 from benchmarks.measuring import MB, child, picture, show, verdict
-from img402_mcp.config import Settings
-from img402_mcp.images.reading import Roots
-from img402_mcp.upload import open_corridor
+from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.settings import Settings
+from img402_mcp.client.upload import open_corridor
 
 SIZE = 25
 GOAL = 2.0  # MB

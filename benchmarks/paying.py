@@ -14,14 +14,14 @@ from typing import Any
 import anyio
 
 from benchmarks.measuring import child, medians, picture, show, verdict
-from img402_mcp.config import Money, Settings, WalletSource
+from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.http import Answer, Request, Send
+from img402_mcp.client.paid_upload import PaidCorridor, open_paid
+from img402_mcp.client.settings import Money, Settings, WalletSource
+from img402_mcp.client.upload import Corridor, open_corridor
 from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import host_settings
-from img402_mcp.images.reading import Roots
-from img402_mcp.paid import PaidCorridor, open_paid
-from img402_mcp.sending import Answer, Request, Send
-from img402_mcp.serve import address_of, listen, run_app
-from img402_mcp.upload import Corridor, open_corridor
+from img402_mcp.mcp_server.stdio import address_of, listen, run_app
 from img402_mcp.wire.img402 import OPENAPI, TOKEN
 from img402_mcp.wire.x402 import PROOF_HEADERS
 

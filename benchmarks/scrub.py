@@ -10,8 +10,8 @@ import anyio
 from PIL import Image, ImageDraw
 
 from benchmarks.measuring import MB, Way, medians, show, verdict
+from img402_mcp.client.scrub.strip import scrubbed
 from img402_mcp.formats import examine
-from img402_mcp.images.scrubbing import scrubbed
 
 GOAL = 2.0
 ROUNDS = 101

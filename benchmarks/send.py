@@ -16,12 +16,12 @@ import pycurl  # type: ignore[import-untyped]  # an extra, without types
 
 from benchmarks.certificate import write_certificate
 from benchmarks.measuring import MB, Way, child, medians, picture, show, verdict
-from img402_mcp.config import Settings
+from img402_mcp.client.apis.img402 import Img402
+from img402_mcp.client.files.safe_open import Image, Roots, read_image
+from img402_mcp.client.http import ONE, Send, sending
+from img402_mcp.client.settings import Settings
+from img402_mcp.client.upload import open_corridor
 from img402_mcp.formats import examine
-from img402_mcp.images.reading import Image, Roots, read_image
-from img402_mcp.sending import ONE, Send, sending
-from img402_mcp.services.img402 import Img402
-from img402_mcp.upload import open_corridor
 
 # Size in MB -> how often it is sent, and the goal as a multiple of libcurl.
 SIZES = {0.9: (80, 3.0), 5.0: (40, 2.2), 25.0: (16, 2.0)}

@@ -7,9 +7,9 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from img402_mcp.config import ServeFlags
+from img402_mcp.client.settings import ServeFlags
 from img402_mcp.errors import Img402Error, SettingsError
-from img402_mcp.serve import serve
+from img402_mcp.mcp_server.stdio import serve
 
 
 def main() -> None:
@@ -36,7 +36,7 @@ def ending(arguments: Sequence[str]) -> int:
 def _command(arguments: Sequence[str]) -> Callable[[], int]:
     if not arguments:
         return partial(serve, os.environ, ServeFlags())
-    from img402_mcp.cli import parsed  # noqa: PLC0415  # argparse costs start-up time
+    from img402_mcp.cli.main import parsed  # noqa: PLC0415  # argparse costs start-up time
 
     # A name that the terminal or pipe cannot show must not cost the URL beside it.
     for stream in (sys.stdout, sys.stderr):

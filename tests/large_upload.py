@@ -9,12 +9,12 @@ from pathlib import Path
 
 import anyio
 
-from img402_mcp.config import settings
-from img402_mcp.images.reading import Roots
-from img402_mcp.inputs import input_corridor
-from img402_mcp.services.io42 import Submission
-from img402_mcp.submitting import open_submitting
-from img402_mcp.upload import Corridor, open_corridor
+from img402_mcp.client.apis.io42 import Submission
+from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.io42_submit import open_submitting
+from img402_mcp.client.settings import settings
+from img402_mcp.client.studio_upload import input_corridor
+from img402_mcp.client.upload import Corridor, open_corridor
 
 
 def largest_so_far() -> int:

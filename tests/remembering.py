@@ -7,7 +7,7 @@ import os
 import sys
 from pathlib import Path
 
-from img402_mcp.ledger import Entry, Ledger
+from img402_mcp.client.history import Entry, Ledger
 
 
 def main(state_dir: str, count: str, prefix: str) -> None:

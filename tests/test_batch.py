@@ -6,12 +6,12 @@ from pathlib import Path
 import anyio
 import pytest
 
-from img402_mcp.batch import AT_ONCE, MOST_BYTES, Failure, in_words, markdown, upload_batch, upload_matching
+from img402_mcp.client.apis.base import Receipt
+from img402_mcp.client.batch import AT_ONCE, MOST_BYTES, Failure, in_words, markdown, upload_batch, upload_matching
+from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.snippets import snippet
+from img402_mcp.client.upload import Upload
 from img402_mcp.errors import AnswerLost, Img402Error, NotReached, ReadRefused, UploadFailed, UploadRejected
-from img402_mcp.images.reading import Roots
-from img402_mcp.services.base import Receipt
-from img402_mcp.snippets import snippet
-from img402_mcp.upload import Upload
 
 REFUSED = ReadRefused('"b.png" is no image.')
 LIMIT = UploadRejected("The free uploads are used up for today.", code="daily_limit")

@@ -93,7 +93,7 @@ def test_an_interrupt_ends_the_server_at_once_while_the_input_is_open(pictures):
 NOISY = """
 import os, sys
 from img402_mcp import __main__, tools
-from img402_mcp.tools.doors import Visit
+from img402_mcp.mcp_server.results import Visit
 from mcp.server.mcpserver.tools import Tool
 
 class noisy_room:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from img402_mcp.config import (
+from img402_mcp.client.settings import (
     HOSTED_PAYEE,
     Io42Settings,
     Money,

@@ -76,7 +76,7 @@ def modules() -> Iterator[tuple[str, ast.Module]]:
 def imported(tree: ast.Module) -> Iterator[str]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and ast.unparse(node.func) == "import_module":
-            yield "img402_mcp.commands"
+            yield "img402_mcp.cli"
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom):

@@ -10,12 +10,12 @@ import pytest
 from mcp import Client
 from mcp_types import TextContent
 
-from img402_mcp.config import Settings, StudioSettings
+from img402_mcp.client.settings import Settings, StudioSettings
+from img402_mcp.host.admin.accounts import Register
 from img402_mcp.host.app import create_app, utc_now
-from img402_mcp.host.index import Index
-from img402_mcp.host.register import Register
 from img402_mcp.host.settings import host_settings
-from img402_mcp.server import create_server
+from img402_mcp.host.storage.images import Index
+from img402_mcp.mcp_server.server import create_server
 
 ERAS = pytest.mark.parametrize("era", ["legacy", "2026-07-28"])
 API = "http://localhost"

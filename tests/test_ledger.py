@@ -16,8 +16,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from img402_mcp.client.history import Entry, Ledger, expiring_before
 from img402_mcp.errors import SettingsError
-from img402_mcp.ledger import Entry, Ledger, expiring_before
 
 REMEMBERING = Path(__file__).with_name("remembering.py")
 NOW = 1_790_000_000.0

@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from img402_mcp.markdown.finding import FOUND_BY, references
-from img402_mcp.markdown.references import Kind, LeftAlone, is_local, path_in, rewritten, with_fragment
+from img402_mcp.client.publish.finding import FOUND_BY, references
+from img402_mcp.client.publish.references import Kind, LeftAlone, is_local, path_in, rewritten, with_fragment
 
 HIDDEN = "it stands in an HTML comment, or in an element whose content is no markup"
 

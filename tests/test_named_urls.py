@@ -9,9 +9,9 @@ import anyio
 import pytest
 from anyio.streams.tls import TLSListener
 
+from img402_mcp.client.http import Request
+from img402_mcp.client.ssrf_guard import LONGEST_URL, NamedUrls, look_up, nearness
 from img402_mcp.errors import BadAnswer, NotReached
-from img402_mcp.named_urls import LONGEST_URL, NamedUrls, look_up, nearness
-from img402_mcp.sending import Request
 
 PUBLIC_API, PRIVATE_API, LOCAL_API = "https://203.0.114.1/api", "https://10.0.0.1/api", "http://127.0.0.1:4020/api"
 

@@ -16,14 +16,14 @@ from mcp import Client
 from mcp_types import CallToolResult, ElicitResult, TextContent
 from starlette.responses import Response
 
-from img402_mcp.config import Money, Settings, WalletSource
+from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.paid_upload import open_paid
+from img402_mcp.client.settings import Money, Settings, WalletSource
+from img402_mcp.client.upload import open_corridor
 from img402_mcp.errors import PaymentRefused
 from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import host_settings
-from img402_mcp.images.reading import Roots
-from img402_mcp.paid import open_paid
-from img402_mcp.server import create_server
-from img402_mcp.upload import open_corridor
+from img402_mcp.mcp_server.server import create_server
 
 ERAS = pytest.mark.parametrize("era", ["legacy", "2026-07-28"])
 FLOWS = pytest.mark.parametrize("flow", ["token", "inline"])

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from mcp import Client, StdioServerParameters
 
-from img402_mcp import cli
-from img402_mcp.tools import tools
+from img402_mcp.cli import main
+from img402_mcp.mcp_server.tools import tools
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -36,7 +36,7 @@ def test_every_variable_in_the_tables_exists():
     assert sorted(told) == VARIABLES
 
 
-@pytest.mark.parametrize("name", cli.COMMANDS)
+@pytest.mark.parametrize("name", main.COMMANDS)
 def test_every_command_stands_in_the_readme(name):
     assert f"| `img402-mcp {name}" in README
 

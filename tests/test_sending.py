@@ -8,8 +8,8 @@ import anyio
 import pytest
 from anyio.abc import SocketAttribute
 
+from img402_mcp.client.http import ANSWER_LIMIT, PIECE, Answer, Request, reporting, retrying, sending
 from img402_mcp.errors import AnswerLost, BadAnswer, NotReached, UploadFailed
-from img402_mcp.sending import ANSWER_LIMIT, PIECE, Answer, Request, reporting, retrying, sending
 
 
 async def test_a_request_arrives_as_it_was_put_together(peers, answering):

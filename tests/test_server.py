@@ -12,10 +12,10 @@ from mcp_types import CallToolResult, TextContent, Tool, ToolAnnotations
 from starlette.responses import Response
 
 from img402_mcp import __version__
-from img402_mcp.config import Money, Settings, WalletSource
+from img402_mcp.client.settings import Money, Settings, WalletSource
 from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import host_settings
-from img402_mcp.server import create_server
+from img402_mcp.mcp_server.server import create_server
 
 ERAS = pytest.mark.parametrize("era", ["legacy", "2026-07-28"])
 API = "http://images.example"

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from img402_mcp.snippets import snippet
+from img402_mcp.client.snippets import snippet
 
 URL = "https://i.example/abc.png"
 

@@ -14,18 +14,18 @@ import pytest
 from mcp import Client
 from mcp_types import CallToolResult, ElicitResult, TextContent
 
-from img402_mcp.config import Io42Settings, Money, Settings, WalletSource
+from img402_mcp.client.apis.io42 import Submission
+from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.io42_submit import Submitted, SubmittingCorridor, open_submitting
+from img402_mcp.client.payments.journal import Journal
+from img402_mcp.client.settings import Io42Settings, Money, Settings, WalletSource
+from img402_mcp.client.upload import open_corridor
 from img402_mcp.errors import Img402Error
+from img402_mcp.host.admin.accounts import Register
 from img402_mcp.host.app import create_app, utc_now
-from img402_mcp.host.index import Index
-from img402_mcp.host.register import Register
 from img402_mcp.host.settings import host_settings
-from img402_mcp.images.reading import Roots
-from img402_mcp.payments.journal import Journal
-from img402_mcp.server import create_server
-from img402_mcp.services.io42 import Submission
-from img402_mcp.submitting import Submitted, SubmittingCorridor, open_submitting
-from img402_mcp.upload import open_corridor
+from img402_mcp.host.storage.images import Index
+from img402_mcp.mcp_server.server import create_server
 
 ERAS = pytest.mark.parametrize("era", ["legacy", "2026-07-28"])
 API = "http://localhost/api"

@@ -15,13 +15,13 @@ from starlette.applications import Starlette
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from img402_mcp.config import Settings
+from img402_mcp.client.apis.img402 import sizes_in
+from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.settings import Settings
+from img402_mcp.client.upload import Wish, open_corridor
 from img402_mcp.errors import ReadRefused, UploadRejected
 from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import host_settings
-from img402_mcp.images.reading import Roots
-from img402_mcp.services.img402 import sizes_in
-from img402_mcp.upload import Wish, open_corridor
 
 API = "http://images.example"
 

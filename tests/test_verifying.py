@@ -8,9 +8,9 @@ import httpx2
 import pytest
 from starlette.responses import Response
 
-from img402_mcp.named_urls import NamedUrls
-from img402_mcp.sending import sending
-from img402_mcp.verifying import SMALL, Sent, Verdict, Verifying
+from img402_mcp.client.http import sending
+from img402_mcp.client.ssrf_guard import NamedUrls
+from img402_mcp.client.verify import SMALL, Sent, Verdict, Verifying
 
 API = "https://api.example"
 SMALL_URL = f"{API}/a.png"

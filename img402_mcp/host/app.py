@@ -18,42 +18,45 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from img402_mcp.errors import SettingsError
-from img402_mcp.host import access_log, deleting, health
-from img402_mcp.host.access_log import AccessLog
-from img402_mcp.host.apis import img402, img402_paid, io42, studio
-from img402_mcp.host.apis.img402_paid import Shop
-from img402_mcp.host.blobs.base import Blobs
-from img402_mcp.host.blobs.opening import open_blobs
-from img402_mcp.host.catalogue import payee, well_known
-from img402_mcp.host.chain import Chain
-from img402_mcp.host.delete_keys import DeleteKeys
-from img402_mcp.host.early_answers import EarlyAnswers
-from img402_mcp.host.facilitators.base import Facilitator
-from img402_mcp.host.facilitators.counting import Counting
-from img402_mcp.host.facilitators.play import Play
-from img402_mcp.host.facilitators.remote import Authorize, Remote
-from img402_mcp.host.hot_gets import HotGets
-from img402_mcp.host.index import Index
-from img402_mcp.host.limits import DailyCaps
-from img402_mcp.host.openapi import document
+from img402_mcp.host.apis import deletion
+from img402_mcp.host.apis.img402 import free, paid
+from img402_mcp.host.apis.img402.paid import Shop
+from img402_mcp.host.apis.io42 import submit
+from img402_mcp.host.apis.openapi import document
+from img402_mcp.host.apis.studio import uploads
+from img402_mcp.host.cleanup import Swept, sweep_for_ever
+from img402_mcp.host.context import Clock, Host
+from img402_mcp.host.daily_caps import DailyCaps
+from img402_mcp.host.errors import UNCACHED, Refused, problem
+from img402_mcp.host.http.lingering_close import EarlyAnswers
+from img402_mcp.host.http.timeouts import Pacing
+from img402_mcp.host.observability import access_log, health
+from img402_mcp.host.observability.access_log import AccessLog
 from img402_mcp.host.pages import front
-from img402_mcp.host.patience import Pacing
-from img402_mcp.host.payments import Payments
-from img402_mcp.host.paywall import PATIENCE, Paywall
-from img402_mcp.host.plain_gets import PlainGets
-from img402_mcp.host.quota import Quota
-from img402_mcp.host.recent import Recent
-from img402_mcp.host.redeeming import Redeeming
-from img402_mcp.host.refusals import UNCACHED, Refused, problem
-from img402_mcp.host.secret import kept_secret
+from img402_mcp.host.payments.chain import Chain
+from img402_mcp.host.payments.facilitators.base import Facilitator
+from img402_mcp.host.payments.facilitators.counting import Counting
+from img402_mcp.host.payments.facilitators.play import Play
+from img402_mcp.host.payments.facilitators.remote import Authorize, Remote
+from img402_mcp.host.payments.paywall import PATIENCE, Paywall
+from img402_mcp.host.payments.products import payee, well_known
+from img402_mcp.host.payments.records import Payments
+from img402_mcp.host.payments.upload_tokens import Redeeming
+from img402_mcp.host.secret_key import kept_secret
+from img402_mcp.host.serving.fast_path import PlainGets
+from img402_mcp.host.serving.hot_path import HotGets
 from img402_mcp.host.settings import HostSettings, PaidSettings
-from img402_mcp.host.signed_urls import SignedUrls
-from img402_mcp.host.state import Clock, Host
-from img402_mcp.host.sweeping import Swept, sweep_for_ever
+from img402_mcp.host.storage.blobs.base import Blobs
+from img402_mcp.host.storage.blobs.opening import open_blobs
+from img402_mcp.host.storage.cache import Recent
+from img402_mcp.host.storage.delete_urls import DeleteKeys
+from img402_mcp.host.storage.images import Index
+from img402_mcp.host.storage.quota import Quota
+from img402_mcp.host.storage.signed_urls import SignedUrls
 from img402_mcp.wire.img402 import OPENAPI, WELL_KNOWN
 
 if TYPE_CHECKING:
-    from img402_mcp.host.metrics import Metrics
+    from img402_mcp.host.observability.metrics import Metrics
 
 _log = logging.getLogger("img402_mcp.host.payments")
 _failures = logging.getLogger("img402_mcp.host.failures")
@@ -112,11 +115,11 @@ def _routes(host: Host, shop: Shop | None, status: health.Health) -> list[Route]
         Route(OPENAPI, _openapi(settings), methods=["GET"]),
         *health.routes(status),
         Route(WELL_KNOWN, _well_known(settings), methods=["GET"]),
-        *img402_paid.routes(shop),
-        *io42.routes(host, shop.paywall if shop else None),
-        *studio.routes(host),
-        *deleting.routes(host),
-        *img402.routes(host),
+        *paid.routes(shop),
+        *submit.routes(host, shop.paywall if shop else None),
+        *uploads.routes(host),
+        *deletion.routes(host),
+        *free.routes(host),
     ]
 
 
@@ -174,7 +177,7 @@ def _host(settings: HostSettings, blobs: Blobs, index: Index, now: Clock) -> Hos
 def _metrics(host: Host) -> "Metrics | None":
     if host.settings.upkeep.metrics is None:
         return None
-    from img402_mcp.host.metrics import Metrics  # noqa: PLC0415  # 60 ms, and off by default
+    from img402_mcp.host.observability.metrics import Metrics  # noqa: PLC0415  # 60 ms, and off by default
 
     return Metrics(host.index)
 
@@ -182,7 +185,7 @@ def _metrics(host: Host) -> "Metrics | None":
 def _measured(metrics: "Metrics | None") -> list[Middleware]:
     if metrics is None:
         return []
-    from img402_mcp.host.metrics import Measured  # noqa: PLC0415  # the same
+    from img402_mcp.host.observability.metrics import Measured  # noqa: PLC0415  # the same
 
     return [Middleware(Measured, metrics=metrics)]
 
@@ -245,7 +248,7 @@ def _openapi(settings: HostSettings) -> Endpoint:
 def _well_known(settings: HostSettings) -> Endpoint:
     async def discovery(_request: Request) -> Response:
         if settings.paid is None:
-            return img402_paid.off()
+            return paid.off()
         return JSONResponse(well_known(settings.paid, settings.public_url), headers=UNCACHED)
 
     return discovery

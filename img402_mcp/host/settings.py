@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from img402_mcp.errors import SettingsError, quoted
-from img402_mcp.host.patience import Patience
+from img402_mcp.host.http.timeouts import Patience
 from img402_mcp.host.upkeep import Upkeep
 from img402_mcp.host.variables import integer, service, split_url, switch, usdc, without_secrets
 from img402_mcp.wire import io42, studio, x402

@@ -7,9 +7,9 @@ import sys
 
 import pytest
 
-from img402_mcp import cli
-from img402_mcp.completion import bash, fish, zsh
-from img402_mcp.completion.places import places
+from img402_mcp.cli import main
+from img402_mcp.cli.shells import bash, fish, zsh
+from img402_mcp.cli.shells.places import places
 
 SCRIPTS = {"bash": bash.script, "zsh": zsh.script, "fish": fish.script}
 
@@ -28,7 +28,7 @@ RUN = {"bash": ["bash", "--norc", "-c"], "zsh": ["zsh", "-f", "-c"], "fish": ["f
 
 @pytest.fixture(scope="module")
 def parser():
-    return cli.parser()
+    return main.parser()
 
 
 @pytest.fixture(params=SCRIPTS)

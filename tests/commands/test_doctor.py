@@ -12,10 +12,10 @@ from pathlib import Path
 import anyio
 import pytest
 
-from img402_mcp.diagnosis import variables
-from img402_mcp.diagnosis.examining import CHECKS, examined
-from img402_mcp.diagnosis.findings import Finding, fail, ok
-from img402_mcp.ledger import Ledger
+from img402_mcp.client.history import Ledger
+from img402_mcp.doctor import variables
+from img402_mcp.doctor.finding import Finding, fail, ok
+from img402_mcp.doctor.runner import CHECKS, examined
 
 ROOT = Path(__file__).parent.parent.parent / "img402_mcp"
 KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"

@@ -8,9 +8,9 @@ from dataclasses import replace
 
 import pytest
 
-from img402_mcp.commands import history
+from img402_mcp.cli import history
+from img402_mcp.client.history import Entry, Ledger
 from img402_mcp.errors import SettingsError
-from img402_mcp.ledger import Entry, Ledger
 
 NOW = 1_790_000_000.0  # 2026-09-21T14:13:20Z
 DAY = 86_400

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from img402_mcp.cli import parsed
+from img402_mcp.cli.main import parsed
 from img402_mcp.errors import ReadRefused
 
 PROGRAM = [sys.executable, "-m", "img402_mcp"]

@@ -20,12 +20,12 @@ from pathlib import Path
 
 import pytest
 
-from img402_mcp.batch import AT_ONCE
-from img402_mcp.commands import upload
-from img402_mcp.commands.progress_bar import ProgressBar, line
+from img402_mcp.cli import upload
+from img402_mcp.cli.progress_bar import ProgressBar, line
+from img402_mcp.client.batch import AT_ONCE
+from img402_mcp.client.files.safe_open import Roots
 from img402_mcp.errors import SettingsError
-from img402_mcp.images.reading import Roots
-from img402_mcp.tools.doors import UploadTold
+from img402_mcp.mcp_server.results import UploadTold
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 Answer = tuple[int, dict[str, object]]

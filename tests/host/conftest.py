@@ -18,11 +18,11 @@ from httpx2 import ASGITransport, AsyncBaseTransport, AsyncClient, Request, Resp
 from sqlalchemy import NullPool, create_engine, make_url
 from starlette.applications import Starlette
 
+from img402_mcp.host.admin.accounts import Register
 from img402_mcp.host.app import create_app
-from img402_mcp.host.blobs.opening import open_blobs
-from img402_mcp.host.index import Index
-from img402_mcp.host.register import Register
 from img402_mcp.host.settings import HostSettings, host_settings
+from img402_mcp.host.storage.blobs.opening import open_blobs
+from img402_mcp.host.storage.images import Index
 
 PUBLIC_URL = "https://i.example"
 
@@ -31,8 +31,8 @@ SERVER = """
 import logging, os, socket, sys
 import uvicorn
 from img402_mcp.host.app import create_app
-from img402_mcp.host.index import Index
-from img402_mcp.host.register import Register
+from img402_mcp.host.storage.images import Index
+from img402_mcp.host.admin.accounts import Register
 from img402_mcp.host.settings import host_settings
 
 listening = socket.create_server(("127.0.0.1", 0))

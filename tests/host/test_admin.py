@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from httpx2 import AsyncClient
 
-from img402_mcp import cli
+from img402_mcp.cli import main
 from img402_mcp.errors import SettingsError
 
 Sample = Callable[[str], bytes]
@@ -25,7 +25,7 @@ def admin(data: Path, capsys: pytest.CaptureFixture[str]) -> Admin:
     """`admin("agents", "add", "bot")`: what it prints with --json."""
 
     def run(*words: str) -> Any:
-        assert cli.parsed(["host", "admin", *words, "--data", str(data), "--json"])() == 0
+        assert main.parsed(["host", "admin", *words, "--data", str(data), "--json"])() == 0
         return json.loads(capsys.readouterr().out)
 
     return run
@@ -145,7 +145,7 @@ async def test_each_image_that_is_to_be_deleted_is_told_of_whatever_befalls_the_
     one, two = (f"{it['id']}.png" for it in answers)
     (data / "blobs" / "kept" / one).unlink()
     (data / "blobs" / "kept" / one).mkdir()  # cannot be unlinked
-    code = cli.parsed(["host", "admin", "images", "delete", one, two, "--data", str(data), "--json"])()
+    code = main.parsed(["host", "admin", "images", "delete", one, two, "--data", str(data), "--json"])()
     left = {"fault": "its bytes could not be removed now", "way_out": "nothing: the host removes it within the hour"}
     assert (code, json.loads(capsys.readouterr().out)) == (
         1,

@@ -9,9 +9,9 @@ from uuid import uuid4
 import pytest
 from obstore.store import LocalStore, MemoryStore
 
-from img402_mcp.host.blobs.base import Blobs
-from img402_mcp.host.blobs.folder import Folder
-from img402_mcp.host.blobs.objects import PART, Objects, open_objects
+from img402_mcp.host.storage.blobs.base import Blobs
+from img402_mcp.host.storage.blobs.folder import Folder
+from img402_mcp.host.storage.blobs.objects import PART, Objects, open_objects
 
 MEGABYTE = 1_048_576
 STORES: dict[str, Callable[[Path], Blobs]] = {

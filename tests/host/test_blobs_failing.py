@@ -16,7 +16,7 @@ import pytest
 from httpx2 import AsyncClient
 
 from img402_mcp.errors import SettingsError
-from img402_mcp.host.blobs.objects import Objects, Patience, open_objects
+from img402_mcp.host.storage.blobs.objects import Objects, Patience, open_objects
 
 SECRET = "canary-secret-of-the-store"
 SHORT = Patience(timedelta(milliseconds=300), timedelta(milliseconds=300), timedelta(milliseconds=200))
@@ -172,7 +172,7 @@ import sys
 sys.modules["obstore"] = None
 from pathlib import Path
 from img402_mcp.errors import SettingsError
-from img402_mcp.host.blobs.opening import open_blobs
+from img402_mcp.host.storage.blobs.opening import open_blobs
 try:
     open_blobs(Path(sys.argv[1]), "s3://bucket")
 except SettingsError as error:

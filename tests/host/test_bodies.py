@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from img402_mcp.host.bodies import SMALL, TOGETHER, Body, arriving
+from img402_mcp.host.storage.spool import SMALL, TOGETHER, Body, arriving
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ import anyio
 import pytest
 from httpx2 import AsyncClient
 
-from img402_mcp import cli
+from img402_mcp.cli import main
 from img402_mcp.host.settings import HostSettings
 
 Sample = Callable[[str], bytes]
@@ -47,7 +47,7 @@ async def test_a_backup_of_a_running_host_is_whole_and_can_be_restored(
 
     shutil.rmtree(data)
     shutil.copytree(backup, data)
-    assert cli.parsed(["host", "admin", "images", "verify", "--deep", "--data", str(data), "--json"])() == 0
+    assert main.parsed(["host", "admin", "images", "verify", "--deep", "--data", str(data), "--json"])() == 0
     assert json.loads(capsys.readouterr().out) == []
     async with hosting() as restored:
         assert [(await restored.get(it["url"])).content for it in before] == [image] * 3

@@ -1,7 +1,7 @@
 import time
 
 from img402_mcp.formats import JPEG
-from img402_mcp.host.early_size import EarlySize
+from img402_mcp.host.storage.dimensions import EarlySize
 
 
 def test_bytes_that_trickle_cost_no_more_than_they_are():

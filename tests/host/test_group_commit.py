@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Connection, Engine, create_engine
 from sqlalchemy.exc import OperationalError
 
-from img402_mcp.host.group_commit import GroupCommit, Write
-from img402_mcp.host.refusals import Refused
+from img402_mcp.host.db.group_commit import GroupCommit, Write
+from img402_mcp.host.errors import Refused
 
 
 class Rows:

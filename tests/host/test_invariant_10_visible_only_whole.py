@@ -13,13 +13,13 @@ import pytest
 from httpx2 import AsyncClient, Response
 from sqlalchemy import Connection
 
-from img402_mcp.host.blobs.opening import open_blobs
-from img402_mcp.host.bodies import Body
-from img402_mcp.host.index import Image, Index, new_id
-from img402_mcp.host.keeping import keep
-from img402_mcp.host.receiving import Incoming
+from img402_mcp.host.cleanup import sweep, tidy
 from img402_mcp.host.settings import HostSettings
-from img402_mcp.host.sweeping import sweep, tidy
+from img402_mcp.host.storage.blobs.opening import open_blobs
+from img402_mcp.host.storage.images import Image, Index, new_id
+from img402_mcp.host.storage.receive import Incoming
+from img402_mcp.host.storage.spool import Body
+from img402_mcp.host.storage.store import keep
 
 Sample = Callable[[str], bytes]
 Names = Callable[[], list[str]]

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from httpx2 import AsyncClient
 
-from img402_mcp import cli
+from img402_mcp.cli import main
 from img402_mcp.errors import SettingsError
 
 Sample = Callable[[str], bytes]
@@ -25,7 +25,7 @@ def admin(data: Path, capsys: pytest.CaptureFixture[str]) -> Admin:
     """`admin("images", "list")`: its exit code, and what it prints with --json."""
 
     def run(*words: str) -> tuple[int, Any]:
-        code = cli.parsed(["host", "admin", *words, "--data", str(data), "--json"])()
+        code = main.parsed(["host", "admin", *words, "--data", str(data), "--json"])()
         return code, json.loads(capsys.readouterr().out)
 
     return run

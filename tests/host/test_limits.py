@@ -12,12 +12,12 @@ from httpx2 import ASGITransport, AsyncClient, Response
 from sqlalchemy import insert, select
 from starlette.types import ASGIApp
 
-from img402_mcp.host.addresses import client_address, shared_by
 from img402_mcp.host.app import create_app
-from img402_mcp.host.blobs.opening import open_blobs
-from img402_mcp.host.index import DAILY_COUNTS, Index
+from img402_mcp.host.cleanup import tidy
+from img402_mcp.host.client_address import client_address, shared_by
 from img402_mcp.host.settings import HostSettings, host_settings
-from img402_mcp.host.sweeping import tidy
+from img402_mcp.host.storage.blobs.opening import open_blobs
+from img402_mcp.host.storage.images import DAILY_COUNTS, Index
 
 Sample = Callable[[str], bytes]
 Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from img402_mcp.host.index import Index
-from img402_mcp.host.register import Register
+from img402_mcp.host.admin.accounts import Register
+from img402_mcp.host.storage.images import Index
 
 MEGABYTE = 1_048_576
 

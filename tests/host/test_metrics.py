@@ -28,13 +28,13 @@ from starlette.routing import Route
 
 from img402_mcp.errors import SettingsError
 from img402_mcp.host.app import create_app
-from img402_mcp.host.facilitators.base import Rejected, Settled, Undecided
-from img402_mcp.host.facilitators.counting import WORDS
-from img402_mcp.host.health import Health
-from img402_mcp.host.metrics import READERS, Metrics, serving
+from img402_mcp.host.cleanup import Swept
+from img402_mcp.host.observability.health import Health
+from img402_mcp.host.observability.metrics import READERS, Metrics, serving
+from img402_mcp.host.observability.shown_settings import shown
+from img402_mcp.host.payments.facilitators.base import Rejected, Settled, Undecided
+from img402_mcp.host.payments.facilitators.counting import WORDS
 from img402_mcp.host.settings import HostSettings, host_settings
-from img402_mcp.host.shown_settings import shown
-from img402_mcp.host.sweeping import Swept
 
 Sample = Callable[[str], bytes]
 Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]

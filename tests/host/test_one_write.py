@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import pytest
 
-from img402_mcp.host.one_write import LARGE, OneWrite
+from img402_mcp.host.http.write_coalescing import LARGE, OneWrite
 
 
 def both(transport: OneWrite) -> None:

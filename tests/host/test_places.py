@@ -4,8 +4,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from img402_mcp.host.patience import Patience
-from img402_mcp.host.places import FULL, HAS_ITS_SHARE, Places
+from img402_mcp.host.http.connection_limits import FULL, HAS_ITS_SHARE, Places
+from img402_mcp.host.http.timeouts import Patience
 
 ONE, TWO, THREE, FOUR, FIVE = [(f"192.0.2.{number}", 1) for number in range(1, 6)]
 PROXY = ("10.0.0.1", 1)

@@ -7,11 +7,11 @@ from types import SimpleNamespace
 import pytest
 
 from img402_mcp.formats import FORMATS, JPEG, PNG, WEBP, Format
-from img402_mcp.host.bodies import arriving
-from img402_mcp.host.early_size import LONGEST_PREFIX, EarlySize
-from img402_mcp.host.putting import Promised, Unpromised
-from img402_mcp.host.refusals import Refused
-from img402_mcp.host.signed_urls import Permit
+from img402_mcp.host.apis.io42.presigned_put import Promised, Unpromised
+from img402_mcp.host.errors import Refused
+from img402_mcp.host.storage.dimensions import LONGEST_PREFIX, EarlySize
+from img402_mcp.host.storage.signed_urls import Permit
+from img402_mcp.host.storage.spool import arriving
 
 Picture = Callable[..., bytes]
 

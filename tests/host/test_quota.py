@@ -9,10 +9,10 @@ from types import SimpleNamespace
 import pytest
 from httpx2 import AsyncClient, Response
 
-from img402_mcp.host.index import Index
-from img402_mcp.host.quota import Quota, StorageFull
-from img402_mcp.host.register import Register
+from img402_mcp.host.admin.accounts import Register
 from img402_mcp.host.settings import HostSettings
+from img402_mcp.host.storage.images import Index
+from img402_mcp.host.storage.quota import Quota, StorageFull
 
 Sample = Callable[[str], bytes]
 Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]

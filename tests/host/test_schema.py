@@ -12,10 +12,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from img402_mcp.errors import SettingsError
 from img402_mcp.formats import PNG
 from img402_mcp.host.app import create_app
-from img402_mcp.host.database import POSTGRESQL, SQLITE, open_engine
-from img402_mcp.host.index import Image, Index
-from img402_mcp.host.schema import STEPS, Step, prepare
+from img402_mcp.host.db.engine import POSTGRESQL, SQLITE, open_engine
+from img402_mcp.host.db.schema import STEPS, Step, prepare
 from img402_mcp.host.settings import HostSettings
+from img402_mcp.host.storage.images import Image, Index
 
 NEWEST = 1 + len(STEPS)
 MOMENT = datetime(2026, 2, 8, 12, tzinfo=UTC)

@@ -11,10 +11,10 @@ from httpx2 import ASGITransport, AsyncClient, Response
 
 from img402_mcp.formats import PNG
 from img402_mcp.host.app import create_app
-from img402_mcp.host.index import Image
-from img402_mcp.host.recent import Found, Recent
-from img402_mcp.host.serving import PIECE, parse_range
+from img402_mcp.host.serving.response import PIECE, parse_range
 from img402_mcp.host.settings import HostSettings
+from img402_mcp.host.storage.cache import Found, Recent
+from img402_mcp.host.storage.images import Image
 
 Sample = Callable[[str], bytes]
 Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]

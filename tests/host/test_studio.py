@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from httpx2 import AsyncClient, Response
 
-from img402_mcp.host.blobs.folder import Folder
-from img402_mcp.host.register import Register
-from img402_mcp.host.sweeping import sweep, tidy
+from img402_mcp.host.admin.accounts import Register
+from img402_mcp.host.cleanup import sweep, tidy
+from img402_mcp.host.storage.blobs.folder import Folder
 from img402_mcp.wire import studio
 
 Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]

@@ -16,10 +16,10 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
 from img402_mcp.formats import PNG
-from img402_mcp.host.blobs.folder import Folder
-from img402_mcp.host.bodies import arriving
-from img402_mcp.host.index import Image, Index, new_id
-from img402_mcp.host.keeping import store
+from img402_mcp.host.storage.blobs.folder import Folder
+from img402_mcp.host.storage.spool import arriving
+from img402_mcp.host.storage.images import Image, Index, new_id
+from img402_mcp.host.storage.store import store
 from img402_mcp.host.settings import host_settings
 
 settings = host_settings({}, data=Path(sys.argv[1]), default_public_url="http://h")

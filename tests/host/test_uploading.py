@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from httpx2 import AsyncClient, Response
 
-from img402_mcp.host.index import parse_name
+from img402_mcp.host.storage.images import parse_name
 
 Sample = Callable[[str], bytes]
 Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]

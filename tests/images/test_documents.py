@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from img402_mcp.client.files.documents import MOST_BYTES, Document, place_for, read_document, write_document
+from img402_mcp.client.files.safe_open import Roots
 from img402_mcp.errors import ReadRefused
-from img402_mcp.images.documents import MOST_BYTES, Document, place_for, read_document, write_document
-from img402_mcp.images.reading import Roots
 
 OUTSIDE = "does not lead into an allowed folder."
 NO_FILE = "exists already, and is not a regular file but a folder, link, device, pipe or socket."

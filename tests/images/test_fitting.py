@@ -12,10 +12,10 @@ import pytest
 from anyio import create_task_group, fail_after
 from PIL import Image, ImageDraw
 
+from img402_mcp.client.fit.messages import Outcome, outcome_in, packed
+from img402_mcp.client.fit.subprocess import CannotFit, Fitted, fitted
 from img402_mcp.errors import ReadRefused
 from img402_mcp.formats import PNG, Picture, examine
-from img402_mcp.images.fitting.parent import CannotFit, Fitted, fitted
-from img402_mcp.images.fitting.terms import Outcome, outcome_in, packed
 
 DAMAGED = "its pixels cannot be decoded: it is damaged, or made to do harm"
 ENDED = "the program that decodes it ended without an answer"
@@ -206,7 +206,7 @@ sys.stdout.write('{packed(Outcome(reason="floor")).decode().strip()}' if count <
     assert [ENDED in sentence for sentence in said] == [False] * 6
 
 
-SHUT_IN = "from img402_mcp.images.fitting import child; child._shut_in(); "
+SHUT_IN = "from img402_mcp.client.fit import child; child._shut_in(); "
 SAY = "sys.stdout.buffer.write(child.packed(child.Outcome(reason='floor' if {} else None)))"
 
 
@@ -229,7 +229,7 @@ async def test_the_child_has_shut_itself_in(shot: bytes, program: str):
 
 
 async def test_nothing_heavy_is_imported_by_the_server():
-    program = "import sys, img402_mcp.upload; print([name for name in ('PIL', 'numpy') if name in sys.modules])"
+    program = "import sys, img402_mcp.client.upload; print([name for name in ('PIL', 'numpy') if name in sys.modules])"
     done = await anyio.run_process([sys.executable, "-c", program])
     assert done.stdout == b"[]\n"
 

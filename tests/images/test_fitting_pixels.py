@@ -12,13 +12,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageChops, ImageCms, ImageDraw, ImageMath
 
+from img402_mcp.client.fit.decode import Source, Unfit
+from img402_mcp.client.fit.encoders import Way, encoded
+from img402_mcp.client.fit.messages import REASONS, Order, Outcome, outcome_in
+from img402_mcp.client.fit.ssim import likeness, sample_of
+from img402_mcp.client.fit.strategy import fit
+from img402_mcp.client.fit.worker import answer
 from img402_mcp.formats import examine
-from img402_mcp.images.fitting.child import answer
-from img402_mcp.images.fitting.encoding import Way, encoded
-from img402_mcp.images.fitting.ladder import fit
-from img402_mcp.images.fitting.pixels import Source, Unfit
-from img402_mcp.images.fitting.sample import likeness, sample_of
-from img402_mcp.images.fitting.terms import REASONS, Order, Outcome, outcome_in
 
 MOST = ("PNG", "JPEG", "WebP")
 SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()

@@ -6,9 +6,9 @@ from types import SimpleNamespace
 
 import pytest
 
+from img402_mcp.client.files.safe_glob import MOST_FILES, Expanded, expanded
+from img402_mcp.client.files.safe_open import Roots
 from img402_mcp.errors import quoted
-from img402_mcp.images.globbing import MOST_FILES, Expanded, expanded
-from img402_mcp.images.reading import Roots
 
 OUTSIDE = "does not lead into an allowed folder."
 NO_FILE = "matches no file. Links and hidden files are only found by their names."

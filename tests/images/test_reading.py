@@ -16,9 +16,7 @@ from typing import TypeVar
 
 import pytest
 
-from img402_mcp.errors import ReadRefused, SettingsError, quoted
-from img402_mcp.formats import PNG, Picture
-from img402_mcp.images.reading import (
+from img402_mcp.client.files.safe_open import (
     CAN_WALK,
     OPENING,
     Image,
@@ -28,6 +26,8 @@ from img402_mcp.images.reading import (
     open_by_walking,
     read_image,
 )
+from img402_mcp.errors import ReadRefused, SettingsError, quoted
+from img402_mcp.formats import PNG, Picture
 
 LIMIT = 1_048_576
 OUTSIDE = "does not lead into an allowed folder."
@@ -713,7 +713,7 @@ def test_nothing_is_read_from_proc(opening: Opening, name: str, clause: str):
 AS_NOBODY = """
 import json, os, sys
 from img402_mcp.errors import ReadRefused
-from img402_mcp.images.reading import Roots, read_image
+from img402_mcp.client.files.safe_open import Roots, read_image
 roots = Roots.resolve([sys.argv[1]])
 if os.getuid() == 0:
     os.setgroups([])

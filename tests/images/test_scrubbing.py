@@ -13,9 +13,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps, ImageSequence
 
+from img402_mcp.client.scrub.exif import told
+from img402_mcp.client.scrub.strip import NotClean, Scrubbed, scrubbed
 from img402_mcp.formats import GIF, NotAnImage, examine
-from img402_mcp.images.scrubbing import NotClean, Scrubbed, scrubbed
-from img402_mcp.images.scrubbing.exif import told
 
 BUILT = runpy.run_path(str(Path(__file__).with_name("scrub_variants.py")))
 VARIANTS, SECRET, BOGUS = BUILT["VARIANTS"], BUILT["SECRET"], BUILT["BOGUS"]

@@ -51,9 +51,9 @@ from mcp_types import (
 )
 from pydantic import Field
 
-from img402_mcp.config import ServeFlags, serving, settings
-from img402_mcp.serve import address_of, listen, run_app
-from img402_mcp.server import create_server, http_app
+from img402_mcp.client.settings import ServeFlags, serving, settings
+from img402_mcp.mcp_server.server import create_server, http_app
+from img402_mcp.mcp_server.stdio import address_of, listen, run_app
 
 Question = CreateMessageRequest | ListRootsRequest | ElicitRequest
 

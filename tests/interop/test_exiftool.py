@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from img402_mcp.client.scrub.strip import scrubbed
 from img402_mcp.formats import examine
-from img402_mcp.images.scrubbing import scrubbed
 
 BUILT = runpy.run_path(str(Path(__file__).parents[1] / "images" / "scrub_variants.py"))
 VARIANTS: tuple[Any, ...] = BUILT["VARIANTS"]

@@ -8,12 +8,12 @@ import secrets
 import sys
 from pathlib import Path
 
+from img402_mcp.client.http import Request
+from img402_mcp.client.payments.budget import Policy, Spending, decide
+from img402_mcp.client.payments.journal import Intention, Journal
+from img402_mcp.client.payments.payment_required import Challenge, Offer
+from img402_mcp.client.payments.sign import Proof
 from img402_mcp.errors import PaymentRefused
-from img402_mcp.payments.budget import Policy, Spending, decide
-from img402_mcp.payments.challenge import Challenge, Offer
-from img402_mcp.payments.journal import Intention, Journal
-from img402_mcp.payments.proofs import Proof
-from img402_mcp.sending import Request
 from img402_mcp.wire.x402 import BASE
 
 ORIGIN = "https://api.example"

@@ -11,14 +11,14 @@ from typing import Any
 import anyio
 import pytest
 
+from img402_mcp.client.http import Answer, Request
+from img402_mcp.client.payments.budget import Policy
+from img402_mcp.client.payments.journal import Intention, Journal
+from img402_mcp.client.payments.payer import Payer
+from img402_mcp.client.payments.wallet import Wallet
 from img402_mcp.errors import AnswerLost, NotReached
-from img402_mcp.ethereum import account
-from img402_mcp.payments.budget import Policy
-from img402_mcp.payments.journal import Intention, Journal
-from img402_mcp.payments.paying import Payer
-from img402_mcp.payments.wallet import Wallet
-from img402_mcp.sending import Answer, Request
 from img402_mcp.wire import x402 as wire
+from img402_mcp.wire.evm import account
 
 ORIGIN = "https://api.example"
 ROUTE = "/api/upload/token"

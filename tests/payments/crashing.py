@@ -14,11 +14,11 @@ from typing import Any
 
 import anyio
 
-from img402_mcp.payments.budget import Policy
-from img402_mcp.payments.journal import Intention, Journal
-from img402_mcp.payments.paying import Payer, origin_of
-from img402_mcp.payments.wallet import Wallet
-from img402_mcp.sending import Request, sending
+from img402_mcp.client.http import Request, sending
+from img402_mcp.client.payments.budget import Policy
+from img402_mcp.client.payments.journal import Intention, Journal
+from img402_mcp.client.payments.payer import Payer, origin_of
+from img402_mcp.client.payments.wallet import Wallet
 from img402_mcp.wire.x402 import Authorization, Network
 
 KEY = "0x" + "4c" * 32

@@ -4,9 +4,9 @@ from dataclasses import replace
 
 import pytest
 
+from img402_mcp.client.payments.budget import Policy, Spending, decide, trustworthy, window
+from img402_mcp.client.payments.payment_required import Challenge, Offer
 from img402_mcp.errors import PaymentRefused
-from img402_mcp.payments.budget import Policy, Spending, decide, trustworthy, window
-from img402_mcp.payments.challenge import Challenge, Offer
 from img402_mcp.wire.x402 import BASE, BASE_SEPOLIA
 
 ORIGIN = "https://api.example"

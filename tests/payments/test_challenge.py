@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from img402_mcp.payments.challenge import Challenge, Offer, read
-from img402_mcp.sending import Answer
+from img402_mcp.client.http import Answer
+from img402_mcp.client.payments.payment_required import Challenge, Offer, read
 from img402_mcp.wire import x402 as wire
 
 VECTORS = Path(__file__).parent.parent / "vectors"

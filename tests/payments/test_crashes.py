@@ -13,11 +13,11 @@ from typing import Any
 
 import pytest
 
+from img402_mcp.client.http import Request, sending
+from img402_mcp.client.payments.budget import Policy
+from img402_mcp.client.payments.journal import Intention, Journal, State
+from img402_mcp.client.payments.payer import Payer
 from img402_mcp.errors import AnswerLost
-from img402_mcp.payments.budget import Policy
-from img402_mcp.payments.journal import Intention, Journal, State
-from img402_mcp.payments.paying import Payer
-from img402_mcp.sending import Request, sending
 
 CRASHING = Path(__file__).with_name("crashing.py")
 STEPS: dict[str, list[str]] = {

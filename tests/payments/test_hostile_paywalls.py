@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from img402_mcp.client.http import Answer, Request
 from img402_mcp.errors import AnswerLost, BadAnswer, Img402Error, PaymentPending, PaymentRefused
-from img402_mcp.sending import Answer, Request
 from img402_mcp.wire import x402 as wire
 
 EVIL = "0x" + "66" * 20

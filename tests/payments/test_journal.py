@@ -14,12 +14,12 @@ from pathlib import Path
 
 import pytest
 
+from img402_mcp.client.http import Request
+from img402_mcp.client.payments.budget import Spending
+from img402_mcp.client.payments.journal import Intention, Journal, Payment, State
+from img402_mcp.client.payments.payment_required import Offer
+from img402_mcp.client.payments.sign import Proof
 from img402_mcp.errors import PaymentPending, PaymentRefused, SettingsError
-from img402_mcp.payments.budget import Spending
-from img402_mcp.payments.challenge import Offer
-from img402_mcp.payments.journal import Intention, Journal, Payment, State
-from img402_mcp.payments.proofs import Proof
-from img402_mcp.sending import Request
 from img402_mcp.wire.x402 import BASE
 
 CLAIMING = Path(__file__).with_name("claiming.py")

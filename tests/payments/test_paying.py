@@ -8,11 +8,11 @@ from dataclasses import replace
 import anyio
 import pytest
 
+from img402_mcp.client.http import Answer, Request
+from img402_mcp.client.payments.journal import Intention, Journal, Payment, State
+from img402_mcp.client.payments.payer import Resumed
+from img402_mcp.client.payments.payment_required import Offer
 from img402_mcp.errors import NotReached, PaymentPending, PaymentRefused
-from img402_mcp.payments.challenge import Offer
-from img402_mcp.payments.journal import Intention, Journal, Payment, State
-from img402_mcp.payments.paying import Resumed
-from img402_mcp.sending import Answer, Request
 from img402_mcp.wire import x402 as wire
 
 TOKEN_EXPIRES = 1_790_000_600

@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
+from img402_mcp.client.http import Answer
 from img402_mcp.errors import Img402Error
-from img402_mcp.sending import Answer
 
 KEY = "4c" * 32
 

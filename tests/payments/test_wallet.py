@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from img402_mcp.client.payments.wallet import Wallet, import_keystore, new_keystore
 from img402_mcp.errors import SettingsError
-from img402_mcp.ethereum import account
-from img402_mcp.payments.wallet import Wallet, import_keystore, new_keystore
 from img402_mcp.wire import x402 as wire
+from img402_mcp.wire.evm import account
 
 VECTORS = Path(__file__).parent.parent / "vectors"
 KEY = "0x" + "4c" * 32
@@ -146,7 +146,7 @@ def python(program: str) -> str:
 
 
 def test_nothing_but_opening_a_wallet_imports_eth_account():
-    program = "import sys, img402_mcp.payments.paying; print('eth_account' in sys.modules)"
+    program = "import sys, img402_mcp.client.payments.payer; print('eth_account' in sys.modules)"
     assert python(program) == "False\n"
 
 
@@ -154,7 +154,7 @@ def test_opening_a_wallet_leaves_the_recursion_limit_alone():
     """One of eth_account's dependencies raises it so far that nested JSON would overflow the stack."""
     program = (
         "import sys; before = sys.getrecursionlimit();"
-        f"from img402_mcp.payments.wallet import Wallet; Wallet.from_key('{KEY}'); import py_ecc;"
+        f"from img402_mcp.client.payments.wallet import Wallet; Wallet.from_key('{KEY}'); import py_ecc;"
         "print(sys.getrecursionlimit() == before)"
     )
     assert python(program) == "True\n"

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import pytest
 
+from img402_mcp.client.apis.base import Receipt
+from img402_mcp.client.apis.img402 import Img402
+from img402_mcp.client.files.safe_open import Image
+from img402_mcp.client.http import Answer, Request, sending
 from img402_mcp.errors import BadAnswer, Img402Error, UploadFailed, UploadRejected
 from img402_mcp.formats import examine
-from img402_mcp.images.reading import Image
-from img402_mcp.sending import Answer, Request, sending
-from img402_mcp.services.base import Receipt
-from img402_mcp.services.img402 import Img402
 from img402_mcp.wire.img402 import FreeTerms, Limits
 
 SEED = {

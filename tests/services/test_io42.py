@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
+from img402_mcp.client.apis.io42 import Io42, Submission, by_code
+from img402_mcp.client.files.safe_open import Image
+from img402_mcp.client.http import Answer
 from img402_mcp.errors import Img402Error, ReadRefused, UploadFailed, UploadRejected
 from img402_mcp.formats import examine
-from img402_mcp.images.reading import Image
-from img402_mcp.sending import Answer
-from img402_mcp.services.io42 import Io42, Submission, by_code
 from img402_mcp.wire.io42 import STATUS_OF, Slot
 
 IO42 = Io42("https://io42.xyz/api", "io42_secret")

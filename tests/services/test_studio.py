@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from img402_mcp.client.apis.studio import Stored, Studio
+from img402_mcp.client.files.safe_open import Image
+from img402_mcp.client.http import sending
 from img402_mcp.errors import BadAnswer, Img402Error, ReadRefused, UploadFailed, UploadRejected
 from img402_mcp.formats import examine
-from img402_mcp.images.reading import Image
-from img402_mcp.sending import sending
-from img402_mcp.services.studio import Stored, Studio
 from img402_mcp.wire.studio import MOST_BYTES
 
 STORED = {"upload_key": "uploads/ab12/photo.png", "image_url": "https://s3.example/photo.png?X-Amz-Signature=a%2Bb"}

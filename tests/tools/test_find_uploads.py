@@ -12,10 +12,10 @@ from mcp import Client
 from mcp.server.mcpserver import MCPServer
 from mcp_types import TextContent
 
-from img402_mcp.images.reading import Roots
-from img402_mcp.ledger import Entry, Ledger
-from img402_mcp.tools import find_uploads, lean
-from img402_mcp.tools.doors import Corridors, Once
+from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.history import Entry, Ledger
+from img402_mcp.mcp_server.results import Corridors, Once
+from img402_mcp.mcp_server.tools import find_uploads, lean
 
 LONG_AGO = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 FAR = 4_000_000_000.0  # 2096-10-02T07:06:40Z

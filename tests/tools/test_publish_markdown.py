@@ -11,15 +11,15 @@ from mcp.server.mcpserver import MCPServer
 from mcp_types import CallToolResult, TextContent
 from starlette.types import ASGIApp
 
-from img402_mcp.config import Settings
+from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.publish.finding import FOUND_BY
+from img402_mcp.client.publish.references import Kind
+from img402_mcp.client.settings import Settings
+from img402_mcp.client.upload import open_corridor
 from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import host_settings
-from img402_mcp.images.reading import Roots
-from img402_mcp.markdown.finding import FOUND_BY
-from img402_mcp.markdown.references import Kind
-from img402_mcp.tools import lean, publish_markdown
-from img402_mcp.tools.doors import Corridors, Once
-from img402_mcp.upload import open_corridor
+from img402_mcp.mcp_server.results import Corridors, Once
+from img402_mcp.mcp_server.tools import lean, publish_markdown
 
 API = "http://images.example"
 DOCUMENT = """# A b\r\n

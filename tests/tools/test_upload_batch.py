@@ -9,13 +9,13 @@ import pytest
 from mcp import Client
 from mcp.server.mcpserver import MCPServer
 
-from img402_mcp.config import Settings
+from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.settings import Settings
+from img402_mcp.client.upload import open_corridor
 from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import host_settings
-from img402_mcp.images.reading import Roots
-from img402_mcp.tools import lean, upload_batch
-from img402_mcp.tools.doors import Corridors, Once
-from img402_mcp.upload import open_corridor
+from img402_mcp.mcp_server.results import Corridors, Once
+from img402_mcp.mcp_server.tools import lean, upload_batch
 
 API = "http://images.example"
 

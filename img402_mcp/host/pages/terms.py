@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from img402_mcp.host.offers import PLAY_MONEY
+from img402_mcp.host.payments.requirements import PLAY_MONEY
 from img402_mcp.host.settings import PaidSettings
 from img402_mcp.wire.img402 import FreeTerms
 

@@ -12,13 +12,13 @@ from httpx2 import AsyncClient
 from starlette.applications import Starlette
 
 from img402_mcp.host.app import create_app
-from img402_mcp.host.catalogue import payee, token_sale
-from img402_mcp.host.facilitators.base import Claim, Rejected, Settled, Undecided, Valid
-from img402_mcp.host.index import Index
-from img402_mcp.host.offers import Sale
-from img402_mcp.host.payments import Payments
-from img402_mcp.host.paywall import Paywall
+from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Undecided, Valid
+from img402_mcp.host.payments.paywall import Paywall
+from img402_mcp.host.payments.products import payee, token_sale
+from img402_mcp.host.payments.records import Payments
+from img402_mcp.host.payments.requirements import Sale
 from img402_mcp.host.settings import HostSettings
+from img402_mcp.host.storage.images import Index
 from img402_mcp.wire import x402
 
 PUBLIC_URL = "https://i.example"

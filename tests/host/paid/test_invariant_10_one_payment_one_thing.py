@@ -12,10 +12,10 @@ from anyio import Event, create_task_group
 from anyio.lowlevel import checkpoint
 from httpx2 import AsyncClient, Response
 
-from img402_mcp.host.offers import Sale
-from img402_mcp.host.paywall import Paywall
-from img402_mcp.host.proofs import presented
-from img402_mcp.host.refusals import Refused
+from img402_mcp.host.errors import Refused
+from img402_mcp.host.payments.payload import presented
+from img402_mcp.host.payments.paywall import Paywall
+from img402_mcp.host.payments.requirements import Sale
 
 Sample = Callable[[str], bytes]
 Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]

@@ -11,7 +11,7 @@ import pytest
 from anyio import create_task_group
 from httpx2 import AsyncClient, Response
 
-from img402_mcp.host.register import Register
+from img402_mcp.host.admin.accounts import Register
 from img402_mcp.wire import io42, x402
 
 Picture = Callable[..., bytes]

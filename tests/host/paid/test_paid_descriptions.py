@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from httpx2 import AsyncClient
 
-from img402_mcp.host.offers import Payee, Sale, plain_envelope, required_v1, required_v2
-from img402_mcp.host.proofs import presented
+from img402_mcp.host.payments.payload import presented
+from img402_mcp.host.payments.requirements import Payee, Sale, plain_envelope, required_v1, required_v2
 from img402_mcp.wire import x402
 from img402_mcp.wire.img402 import LIMITS_KEY, Limits, PaidTerms
 

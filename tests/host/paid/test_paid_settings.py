@@ -7,7 +7,7 @@ from threading import Barrier
 import pytest
 
 from img402_mcp.errors import SettingsError
-from img402_mcp.host.secret import kept_secret
+from img402_mcp.host.secret_key import kept_secret
 from img402_mcp.host.settings import HostSettings, PaidSettings
 from img402_mcp.wire.img402 import PaidTerms
 from img402_mcp.wire.x402 import BASE, BASE_SEPOLIA

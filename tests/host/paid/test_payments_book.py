@@ -7,10 +7,10 @@ from types import SimpleNamespace
 
 import pytest
 
-from img402_mcp.host.index import Index
-from img402_mcp.host.payments import LEASE, Payment, Payments
-from img402_mcp.host.proofs import presented
+from img402_mcp.host.payments.payload import presented
+from img402_mcp.host.payments.records import LEASE, Payment, Payments
 from img402_mcp.host.settings import HostSettings
+from img402_mcp.host.storage.images import Index
 from img402_mcp.wire.x402 import BASE
 
 

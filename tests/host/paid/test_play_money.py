@@ -14,9 +14,9 @@ from eth_account.messages import encode_typed_data
 from httpx2 import AsyncClient
 from sqlalchemy.engine import make_url
 
-from img402_mcp.host.facilitators.base import Claim, Rejected, Settled, Undecided, Valid
-from img402_mcp.host.facilitators.play import BALANCE, Play, typed_data
-from img402_mcp.host.index import Index
+from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Undecided, Valid
+from img402_mcp.host.payments.facilitators.play import BALANCE, Play, typed_data
+from img402_mcp.host.storage.images import Index
 from img402_mcp.wire import x402
 
 Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]

@@ -14,17 +14,17 @@ import pytest
 from sqlalchemy import Connection
 
 from img402_mcp.formats import PNG
-from img402_mcp.host.chores import is_mine
-from img402_mcp.host.hourly import HourlyLimits
-from img402_mcp.host.index import Image, Index, new_id
-from img402_mcp.host.limits import DailyCaps
-from img402_mcp.host.payments import Payments
-from img402_mcp.host.proofs import Proof, presented
-from img402_mcp.host.redeeming import AlreadyRedeemed, Redeeming, redeem
-from img402_mcp.host.refusals import Refused
-from img402_mcp.host.register import Register
+from img402_mcp.host.admin.accounts import Register
+from img402_mcp.host.apis.io42.submissions import Submissions
+from img402_mcp.host.daily_caps import DailyCaps
+from img402_mcp.host.db.periodic import is_mine
+from img402_mcp.host.errors import Refused
+from img402_mcp.host.hourly_limits import HourlyLimits
+from img402_mcp.host.payments.payload import Proof, presented
+from img402_mcp.host.payments.records import Payments
+from img402_mcp.host.payments.upload_tokens import AlreadyRedeemed, Redeeming, redeem
 from img402_mcp.host.settings import HostSettings
-from img402_mcp.host.submissions import Submissions
+from img402_mcp.host.storage.images import Image, Index, new_id
 from img402_mcp.wire import x402
 from img402_mcp.wire.img402 import FreeTerms
 from img402_mcp.wire.io42 import Intent

@@ -15,7 +15,7 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from httpx2 import AsyncClient
 
-from img402_mcp.host.facilitators.play import typed_data
+from img402_mcp.host.payments.facilitators.play import typed_data
 from img402_mcp.wire import x402
 
 Starting = Callable[[Path], SimpleNamespace]

@@ -7,14 +7,14 @@ from types import SimpleNamespace
 
 import pytest
 
-from img402_mcp import cli
+from img402_mcp.cli import main
 from img402_mcp.errors import SettingsError
-from img402_mcp.host.catalogue import fee_product
-from img402_mcp.host.index import Index
-from img402_mcp.host.payments import Payments
-from img402_mcp.host.proofs import presented
-from img402_mcp.host.releasing import release
+from img402_mcp.host.admin.payments import release
+from img402_mcp.host.payments.payload import presented
+from img402_mcp.host.payments.products import fee_product
+from img402_mcp.host.payments.records import Payments
 from img402_mcp.host.settings import HostSettings
+from img402_mcp.host.storage.images import Index
 from img402_mcp.wire.x402 import BASE
 
 FEE = fee_product("sub_1")
@@ -78,4 +78,4 @@ def test_a_fee_in_the_hands_of_a_worker_is_left_to_it(desk: SimpleNamespace, clo
 @pytest.mark.parametrize("words", [[], ["--paid", "0xabc", "--unpaid"]], ids=["neither", "both"])
 def test_what_became_of_it_must_be_said(data: Path, words: list[str]):
     with pytest.raises(SettingsError, match="Say what became of the fee: --paid TRANSACTION or --unpaid."):
-        cli.parsed(["host", "admin", "submissions", "release", "sub_1", "--data", str(data), *words])()
+        main.parsed(["host", "admin", "submissions", "release", "sub_1", "--data", str(data), *words])()

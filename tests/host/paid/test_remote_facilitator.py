@@ -9,9 +9,9 @@ from typing import Any
 import httpx2
 import pytest
 
-from img402_mcp.host.chain import AUTHORIZATION_CANCELED, AUTHORIZATION_USED, TRANSFER, Chain
-from img402_mcp.host.facilitators.base import Claim, Rejected, Settled, Undecided, Valid
-from img402_mcp.host.facilitators.remote import ANSWER_LIMIT, Remote, refusal
+from img402_mcp.host.payments.chain import AUTHORIZATION_CANCELED, AUTHORIZATION_USED, TRANSFER, Chain
+from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Undecided, Valid
+from img402_mcp.host.payments.facilitators.remote import ANSWER_LIMIT, Remote, refusal
 from img402_mcp.wire import x402
 
 Peers = Callable[..., Awaitable[Any]]

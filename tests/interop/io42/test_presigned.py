@@ -7,12 +7,12 @@ from pathlib import Path
 import anyio
 import pytest
 
-from img402_mcp.config import Io42Settings, Settings
+from img402_mcp.client.apis.io42 import Submission
+from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.io42_submit import open_submitting
+from img402_mcp.client.settings import Io42Settings, Settings
+from img402_mcp.client.upload import open_corridor
 from img402_mcp.errors import UploadFailed
-from img402_mcp.images.reading import Roots
-from img402_mcp.services.io42 import Submission
-from img402_mcp.submitting import open_submitting
-from img402_mcp.upload import open_corridor
 
 MB = 1024 * 1024
 SUBMISSION = Submission("logos", "sub_1")

@@ -10,8 +10,8 @@ from argparse import Namespace
 from functools import partial
 from typing import Any
 
-from img402_mcp.commands import host
-from img402_mcp.host import app, connections  # noqa: F401 - so that no fork needs to
+from img402_mcp.cli import host
+from img402_mcp.host.http import connection  # noqa: F401 - so that no fork needs to
 
 
 def live(order: dict[str, Any]) -> int:

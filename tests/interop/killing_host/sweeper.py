@@ -4,10 +4,10 @@ import sys
 from datetime import UTC, datetime, timedelta
 from select import select
 
-from img402_mcp.host.blobs.folder import Folder
-from img402_mcp.host.index import Index
+from img402_mcp.host.cleanup import sweep, tidy
 from img402_mcp.host.settings import host_settings
-from img402_mcp.host.sweeping import sweep, tidy
+from img402_mcp.host.storage.blobs.folder import Folder
+from img402_mcp.host.storage.images import Index
 
 
 def main(data: str) -> None:

@@ -19,10 +19,10 @@ import pytest
 from httpx2 import AsyncClient, HTTPError, Limits, get
 from sqlalchemy import text
 
-from img402_mcp.host.blobs.folder import Folder
-from img402_mcp.host.index import Index
+from img402_mcp.host.cleanup import GRACE, tidy
 from img402_mcp.host.settings import HostSettings, host_settings
-from img402_mcp.host.sweeping import GRACE, tidy
+from img402_mcp.host.storage.blobs.folder import Folder
+from img402_mcp.host.storage.images import Index
 
 ROUNDS, SEED = int(os.environ.get("KILL_ROUNDS", "20")), os.environ.get("KILL_SEED", "42")
 TOGETHER = 100

@@ -19,7 +19,7 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from httpx2 import AsyncClient, Limits, Response
 
-from img402_mcp.host.facilitators.play import typed_data
+from img402_mcp.host.payments.facilitators.play import typed_data
 from img402_mcp.wire import x402
 
 PAYEE = "0x77f3c9bCb898Ad1d30e9a336E2cC3108d88D6c09"

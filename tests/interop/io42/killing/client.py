@@ -15,14 +15,15 @@ from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
-from img402_mcp import config, ethereum
+from img402_mcp.client import settings as client_settings
+from img402_mcp.client.apis.io42 import Submission
+from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.io42_submit import open_submitting
+from img402_mcp.client.payments import wallet
+from img402_mcp.client.payments.journal import Journal
+from img402_mcp.client.upload import open_corridor
 from img402_mcp.errors import Img402Error
-from img402_mcp.images.reading import Roots
-from img402_mcp.payments import wallet
-from img402_mcp.payments.journal import Journal
-from img402_mcp.services.io42 import Submission
-from img402_mcp.submitting import open_submitting
-from img402_mcp.upload import open_corridor
+from img402_mcp.wire import evm
 
 Order = dict[str, Any]
 
@@ -51,7 +52,7 @@ def dying(method: Callable[..., Any], when: str) -> Callable[..., Any]:
 
 
 async def called(order: Order) -> str:
-    settings = config.settings(order["environ"])
+    settings = client_settings.settings(order["environ"])
     progress = die_on_the_way if order["step"] == "in-put" else None
     async with open_corridor(settings, Roots.resolve(settings.allow_dirs)) as corridor:
         with open_submitting(corridor) as submitting:
@@ -86,7 +87,7 @@ def life(order: Order) -> dict[str, Any]:
 
 
 def main() -> None:
-    ethereum.account()
+    evm.account()
     answer = partial(print, flush=True)
     answer("ready")
     for line in sys.stdin:

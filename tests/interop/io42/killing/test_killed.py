@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from img402_mcp.payments.journal import Journal
+from img402_mcp.client.payments.journal import Journal
 
 HERE = Path(__file__).parent
 ROUNDS, SEED = int(os.environ.get("KILL_ROUNDS", "40")), os.environ.get("KILL_SEED", "42")
@@ -85,10 +85,10 @@ def lives() -> Iterator[Callable[..., dict[str, Any]]]:
 @pytest.fixture(scope="session")
 def submissions(platform) -> list[str]:
     """Made at once: a program's start for each would cost more than the round."""
+    from img402_mcp.host.admin.accounts import Register  # noqa: PLC0415
     from img402_mcp.host.app import utc_now  # noqa: PLC0415
-    from img402_mcp.host.index import Index  # noqa: PLC0415
-    from img402_mcp.host.register import Register  # noqa: PLC0415
     from img402_mcp.host.settings import host_settings  # noqa: PLC0415
+    from img402_mcp.host.storage.images import Index  # noqa: PLC0415
 
     settings = host_settings({}, data=platform.data, default_public_url=platform.url)
     with closing(Index(settings.database)) as index:

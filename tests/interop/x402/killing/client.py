@@ -21,13 +21,14 @@ from typing import Any
 import anyio
 
 from img402_mcp import __main__ as program
-from img402_mcp import config, ethereum
+from img402_mcp.client import settings as client_settings
+from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.paid_upload import PaidCorridor, open_paid
+from img402_mcp.client.payments.journal import Journal
+from img402_mcp.client.payments.wallet import Wallet
+from img402_mcp.client.upload import open_corridor
 from img402_mcp.errors import Img402Error
-from img402_mcp.images.reading import Roots
-from img402_mcp.paid import PaidCorridor, open_paid
-from img402_mcp.payments.journal import Journal
-from img402_mcp.payments.wallet import Wallet
-from img402_mcp.upload import open_corridor
+from img402_mcp.wire import evm
 
 # Longer than any call may take.
 UNBEARABLE = 120
@@ -53,7 +54,7 @@ def dying(method: Callable[..., Any], when: str) -> Callable[..., Any]:
 
 async def calls(order: Order) -> list[str]:
     """What each of the calls said: a URL or an error."""
-    settings = config.settings(order["environ"])
+    settings = client_settings.settings(order["environ"])
     said: list[str] = []
     async with open_corridor(settings, Roots.resolve(settings.allow_dirs)) as corridor:
         with open_paid(corridor) as opened:
@@ -110,7 +111,7 @@ def end(process: Any, ear: Connection, after: float | None) -> dict[str, Any]:
 
 
 def main() -> None:
-    ethereum.account()
+    evm.account()
     answer = partial(print, flush=True)
     answer("ready")
     for line in sys.stdin:

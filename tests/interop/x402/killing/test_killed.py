@@ -20,7 +20,7 @@ import httpx2
 import pytest
 from eth_account.signers.local import LocalAccount
 
-from img402_mcp.payments.journal import Journal
+from img402_mcp.client.payments.journal import Journal
 
 PRICE = 10_000
 FUNDS = 10**9

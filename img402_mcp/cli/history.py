@@ -1,0 +1,170 @@
+"""The ledger of uploads, for a person: a table that fits the terminal, or JSON for a script."""
+
+import argparse
+import json
+import os
+import shutil
+import sys
+import time
+import unicodedata
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from img402_mcp.client import settings as client_settings
+from img402_mcp.client.history import DAY, Entry, Ledger, expiring_before
+from img402_mcp.errors import SettingsError
+from img402_mcp.wire.x402 import usdc
+
+SUMMARY = "Show what was uploaded, the newest first, or forget it. Ends with 1 where nothing was found."
+
+_NARROWEST_NAME = 12
+_GAP = "  "
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    told = "a part of the path, URL or id, in any case, or the file itself"
+    parser.add_argument("query", nargs="?", default="", metavar="QUERY", help=told)
+    parser.add_argument("--expiring", type=int, default=0, metavar="DAYS", help="only what expires within these days")
+    parser.add_argument("--limit", type=_count, default=50, metavar="N", help="how many at most (50); 0: all")
+    action = parser.add_mutually_exclusive_group()
+    action.add_argument("--json", action="store_true", help="print one JSON array")
+    action.add_argument("--forget", metavar="QUERY", help="forget what QUERY finds; the images stay where they are")
+    action.add_argument("--forget-all", action="store_true", help="forget every upload; the images stay, too")
+
+
+def run(flags: argparse.Namespace) -> int:
+    _demand_one_query(flags)
+    with closing(Ledger.open(client_settings.settings(os.environ).state_dir)) as ledger:
+        if flags.forget_all:
+            return _forgotten(ledger.forget_all())
+        if flags.forget is not None:
+            return _forgotten(ledger.forget(flags.forget))
+        return _show(ledger, flags)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 10):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of uploads, such as 50")
+    return int(text)
+
+
+def _demand_one_query(flags: argparse.Namespace) -> None:
+    """`history shot --forget-all` could mean the shot alone, and an unset variable gives an empty query."""
+    forgets = flags.forget_all or flags.forget is not None
+    if forgets and (flags.query or flags.expiring):
+        raise SettingsError("Nothing was forgotten: --forget takes its QUERY alone, and --forget-all takes none.")
+    if flags.forget is not None and not flags.forget.strip():
+        raise SettingsError("Nothing was forgotten: --forget names nothing; --forget-all forgets every upload.")
+
+
+def _forgotten(number: int) -> int:
+    print(f"{_uploads(number)} forgotten. The images themselves stay public until they expire.")
+    return 0 if number else 1
+
+
+def _show(ledger: Ledger, flags: argparse.Namespace) -> int:
+    now = time.time()
+    until = expiring_before(now, flags.expiring)
+    entries = ledger.find(flags.query, until, now=now, limit=flags.limit or -1)
+    if flags.json:
+        print(json.dumps([as_json(entry) for entry in entries], indent=2))
+    else:
+        _print_table(entries, now, ledger.count(flags.query, until, now=now) - len(entries))
+    return 0 if entries else 1
+
+
+def _print_table(entries: Sequence[Entry], now: float, more: int) -> None:
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for line in table(entries, now=now, width=width):
+        print(line)
+    if not entries:
+        print("No such upload is known.", file=sys.stderr)
+    if more:
+        print(f"{_uploads(more)} not shown; --limit 0 shows all.", file=sys.stderr)
+
+
+def _uploads(number: int) -> str:
+    return f"{number} upload{'' if number == 1 else 's'}"
+
+
+def as_json(entry: Entry) -> dict[str, Any]:
+    """The entry as it is, with times as in ISO 8601 and the price in USDC."""
+    expires_at = None if entry.expires_at is None else _moment(entry.expires_at, "%Y-%m-%dT%H:%M:%SZ")
+    told = asdict(entry) | {"at": _moment(entry.at, "%Y-%m-%dT%H:%M:%SZ"), "expires_at": expires_at}
+    return told | {"price_usdc": usdc(told.pop("price"))}
+
+
+def table(entries: Sequence[Entry], *, now: float, width: int | None) -> Iterator[str]:
+    """Time, file, size, expiry and URL. Within `width` cells the file's path is cut at its start, and where even that
+    does not help, the URL has a line of its own; it is never cut. None: nothing is cut.
+    """
+    rows = [_cells(entry, now) for entry in entries]
+    if not rows:
+        return
+    when, path, size, expiry, url = (max(map(_width, column)) for column in zip(*rows, strict=True))
+    room = path if width is None else width - when - size - expiry - 3 * len(_GAP)
+    apart = width is not None and room - url - len(_GAP) < min(path, _NARROWEST_NAME)
+    widest = min(path, max(room if apart or width is None else room - url - len(_GAP), _NARROWEST_NAME))
+    for cells in rows:
+        facts = _GAP.join(
+            (cells[0], _padded(_cut(cells[1], widest), widest), cells[2].rjust(size), cells[3].ljust(expiry))
+        )
+        yield from (facts.rstrip(), _GAP + cells[4]) if apart else (facts + _GAP + cells[4],)
+
+
+def _cells(entry: Entry, now: float) -> tuple[str, str, str, str, str]:
+    return (
+        _moment(entry.at, "%Y-%m-%d %H:%MZ"),
+        _shown(entry.path),
+        _size(entry.size_bytes),
+        _expiry(entry, now),
+        _shown(entry.url),
+    )
+
+
+def _moment(at: float, form: str) -> str:
+    return datetime.fromtimestamp(at, UTC).strftime(form)
+
+
+def _shown(text: str) -> str:
+    """What a terminal would obey, or turn the line around for, is written out."""
+    return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text)
+
+
+def _size(size: int) -> str:
+    return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{max(size / 1e3, 0.1):.1f} KB"
+
+
+def _expiry(entry: Entry, now: float) -> str:
+    if entry.gone:
+        return "gone"
+    if entry.expires_at is None:
+        return "never" if entry.expiry_known else "unknown"
+    left = entry.expires_at - now
+    if left <= 0:
+        return "expired"
+    return next(f"in {left / unit:.0f} {name}" for unit, name in _UNITS if left >= 2 * unit or unit == 1)
+
+
+_UNITS = ((DAY, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds"))
+
+
+def _width(text: str) -> int:
+    """In cells of a terminal: East Asian marks take two, combining ones none."""
+    return sum(0 if unicodedata.combining(mark) else 1 + (unicodedata.east_asian_width(mark) in "WF") for mark in text)
+
+
+def _padded(text: str, width: int) -> str:
+    return text + " " * (width - _width(text))
+
+
+def _cut(text: str, width: int) -> str:
+    """The end of a path says most."""
+    if _width(text) <= width:
+        return text
+    while _width(text) > width - 1:
+        text = text[1:]
+    return f"…{text}"

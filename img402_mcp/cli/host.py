@@ -1,0 +1,82 @@
+import argparse
+import logging
+import os
+import sys
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from img402_mcp.cli import host_admin
+from img402_mcp.errors import SettingsError
+from img402_mcp.mcp_server.stdio import address_of, imports_are_done, listen, run_app
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from starlette.applications import Starlette
+
+    from img402_mcp.host.settings import HostSettings
+
+_log = logging.getLogger("img402_mcp.host.start")
+
+SUMMARY = "Host the img402 API on this machine."
+_EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104  # to recognise it
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--host", default="127.0.0.1", help="the address to bind")
+    parser.add_argument("--port", type=int, default=4020, help="0: any free one")
+    parser.add_argument("--data", metavar="DIR", help="the folder for images and their index")
+    parser.add_argument("--public-url", metavar="URL", help="the address in the answers; default: the bound one")
+    parser.set_defaults(work=None)
+    actions = parser.add_subparsers(metavar="ACTION", required=False)
+    admin = actions.add_parser("admin", help=host_admin.SUMMARY, description=host_admin.SUMMARY)
+    host_admin.add_flags(admin)
+
+
+def run(flags: argparse.Namespace) -> int:
+    return host_admin.run(flags) if flags.work else _serve(flags)
+
+
+def _serve(flags: argparse.Namespace) -> int:
+    try:
+        from img402_mcp.host.app import create_app  # noqa: PLC0415
+        from img402_mcp.host.http.connection import connections  # noqa: PLC0415
+        from img402_mcp.host.http.draining import DrainingServer  # noqa: PLC0415
+        from img402_mcp.host.observability import access_log  # noqa: PLC0415  # an extra
+        from img402_mcp.host.settings import host_settings  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"The host needs {error.name}: pip install 'img402-mcp[host]'.") from error
+    listener = listen(flags.host, flags.port)
+    # Nobody can open http://0.0.0.0: where every address is bound, the public one must be named.
+    bound = None if flags.host in _EVERY_ADDRESS else address_of(listener)
+    settings = host_settings(os.environ, data=flags.data, public_url=flags.public_url, default_public_url=bound)
+    logging.getLogger("img402_mcp.host").setLevel(logging.INFO)
+    access_log.write_to(sys.stderr)
+    app = create_app(settings)
+    _log.info("the img402 API is at %s, images in %s", address_of(listener), settings.data)
+    if sys.stderr.isatty():
+        print(f"Open {address_of(listener)} in a browser, or stop it with Ctrl-C.", file=sys.stderr)
+    access_log.tell_settings(settings)
+    imports_are_done()
+    server = partial(DrainingServer, begin=app.state.drain, seconds=settings.upkeep.drain)
+    with _measuring(app, settings):
+        return run_app(
+            app,
+            listener,
+            http=connections(settings.patience, app.state.hot, settings.trusted_proxies),
+            server=server,
+            stop_within=settings.upkeep.stop,
+        )
+
+
+@contextmanager
+def _measuring(app: "Starlette", settings: "HostSettings") -> "Iterator[None]":
+    if settings.upkeep.metrics is None:
+        yield
+        return
+    from img402_mcp.host.observability.metrics import serving  # noqa: PLC0415  # an extra
+
+    with serving(app.state.metrics, settings.upkeep.metrics) as address:
+        _log.info("metrics are at %s", address)
+        yield

@@ -1,0 +1,36 @@
+import argparse
+import os
+import sys
+
+import anyio
+
+from img402_mcp.client import settings as client_settings
+from img402_mcp.client.http import Answer, Request, sending
+from img402_mcp.client.payments import payment_required
+from img402_mcp.errors import PaymentRefused
+from img402_mcp.wire.img402 import TOKEN
+from img402_mcp.wire.x402 import usdc
+
+SUMMARY = "Read what an x402 address asks (POST) and print it, without paying."
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("url", nargs="?", metavar="URL", help="default: the token route of IMG402_API_URL")
+
+
+def run(flags: argparse.Namespace) -> int:
+    url = flags.url or client_settings.settings(os.environ).api_url + TOKEN
+    answer = anyio.run(_asked, url)
+    if answer.status != 402:
+        raise PaymentRefused(f"{url} answered {answer.status} and asks for no payment.")
+    read = payment_required.read(answer)
+    for offer in read.offers:
+        print(f"{usdc(offer.amount)} USDC on {offer.network.name} to {offer.pay_to}, within {offer.timeout_seconds} s")
+    for reason in read.skipped:
+        print(f"Not payable from here: {reason}", file=sys.stderr)
+    return 0 if read.offers else 1
+
+
+async def _asked(url: str) -> Answer:
+    async with sending() as send:
+        return await send(Request("POST", url))

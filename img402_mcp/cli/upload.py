@@ -1,0 +1,167 @@
+"""The corridor for a person: markdown on stdout, so that `| pbcopy` works, and all remarks on stderr."""
+
+import argparse
+import json
+import os
+import shlex
+import sys
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, closing
+from functools import partial
+from glob import has_magic
+from pathlib import Path
+from typing import Any
+
+import anyio
+
+from img402_mcp.cli.progress_bar import ProgressBar
+from img402_mcp.cli.serve import add_allow_dir
+from img402_mcp.client import settings as client_settings
+from img402_mcp.client.batch import PARTS, Batch, Uploaded, UploadOne, in_words, markdown, upload_matching
+from img402_mcp.client.files.safe_open import LONGEST_PATH, Refused, Roots, plain_path
+from img402_mcp.client.settings import Settings
+from img402_mcp.client.snippets import WIDEST
+from img402_mcp.client.upload import Progress, Upload, Wish, open_corridor
+from img402_mcp.errors import SettingsError, quoted
+from img402_mcp.mcp_server.results import upload_told
+from img402_mcp.mcp_server.tools.upload_batch import remark
+
+SUMMARY = "Upload images and print their markdown, one a line. Ends with 1 where one failed."
+
+MOST_FILES = 10_000
+"""A shell has expanded its pattern, and a person looks on."""
+INTERRUPTED = 130
+IN_THE_HISTORY = "What was on its way may have arrived: `img402-mcp history` tells."
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    told = "an image, or a quoted pattern such as 'shots/**/*.png'"
+    parser.add_argument("paths", nargs="+", metavar="PATH", help=told)
+    parser.add_argument("--paid", action="store_true", help="pay from the wallet, once for each file")
+    form = parser.add_mutually_exclusive_group()
+    form.add_argument("--markdown", action="store_true", help="print ![name](URL), one a line; so it is without a flag")
+    form.add_argument("--url", action="store_true", help="print the bare URLs, one a line")
+    form.add_argument("--json", action="store_true", help="print one JSON array, with what failed in it too")
+    form.add_argument("--pairs", action="store_true", help="print a table of two columns, before and after")
+    parser.add_argument("--width", type=_width, default=0, metavar="N", help="print <img> of that width in CSS pixels")
+    parser.add_argument("--no-fit", action="store_true", help="send each file as it is, whatever the API's limit")
+    parser.add_argument("--fresh", action="store_true", help="upload anew what was uploaded before; for free only")
+    add_allow_dir(parser)
+
+
+def run(flags: argparse.Namespace) -> int:
+    if flags.fresh and flags.paid:
+        raise SettingsError("--fresh does not go with --paid: what a file's bytes were paid for is never paid again.")
+    settings = client_settings.settings(os.environ, allow_dirs=flags.allow_dir)
+    named = flags.allow_dir or os.environ.get("IMG402_ALLOW_DIRS")
+    roots = Roots.resolve(settings.allow_dirs if named else (*settings.allow_dirs, *chosen_folders(flags.paths)))
+    finished: list[Uploaded] = []
+    try:
+        batch = anyio.run(_done, settings, roots, flags, finished)
+    except KeyboardInterrupt:
+        return _interrupted(finished, flags)
+    _show(batch, flags)
+    return _exit_code(batch)
+
+
+def _exit_code(batch: Batch) -> int:
+    if any(isinstance(failure.error, SettingsError) for failure in batch.failures):
+        return 2
+    return 1 if batch.failures or batch.unsent else 0
+
+
+def chosen_folders(paths: Sequence[str]) -> list[Path]:
+    """Where the named files lie: who names a file here has chosen it, and nothing but what is named is opened.
+
+    They are added to the default folders alone. Folders that someone has set are the limit for a command, too.
+    """
+    return [folder for path in paths if (folder := _folder(path)) and folder.is_dir()]
+
+
+def _folder(path: str) -> Path | None:
+    try:
+        folder = plain_path(path).parent
+    except (Refused, RuntimeError):  # the corridor says what is wrong with it
+        return None
+    while has_magic(str(folder)) and not folder.is_dir():
+        folder = folder.parent
+    return folder
+
+
+async def _done(settings: Settings, roots: Roots, flags: argparse.Namespace, finished: list[Uploaded]) -> Batch:
+    with closing(ProgressBar(sys.stderr, PARTS)) as bar:
+        async with _uploading(settings, roots, flags) as upload:
+            keeping = partial(_kept, upload, finished)
+            return await upload_matching(keeping, flags.paths, roots, bar.show, most=MOST_FILES)
+
+
+@asynccontextmanager
+async def _uploading(settings: Settings, roots: Roots, flags: argparse.Namespace) -> AsyncIterator[UploadOne]:
+    wish = Wish(fit=not flags.no_fit, fresh=flags.fresh, width=flags.width)
+    async with open_corridor(settings, roots) as corridor:
+        if not flags.paid:
+            yield partial(corridor.upload, wish=wish)
+            return
+        from img402_mcp.client.paid_upload import open_paid  # noqa: PLC0415  # a free upload needs none of it
+
+        with open_paid(corridor) as paid:
+            yield partial(paid.upload, wish=wish)
+
+
+async def _kept(upload: UploadOne, finished: list[Uploaded], path: str, progress: Progress | None) -> Upload:
+    """A known URL is never lost, not even when the others are interrupted."""
+    done = await upload(path, progress)
+    finished.append(Uploaded(path, done))
+    return done
+
+
+def _interrupted(finished: Sequence[Uploaded], flags: argparse.Namespace) -> int:
+    _show(Batch(tuple(each.path for each in finished), tuple(finished)), flags)
+    print(f"img402-mcp: Interrupted; {len(finished)} uploaded until then. {IN_THE_HISTORY}", file=sys.stderr)
+    return INTERRUPTED
+
+
+def _width(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and len(text) < 9 and 0 < int(text) <= WIDEST):
+        raise argparse.ArgumentTypeError(f"{text!r} is no width in CSS pixels; give 1 to {WIDEST}")
+    return int(text)
+
+
+# What is said
+
+
+def _show(batch: Batch, flags: argparse.Namespace) -> None:
+    if text := _printed(batch, flags):
+        print(text, flush=True)
+    for line in filter(None, map(remark, batch.uploads)):
+        print(line, file=sys.stderr)
+    for failure in batch.failures:
+        print(f"img402-mcp: {in_words(failure)}", file=sys.stderr)
+    if batch.unsent:
+        print(f"img402-mcp: Stopped early: {batch.stopped_by} {len(batch.unsent)} not tried.", file=sys.stderr)
+    if batch.retry and len(batch.paths) > 1:
+        print(f"To retry: {' '.join(map(_word, batch.retry))}", file=sys.stderr)
+
+
+def _word(path: str) -> str:
+    """For a shell, unless a terminal would obey it."""
+    return shlex.quote(path) if path.isprintable() else quoted(path, LONGEST_PATH)
+
+
+def _printed(batch: Batch, flags: argparse.Namespace) -> str:
+    if flags.json:
+        return json.dumps([*_entries(batch)], indent=2)
+    if flags.url:
+        return "\n".join(each.upload.receipt.url for each in batch.uploads)
+    return markdown(batch, pairs=flags.pairs)
+
+
+def _entries(batch: Batch) -> Iterator[dict[str, Any]]:
+    """What the tools answer, for each file; `retry`: it may go through later as it is."""
+    retry = {*batch.retry}
+    for each in batch.uploads:
+        yield {"path": each.path} | (upload_told(each.upload).structured_content or {})
+    for failure in batch.failures:
+        yield {"path": failure.path, "error": str(failure.error), "retry": failure.path in retry}
+    for path in batch.unsent:
+        yield {"path": path, "error": f"Not tried after: {batch.stopped_by}", "retry": True}

@@ -1,0 +1,131 @@
+"""The wallet, for a person: only here a password is asked for, since elsewhere the input is the protocol's."""
+
+import argparse
+import getpass
+import os
+import sys
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import anyio
+
+from img402_mcp.client import settings as client_settings
+from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.paid_upload import PaidCorridor, open_paid, unlocked
+from img402_mcp.client.payments.wallet import import_keystore, new_keystore
+from img402_mcp.client.upload import open_corridor
+from img402_mcp.errors import SettingsError
+from img402_mcp.mcp_server.tools.payment_status import in_words
+
+SUMMARY = "Make or read the wallet, see its payments, and go on with those that have no answer."
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(metavar="ACTION", required=True)
+    for name, action, summary in _ACTIONS:
+        subparser = actions.add_parser(name, help=summary, description=summary)
+        subparser.set_defaults(action=action)
+        if name in {"new", "import"}:
+            subparser.add_argument("file", metavar="FILE", help="the keystore to make; it must not exist")
+        if name == "resolve":
+            subparser.add_argument("nonce", metavar="NONCE")
+            told = "take it upon yourself that it was not charged, having looked at the wallet's transfers"
+            subparser.add_argument("--presume-unsettled", action="store_true", help=told)
+
+
+def run(flags: argparse.Namespace) -> int:
+    action: Callable[[argparse.Namespace], int] = flags.action
+    return action(flags)
+
+
+def _new(flags: argparse.Namespace) -> int:
+    return _made(flags.file, new_keystore(Path(flags.file), _new_password()))
+
+
+def _import(flags: argparse.Namespace) -> int:
+    key = _asked_in_secret("The private key (it is not shown): ", "IMG402_WALLET_KEY")
+    return _made(flags.file, import_keystore(Path(flags.file), key, _new_password()))
+
+
+def _made(file: str, address: str) -> int:
+    print(address)
+    print(
+        f"The key is encrypted in {file}. Keep a copy, and put in no more USDC than you would carry in a purse.\n"
+        f"Set IMG402_WALLET_FILE={Path(file).absolute()} and IMG402_WALLET_PASSWORD_FILE to a file with the password.",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def _new_password() -> str:
+    if file := os.environ.get("IMG402_WALLET_PASSWORD_FILE"):
+        return client_settings.secret_in(file, "IMG402_WALLET_PASSWORD_FILE")
+    password = _asked_in_secret("A password for the keystore: ", "IMG402_WALLET_PASSWORD")
+    if sys.stdin.isatty() and not os.environ.get("IMG402_WALLET_PASSWORD") and getpass.getpass("Again: ") != password:
+        raise SettingsError("The two passwords differ; nothing was made.")
+    return password
+
+
+def _asked_in_secret(prompt: str, variable: str) -> str:
+    """Never an argument: the list of processes shows those to everyone."""
+    if value := os.environ.get(variable):
+        return value
+    return getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+
+
+def _address(_: argparse.Namespace) -> int:
+    source = client_settings.settings(os.environ).money.wallet
+    if source is None:
+        raise SettingsError("No wallet is set: name it with IMG402_WALLET_FILE, or make one with `wallet new FILE`.")
+    print(unlocked(source).address)
+    return 0
+
+
+def _status(_: argparse.Namespace) -> int:
+    async def show() -> None:
+        async with _opened() as paid:
+            print(in_words(await paid.status()))
+
+    anyio.run(show)
+    return 0
+
+
+def _resume(_: argparse.Namespace) -> int:
+    async def resume() -> int:
+        async with _opened() as paid:
+            resumed = await paid.payer.resume()
+        for each in resumed:
+            print(f"{each.payment.nonce}: {each.said}")
+        print(f"{len(resumed)} payments had no answer.", file=sys.stderr)
+        return 0 if all(each.answer for each in resumed) else 1
+
+    return anyio.run(resume)
+
+
+def _resolve(flags: argparse.Namespace) -> int:
+    async def resolve() -> None:
+        async with _opened() as paid:
+            payment = await paid.payer.resolve(flags.nonce, presume_unsettled=flags.presume_unsettled)
+        print(f"{payment.nonce}: {payment.state.value}")
+
+    anyio.run(resolve)
+    return 0
+
+
+@asynccontextmanager
+async def _opened() -> AsyncIterator[PaidCorridor]:
+    settings = client_settings.settings(os.environ)
+    async with open_corridor(settings, Roots.resolve(settings.allow_dirs)) as corridor:
+        with open_paid(corridor) as paid:
+            yield paid
+
+
+_ACTIONS: tuple[tuple[str, Callable[[argparse.Namespace], int], str], ...] = (
+    ("new", _new, "Make a key, keep it encrypted in FILE, print its address."),
+    ("import", _import, "Keep a key that exists encrypted in FILE, print its address."),
+    ("address", _address, "Print the wallet's address."),
+    ("status", _status, "Print what was spent, what is left and which payments are open."),
+    ("resume", _resume, "Send the proofs again that have no answer; nothing new is signed."),
+    ("resolve", _resolve, "Close a payment that can no longer be charged, so that a new one may follow."),
+)

@@ -1,0 +1,1 @@
+"""The client wing: a path becomes a URL."""

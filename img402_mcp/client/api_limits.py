@@ -1,0 +1,35 @@
+"""The limits that an API states of itself: asked for where they matter, and then kept for some minutes."""
+
+import anyio
+
+from img402_mcp.client.apis.img402 import Img402
+from img402_mcp.client.http import Send
+from img402_mcp.errors import UploadFailed
+from img402_mcp.wire.img402 import Limits
+
+LIFE = 600.0  # seconds: an operator who moves a limit is obeyed soon, and by the API itself at once
+LIFE_OF_SILENCE = 60.0  # one that does not answer is not asked again for each image
+PATIENCE = 5.0
+
+
+class Stated:
+    def __init__(self, service: Img402, send: Send, patience: float = PATIENCE) -> None:
+        self._service, self._send, self._patience = service, send, patience
+        self._limits: Limits | None = None
+        self._stale_at = 0.0
+        self._lock = anyio.Lock()
+
+    async def __call__(self) -> Limits | None:
+        """None where the API states none, or does not answer in time."""
+        async with self._lock:
+            if anyio.current_time() >= self._stale_at:
+                self._limits, life = await self._asked()
+                self._stale_at = anyio.current_time() + life
+            return self._limits
+
+    async def _asked(self) -> tuple[Limits | None, float]:
+        try:
+            with anyio.fail_after(self._patience):
+                return await self._service.limits(self._send), LIFE
+        except (TimeoutError, UploadFailed):
+            return None, LIFE_OF_SILENCE

@@ -1,0 +1,116 @@
+"""What upload APIs have in common: a receipt, a multipart body, a check, a URL that may be shown, a wait."""
+
+import json
+import re
+import secrets
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from urllib.parse import urlsplit
+
+from img402_mcp.client.files.safe_open import Image
+from img402_mcp.client.http import Answer
+from img402_mcp.errors import BadAnswer, ReadRefused, quoted
+from img402_mcp.formats import FORMATS
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """Where the image is now. `expires_at` None: never, or not known, which a note then says."""
+
+    url: str
+    id: str
+    content_type: str
+    size_bytes: int
+    expires_at: datetime | None
+    notes: tuple[str, ...] = ()
+    delete_url: str = field(default="", repr=False)
+    """Whoever has it can take the image down; empty where the API gives none."""
+
+
+def multipart(field: str, image: Image) -> tuple[dict[str, str], tuple[bytes, ...]]:
+    """Headers and body of a form with one file. The file's own name stays here: it can tell more than the picture."""
+    boundary = secrets.token_hex(16)
+    kind = image.picture.format
+    head = (
+        f'--{boundary}\r\nContent-Disposition: form-data; name="{field}"; filename="image.{kind.extension}"\r\n'
+        f"Content-Type: {kind.media_type}\r\n\r\n"
+    )
+    body = (head.encode("ascii"), image.data, f"\r\n--{boundary}--\r\n".encode("ascii"))
+    return {"Content-Type": f"multipart/form-data; boundary={boundary}"}, body
+
+
+# Whatever could end a markdown link, an HTML attribute or a line is no part of a URL that we show.
+_SHOWABLE = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/[A-Za-z0-9._~:/?@!$&'()*+,;=%#-]*")
+
+
+def showable(url: str, api_url: str) -> str:
+    """The URL that the API named, if it is one to hand on: https, or http where the API itself is on http."""
+    if len(url) > 2048 or not _SHOWABLE.fullmatch(url) or not _schemes_fit(url, api_url):
+        raise BadAnswer(
+            f"{urlsplit(api_url).netloc} took the image but named no usable URL: {quoted(url)}. Trying again will not "
+            "help; its operator must know."
+        )
+    return url
+
+
+def _schemes_fit(url: str, api_url: str) -> bool:
+    try:
+        parts = urlsplit(url)
+        _ = parts.port
+    except ValueError:
+        return False
+    return bool(parts.hostname) and parts.scheme in {"https", urlsplit(api_url).scheme}
+
+
+def demand_fits(image: Image, where: str, media_types: Collection[str], most_bytes: int) -> None:
+    """Raises ReadRefused for what the API would refuse, before anything leaves."""
+    kind = image.picture.format
+    if kind.media_type not in media_types:
+        known = ", ".join(each.name for each in FORMATS if each.media_type in media_types)
+        raise ReadRefused(
+            f"The image is a {kind.name}, and {where} takes {known}. Save it as one of these; nothing was sent."
+        )
+    if len(image.data) > most_bytes:
+        raise ReadRefused(
+            f"The image has {len(image.data):,} bytes, and {where} takes at most {most_bytes:,}. Make it smaller: "
+            "crop, scale down, or save it as WebP or JPEG; nothing was sent."
+        )
+
+
+def fields_in(body: bytes) -> dict[str, object]:
+    """The JSON object, or an empty one where there is none."""
+    try:
+        parsed = json.loads(body, parse_int=_integer)
+    except (ValueError, RecursionError):
+        return {}
+    return parsed if isinstance(parsed, dict) else {}
+
+
+def _integer(digits: str) -> int | None:
+    """Thousands of digits are refused by Python itself, which would lose the rest of the answer."""
+    return int(digits) if len(digits) < 20 else None
+
+
+def wait_told(answer: Answer, otherwise: str) -> str:
+    """When to come back, from Retry-After (RFC 9110, 10.2.3): seconds or a date."""
+    value = answer.headers.get("retry-after", "").strip()
+    if value.isascii() and value.isdigit() and len(value) < 9:
+        return _in_words(int(value))
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return otherwise
+    aware = moment.replace(tzinfo=moment.tzinfo or UTC)
+    return _in_words(int((aware - datetime.now(UTC)).total_seconds()))
+
+
+def _in_words(seconds: int) -> str:
+    if seconds > 7 * 86_400:
+        return "another day"
+    if seconds < 120:
+        return f"in {max(seconds, 1)} seconds"
+    if seconds < 7200:
+        return f"in {seconds // 60} minutes"
+    return f"in {seconds // 3600} hours"

@@ -1,0 +1,239 @@
+"""img402 (seed 001): the hosted API, or the same API hosted by oneself."""
+
+import json
+import re
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import anyio
+
+from img402_mcp.client.apis.base import Receipt, fields_in, multipart, showable, wait_told
+from img402_mcp.client.files.safe_open import Image
+from img402_mcp.client.http import Answer, Request, Send, retrying
+from img402_mcp.errors import BadAnswer, TokenRefused, UploadFailed, UploadRejected, quoted
+from img402_mcp.formats import FORMATS
+from img402_mcp.wire import img402 as wire
+
+DOCUMENTED = "2026-09: up to 1 MB free for good, up to 10 MB free for 30 days, 0.01 USDC: up to 10 MB for good"
+USUAL_TOKEN_LIFE = timedelta(minutes=10)
+DOCUMENTED_FREE_BYTES = (10_000_000, 1_000_000)
+DOCUMENTED_PAID_BYTES = 10 * 1024 * 1024
+"""The hosted API's terms as last documented. They moved three times in 2026: only the API's own word decides."""
+
+
+@dataclass(frozen=True)
+class Token:
+    """Good for one paid upload until it expires."""
+
+    value: str = field(repr=False)
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Img402:
+    api_url: str
+    pause: Callable[[float], Awaitable[None]] = anyio.sleep
+
+    async def upload(self, image: Image, send: Send) -> Receipt:
+        """The free upload."""
+        answer = await retrying(send, self.pause)(self._request(wire.FREE, image))
+        return self._receipt(image, answer)
+
+    async def upload_with_token(self, image: Image, token: str, send: Send) -> Receipt:
+        """Raises TokenRefused where the API does not take the token, or not any more.
+
+        The same token with the same bytes may be sent again: it is worth one image, however often it arrives.
+        """
+        if not _TOKEN.fullmatch(token):
+            raise TokenRefused("That is no upload token. Get one with get_upload_token.", code="invalid_token")
+        answer = await retrying(send, self.pause)(self._request(wire.PAID, image, {wire.TOKEN_HEADER: token}))
+        return self._receipt(image, answer)
+
+    async def upload_inline(self, image: Image, send: Send) -> Receipt:
+        """The payment travels with the image. `send` pays, and is never wrapped in tries of another kind."""
+        return self._receipt(image, await send(self._request(wire.PAID, image)))
+
+    def token_request(self) -> Request:
+        return Request("POST", self.api_url + wire.TOKEN)
+
+    def inline_probe(self) -> Request:
+        """Asks for the price of an inline upload without the image."""
+        return Request("POST", self.api_url + wire.PAID)
+
+    def token_in(self, answer: Answer) -> Token | Receipt:
+        """A token for one paid upload; the image, where the payment bought one already."""
+        if not _granted(answer):
+            raise self._rejection(None, answer)
+        fields = fields_in(answer.body)
+        if not isinstance(value := fields.get("token"), str):
+            return self._receipt(None, answer)
+        if not _TOKEN.fullmatch(value):
+            raise BadAnswer(f"{self._where} answered with something that is no token.")
+        expiry, _ = _expiry(fields)
+        return Token(value, expiry or datetime.now(UTC) + USUAL_TOKEN_LIFE)
+
+    def receipt_in(self, document: str) -> Receipt:
+        """The receipt of an answer that was kept. Raises BadAnswer."""
+        return self._receipt(None, Answer(200, {}, document.encode()))
+
+    async def limits(self, send: Send) -> wire.Limits | None:
+        """The limits as the API states them in its openapi.json, or None where it states none.
+
+        Raises UploadFailed where it does not answer.
+        """
+        answer = await send(Request("GET", self.api_url + wire.OPENAPI))
+        if answer.status != 200:
+            raise UploadFailed(f"{self._where} answered {answer.status} when asked for its limits.")
+        try:
+            return wire.Limits.model_validate_json(json.dumps(json.loads(answer.body)[wire.LIMITS_KEY]))
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return None
+
+    @property
+    def _where(self) -> str:
+        return urlsplit(self.api_url).netloc
+
+    def _request(self, route: str, image: Image, headers: Mapping[str, str] | None = None) -> Request:
+        kind, body = multipart(wire.FIELD, image)
+        return Request("POST", self.api_url + route, {**kind, **(headers or {})}, body)
+
+    def _receipt(self, image: Image | None, answer: Answer) -> Receipt:
+        if not _granted(answer):
+            raise self._rejection(image, answer)
+        fields = fields_in(answer.body)
+        if not isinstance(url := fields.get("url"), str):
+            raise BadAnswer(
+                f"{self._where} answered 200, but with no URL in it: {quoted(_text(answer.body))}. Is the setting "
+                f"IMG402_API_URL, now {self.api_url}, the address of an img402 API?"
+            )
+        return replace(_received(showable(url, self.api_url), fields, image), delete_url=self._delete_url(fields))
+
+    def _delete_url(self, fields: dict[str, object]) -> str:
+        """An extension of our host: of use only where it leads to the API itself."""
+        said = fields.get("deleteUrl")
+        if not isinstance(said, str) or urlsplit(said)[:2] != urlsplit(self.api_url)[:2]:
+            return ""
+        try:
+            return showable(said, self.api_url)
+        except BadAnswer:
+            return ""
+
+    def _rejection(self, image: Image | None, answer: Answer) -> UploadRejected | UploadFailed:
+        fields = fields_in(answer.body)
+        said = fields.get("error")
+        code = said if isinstance(said, str) and said in _SENTENCES else _CODE_OF_STATUS.get(answer.status, "")
+        sentence = _SENTENCES.get(code) or _unknown(answer.status)
+        size = len(image.data) if image else 0
+        told = sentence.format(where=self._where, size=size, wait=wait_told(answer, "later"), status=answer.status)
+        words = ": ".join(
+            word for word in (said, fields.get("message")) if isinstance(word, str) and word and word != code
+        )
+        if words:
+            told += f" Its own words: {quoted(words)}"
+        if answer.status >= 500:
+            return UploadFailed(told)
+        kind = TokenRefused if code in _TOKEN_CODES else UploadRejected
+        return kind(told, code=code, said=words)
+
+
+# The free part of seed 001's error reference, each with the way out.
+_SENTENCES = {
+    "no_file": "{where} found no image in the request. The file was sent, so something between here and there "
+    "changed the request: a proxy, or an API of another version.",
+    "empty_file": "{where} received an empty file although {size:,} bytes were sent: something in between changed "
+    "the request.",
+    "file_too_large": "The image has {size:,} bytes, more than {where} takes. Make it smaller (crop, "
+    "scale down, or save it as WebP or JPEG) and upload that file; `limits` tells the limit.",
+    "unsupported_format": "{where} does not take this image's format. Save it as a plain PNG or JPEG and upload that.",
+    "daily_limit": "The free uploads of {where} are used up for today; try again {wait}. "
+    "Nothing is wrong with the image.",
+    "too_many": "{where} is asked too often from here (status {status}); try again {wait}. Nothing is wrong with the "
+    "image.",
+    "invalid_token": "{where} does not take this token: it is wrong, or it was used for another image. Get a new one "
+    "with get_upload_token.",
+    "token_expired": "This token has run out; {where} gives each some minutes. Get a new one with get_upload_token.",
+    "payment_conflict": "{where} says that this payment is bound to something else (status {status}).",
+    "payment_pending": "{where} does not know yet whether the payment was settled; call again in a minute.",
+    "upload_failed": "{where} failed on its own side (status {status}), three times in a row. Nothing is wrong "
+    "with the image: try again in a few minutes.",
+}
+# For answers that come from something in front of the API and carry no code of it.
+_CODE_OF_STATUS = {413: "file_too_large", 415: "unsupported_format", 429: "too_many"} | dict.fromkeys(
+    range(500, 600), "upload_failed"
+)
+
+
+_TOKEN_CODES = {"invalid_token", "token_expired"}
+# 40 hexadecimal digits today; whatever could break out of a header or a line is none.
+_TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,512}")
+
+
+_SIZE = re.compile(
+    r"(?<![\w.,])(\d{1,3}(?:[, _'\u00a0\u202f]\d{3})+|\d{1,12}(?:\.\d{1,6})?)[ \u00a0]?(bytes|B|KB|KiB|MB|MiB)\b",
+    re.IGNORECASE,
+)
+# Decimal for all: the smaller reading is safe, whichever of the two was meant.
+_UNITS = {"b": 1, "k": 1000, "m": 1_000_000}
+
+
+def sizes_in(sentence: str) -> tuple[int, ...]:
+    """Every size that a sentence names, in bytes: `1,048,576 bytes (1 MB)` -> (1048576, 1000000)."""
+    found = _SIZE.findall(sentence[:1000])
+    return tuple(int(float(re.sub(r"[^\d.]", "", number)) * _UNITS[unit[0].lower()]) for number, unit in found)
+
+
+def _unknown(status: int) -> str:
+    if 300 <= status < 400:
+        return (
+            "{where} answered with a redirect (status {status}), which is not followed. If the API has moved, "
+            "set IMG402_API_URL to its new address."
+        )
+    if status in {404, 405}:
+        return "There is no img402 API at {where} (status {status}): IMG402_API_URL must name its address."
+    if status == 402:
+        return "{where} asks for a payment for this upload (status 402), and a free upload never pays."
+    return "{where} refused the upload (status {status}) without a reason that is known here."
+
+
+def _granted(answer: Answer) -> bool:
+    return 200 <= answer.status < 300
+
+
+def _received(url: str, fields: dict[str, object], image: Image | None) -> Receipt:
+    """A known URL is never lost: what the answer says amiss of the rest, we know ourselves or leave out."""
+    stem = url.rsplit("/", 1)[-1].partition(".")[0]
+    said, kind, size = (fields.get(name) for name in ("id", "contentType", "sizeBytes"))
+    expiry, notes = _expiry(fields)
+    return Receipt(
+        url=url,
+        id=said if isinstance(said, str) and _ID.fullmatch(said) else stem,
+        content_type=image.picture.format.media_type if image else _known_type(kind),
+        size_bytes=len(image.data) if image else max(size, 0) if isinstance(size, int) else 0,
+        expires_at=expiry,
+        notes=notes,
+    )
+
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+def _known_type(said: object) -> str:
+    return next((kind.media_type for kind in FORMATS if kind.media_type == said), "")
+
+
+def _expiry(fields: dict[str, object]) -> tuple[datetime | None, tuple[str, ...]]:
+    """The moment in UTC; null is for ever; anything else is not known, which a note says."""
+    said = fields.get("expiresAt", "")
+    if said is None:
+        return None, ()
+    try:
+        moment = datetime.fromisoformat(said if isinstance(said, str) else "")
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC), ()
+    except (ValueError, OverflowError):
+        return None, ("The API named no usable expiry.",)
+
+
+def _text(body: bytes) -> str:
+    return body[:200].decode("utf-8", "replace")

@@ -1,0 +1,171 @@
+"""io42 (seed 002): a paid request names a URL, and the file is put there.
+
+The seed prints no statuses, so an answer is judged by its code, whatever status it came with.
+"""
+
+import re
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from pydantic import ValidationError
+
+from img402_mcp.client.apis.base import demand_fits, fields_in, wait_told
+from img402_mcp.client.files.safe_open import Image
+from img402_mcp.client.http import Answer, Request
+from img402_mcp.errors import BadAnswer, ReadRefused, UploadFailed, UploadRejected, quoted
+from img402_mcp.wire import io42 as wire
+
+
+@dataclass(frozen=True)
+class Submission:
+    """Which one of which project. Raises ReadRefused for what are no ids."""
+
+    project_id: str
+    submission_id: str
+
+    def __post_init__(self) -> None:
+        for name, value in (("project_id", self.project_id), ("submission_id", self.submission_id)):
+            if not re.fullmatch(wire.ID, value, re.ASCII):
+                raise ReadRefused(
+                    f"{name} {quoted(value, 80)} is no id: io42's ids are up to 64 letters, digits, - and _, such as "
+                    "sub_789ghi012. Nothing was sent."
+                )
+
+
+@dataclass(frozen=True)
+class Io42:
+    api_url: str
+    key: str = field(repr=False)
+    forwarded_for: str | None = None
+
+    def demand_fits(self, image: Image) -> None:
+        """What the API would refuse is refused here, before money moves. Raises ReadRefused."""
+        demand_fits(image, "io42", wire.MEDIA_TYPES, wire.MOST_BYTES)
+        size = image.picture
+        if not all(wire.FEWEST_PIXELS <= side <= wire.MOST_PIXELS for side in (size.width, size.height)):
+            raise ReadRefused(
+                f"The image is {size.width}x{size.height} pixels, and io42 takes {wire.FEWEST_PIXELS} to "
+                f"{wire.MOST_PIXELS} on each side. Scale it and submit that file; nothing was sent or paid."
+            )
+
+    def request(self, image: Image, submission: Submission) -> Request:
+        """Asks for an upload URL. The same image and ids make the same bytes."""
+        kind = image.picture.format
+        name = f"{submission.submission_id}.{kind.extension}"  # the user's own name can tell more than the picture
+        intent = wire.Intent(file_name=name, file_type=kind.media_type, file_size=len(image.data))
+        body = intent.model_dump_json(by_alias=True).encode()
+        route = wire.SUBMISSION.format(project_id=submission.project_id, submission_id=submission.submission_id)
+        return Request("POST", self.api_url + route, self._headers(), (body,))
+
+    def slot_in(self, answer: Answer, submission: Submission) -> wire.Slot:
+        """Raises UploadRejected, UploadFailed, BadAnswer."""
+        if code_in(answer) or not 200 <= answer.status < 300:
+            raise self._rejection(answer)
+        try:
+            slot = wire.Granted.model_validate_json(answer.body).data
+        except ValidationError as error:
+            odd = ", ".join(sorted({".".join(map(str, part["loc"])) for part in error.errors()}))
+            raise BadAnswer(
+                f"{self._where} answered {answer.status}, but without a usable upload URL (wrong or missing: "
+                f"{quoted(odd)})."
+            ) from None
+        if slot.submission_id != submission.submission_id:
+            raise BadAnswer(f"{self._where} named an upload URL for another submission, {quoted(slot.submission_id)}.")
+        return slot
+
+    def put(self, slot: wire.Slot, image: Image) -> Request:
+        """Neither the key nor a proof goes there: the URL alone is the right to put one file."""
+        return Request("PUT", slot.upload_url, {"Content-Type": image.picture.format.media_type}, (image.data,))
+
+    @property
+    def _where(self) -> str:
+        return urlsplit(self.api_url).netloc
+
+    def _headers(self) -> dict[str, str]:
+        forwarded = {wire.FORWARDED_FOR: self.forwarded_for} if self.forwarded_for else {}
+        return {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json", **forwarded}
+
+    def _rejection(self, answer: Answer) -> UploadRejected | UploadFailed:
+        code, message = problem_in(answer)
+        sentence = _SENTENCES.get(code) or _unknown(answer.status)
+        told = sentence.format(where=self._where, wait=_wait(answer), status=answer.status)
+        if message:
+            told += f" Its own words: {quoted(message)}"
+        failed = code in _FAILURES or (code not in _SENTENCES and answer.status >= 500)
+        return UploadFailed(told) if failed else UploadRejected(told, code=code)
+
+
+def by_code(answer: Answer) -> Answer:
+    """The answer with the status that its code stands for, so that who looks at statuses goes by the code."""
+    status = wire.STATUS_OF.get(code_in(answer))  # type: ignore[call-overload]  # any text may be asked for
+    return replace(answer, status=status) if status else answer
+
+
+def code_in(answer: Answer) -> str:
+    return problem_in(answer)[0]
+
+
+def problem_in(answer: Answer) -> tuple[str, str]:
+    """Code and message of a refusal; empty where there is none."""
+    document = fields_in(answer.body)
+    error = document.get("error")
+    if not isinstance(error, dict) or document.get("success") is True:
+        return "", ""
+    code, message = error.get("code"), error.get("message")
+    return code if isinstance(code, str) else "", message if isinstance(message, str) else ""
+
+
+_SENTENCES = {
+    "UNAUTHORIZED": "{where} does not take the key: IMG402_IO42_KEY must be this agent's own and still valid.",
+    "PAYMENT_REQUIRED": "{where} asks for the entry fee, and says no way to pay it that is known here.",
+    "PAYMENT_FAILED": "{where} says that the payment of the entry fee failed. Look at the wallet's balance of USDC.",
+    "PAYMENT_INVALID": "{where} cannot read the payment that was sent.",
+    "PAYMENT_CONFLICT": "{where} says that this payment is bound to something else.",
+    "PAYMENT_PENDING": "{where} does not know yet whether the payment was settled; call again in a minute.",
+    "VALIDATION_ERROR": "{where} does not take this file for this project. Its words say what is wrong: the type, the "
+    "size, the name, or a project that is none for images.",
+    "PROJECT_NOT_FOUND": "{where} knows no such project: look at project_id.",
+    "PROJECT_NOT_ACCEPTING": "The project at {where} takes no submissions now: it is closed, or being judged.",
+    "SUBMISSION_NOT_FOUND": "{where} knows no such submission of this agent: submission_id must be that of an intent "
+    "made with the same key.",
+    "SUBMISSION_ALREADY_EXISTS": "{where} says that this submission has been uploaded already.",
+    "RATE_LIMITED": "{where} takes no more requests of this agent for now: come back {wait}.",
+    "UPLOAD_FAILED": "{where} failed on its own side. Nothing is wrong with the image: try again in a few minutes.",
+}
+_FAILURES = {"UPLOAD_FAILED", "PAYMENT_PENDING"}
+
+
+def _unknown(status: int) -> str:
+    if 300 <= status < 400:
+        return (
+            "{where} answered with a redirect (status {status}), which is not followed: IMG402_IO42_URL must name its "
+            "new address."
+        )
+    if status in {404, 405}:
+        return "There is no io42 API at that address of {where} (status {status}): IMG402_IO42_URL must name its base."
+    if status == 429:
+        return _SENTENCES["RATE_LIMITED"]
+    if status >= 500:
+        return "{where} failed on its own side (status {status}): try again in a few minutes."
+    return "{where} refused the submission (status {status}) without a reason that is known here."
+
+
+def _wait(answer: Answer) -> str:
+    """From Retry-After, or the reset of the rate headers."""
+    return wait_told(answer, _reset_told(answer) or "within the hour")
+
+
+def _reset_told(answer: Answer) -> str:
+    limit, reset = (answer.headers.get(name.lower(), "") for name in (wire.RATE_LIMIT, wire.RATE_RESET))
+    if not _is_number(reset) or int(reset) > _YEAR_3000:
+        return ""
+    most = f" (it allows {limit} an hour)" if _is_number(limit) else ""
+    return f"at {datetime.fromtimestamp(int(reset), UTC):%Y-%m-%d %H:%M:%SZ}{most}"
+
+
+def _is_number(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) < 12
+
+
+_YEAR_3000 = 32_503_680_000

@@ -1,0 +1,112 @@
+"""The studio's uploads (seed 003): an input image for its workflows."""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from urllib.parse import urlsplit
+
+import anyio
+from pydantic import ValidationError
+
+from img402_mcp.client.apis.base import demand_fits, fields_in, multipart, showable, wait_told
+from img402_mcp.client.files.safe_open import Image
+from img402_mcp.client.http import Answer, Request, Send, retrying
+from img402_mcp.errors import BadAnswer, UploadFailed, UploadRejected, quoted
+from img402_mcp.wire import studio as wire
+
+# What could break out of a line or pass for markup is no handle.
+_KEY = re.compile(r"[A-Za-z0-9._~/+=:@%,-]{1,1024}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Stored:
+    """`upload_key` is the durable handle; `image_url` a preview that soon dies, None where the API named no usable."""
+
+    upload_key: str
+    image_url: str | None
+
+
+@dataclass(frozen=True)
+class Studio:
+    api_url: str
+    token: str = field(repr=False)
+    pause: Callable[[float], Awaitable[None]] = anyio.sleep
+
+    def demand_fits(self, image: Image) -> None:
+        """Raises ReadRefused."""
+        demand_fits(image, "the studio", wire.MEDIA_TYPES, wire.MOST_BYTES)
+
+    async def upload(self, image: Image, send: Send) -> Stored:
+        """Free, so the same bytes may be sent again after a 5xx or a lost answer: at worst one copy lies unused.
+
+        Raises UploadRejected, UploadFailed.
+        """
+        answer = await retrying(send, self.pause)(self._request(image))
+        return self._stored(image, answer)
+
+    @property
+    def _where(self) -> str:
+        return urlsplit(self.api_url).netloc
+
+    def _request(self, image: Image) -> Request:
+        kind, body = multipart(wire.FIELD, image)
+        return Request("POST", self.api_url + wire.UPLOADS, {"Authorization": f"Bearer {self.token}", **kind}, body)
+
+    def _stored(self, image: Image, answer: Answer) -> Stored:
+        if not 200 <= answer.status < 300:
+            raise self._rejection(image, answer)
+        key, url = (fields_in(answer.body).get(name) for name in ("upload_key", "image_url"))
+        if not isinstance(key, str) or not _KEY.fullmatch(key):
+            raise BadAnswer(
+                f"{self._where} answered {answer.status}, but with no usable upload_key in it. Is the setting "
+                f"IMG402_STUDIO_URL, now {self.api_url}, the address of a studio API?"
+            )
+        return Stored(key, self._preview(url))
+
+    def _preview(self, url: object) -> str | None:
+        try:
+            return showable(url, self.api_url) if isinstance(url, str) else None
+        except BadAnswer:
+            return None
+
+    def _rejection(self, image: Image, answer: Answer) -> UploadRejected | UploadFailed:
+        sentence = _SENTENCES.get(answer.status) or _unknown(answer.status)
+        told = sentence.format(
+            where=self._where, size=len(image.data), wait=wait_told(answer, "later"), status=answer.status
+        )
+        if said := _said(answer):
+            told += f" Its own words: {quoted(said, 400)}"
+        return UploadFailed(told) if answer.status >= 500 else UploadRejected(told, code=str(answer.status))
+
+
+_SENTENCES = {
+    wire.UNAUTHORIZED: "{where} does not take the token: set IMG402_STUDIO_TOKEN to one that is valid.",
+    wire.FORBIDDEN: "{where} knows the token, but it may not upload: it needs that capability.",
+    wire.TOO_LARGE: "The image has {size:,} bytes, more than {where} takes. Make it smaller (crop, scale down, or save "
+    "it as WebP or JPEG) and upload that file.",
+    wire.INVALID: "{where} found something wrong with the upload.",
+    wire.RATE_LIMITED: "{where} takes no more uploads for now: come back {wait}. Nothing is wrong with the image.",
+}
+
+
+def _unknown(status: int) -> str:
+    if status >= 500:
+        return "{where} failed on its own side (status {status}), three times in a row; try again in a few minutes."
+    if 300 <= status < 400:
+        return (
+            "{where} answered with a redirect (status {status}), which is not followed: IMG402_STUDIO_URL must name "
+            "its new address."
+        )
+    if status in {404, 405}:
+        return "There is no studio API at {where} (status {status}): IMG402_STUDIO_URL must name its address."
+    return "{where} refused the upload (status {status}) without a reason that is known here."
+
+
+def _said(answer: Answer) -> str:
+    """`detail` as one line: a text, or FastAPI's list of what is wrong where."""
+    try:
+        flaws = wire.Invalid.model_validate_json(answer.body).detail
+    except ValidationError:
+        detail = fields_in(answer.body).get("detail")
+        return detail if isinstance(detail, str) else ""
+    return "; ".join(f"{'.'.join(map(str, flaw.loc))}: {flaw.msg}" for flaw in flaws)

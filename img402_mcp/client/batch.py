@@ -1,0 +1,248 @@
+"""The corridor for many: the same way for each file, several at a time, and none hides another.
+
+At most AT_ONCE files are on their way, and of their bytes at most MOST_BYTES are in memory (one file alone may have
+more); while a file is scrubbed it is there twice.
+"""
+
+import logging
+import re
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import anyio
+from anyio.to_thread import run_sync
+
+from img402_mcp.client.files.safe_glob import expanded
+from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.upload import Progress, Upload
+from img402_mcp.errors import Img402Error, NotReached, ReadRefused, UploadFailed, UploadRejected, quoted
+
+AT_ONCE = 20
+MOST_BYTES = 64_000_000
+MOST_FILES = 100
+"""In one call of a tool: some thousand tokens of answer."""
+PARTS = 100  # of the progress of one file
+LIMIT_CODES = frozenset({"daily_limit", "too_many"})
+# The API was asked three times for each of these files.
+MOST_FAILURES_IN_A_ROW = 3
+
+UploadOne = Callable[[str, Progress | None], Awaitable[Upload]]
+_log = logging.getLogger("img402_mcp.client.batch")
+
+
+@dataclass(frozen=True)
+class Uploaded:
+    path: str
+    upload: Upload
+
+
+@dataclass(frozen=True)
+class Failure:
+    path: str
+    error: Img402Error
+
+    @property
+    def may_pass(self) -> bool:
+        """Nothing is wrong with the file itself: later it may go through."""
+        return isinstance(self.error, UploadFailed) or _is_limit(self.error)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """What became of each file, in the order of the paths."""
+
+    paths: tuple[str, ...]
+    uploads: tuple[Uploaded, ...] = ()
+    failures: tuple[Failure, ...] = ()
+    unsent: tuple[str, ...] = ()
+    """Not tried any more after `stopped_by`."""
+    stopped_by: Img402Error | None = None
+
+    @property
+    def retry(self) -> tuple[str, ...]:
+        again = {*self.unsent, *(failure.path for failure in self.failures if failure.may_pass)}
+        return tuple(path for path in self.paths if path in again)
+
+
+class _Places:
+    def __init__(self) -> None:
+        self._files = self._bytes = 0
+        self._freed = anyio.Condition()
+
+    async def take(self, size: int) -> None:
+        async with self._freed:
+            while self._files and (self._files >= AT_ONCE or self._bytes + size > MOST_BYTES):
+                await self._freed.wait()
+            self._files += 1
+            self._bytes += size
+
+    async def give(self, size: int) -> None:
+        async with self._freed:
+            self._files -= 1
+            self._bytes -= size
+            self._freed.notify()
+
+
+class _Whole:
+    """The progress of all files together: a hundred parts for each, only forwards."""
+
+    def __init__(self, files: int, progress: Progress | None) -> None:
+        self._progress, self._total = progress, files * PARTS
+        self._parts: dict[str, int] = {}
+        self._told = 0
+        self._lock = anyio.Lock()
+
+    def of(self, path: str) -> Progress | None:
+        async def progress(sent: int, total: int) -> None:
+            await self._reached(path, PARTS * sent // total)
+
+        return progress if self._progress else None
+
+    async def done(self, path: str) -> None:
+        await self._reached(path, PARTS)
+
+    async def _reached(self, path: str, parts: int) -> None:
+        if self._progress is None:
+            return
+        async with self._lock:
+            self._parts[path] = max(parts, self._parts.get(path, 0))
+            if (now := sum(self._parts.values())) > self._told:
+                self._told = now
+                await self._progress(now, self._total)
+
+
+class _Run:
+    def __init__(self, upload: UploadOne, whole: _Whole) -> None:
+        self._upload, self._whole = upload, whole
+        self.places = _Places()
+        self.uploads: dict[str, Upload] = {}
+        self.failures: dict[str, Img402Error] = {}
+        self.stopped_by: Img402Error | None = None
+        self._in_a_row = 0
+
+    async def one(self, path: str, size: int) -> None:
+        try:
+            self.uploads[path] = await self._upload(path, self._whole.of(path))
+            self._in_a_row = 0
+        except Img402Error as error:
+            self._failed(path, error)
+        except Exception as error:  # noqa: BLE001  # a defect that one file meets must not lose the others' URLs
+            _log.exception("An upload failed in a way that was not foreseen.")
+            reason = f"It failed in a way that was not foreseen ({type(error).__name__}); the log tells more."
+            self._failed(path, UploadFailed(reason))
+        await self._whole.done(path)
+        await self.places.give(size)
+
+    def _failed(self, path: str, error: Img402Error) -> None:
+        self.failures[path] = error
+        self._in_a_row += isinstance(error, UploadFailed)
+        if _is_limit(error) or isinstance(error, NotReached) or self._in_a_row >= MOST_FAILURES_IN_A_ROW:
+            self.stopped_by = self.stopped_by or error
+
+
+async def upload_matching(
+    upload: UploadOne,
+    patterns: Sequence[str],
+    roots: Roots,
+    progress: Progress | None = None,
+    *,
+    most: int = MOST_FILES,
+) -> Batch:
+    """All that the paths and patterns name. Raises ReadRefused where they are none, or more than `most` files."""
+    demand_few(len(patterns), most)
+    found = await run_sync(expanded, patterns, roots)
+    demand_few(len(found.paths) or len(found.refused), most)
+    batch = await upload_batch(upload, found.paths, progress, found.sizes)
+    refused = [Failure(pattern, error) for pattern, error in found.refused]
+    return Batch(batch.paths, batch.uploads, (*refused, *batch.failures), batch.unsent, batch.stopped_by)
+
+
+async def upload_batch(
+    upload: UploadOne,
+    paths: Iterable[str],
+    progress: Progress | None = None,
+    sizes: Mapping[str, int] | None = None,
+) -> Batch:
+    """Each path once. `sizes` in bytes, as far as they are known, bound what is in memory.
+
+    Once the API says that it takes no more, or cannot be reached, no further file is begun.
+    """
+    distinct = tuple(dict.fromkeys(paths))
+    run = _Run(upload, _Whole(len(distinct), progress))
+    async with anyio.create_task_group() as tasks:
+        for path in distinct:
+            size = (sizes or {}).get(path, 0)
+            await run.places.take(size)
+            if run.stopped_by:
+                break
+            tasks.start_soon(run.one, path, size)
+    return _batch(distinct, run)
+
+
+def _batch(paths: tuple[str, ...], run: _Run) -> Batch:
+    return Batch(
+        paths,
+        tuple(Uploaded(path, run.uploads[path]) for path in paths if path in run.uploads),
+        tuple(Failure(path, run.failures[path]) for path in paths if path in run.failures),
+        tuple(path for path in paths if path not in run.uploads and path not in run.failures),
+        run.stopped_by,
+    )
+
+
+def demand_few(count: int, most: int) -> None:
+    if not count:
+        raise ReadRefused("paths is empty; name at least one file or pattern. Nothing was sent.")
+    if count > most:
+        raise ReadRefused(
+            f"These are {count:,} files, and at most {most:,} go in one call: name fewer, or a narrower pattern. "
+            "Nothing was sent."
+        )
+
+
+def _is_limit(error: Img402Error) -> bool:
+    return isinstance(error, UploadRejected) and error.code in LIMIT_CODES
+
+
+# The block to paste
+
+
+def markdown(batch: Batch, *, pairs: bool = False) -> str:
+    """One image a line; as `pairs` a table of two columns.
+
+    Names that differ in "before" and "after" alone are a pair, wherever they stand; without such names the first two
+    paths are one, the next two another. The cell of a file that failed is empty, so that none slips into its place.
+    """
+    shown = {each.path: each.upload.markdown for each in batch.uploads}
+    if not pairs or not shown:
+        return "\n".join(shown.values())
+    rows = _before_and_after(batch.paths)
+    head = ("Before", "After") if rows else ("", "")
+    rows = rows or [(batch.paths[at], "".join(batch.paths[at + 1 : at + 2])) for at in range(0, len(batch.paths), 2)]
+    table = [head, ("---", "---"), *((shown.get(left, ""), shown.get(right, "")) for left, right in rows)]
+    paired = {path for row in rows for path in row}
+    rest = [text for path, text in shown.items() if path not in paired]
+    return "\n".join([*(f"| {left} | {right} |" for left, right in table), *([""] if rest else []), *rest])
+
+
+_MOMENT = re.compile(r"(?<![^\W\d_])(before|after)(?![^\W\d_])", re.IGNORECASE)
+
+
+def _before_and_after(paths: Sequence[str]) -> list[tuple[str, str]]:
+    """`login-before.png` and `login-after.png` are one row."""
+    rows: dict[str, dict[str, str]] = {}
+    for path in paths:
+        if moment := _MOMENT.search(Path(path).stem):
+            rows.setdefault(_without(path, moment), {}).setdefault(moment[1].lower(), path)
+    return [(row["before"], row["after"]) for row in rows.values() if len(row) == 2]
+
+
+def _without(path: str, moment: re.Match[str]) -> str:
+    stem = moment.string
+    return str(Path(path).with_name(f"{stem[: moment.start()]}\0{stem[moment.end() :]}")).casefold()
+
+
+def in_words(failure: Failure) -> str:
+    """One line that names the file once."""
+    name, text = quoted(failure.path), str(failure.error)
+    return text if text.startswith(name) else f"{name}: {text}"

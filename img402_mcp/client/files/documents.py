@@ -1,0 +1,208 @@
+"""The documents that name images: read and written under the allow-list, by the same walk as an image.
+
+A document is read as safely as an image is: resolved, then opened from the top of the file system, following nothing.
+Its copy is written to a new file beside the place it is for, and takes that name only when it is whole. Nothing that
+exists is replaced unless that was asked for, a link never, and of a hard link only this name: the file itself stays as
+it is under its others. Only names that end like a document's are written, and no hidden ones, so that no path can make
+a key, a start-up file or a program of it.
+"""
+
+import errno
+import os
+import secrets
+import stat
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from img402_mcp.client.files.safe_open import (
+    CAN_WALK,
+    OPENING,
+    REASONS,
+    Refused,
+    Roots,
+    flags,
+    located_in_roots,
+    open_folder,
+    plain_path,
+    read_bytes,
+    refusal,
+)
+
+MARKDOWN_NAMES = (".md", ".markdown")
+HTML_NAMES = (".html", ".htm")
+MOST_BYTES = 1_000_000  # a long chapter has a tenth of it; the hardest text of that size is read within 20 seconds
+
+
+@dataclass(frozen=True)
+class Document:
+    path: Path
+    text: str = field(repr=False)
+    """With its own line ends, and its byte order mark where it has one."""
+
+    @property
+    def is_html(self) -> bool:
+        return self.path.suffix.lower() in HTML_NAMES
+
+
+def read_document(path: str, roots: Roots, *, base: Path | None = None) -> Document:
+    """Raises ReadRefused. Relative paths start at `base`, by default the working directory. It blocks."""
+    try:
+        located = located_in_roots(path, roots, base)
+        _demand_name(located)
+        return Document(located, _text(read_bytes(located, roots, MOST_BYTES, OPENING)))
+    except Refused as reason:
+        refused = refusal(path, reason, roots, base)
+    raise refused
+
+
+def _text(data: bytes) -> str:
+    if b"\0" in data:
+        raise Refused("holds a zero byte, so it is no text")
+    try:
+        return data.decode()
+    except UnicodeDecodeError as error:
+        raise Refused(f"is not UTF-8 at byte {error.start:,}; save it as UTF-8 first") from None
+
+
+def _demand_name(path: Path) -> None:
+    if path.suffix.lower() not in (*MARKDOWN_NAMES, *HTML_NAMES):
+        names = ", ".join((*MARKDOWN_NAMES, *HTML_NAMES))
+        raise Refused(f"is no document: its name must end in one of {names}")
+
+
+# The copy
+
+
+def place_for(path: str, document: Document, roots: Roots, *, overwrite: bool, base: Path | None = None) -> Path:
+    """Where a copy of the document may be written, as things are now; raises ReadRefused before anything is sent."""
+    try:
+        place = _located_place(path, roots, base)
+        _demand_fitting_name(place, document)
+        with _explained(), _opened_folder(place.parent) as (prefix, folder):
+            _demand_free(prefix / place.name, folder, overwrite=overwrite)
+    except Refused as reason:
+        refused = refusal(path, reason, roots, base)
+    else:
+        return place
+    raise refused
+
+
+def write_document(text: str, place: Path, document: Document, roots: Roots, *, overwrite: bool) -> None:
+    """`place` comes from `place_for`. Raises ReadRefused where things have changed since. It blocks."""
+    try:
+        _demand_unedited(place, document, roots)
+        with _explained(), _opened_folder(place.parent) as (prefix, folder):
+            _write(text.encode(), prefix, place.name, folder, overwrite=overwrite)
+    except Refused as reason:
+        refused = refusal(str(place), reason, roots, None)
+    else:
+        return
+    raise refused
+
+
+def _demand_unedited(place: Path, document: Document, roots: Roots) -> None:
+    """Over the document itself only what was made of its very text may be written."""
+    if place == document.path and read_document(str(place), roots) != document:
+        raise Refused("was edited while its images were uploaded, and stays as it is")
+
+
+def _located_place(path: str, roots: Roots, base: Path | None) -> Path:
+    """The folder is resolved; the last name is not, for a link there is to be seen."""
+    plain = plain_path(path)
+    if plain.name in {"", ".."}:
+        raise Refused("names no file; the name of a document to write was wanted")
+    return located_in_roots(str(plain.parent), roots, base) / plain.name
+
+
+def _demand_fitting_name(place: Path, document: Document) -> None:
+    _demand_name(place)
+    if place.name.startswith("."):
+        raise Refused("is a hidden file, and none is written")
+    if Document(place, "").is_html != document.is_html:
+        raise Refused(f'is of another kind than the document; the name must end in "{document.path.suffix}"')
+
+
+@contextmanager
+def _opened_folder(path: Path) -> Iterator[tuple[Path, int | None]]:
+    """What goes before a name in this folder, and the descriptor that it is looked up from, where the system can."""
+    if CAN_WALK:
+        with open_folder(path) as folder:
+            yield Path(), folder
+    elif Path(os.path.realpath(path)) == path:
+        yield path, None
+    else:
+        raise Refused(REASONS[errno.ENOTDIR])
+
+
+@contextmanager
+def _explained() -> Iterator[None]:
+    try:
+        yield
+    except FileNotFoundError:
+        raise Refused("lies in a folder that does not exist; make it first") from None
+    except FileExistsError:
+        raise Refused(_EXISTS) from None
+    except OSError as error:
+        raise Refused(_REASONS.get(error.errno or 0) or f"cannot be written: {error.strerror}") from None
+
+
+_EXISTS = "exists already; name another file, or allow it by `overwrite`"
+_REASONS = {
+    errno.ENOTDIR: REASONS[errno.ENOTDIR],
+    errno.ELOOP: REASONS[errno.ELOOP],
+    errno.ENAMETOOLONG: REASONS[errno.ENAMETOOLONG],
+    errno.EACCES: "may not be written by the user whom this server runs as",
+    errno.EROFS: "lies on a file system that is read-only",
+    errno.ENOSPC: "cannot be written: the disk is full",
+}
+
+
+def _demand_free(name: Path, folder: int | None, *, overwrite: bool) -> int | None:
+    """The permissions of the file that would be replaced; None: there is none."""
+    try:
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    if not stat.S_ISREG(status.st_mode):
+        raise Refused("exists already, and is not a regular file but a folder, link, device, pipe or socket")
+    if not overwrite:
+        raise Refused(_EXISTS)
+    return stat.S_IMODE(status.st_mode)
+
+
+def _write(data: bytes, prefix: Path, name: str, folder: int | None, *, overwrite: bool) -> None:
+    permissions = _demand_free(prefix / name, folder, overwrite=overwrite)
+    unfinished = prefix / f".{secrets.token_hex(8)}.unfinished"
+    try:
+        _write_new(unfinished, folder, data, permissions)
+        put = os.replace if overwrite else _put_new
+        put(unfinished, prefix / name, src_dir_fd=folder, dst_dir_fd=folder)
+    finally:
+        with suppress(OSError):
+            os.unlink(unfinished, dir_fd=folder)
+
+
+_NEW = ("O_WRONLY", "O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT")
+
+
+def _write_new(name: Path, folder: int | None, data: bytes, permissions: int | None) -> None:
+    descriptor = os.open(name, flags(_NEW), 0o666 if permissions is None else 0o600, dir_fd=folder)
+    with os.fdopen(descriptor, "wb") as file:
+        if permissions is not None and hasattr(os, "fchmod"):
+            os.fchmod(descriptor, permissions & 0o777)
+        file.write(data)
+        file.flush()
+        os.fsync(descriptor)
+
+
+def _put_new(unfinished: Path, name: Path, *, src_dir_fd: int | None, dst_dir_fd: int | None) -> None:
+    """Under a name that none has: a link is made or refused in one step, where renaming would replace."""
+    try:
+        os.link(unfinished, name, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd, follow_symlinks=False)
+    except FileExistsError:
+        raise
+    except OSError:  # this file system knows no hard links: the name is taken first
+        os.close(os.open(name, flags(_NEW), dir_fd=dst_dir_fd))
+        os.replace(unfinished, name, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)

@@ -1,0 +1,238 @@
+"""From patterns to the files that they name, inside the allowed folders and nowhere else.
+
+What a pattern says before its first mark is resolved like any path and must lie inside a root. From there on folders
+are opened from the top downward, one name at a time, following nothing: a link is neither passed through nor found,
+so no pattern lists what a link leads to. Whatever lies outside the roots gets the one sentence of `reading`.
+"""
+
+import os
+import re
+import stat
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from glob import escape, has_magic
+from itertools import islice
+from pathlib import Path
+
+from img402_mcp.client.files.safe_open import (
+    CAN_WALK,
+    Refused,
+    Roots,
+    listable,
+    located_in_roots,
+    open_folder,
+    plain_path,
+    refusal,
+    working_directory,
+)
+from img402_mcp.errors import ReadRefused
+
+MOST_FILES = 500
+"""Found by one pattern: whoever means more names a pattern that is narrower, since each becomes public."""
+MOST_NAMES = 100_000
+"""Looked at in one call; some tenths of a second."""
+EVERY_FOLDER = "**"
+
+Way = tuple[str, ...]
+"""What is left of a pattern, from some folder on: `("**", "*.png")`."""
+Ways = frozenset[Way]
+
+
+@dataclass(frozen=True)
+class Expanded:
+    sizes: dict[str, int]
+    """The paths in order, each with the bytes of its file; 0 where there is none that may be read."""
+    refused: tuple[tuple[str, ReadRefused], ...] = ()
+    """The patterns without a file, each with the reason."""
+
+    @property
+    def paths(self) -> list[str]:
+        return [*self.sizes]
+
+
+@dataclass(frozen=True)
+class _File:
+    path: str
+    """As it is handed on."""
+    place: str
+    """Where it leads: the same for all the ways to write it."""
+    size: int = 0
+
+
+class _Budget:
+    def __init__(self, names: int) -> None:
+        self._names = self._left = names
+
+    def spent_on(self, entries: Iterator[os.DirEntry[str]]) -> list[os.DirEntry[str]]:
+        seen = list(islice(entries, self._left + 1))
+        if len(seen) > self._left:
+            raise Refused(f"looks through more than {self._names:,} names; begin the pattern in a narrower folder")
+        self._left -= len(seen)
+        return seen
+
+
+def expanded(patterns: Iterable[str], roots: Roots, base: Path | None = None, *, names: int = MOST_NAMES) -> Expanded:
+    """The paths that `patterns` name, each once: of each pattern in natural order (shot2 before shot10).
+
+    `*`, `?`, `[..]` and `**` (any folders, or none) are marks; a name that is there just as it is written is that
+    name. Hidden names are found only where the pattern names the dot. A plain path comes back as it is, there or not.
+    It blocks, so call it in a thread.
+    """
+    budget = _Budget(names)
+    found: dict[str, _File] = {}
+    refused: list[tuple[str, ReadRefused]] = []
+    for pattern in dict.fromkeys(patterns):
+        try:
+            for file in _named_by(pattern, roots, base, budget):
+                found.setdefault(file.place, file)
+        except Refused as reason:
+            refused.append((pattern, refusal(pattern, reason, roots, base)))
+    return Expanded({file.path: file.size for file in found.values()}, tuple(refused))
+
+
+def sizes_of(paths: Iterable[str], roots: Roots) -> dict[str, int]:
+    """The bytes of those files that are there and may be known. It blocks, so call it in a thread."""
+    return {path: file.size for path in paths if (file := _literal(path, roots, None))}
+
+
+def _named_by(pattern: str, roots: Roots, base: Path | None, budget: _Budget) -> Sequence[_File]:
+    literal = _literal(pattern, roots, base)
+    if literal or not has_magic(pattern):
+        return [literal or _File(pattern, pattern)]
+    folder, way = _divided(_whole(pattern, base), roots, base)
+    if not way:
+        return [_File(pattern, pattern)]
+    found = list(islice(_files(located_in_roots(str(folder), roots, None), way, budget), MOST_FILES + 1))
+    if not found:
+        raise Refused("matches no file", "Links and hidden files are only found by their names.")
+    if len(found) > MOST_FILES:
+        raise Refused(f"matches more than {MOST_FILES:,} files; a narrower pattern was wanted")
+    return sorted(found, key=_natural)
+
+
+def _literal(path: str, roots: Roots, base: Path | None) -> _File | None:
+    """What is there just as it is written; None where that is nothing, or nothing that may be known."""
+    try:
+        place = located_in_roots(path, roots, base)
+        status = _status(place)
+    except (Refused, OSError):
+        return None
+    return _File(path, str(place), status.st_size if stat.S_ISREG(status.st_mode) else 0)
+
+
+# From the text to a folder and what to look for in it
+
+
+def _whole(pattern: str, base: Path | None) -> Path:
+    try:
+        return Path(os.path.normpath(working_directory(base) / plain_path(pattern)))
+    except RuntimeError:  # a user without a home
+        raise Refused("does not lead into an allowed folder") from None
+
+
+def _divided(whole: Path, roots: Roots, base: Path | None) -> tuple[Path, Way]:
+    """Where to begin. The names of roots and of the working directory may hold marks, and mean themselves."""
+    known = [root for root in (*roots.directories, working_directory(base)) if whole.is_relative_to(root)]
+    plain = max((len(root.parts) for root in known), default=1)
+    while plain < len(whole.parts) and not has_magic(whole.parts[plain]):
+        plain += 1
+    return Path(*whole.parts[:plain]), whole.parts[plain:]
+
+
+# From a folder to the files below it
+
+
+def _files(start: Path, way: Way, budget: _Budget) -> Iterator[_File]:
+    """Each folder is listed once, with all the ways that lead through it."""
+    pending = [(start, frozenset({way}))]
+    while pending:
+        folder, ways = pending.pop()
+        with suppress(OSError):  # what may not be listed, or is no folder any more, holds nothing
+            files, onward = _looked_through(folder, ways, budget)
+            yield from files
+            pending += onward
+
+
+def _looked_through(folder: Path, ways: Ways, budget: _Budget) -> tuple[list[_File], list[tuple[Path, Ways]]]:
+    """The files that the ways end at, and the folders that they go on in."""
+    with _entries(folder) as entries:
+        found = budget.spent_on(entries)
+        ways = _opened(ways, {entry.name for entry in found})
+        ending = [entry for entry in found if entry.is_file(follow_symlinks=False) and _ends(ways, entry.name)]
+        files = [_file(folder / entry.name, entry) for entry in ending]
+        folders = (entry.name for entry in found if entry.is_dir(follow_symlinks=False))
+        onward = ((folder / name, _onward(ways, name)) for name in folders)
+        return files, [(inner, left) for inner, left in onward if left]
+
+
+def _file(path: Path, entry: os.DirEntry[str]) -> _File:
+    try:
+        size = entry.stat(follow_symlinks=False).st_size
+    except OSError:  # it was deleted meanwhile, which reading it will tell
+        size = 0
+    return _File(str(path), str(path), size)
+
+
+def _opened(ways: Ways, names: set[str]) -> Ways:
+    """`**` may stand for no folder at all, and a name that is there means itself: `[slug]` is a usual one."""
+    found = set(ways)
+    for way in ways:
+        while way[0] == EVERY_FOLDER and len(way) > 1:
+            way = way[1:]  # noqa: PLW2901  # one step further at a time
+            found.add(way)
+    return frozenset((escape(way[0]), *way[1:]) if way[0] in names else way for way in found)
+
+
+def _ends(ways: Ways, name: str) -> bool:
+    return any(len(way) == 1 and _fits(way[0], name) for way in ways)
+
+
+def _onward(ways: Ways, name: str) -> Ways:
+    """The ways from the folder `name` on."""
+    deeper = {way for way in ways if way[0] == EVERY_FOLDER and _fits(EVERY_FOLDER, name)}
+    return frozenset(deeper | {way[1:] for way in ways if len(way) > 1 and _named(way[0], name)})
+
+
+def _named(mark: str, name: str) -> bool:
+    return mark != EVERY_FOLDER and _fits(mark, name)
+
+
+def _fits(mark: str, name: str) -> bool:
+    return fnmatch(name, mark) and (mark.startswith(".") or not name.startswith("."))
+
+
+def _natural(file: _File) -> tuple[list[list[int | str]], str]:
+    return [_numbered(name) for name in Path(file.path).parts], file.path
+
+
+def _numbered(name: str) -> list[int | str]:
+    """Words and numbers by turns, so that like is compared with like."""
+    words = re.split(r"([0-9]+)", name.casefold())
+    return [int(word) if at % 2 else word for at, word in enumerate(words)]
+
+
+# The disk
+
+
+@contextmanager
+def _entries(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+    with _listable(folder) as place, os.scandir(place) as entries:
+        yield entries
+
+
+@contextmanager
+def _listable(folder: Path) -> Iterator[int | Path]:
+    if not CAN_WALK:  # Windows: each file is looked at again when it is opened
+        yield folder if Path(os.path.realpath(folder)) == folder else folder / "\0"
+        return
+    with open_folder(folder) as through, listable(through) as descriptor:
+        yield descriptor
+
+
+def _status(path: Path) -> os.stat_result:
+    if not CAN_WALK:
+        return os.lstat(path)
+    with open_folder(path.parent) as folder:
+        return os.stat(path.name or ".", dir_fd=folder, follow_symlinks=False)

@@ -1,0 +1,200 @@
+"""From bytes to upright pixels of 8 bits, with what gives them their meaning: profile and transparency.
+
+What would change its look and cannot be kept is refused, never dropped.
+"""
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from io import BytesIO
+from typing import cast
+
+from PIL import Image, ImageCms, ImageFile, TiffImagePlugin
+from PIL.GifImagePlugin import GifImageFile
+from PIL.JpegImagePlugin import JpegImageFile, get_sampling
+from PIL.PngImagePlugin import PngImageFile
+from PIL.WebPImagePlugin import WebPImageFile
+
+from img402_mcp.client.fit.messages import MOST_PIXELS
+
+PARSER_OF_EXIF = TiffImagePlugin
+"""Pillow would import it in the midst of its work, when no file can be opened any more."""
+
+# The classes themselves: Image.open would try other formats after the first, and take a JPEG of several pictures
+# (MPF) for an animation.
+DECODERS: dict[str, type[ImageFile.ImageFile]] = {
+    "PNG": PngImageFile,
+    "JPEG": JpegImageFile,
+    "GIF": GifImageFile,
+    "WebP": WebPImageFile,
+}
+
+
+class Unfit(Exception):
+    """`code` is one of REASONS."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+@dataclass(frozen=True)
+class Source:
+    """`image` is upright, L, RGB or RGBA, and carries no metadata. `profile` is an ICC profile of its RGB."""
+
+    image: Image.Image
+    profile: bytes | None
+    was_photo: bool
+    subsampling: int = 0  # of the JPEG it was, in Pillow's numbers; 0: none
+    was_deep: bool = False
+    was_converted: bool = False
+    had_metadata: bool = False
+
+
+def opened(name: str, data: bytes) -> ImageFile.ImageFile:
+    file = DECODERS[name](BytesIO(data))
+    if file.width * file.height > MOST_PIXELS:
+        raise Unfit("pixels")
+    return file
+
+
+def is_moving(file: ImageFile.ImageFile) -> bool:
+    return bool(getattr(file, "is_animated", False))
+
+
+def decoded(file: ImageFile.ImageFile, data: bytes) -> Source:
+    if isinstance(file, PngImageFile):
+        demand_known_colours(file, data)
+    file.load()
+    deep, metadata = _is_deep(file, data), has_metadata(file)
+    profile, turn = file.info.get("icc_profile"), _turn(file)
+    lossy_webp = isinstance(file, WebPImageFile) and b"VP8L" not in data[:4096]
+    photo = isinstance(file, JpegImageFile) or lossy_webp
+    sampling = 2 if lossy_webp or (isinstance(file, JpegImageFile) and get_sampling(file) != 0) else 0
+    upright = _plain(file.transpose(turn) if turn is not None else file)
+    source = _in_rgb(Source(upright, profile, photo, sampling, was_deep=deep, had_metadata=metadata))
+    return replace(source, image=_without_idle_alpha(source.image))
+
+
+# Colours
+
+
+def demand_known_colours(file: ImageFile.ImageFile, data: bytes) -> None:
+    chunks = dict(_chunks(data))
+    if chunks.get(b"cICP", _SRGB_CICP) != _SRGB_CICP or (b"iCCP" in chunks and not file.info.get("icc_profile")):
+        raise Unfit("colours")
+    if b"iCCP" not in chunks and b"sRGB" not in chunks and b"cICP" not in chunks and not _is_nearly_srgb(chunks):
+        raise Unfit("colours")
+
+
+_SRGB_CICP = bytes((1, 13, 0, 1))
+_SRGB_GAMMA = 45455
+_SRGB_PRIMARIES = (31270, 32900, 64000, 33000, 30000, 60000, 15000, 6000)
+
+
+def _is_nearly_srgb(chunks: dict[bytes, bytes]) -> bool:
+    gamma: int = struct.unpack(">I", chunks.get(b"gAMA", struct.pack(">I", _SRGB_GAMMA)))[0]
+    primaries: tuple[int, ...] = struct.unpack(">8I", chunks.get(b"cHRM", struct.pack(">8I", *_SRGB_PRIMARIES)))
+    distance = max(abs(is_ - should) for is_, should in zip(primaries, _SRGB_PRIMARIES, strict=True))
+    return abs(gamma - _SRGB_GAMMA) < 500 and distance < 500
+
+
+def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    """A PNG's chunks before its pixels."""
+    position = 8
+    while (kind := data[position + 4 : position + 8]) not in (b"IDAT", b"IEND", b""):
+        length = int.from_bytes(data[position : position + 4], "big")
+        yield kind, data[position + 8 : position + 8 + length]
+        position += 12 + length
+
+
+def _in_rgb(source: Source) -> Source:
+    """CMYK and grey profiles are followed once, here; an RGB profile travels on with the pixels."""
+    space = (source.profile or b"")[16:20]
+    if source.image.mode == "CMYK" and space != b"CMYK":
+        raise Unfit("profile")
+    if space in (b"", b"RGB "):
+        return source
+    return replace(source, image=_converted(source), profile=None, was_converted=True)
+
+
+def _converted(source: Source) -> Image.Image:
+    plain = source.image.convert("RGB") if source.image.mode == "RGBA" else source.image
+    plain = plain.convert("L") if (source.profile or b"")[16:20] == b"GRAY" else plain
+    try:
+        profile = ImageCms.ImageCmsProfile(BytesIO(source.profile or b""))
+        image = ImageCms.profileToProfile(plain, profile, ImageCms.createProfile("sRGB"), outputMode="RGB")
+    except (ImageCms.PyCMSError, OSError):
+        raise Unfit("profile" if source.image.mode == "CMYK" else "colours") from None
+    converted = cast("Image.Image", image)  # None only where it works in place
+    if source.image.mode == "RGBA":
+        converted.putalpha(source.image.getchannel("A"))
+    return converted
+
+
+# Pixels
+
+
+def _is_deep(file: ImageFile.ImageFile, data: bytes) -> bool:
+    return isinstance(file, PngImageFile) and data[24] == 16
+
+
+def _plain(image: Image.Image) -> Image.Image:
+    """L, RGB, RGBA or CMYK of 8 bits; nothing in `info`, from where encoders take comments."""
+    image = _shallow(image)
+    if image.mode not in ("L", "RGB", "CMYK") or image.has_transparency_data:
+        image = image.convert("RGBA" if image.has_transparency_data else _WIDER.get(image.mode, "RGB"))
+    image.info = {}
+    return image
+
+
+_WIDER = {"1": "L"}
+
+
+def _shallow(image: Image.Image) -> Image.Image:
+    """Pillow halves 16-bit colours by itself, as it reads them; grey ones stay."""
+    if not image.mode.startswith("I"):
+        return image
+    high = 1 if image.mode in ("I;16", "I;16L") else 0
+    return Image.frombytes("L", image.size, image.convert("I;16").tobytes()[high::2])
+
+
+def _without_idle_alpha(image: Image.Image) -> Image.Image:
+    if image.mode == "RGBA" and image.getchannel("A").getextrema() == (255, 255):
+        return image.convert("RGB")
+    return image
+
+
+_TURNS = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+
+
+def _turn(file: ImageFile.ImageFile) -> Image.Transpose | None:
+    """By EXIF alone: Pillow would also follow XMP, and browsers do not."""
+    return _TURNS.get(_exif(file).get(_ORIENTATION, 1))
+
+
+_ORIENTATION = 0x0112
+
+
+def _exif(file: ImageFile.ImageFile) -> Image.Exif:
+    exif = Image.Exif()
+    if raw := file.info.get("exif"):
+        exif.load(raw)
+    return exif
+
+
+def has_metadata(file: ImageFile.ImageFile) -> bool:
+    """Beside the orientation, which is followed. None of it comes along."""
+    told = [file.info.get(name) for name in _METADATA]
+    return any([*told, getattr(file, "text", None), {*_exif(file)} - {_ORIENTATION}])
+
+
+_METADATA = ("xmp", "XML:com.adobe.xmp", "comment", "photoshop")

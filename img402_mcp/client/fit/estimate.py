@@ -1,0 +1,151 @@
+"""What each way would give, foretold from a sample of tiles: bytes of the whole, and its likeness to the original.
+
+A way that cannot hold is never gone: a vain try over a large image takes seconds.
+"""
+
+from bisect import bisect_left
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from math import inf
+
+from img402_mcp.client.fit.decode import Source
+from img402_mcp.client.fit.encoders import (
+    AS_PNG,
+    EFFORTS,
+    JPEG,
+    MP,
+    NEARLY_LOSSLESS,
+    PNGS,
+    WEBP,
+    Way,
+    as_seen,
+    encoded,
+    possible,
+    resized,
+)
+from img402_mcp.client.fit.messages import Order
+from img402_mcp.client.fit.ssim import likeness
+
+LIKE_ENOUGH = 0.985
+"""The least likeness of a sample of what was drawn: the whole should reach an SSIM of 0.98."""
+LIKE_SCALED = 0.93
+"""The same once it is scaled, which loses more than this: else it would have to become smaller still."""
+HARDLY_SEEN = 0.99  # from here on nothing better is looked for where looking takes long
+
+FEW_COLOURS = 1024  # in a sample: text on plain ground, which repeats itself most and is encoded fastest
+HOPELESS = 2.2  # how far beyond the limit the quickest encoding, or a PNG, is when the best one is beyond it too
+NEAR = 1.6
+HEADS = {"PNG": 60, "JPEG": 400, "WebP": 30}
+"""Bytes that an image takes once, however large it is: with a small sample they would count a hundred times."""
+USUAL_BIAS = (0.6, 1.5)
+
+
+@dataclass(frozen=True)
+class Foretelling:
+    """`share`: how much of the whole the sample holds; `pixels`: of the whole; `came`: bytes of the file."""
+
+    order: Order
+    sample: Source
+    share: float
+    pixels: int
+    came: int
+    least: float = LIKE_ENOUGH
+    told: dict[Way, bytes | None] = field(default_factory=dict)
+    alike: dict[Way, float] = field(default_factory=dict)
+
+    def scaled(self, scale: int) -> "Foretelling":
+        sample = replace(self.sample, image=resized(self.sample.image, scale))
+        pixels = self.pixels * scale * scale // 10_000
+        return replace(self, sample=sample, pixels=pixels, least=LIKE_SCALED, told={}, alike={})
+
+    def size(self, way: Way) -> float:
+        data = self._encoded(way)
+        if data is None:
+            return inf
+        head = HEADS[way.format] if self.share < 1 else 0
+        return (len(data) - head) / self.share + head + len(self.sample.profile or b"")
+
+    def likeness(self, way: Way) -> float:
+        if way not in self.alike:
+            data = self._encoded(way)
+            self.alike[way] = likeness(self.sample.image, as_seen(data, way)) if data else 0.0
+        return self.alike[way]
+
+    def _encoded(self, way: Way) -> bytes | None:
+        if way not in self.told:
+            self.told[way] = encoded(replace(self.sample, profile=None), way, self.pixels)
+        return self.told[way]
+
+    # Lossless
+
+    def is_hopeless(self) -> bool:
+        if self.has_few_colours():
+            return False
+        beyond = HOPELESS * self.order.limit
+        return (self.order.name != "PNG" or self.came > beyond) and self.size(Way("WebP", effort=0)) > beyond
+
+    def has_few_colours(self) -> bool:
+        return bool(self.sample.image.getcolors(FEW_COLOURS))
+
+    def bias(self) -> float:
+        """By how much the sample is wrong, by what is known of the whole: its size as a PNG, if it came as one."""
+        if self.order.name != "PNG" or self.share == 1:
+            return 1.0
+        least, most = USUAL_BIAS
+        bias = self.came / self.size(AS_PNG)
+        return bias if least < bias < most else 1.0  # else the file was packed in a way of its own
+
+    def slack(self, way: Way) -> float:
+        """How far below or beyond the limit a try is worth its time; the last effort takes 0.2 s for a megapixel."""
+        if way == AS_PNG:
+            return 1.04
+        if way.effort == 0:
+            return 0.9 if self.pixels < 8 * MP else 0.75
+        if self.has_few_colours():
+            return 1.25 if way.effort == len(EFFORTS) - 1 else 1.0
+        if way.effort < len(EFFORTS) - 1:
+            return 0.0
+        return 1.05 if self.pixels < 4 * MP else 0.97 if self.pixels < 8 * MP else 0.85
+
+    # Lossy
+
+    def best(self, whole: Source, limit: float) -> Way | None:
+        """Of the ways that should fit and be like enough, the one most alike."""
+        bests = list[Way]()
+        for family in families(whole, self.order):
+            if family != NEARLY_LOSSLESS or not any(self.likeness(way) >= HARDLY_SEEN for way in bests):
+                bests += self._best_of(family, whole, limit)
+        return max(bests, key=self.likeness) if bests else None
+
+    def smallest(self, whole: Source) -> Way | None:
+        """Where none should fit: the one that comes nearest, if it comes near enough to be tried."""
+        near = [way for way in self._last(whole) if self.size(way) <= NEAR * self.order.limit]
+        return min((way for way in near if self._will_do(way, whole)), key=self.size, default=None)
+
+    def least_size(self, whole: Source) -> float:
+        return min(map(self.size, self._last(whole)), default=inf)
+
+    def _last(self, whole: Source) -> list[Way]:
+        return [ways[-1] for family in families(whole, self.order) if (ways := self._possible(family, whole))]
+
+    def _possible(self, ways: tuple[Way, ...], whole: Source) -> list[Way]:
+        return possible(ways, whole, self.order.formats)
+
+    def _will_do(self, way: Way, whole: Source) -> bool:
+        return whole.was_photo or self.likeness(way) >= self.least
+
+    def _best_of(self, family: tuple[Way, ...], whole: Source, limit: float) -> Iterator[Way]:
+        """A family goes from large to small, so few of it need to be looked at."""
+        ways = self._possible(family, whole)
+        place = bisect_left(ways, True, key=lambda way: self.size(way) <= limit)
+        if place < len(ways) and self._will_do(ways[place], whole):
+            yield ways[place]
+
+
+def families(source: Source, order: Order) -> tuple[tuple[Way, ...], ...]:
+    """Each from good to bad; what takes long stands last."""
+    if "WebP" not in order.formats and (source.image.mode == "RGBA" or "JPEG" not in order.formats):
+        return (PNGS,)
+    if source.was_photo:  # WebP halves the colours' resolution, which only a JPEG that did so before can stand
+        return (JPEG,) if source.subsampling == 0 and "JPEG" in order.formats else (WEBP, JPEG)
+    return WEBP, JPEG, NEARLY_LOSSLESS

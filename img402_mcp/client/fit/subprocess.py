@@ -1,0 +1,188 @@
+"""An image under so many bytes: losslessly first, then at a high quality, then scaled, and it says what it did.
+
+Pixels are decoded in a child process, since a few kilobytes can decode to gigabytes and decoders have had holes. The
+child gets the bytes through a pipe, an empty environment, and limits on memory, time and files; its answer is
+believed no more than a stranger's. Where `resource` is missing (Windows) or memory is not limited by the system
+(macOS), the limits on pixels and wall time remain. The same input and limit give the same output.
+"""
+
+import os
+import sys
+from collections.abc import Collection
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import DEVNULL
+from typing import cast
+
+from anyio import (
+    BrokenResourceError,
+    CapacityLimiter,
+    ClosedResourceError,
+    create_task_group,
+    move_on_after,
+    open_process,
+)
+from anyio.abc import ByteReceiveStream, ByteSendStream, Process
+
+from img402_mcp.client.fit.messages import (
+    LONGEST_HEAD,
+    MOST_PIXELS,
+    REASONS,
+    WALL_SECONDS,
+    Order,
+    Outcome,
+    outcome_in,
+    packed,
+)
+from img402_mcp.errors import ReadRefused
+from img402_mcp.formats import FORMATS, NotAnImage, Picture, examine
+
+ALL = tuple(each.media_type for each in FORMATS)
+AT_ONCE = CapacityLimiter(min(os.cpu_count() or 1, 2))
+"""Children that run side by side: each may take a processor and 512 MB."""
+
+PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from img402_mcp.client.fit.worker import main; main()"
+
+
+class CannotFit(ReadRefused):
+    """The image stays larger than the limit, or nothing that is taken there can hold it."""
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """`step` is for people: `png 3.1 MB -> webp 0.70 MB, lossless`; empty where nothing had to be done."""
+
+    data: bytes = field(repr=False)
+    picture: Picture
+    step: str
+
+
+async def fitted(  # noqa: PLR0913  # the last two are for tests, which have no hours and lie
+    data: bytes,
+    picture: Picture,
+    limit: int,
+    formats: Collection[str] = ALL,
+    *,
+    seconds: float = WALL_SECONDS,
+    program: str = PROGRAM,
+) -> Fitted:
+    """The image in at most `limit` bytes and one of the media types. Raises CannotFit."""
+    if len(data) <= limit and picture.format.media_type in formats:
+        return Fitted(data, picture, "")
+    names = tuple(each.name for each in FORMATS if each.media_type in formats)
+    try:
+        _demand_possible(picture, names)
+        answer = await _answer(program, packed(Order(limit, picture.format.name, names), data), limit, seconds)
+        outcome, smaller = _believed(answer)
+        return _checked(outcome, smaller, Fitted(data, picture, ""), limit, names)
+    except _GaveUp as given_up:
+        code = str(given_up)
+    raise CannotFit(_sentence(code, data, picture, limit))
+
+
+class _GaveUp(Exception):
+    """`str()` is a code of REASONS."""
+
+
+def _demand_possible(picture: Picture, names: Collection[str]) -> None:
+    if picture.width * picture.height > MOST_PIXELS:
+        raise _GaveUp("pixels")
+    if not {"PNG", "JPEG", "WebP"} & {*names}:
+        raise _GaveUp("formats")
+
+
+# What the child says is checked like anything from outside
+
+
+def _believed(answer: bytes) -> tuple[Outcome, bytes]:
+    try:
+        return outcome_in(answer)
+    except (ValueError, RecursionError):
+        raise _GaveUp("ended") from None
+
+
+def _checked(outcome: Outcome, data: bytes, before: Fitted, limit: int, names: Collection[str]) -> Fitted:
+    if outcome.reason:
+        raise _GaveUp(outcome.reason)
+    try:
+        picture = examine(data)
+    except NotAnImage:
+        raise _GaveUp("ended") from None
+    if len(data) > limit or picture.end != len(data) or picture.format.name not in names:
+        raise _GaveUp("ended")
+    step = f"{_in_short(before.data, before.picture)} -> {_in_short(data, picture)}, {outcome.in_words()}"
+    return Fitted(data, picture, step)
+
+
+def _in_short(data: bytes, picture: Picture) -> str:
+    return f"{picture.format.name.lower()} {_size(len(data))}"
+
+
+def _size(count: int) -> str:
+    """3.1 MB, 0.98 MB, 70 kB."""
+    if count < 100_000:
+        return f"{max(count // 1000, 1)} kB"
+    return f"{count / 1_000_000:.{1 if count >= 1_000_000 else 2}f} MB"
+
+
+def _sentence(code: str, data: bytes, picture: Picture, limit: int) -> str:
+    reason, way_out = REASONS[code]
+    return (
+        f"The image ({_in_short(data, picture)}, {picture.width:,}x{picture.height:,} pixels) cannot be brought to at "
+        f"most {limit:,} bytes: {reason}. {way_out}; nothing was sent."
+    )
+
+
+# The child
+
+
+async def _answer(program: str, message: bytes, limit: int, seconds: float) -> bytes:
+    async with AT_ONCE:
+        with move_on_after(seconds):
+            return await _asked(program, message, limit + LONGEST_HEAD)
+    raise _GaveUp("time")
+
+
+async def _asked(program: str, message: bytes, most: int) -> bytes:
+    """Whatever ends this, a cancelled call too, ends the child."""
+    async with await _started(program) as child, create_task_group() as tasks:
+        tasks.start_soon(_send, cast("ByteSendStream", child.stdin), message)
+        answer = await _received(cast("ByteReceiveStream", child.stdout), most)
+        if len(answer) > most:
+            child.kill()
+        await child.wait()
+    if -(child.returncode or 0) == OVERTIME:
+        raise _GaveUp("time")
+    return answer
+
+
+OVERTIME = 24  # SIGXCPU
+
+
+async def _started(program: str) -> Process:
+    package = str(Path(__file__).parents[2])
+    path = [package, *(place for place in sys.path if Path(place).is_absolute())]
+    environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
+    # -I: neither the environment nor the working directory says what is imported; -S: the path is given.
+    return await open_process([sys.executable, "-I", "-S", "-c", program, *path], stderr=DEVNULL, env=environment)
+
+
+_KEPT = ("SYSTEMROOT", "LD_LIBRARY_PATH")
+"""Windows starts nothing without the first; the second is where some installations have Python's own libraries."""
+
+
+async def _send(stream: ByteSendStream, message: bytes) -> None:
+    with suppress(BrokenResourceError, ClosedResourceError):  # it has ended before it read all
+        await stream.send(message)
+    await stream.aclose()
+
+
+async def _received(stream: ByteReceiveStream, most: int) -> bytes:
+    """All that it says, or a little more than `most`."""
+    received = bytearray()
+    async for piece in stream:
+        received += piece
+        if len(received) > most:
+            break
+    return bytes(received)

@@ -1,0 +1,62 @@
+"""The child that decodes. An order and an image come in at stdin, an outcome and an image go out at stdout.
+
+Everything that it needs is imported first; then it shuts itself in: so much memory, so much time, no file and no
+socket opened any more. Only then are foreign bytes decoded.
+"""
+
+import os
+import sys
+import warnings
+
+from PIL import Image
+
+from img402_mcp.client.fit.decode import Unfit
+from img402_mcp.client.fit.messages import MEMORY, MOST_PIXELS, PROCESSOR_SECONDS, Order, Outcome, order_in, packed
+from img402_mcp.client.fit.strategy import fit
+
+
+def main() -> None:
+    Image.preinit()
+    _shut_in()
+    order, data = order_in(sys.stdin.buffer.read())
+    sys.stdout.buffer.write(answer(order, data))
+    sys.stdout.buffer.flush()
+    os._exit(0)  # nothing is left to be tidied up, and that takes a moment
+
+
+def _shut_in() -> None:
+    Image.MAX_IMAGE_PIXELS = MOST_PIXELS
+    warnings.simplefilter("error", Image.DecompressionBombWarning)
+    try:
+        import resource  # noqa: PLC0415  # missing on Windows
+    except ImportError:
+        return
+    _limit(resource.RLIMIT_AS, MEMORY)
+    _limit(resource.RLIMIT_CPU, PROCESSOR_SECONDS)
+    _limit(resource.RLIMIT_FSIZE, 0)
+    _limit(resource.RLIMIT_CORE, 0)
+    _limit(resource.RLIMIT_NOFILE, 3)  # stdin, stdout and stderr; nothing can be opened beside them
+
+
+def _limit(what: int, most: int) -> None:
+    import resource  # noqa: PLC0415  # missing on Windows
+
+    try:
+        resource.setrlimit(what, (most, most + (what == resource.RLIMIT_CPU)))  # CPU: SIGXCPU first, which tells why
+    except (ValueError, OSError):
+        if sys.platform == "linux":  # elsewhere a limit may not be known to the system
+            raise
+
+
+def answer(order: Order, data: bytes) -> bytes:
+    try:
+        outcome, smaller = fit(order, data)
+    except Unfit as unfit:
+        return packed(Outcome(reason=unfit.code))
+    except MemoryError:
+        return packed(Outcome(reason="memory"))
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        return packed(Outcome(reason="pixels"))
+    except Exception:  # noqa: BLE001  # a decoder raises anything at all over bytes made to break it
+        return packed(Outcome(reason="broken"))
+    return packed(outcome, smaller)

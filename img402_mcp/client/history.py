@@ -1,0 +1,233 @@
+"""What was uploaded, and where it is now: one SQLite file that several processes share. No image, no token, no key.
+
+It stays small by itself, at each opening: what expired more than 90 days ago is dropped, and of the rest all but the
+newest 100,000 uploads (about 50 MB).
+"""
+
+import sqlite3
+import threading
+import time
+import unicodedata
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import astuple, dataclass, fields
+from pathlib import Path
+from typing import Any
+
+from img402_mcp.client.sqlite import Schema, opened
+from img402_mcp.errors import SettingsError
+
+DAY = 86_400
+LEAST_LIFE = 600
+"""Seconds that a URL must still live to be given out again: long enough to put it somewhere and look at it."""
+DROPPED_AFTER = 90 * DAY
+MOST_UPLOADS = 100_000
+
+# An answer waits for it: another process writes for a millisecond, and no longer is worth waiting for.
+_BUSY_SECONDS = 5
+_FURTHEST_DAYS = 36_500
+_SCHEMA = Schema(
+    version=1,
+    statements=(
+        """CREATE TABLE uploads (
+            serial INTEGER PRIMARY KEY AUTOINCREMENT,
+            at REAL NOT NULL, path TEXT NOT NULL, source TEXT NOT NULL, sent TEXT NOT NULL,
+            url TEXT NOT NULL, id TEXT NOT NULL, api TEXT NOT NULL, terms TEXT NOT NULL, preparation TEXT NOT NULL,
+            content_type TEXT NOT NULL, size_bytes INTEGER NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,
+            expires_at REAL, expiry_known INTEGER NOT NULL, price INTEGER NOT NULL, done TEXT NOT NULL,
+            gone INTEGER NOT NULL
+        ) STRICT""",
+        "CREATE INDEX uploads_by_source ON uploads (source, api, terms, preparation)",
+        "CREATE INDEX uploads_by_url ON uploads (url)",
+        "CREATE INDEX uploads_by_expiry ON uploads (expires_at) WHERE expires_at IS NOT NULL",
+    ),
+    probe="SELECT gone FROM uploads LIMIT 0",
+    # NORMAL: a power cut may cost the last entries, never the file. What is forgotten is overwritten, too.
+    settings=("synchronous = NORMAL", "secure_delete = ON"),
+    busy_seconds=_BUSY_SECONDS,
+)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One upload."""
+
+    at: float
+    """Seconds of Unix time, as in `expires_at`."""
+    path: str
+    source: str
+    """SHA-256, in hex, of the file as it lay on the disk."""
+    sent: str
+    """SHA-256, in hex, of what was sent."""
+    url: str
+    id: str
+    api: str
+    """The API's base URL."""
+    terms: str
+    """What it was uploaded as: "free", "paid" ..."""
+    preparation: str
+    """What was asked for, such as "scrub fit"."""
+    content_type: str
+    size_bytes: int
+    width: int
+    height: int
+    expires_at: float | None
+    """None: never, or not known, which `expiry_known` tells apart."""
+    expiry_known: bool
+    price: int
+    """In atomic units of USDC; 0: it was free."""
+    done: str
+    """What preparing did, in words."""
+    gone: bool = False
+    """Its URL was seen to answer 404."""
+
+
+_COLUMNS = tuple(column.name for column in fields(Entry))
+_INSERT = f"INSERT INTO uploads ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
+_MATCHING = "holds(?, path, url, id, ?)"
+_EXPIRING = "NOT gone AND expires_at > ? AND expires_at < ?"
+
+
+class Ledger:
+    """Synchronous and safe to call from any thread: callers go through `anyio.to_thread`.
+
+    Each method raises SettingsError where the file cannot be read or written.
+    """
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, state_dir: Path, now: float | None = None) -> "Ledger":
+        """The ledger in a folder of its own (0700) under `state_dir`. Raises SettingsError."""
+        path = state_dir / "ledger" / "ledger.db"
+        try:
+            ledger = cls(opened(path, _SCHEMA))
+        except (OSError, sqlite3.Error) as error:
+            raise SettingsError(
+                f"The ledger of uploads {path} could not be opened ({error}). Make the folder writable, move the "
+                "file away if it is damaged, name another folder with IMG402_STATE_DIR, or do without: "
+                "IMG402_LEDGER=off."
+            ) from error
+        try:
+            ledger._begin(time.time() if now is None else now)
+        except BaseException:
+            ledger.close()
+            raise
+        return ledger
+
+    def close(self) -> None:
+        with self._lock:
+            self._connection.close()
+
+    def remember(self, entry: Entry) -> None:
+        self._execute(_INSERT, *(_storable(value) for value in astuple(entry)))
+
+    def reusable(self, api: str, terms: str, source: str, preparation: str, now: float) -> Entry | None:
+        """The newest upload of the same file to the same API, on the same terms, whose URL surely lives on a while."""
+        where = (
+            "source = ? AND api = ? AND terms = ? AND preparation = ? AND expiry_known AND NOT gone "
+            "AND (expires_at IS NULL OR expires_at > ?) ORDER BY serial DESC LIMIT 1"
+        )
+        return next(iter(self._entries(where, source, api, terms, preparation, now + LEAST_LIFE)), None)
+
+    def find(
+        self, query: str = "", expiring_before: float | None = None, *, now: float, limit: int = 50
+    ) -> list[Entry]:
+        """What `query` is a part of the path, URL or id of, in any case, or names as a file; the newest first.
+
+        With `expiring_before` only what is there and expires between now and then, the soonest first. A `limit` below
+        0 is none.
+        """
+        where, values = _condition(query, expiring_before, now)
+        order = "serial DESC" if expiring_before is None else "expires_at, serial"
+        return self._entries(f"{where} ORDER BY {order} LIMIT ?", *values, limit)
+
+    def count(self, query: str = "", expiring_before: float | None = None, *, now: float) -> int:
+        """How many there are for `find` without a limit."""
+        where, values = _condition(query, expiring_before, now)
+        ((number,),) = self._execute(f"SELECT count(*) FROM uploads WHERE {where}", *values)  # noqa: S608
+        return int(number)
+
+    def gone(self, url: str) -> None:
+        """The URL answered 404: it is never reused."""
+        self._execute("UPDATE uploads SET gone = 1 WHERE url = ?", url)
+
+    def forget(self, query: str) -> int:
+        """Forgets what `find` finds by that query, and says how many; nothing for an empty one."""
+        return self._forget(_MATCHING, *_needles(query)) if _folded(query) else 0
+
+    def forget_all(self) -> int:
+        return self._forget("TRUE")
+
+    def _begin(self, now: float) -> None:
+        self._connection.create_function("holds", 5, _holds, deterministic=True)
+        self._execute("DELETE FROM uploads WHERE expires_at < ?", now - DROPPED_AFTER)
+        newest = "SELECT max(serial) FROM uploads"
+        self._execute(f"DELETE FROM uploads WHERE serial <= ({newest}) - ?", MOST_UPLOADS)  # noqa: S608
+
+    def _forget(self, where: str, *values: object) -> int:
+        gone = self._execute(f"DELETE FROM uploads WHERE {where} RETURNING 1", *values)  # noqa: S608  # our own words
+        with suppress(SettingsError):  # another process reads: it is emptied later
+            self._execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        return len(gone)
+
+    def _entries(self, where: str, *values: object) -> list[Entry]:
+        query = f"SELECT {', '.join(_COLUMNS)} FROM uploads WHERE {where}"  # noqa: S608  # our own conditions
+        return [_read(row) for row in self._execute(query, *values)]
+
+    def _execute(self, statement: str, *values: object) -> list[sqlite3.Row]:
+        with self._lock, _errors_told():
+            return self._connection.execute(statement, values).fetchall()
+
+
+def expiring_before(now: float, days: int) -> float | None:
+    """The end of the next days; None where none are asked for."""
+    return now + min(days, _FURTHEST_DAYS) * DAY if days > 0 else None
+
+
+@contextmanager
+def _errors_told() -> Iterator[None]:
+    try:
+        yield
+    except (sqlite3.Error, OverflowError) as error:  # OverflowError: a number beyond 64 bits
+        raise SettingsError(
+            f"The ledger of uploads could not be read or written ({error}). Look at the disk and the folder that "
+            "IMG402_STATE_DIR names, or do without: IMG402_LEDGER=off."
+        ) from error
+
+
+def _condition(query: str, expiring_before: float | None, now: float) -> tuple[str, tuple[object, ...]]:
+    where, values = (_MATCHING, _needles(query)) if _folded(query) else ("TRUE", ())
+    if expiring_before is None:
+        return where, values
+    return f"{where} AND {_EXPIRING}", (*values, now, expiring_before)
+
+
+def _needles(query: str) -> tuple[str, str]:
+    """The words to look for, and the file that they may name."""
+    try:
+        file = str(Path(query).expanduser().resolve())
+    except (OSError, RuntimeError, ValueError):  # no such home, a circle of links, a NUL
+        file = ""
+    return _folded(query), str(_storable(file))
+
+
+def _holds(needle: str, path: str, url: str, id: str, file: str) -> bool:  # noqa: A002  # as the column
+    return path == file or any(needle in _folded(text) for text in (path, url, id))
+
+
+def _folded(text: str) -> str:
+    """Case and spelling do not matter: macOS writes an umlaut in two characters, and no usual space before "PM"."""
+    return unicodedata.normalize("NFKC", str(_storable(text))).casefold().strip()
+
+
+def _storable(value: object) -> object:
+    """A file's name need not be UTF-8, and Python then has characters in it that no database takes."""
+    return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
+
+
+def _read(row: sqlite3.Row) -> Entry:
+    columns: dict[str, Any] = dict(row)
+    return Entry(**columns | {name: bool(columns[name]) for name in ("expiry_known", "gone")})

@@ -1,0 +1,358 @@
+"""The corridor of io42: an image is checked, its fee paid once, the file put to the URL that the fee bought.
+
+The journal knows each step, so that the same call goes on after a crash: the proof is on disk before it leaves, the
+URL once it came, and that the file was sent before its first byte goes. A URL that is dead is asked for again with the
+same proof. A fee belongs to one file for one submission, and there is never a second one for it.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from functools import cache, partial
+from urllib.parse import urlsplit
+
+import anyio
+import httpx2
+from anyio.to_thread import run_sync
+
+from img402_mcp.client.apis.io42 import Io42, Submission, by_code, code_in
+from img402_mcp.client.files.safe_open import Image
+from img402_mcp.client.http import Answer, Request, Send, retrying
+from img402_mcp.client.paid_upload import unlocked
+from img402_mcp.client.payments import payment_required
+from img402_mcp.client.payments.budget import Names, Policy
+from img402_mcp.client.payments.journal import Intention, Journal, Payment, State
+from img402_mcp.client.payments.payer import Approve, Payer, origin_of
+from img402_mcp.client.payments.payment_required import Offer
+from img402_mcp.client.payments.wallet import Wallet
+from img402_mcp.client.settings import Io42Settings, Money
+from img402_mcp.client.ssrf_guard import NamedUrls
+from img402_mcp.client.upload import AS_USUAL, Corridor, Progress, Wish, reported
+from img402_mcp.errors import (
+    BadAnswer,
+    Img402Error,
+    NotReached,
+    PaymentPending,
+    PaymentRefused,
+    SettingsError,
+    UploadFailed,
+    UploadRejected,
+)
+from img402_mcp.wire.io42 import MEDIA_TYPES, MOST_BYTES, Slot
+from img402_mcp.wire.x402 import PROOF_HEADERS, usdc
+
+# A URL that is used should still be alive when the last byte arrives.
+LEAST_URL_LIFE = 30
+_EXISTS = "SUBMISSION_ALREADY_EXISTS"
+
+
+@dataclass(frozen=True)
+class Submitted:
+    submission: Submission
+    image: Image
+    media_file_id: str
+    """io42's id of the file; empty where its answer was lost."""
+    fee: int
+    """In atomic units of USDC."""
+    transaction: str
+    reused: bool = False
+    """It was delivered by an earlier call."""
+
+
+@dataclass(frozen=True)
+class Errand:
+    submission: Submission
+    image: Image
+    request: Request
+    intention: Intention
+
+
+@dataclass(frozen=True)
+class Grant:
+    """A URL to put the file to, or None where the file is there already."""
+
+    slot: Slot | None
+    payment: Payment | None
+
+
+@dataclass(frozen=True)
+class SubmittingCorridor:
+    corridor: Corridor
+    service: Io42
+    payer: Payer
+    named: NamedUrls
+
+    async def submit(
+        self,
+        submission: Submission,
+        path: str,
+        progress: Progress | None = None,
+        approve: Approve | None = None,
+        wish: Wish = AS_USUAL,
+    ) -> Submitted:
+        """One fee at most, whatever happens and however often it is called.
+
+        Raises ReadRefused, PaymentRefused, PaymentPending, UploadRejected, UploadFailed.
+        """
+        errand = await self.errand(submission, path, wish)
+        if finished := await run_sync(self.payer.journal.finished, errand.intention):
+            return _submitted(errand, finished, reused=True)
+        return await self._carried_out(errand, progress, approve)
+
+    async def errand(self, submission: Submission, path: str, wish: Wish = AS_USUAL) -> Errand:
+        """Everything that can be refused without asking the API. Raises ReadRefused."""
+        read = await self.corridor.read(path)
+        image = await self.corridor.fitting_taken(read, MOST_BYTES, wish, MEDIA_TYPES)
+        self.service.demand_fits(image)
+        request = self.service.request(image, submission)
+        intention = Intention(origin_of(request.url), urlsplit(request.url).path, image.source)
+        return Errand(submission, image, request, intention)
+
+    async def fee(self, submission: Submission, path: str, wish: Wish = AS_USUAL) -> int | None:
+        """What would be paid now, in atomic units; None where nothing would. Pays nothing."""
+        errand = await self.errand(submission, path, wish)
+        if await run_sync(self.payer.journal.standing, errand.intention):
+            return None
+        answer = by_code(await self.payer.send(errand.request))
+        offers = payment_required.read(answer).offers if answer.status == 402 else ()
+        return min((offer.amount for offer in offers), default=None)
+
+    def _approving(self, approve: Approve | None) -> Approve:
+        """Before a signature: no second fee for the same submission, whatever the file."""
+
+        async def approve_first_fee(offer: Offer, intention: Intention) -> bool:
+            await self._demand_first_fee(intention)
+            return approve is None or await approve(offer, intention)
+
+        return approve_first_fee
+
+    async def _demand_first_fee(self, intention: Intention) -> None:
+        _demand_first(await run_sync(self.payer.journal.of_other_files, intention))
+
+    async def _carried_out(self, errand: Errand, progress: Progress | None, approve: Approve | None) -> Submitted:
+        """A URL may be dead, or used by a call that was cut off: then the same proof tells what became of it."""
+        kept = await self._kept(errand)
+        grant = kept or await self._asked(errand, approve)
+        try:
+            answer, in_doubt = await self._put_if_needed(errand, grant, progress)
+        except (BadAnswer, NotReached):
+            if kept is None:
+                raise
+            grant = await self._asked(errand, approve)  # a URL that leads nowhere is not kept until it expires
+            answer, in_doubt = await self._put_if_needed(errand, grant, progress)
+        if answer is not None and 300 <= answer.status < 500:  # not for a 5xx: that URL may still live
+            grant = await self._asked(errand, approve, sent=in_doubt)
+            answer, _ = await self._put_if_needed(errand, grant, progress)
+        if answer is None or 200 <= answer.status < 300:
+            return await self._finished(errand, grant)
+        raise UploadFailed(
+            f"The storage that {urlsplit(errand.intention.origin).netloc} named does not take the file (status "
+            f"{answer.status}). {_next_step(grant.payment)}"
+        )
+
+    async def _kept(self, errand: Errand) -> Grant | None:
+        """A URL that came before and is still alive."""
+        payment = await run_sync(self.payer.journal.standing, errand.intention)
+        slot = self._slot_of(payment, errand)
+        alive = slot is not None and slot.expires_at.timestamp() > self.payer.now() + LEAST_URL_LIFE
+        return Grant(slot, payment) if alive else None
+
+    def _slot_of(self, payment: Payment | None, errand: Errand) -> Slot | None:
+        if payment is None or payment.answer is None:
+            return None
+        try:
+            return self.service.slot_in(Answer(200, {}, payment.answer), errand.submission)
+        except Img402Error:
+            return None
+
+    async def _asked(self, errand: Errand, approve: Approve | None, *, sent: bool = False) -> Grant:
+        watch = _Watch(self.payer.send, errand.request.url)
+        payer = replace(self.payer, send=watch.send, approve=self._approving(approve), beside=_demand_first)
+        try:
+            answer, payment = await payer.paid(errand.request, errand.intention)
+        except PaymentPending as error:
+            raise self._pending(
+                error, watch.last, await run_sync(self.payer.journal.standing, errand.intention)
+            ) from error
+        if payment is not None and payment.state is State.USED:
+            return Grant(None, payment)
+        return self._judged(errand, watch.last or answer, payment, sent=sent)
+
+    def _judged(self, errand: Errand, last: Answer, payment: Payment | None, *, sent: bool) -> Grant:
+        """`last` is what the API said last; the journal may know an earlier, better answer."""
+        if code_in(last) == _EXISTS and (sent or (payment is not None and payment.put_at is not None)):
+            return Grant(None, payment)
+        try:
+            return Grant(self.service.slot_in(last, errand.submission), payment)
+        except (UploadRejected, UploadFailed) as error:
+            if payment is None:
+                raise
+            raise self._failed_after_payment(error, last, payment) from error
+
+    def _pending(self, error: PaymentPending, last: Answer | None, payment: Payment | None) -> PaymentPending:
+        if last is None or payment is None or last.status != 402:
+            return error
+        return PaymentPending(f"{_no_url(payment, 'answers the same payment with another 402')} {error}")
+
+    def _failed_after_payment(
+        self, error: UploadRejected | UploadFailed, last: Answer, payment: Payment
+    ) -> UploadRejected | UploadFailed | PaymentPending:
+        if code_in(last) == _EXISTS:
+            told = f"{_no_url(payment, 'says that a submission exists')} {error}"
+            return UploadRejected(told, code=_EXISTS)
+        if last.status == 402:
+            return PaymentPending(f"{_no_url(payment, 'answers the same payment with another 402')} {error}")
+        told = f"{error} {_next_step(payment)}"
+        return UploadRejected(told, code=error.code) if isinstance(error, UploadRejected) else type(error)(told)
+
+    async def _put_if_needed(
+        self, errand: Errand, grant: Grant, progress: Progress | None
+    ) -> tuple[Answer | None, bool]:
+        """The answer, and whether a try before it may have delivered the file all the same."""
+        return await self._put(errand, grant.slot, grant.payment, progress) if grant.slot else (None, False)
+
+    async def _put(
+        self, errand: Errand, slot: Slot, payment: Payment | None, progress: Progress | None
+    ) -> tuple[Answer, bool]:
+        """Noted before the first byte leaves. The same bytes may go again: they are the same file."""
+        request = self.service.put(slot, errand.image)
+        tries = _Tries(payment is not None and payment.put_at is not None)
+        try:
+            send = retrying(tries.watching(await self.named.sender(request.url)), self.payer.pause)
+            if payment is not None:
+                await run_sync(self.payer.journal.put_begins, payment.nonce, self.payer.now())
+            return await reported(send, errand.image, progress)(request), tries.in_doubt
+        except UploadFailed as error:
+            raise type(error)(f"{error} {_next_step(payment)}") from error
+        finally:
+            if payment is not None and tries.made and not tries.in_doubt:
+                with anyio.CancelScope(shield=True):
+                    await run_sync(self.payer.journal.put_refused, payment.nonce)
+
+    async def _finished(self, errand: Errand, grant: Grant) -> Submitted:
+        payment = grant.payment
+        if payment is None:
+            return Submitted(errand.submission, errand.image, grant.slot.media_file_id if grant.slot else "", 0, "")
+        if payment.state is State.USED:
+            return _submitted(errand, payment, reused=True)
+        slot = grant.slot or self._slot_of(payment, errand)
+        result = json.dumps({"mediaFileId": slot.media_file_id if slot else ""})
+        used = await run_sync(self.payer.journal.used, payment.nonce, self.payer.now(), result)
+        return _submitted(errand, used)
+
+
+@contextmanager
+def open_submitting(
+    corridor: Corridor, transport: httpx2.AsyncBaseTransport | None = None
+) -> Iterator[SubmittingCorridor]:
+    """Without a wallet too: what costs nothing needs none. Raises SettingsError where the journal cannot be opened."""
+    io42, money = corridor.settings.io42, corridor.settings.money
+    if io42 is None:
+        raise SettingsError("io42 is not configured: set IMG402_IO42_KEY.")
+    with closing(Journal.open(corridor.settings.state_dir)) as journal:
+        wallet = cache(partial(_wallet, money))
+        payer = Payer(wallet, journal, _policy(io42, money), corridor.send, rpc_url=money.rpc_url)
+        service = Io42(io42.url, io42.key, io42.forwarded_for)
+        yield SubmittingCorridor(corridor, service, payer, NamedUrls(io42.url, transport))
+
+
+def _policy(io42: Io42Settings, money: Money) -> Policy:
+    """A limit and a payee of its own; the day's budget and the networks are shared."""
+    names = Names("IMG402_IO42_MAX_FEE", "IMG402_IO42_PAY_TO", "IMG402_IO42_URL")
+    return Policy(io42.max_fee, money.daily_budget, money.networks, io42.pay_to, names)
+
+
+def _wallet(money: Money) -> Wallet:
+    if money.wallet is None:
+        raise PaymentRefused(
+            "A fee is asked and no wallet is set; nothing was signed. Name one with IMG402_WALLET_FILE, or make one "
+            "with `img402-mcp wallet new FILE`."
+        )
+    return unlocked(money.wallet)
+
+
+class _Tries:
+    """Whether the file may be there: not where every try reached nobody, or was refused for certain."""
+
+    def __init__(self, in_doubt: bool) -> None:  # noqa: FBT001  # what was in doubt before stays so
+        self.in_doubt = in_doubt
+        self.made = False
+
+    def watching(self, send: Send) -> Send:
+        async def watched(request: Request) -> Answer:
+            before, self.in_doubt = self.in_doubt, True  # also where the call is cut off
+            try:
+                answer = await send(request)
+            except NotReached:
+                self.made, self.in_doubt = True, before
+                raise
+            self.made, self.in_doubt = True, before or not 300 <= answer.status < 500
+            return answer
+
+        return watched
+
+
+class _Watch:
+    """Goes by the code of an answer, and remembers the last one to a request that carried a proof."""
+
+    def __init__(self, send: Send, url: str) -> None:
+        self._send, self._url = send, url
+        self.last: Answer | None = None
+
+    async def send(self, request: Request) -> Answer:
+        if request.url != self._url:  # a node of the chain
+            return await self._send(request)
+        paying = not _PROOF_HEADERS.isdisjoint(request.headers)
+        self.last = None if paying else self.last
+        answer = by_code(await self._send(request))
+        self.last = answer if paying else self.last
+        return answer
+
+
+_PROOF_HEADERS = frozenset(PROOF_HEADERS.values())
+
+
+def _submitted(errand: Errand, payment: Payment, *, reused: bool = False) -> Submitted:
+    media_file_id = json.loads(payment.result or "{}").get("mediaFileId", "")
+    return Submitted(errand.submission, errand.image, media_file_id, payment.amount, payment.settlement, reused)
+
+
+def _demand_first(paid: list[Payment]) -> None:
+    if done := next((payment for payment in paid if payment.state is State.USED), None):
+        raise PaymentRefused(
+            f"This submission was delivered before, with another file: {_what(done)}. A second fee is not paid for it."
+        )
+    if standing := next((payment for payment in paid if payment.state.is_open), None):
+        raise PaymentRefused(
+            f"A fee for this submission stands already, for another file: {_what(standing)}. A second one is not "
+            "paid. Submit that very file again, which costs nothing more; or give that fee up with `img402-mcp "
+            f"wallet resolve {standing.nonce} --presume-unsettled`, and call again."
+        )
+
+
+def _what(payment: Payment) -> str:
+    transaction = f"transaction {payment.settlement}" if payment.settlement else "transaction not known"
+    where = urlsplit(payment.intention.origin).netloc
+    return f"{usdc(payment.amount)} USDC to {where} (nonce {payment.nonce}, {transaction})"
+
+
+def _no_url(payment: Payment, said: str) -> str:
+    paid = "The fee is paid" if payment.state is State.ANSWERED else "The fee may be paid"
+    return (
+        f"{paid}, {_came_of_it(payment)}, and the service {said}: {_what(payment)}. Nothing more is paid for this "
+        "file. Look at the submission there; if it is not yours, show its operator the nonce and the transaction."
+    )
+
+
+def _came_of_it(payment: Payment) -> str:
+    if payment.put_at is not None:
+        return "the file was sent and its arrival not confirmed"
+    return "an upload URL was received but no file sent" if payment.answer else "no upload URL was received"
+
+
+def _next_step(payment: Payment | None) -> str:
+    if payment is None:
+        return "No fee was paid. Make the same call again."
+    paid = "is paid" if payment.state is State.ANSWERED else "may be paid"
+    return f"The fee {paid}: {_what(payment)}. Make the same call again: nothing more is paid for this file."

@@ -1,0 +1,387 @@
+"""The paid corridor: an image is checked, then paid for once, then uploaded, and the journal knows each step.
+
+Two doors lead to one purchase: a token first and the upload with it, or the payment on the upload itself (inline).
+What a file's bytes were bought once stays bought: the same file again gets the image of then, while that lives.
+"""
+
+import json
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from functools import cache, partial
+from urllib.parse import urlsplit
+
+from anyio.to_thread import run_sync
+
+from img402_mcp.client.apis.base import Receipt
+from img402_mcp.client.apis.img402 import Token
+from img402_mcp.client.files.safe_open import Image
+from img402_mcp.client.http import Answer, Request
+from img402_mcp.client.payments import payment_required
+from img402_mcp.client.payments.budget import DAY, Policy
+from img402_mcp.client.payments.journal import Intention, Journal, Payment, State
+from img402_mcp.client.payments.payer import Approve, Payer, origin_of, what
+from img402_mcp.client.payments.payment_required import Offer
+from img402_mcp.client.payments.wallet import Wallet
+from img402_mcp.client.reuse import PAID
+from img402_mcp.client.settings import Money, WalletSource
+from img402_mcp.client.token_upload import fitting_for_token, paid_limit, with_foreign_token
+from img402_mcp.client.upload import AS_USUAL, Corridor, Progress, Upload, Wish, reported, uploaded
+from img402_mcp.errors import (
+    BadAnswer,
+    PaymentPending,
+    PaymentRefused,
+    ReadRefused,
+    SettingsError,
+    TokenRefused,
+    UploadFailed,
+    UploadRejected,
+)
+from img402_mcp.wire import img402 as wire
+from img402_mcp.wire.x402 import usdc
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the API asks for one paid upload, for whoever pays by other means. `amount` is decimal USDC."""
+
+    endpoint: str
+    amount: str
+    network: str
+    asset: str
+    pay_to: str
+    offer: Offer
+
+
+@dataclass(frozen=True)
+class Issued:
+    """A token, just bought or bought before and still unused."""
+
+    token: Token
+    reused: bool
+
+
+@dataclass(frozen=True)
+class Status:
+    address: str
+    networks: tuple[str, ...]
+    spent_today: int
+    spent_in_all: int
+    left_today: int
+    open: tuple[Payment, ...]
+
+
+async def asked(corridor: Corridor) -> Asked:
+    """Reads the 402 of the token route; pays nothing. Raises UploadFailed, UploadRejected, PaymentRefused."""
+    request = corridor.service.token_request()
+    answer = await corridor.send(request)
+    if answer.status != 402:
+        corridor.service.token_in(answer)
+        raise BadAnswer(f"{urlsplit(request.url).netloc} gives tokens without asking for a payment; upload_paid works.")
+    offers = payment_required.read(answer)
+    if not offers.offers:
+        raise PaymentRefused(f"What is asked there can't be paid from here: {'; '.join(offers.skipped[:3])}.")
+    offer = min(offers.offers, key=lambda each: each.amount)
+    return Asked(request.url, usdc(offer.amount), offer.network.name, offer.network.usdc, offer.pay_to, offer)
+
+
+@dataclass(frozen=True)
+class _Purchase:
+    """`renewing`: the finished payment of this intention whose image is gone."""
+
+    image: Image
+    intention: Intention
+    renewing: str | None
+    progress: Progress | None
+    approve: Approve | None
+
+
+@dataclass(frozen=True)
+class PaidCorridor:
+    corridor: Corridor
+    payer: Payer
+    flow: str = "token"
+
+    async def token(self, approve: Approve | None = None) -> Issued | Receipt:
+        """A live token; or the image, where the API says that this payment has bought one already.
+
+        Raises PaymentRefused, PaymentPending, UploadRejected, UploadFailed.
+        """
+        if live := await self.live_token():
+            return Issued(_token_of(live), reused=True)
+        intention = self._token_intention
+        standing = await run_sync(self.payer.journal.standing, intention)
+        outcome, _ = await self._bought(intention, approve)
+        return outcome if isinstance(outcome, Receipt) else Issued(outcome, reused=standing is not None)
+
+    async def live_token(self) -> Payment | None:
+        return await run_sync(self.payer.journal.live_token, self._token_intention, self.payer.now())
+
+    async def is_paid_for(self, path: str) -> bool:
+        """Nothing more will be paid for this file. Raises ReadRefused."""
+        intention = self._intention(await self.corridor.read(path))
+        finished = await run_sync(self.payer.journal.finished, intention)
+        if finished:
+            return self._alive(finished) is not None
+        return await run_sync(self.payer.journal.standing, intention) is not None
+
+    async def upload(
+        self, path: str, progress: Progress | None = None, approve: Approve | None = None, wish: Wish = AS_USUAL
+    ) -> Upload:
+        """One payment at most for this file's bytes, whatever happens and however often it is called."""
+        image, journal = await self.corridor.read(path), self.payer.journal
+        intention = self._intention(image)
+        finished = await run_sync(journal.finished, intention)
+        if finished and (receipt := self._alive(finished)):
+            return reused(image, receipt, finished, wish)
+        if not finished:
+            await run_sync(journal.adopt, intention)
+        renewing = finished.nonce if finished else None
+        standing = await run_sync(journal.standing, intention, renewing)
+        image = await self._ready(image, wish, paid=standing is not None)
+        purchase = _Purchase(image, intention, renewing, progress, approve)
+        inline = standing.url == self.corridor.service.inline_probe().url if standing else self.flow == "inline"
+        receipt = await (self._inline(purchase) if inline else self._by_token(purchase))
+        used = await run_sync(journal.finished, intention)
+        return await self.corridor.told(image, receipt, wish, PAID, used.amount if used else 0)
+
+    async def upload_with_token(
+        self, path: str, token: str, progress: Progress | None = None, wish: Wish = AS_USUAL
+    ) -> Upload:
+        """Buys nothing. Where the token was bought here, its payment's proof fetches what a lost answer held back."""
+        journal = self.payer.journal
+        payment = await run_sync(journal.payment_of_token, token)
+        if payment is None:
+            return await with_foreign_token(self.corridor, path, token, progress, wish)
+        image = await self.corridor.read(path)
+        payment = await run_sync(journal.redeeming, payment.nonce, image.source)
+        if payment.redeemed != image.source:
+            raise _used_elsewhere("")
+        if payment.state is State.USED:
+            return reused(image, self.corridor.service.receipt_in(payment.result or ""), payment, wish)
+        try:
+            image = await fitting_for_token(self.corridor, image, wish)
+            receipt = await self._redeemed(image, Token(token, _expiry(payment)), payment, progress)
+        except TokenRefused:
+            receipt = await self._by_proof(image, payment, progress)
+        except (ReadRefused, UploadRejected):
+            await run_sync(journal.not_redeemed, payment.nonce, image.source)
+            raise
+        return await self.corridor.told(image, receipt, wish, PAID, payment.amount)
+
+    async def status(self) -> Status:
+        """Never signs."""
+        journal, now = self.payer.journal, self.payer.now()
+        wallet = await run_sync(self.payer.wallet)
+        today = await run_sync(journal.spent, now - DAY)
+        return Status(
+            address=wallet.address,
+            networks=self.payer.policy.networks,
+            spent_today=today,
+            spent_in_all=await run_sync(journal.spent),
+            left_today=max(self.payer.policy.daily_budget - today, 0),
+            open=tuple(await run_sync(journal.open_payments)),
+        )
+
+    @property
+    def _origin(self) -> str:
+        return origin_of(self.corridor.settings.api_url)
+
+    @property
+    def _token_intention(self) -> Intention:
+        return Intention(self._origin, urlsplit(self.corridor.settings.api_url).path + wire.TOKEN)
+
+    def _intention(self, image: Image) -> Intention:
+        """Both doors lead to one purchase."""
+        return Intention(self._origin, urlsplit(self.corridor.settings.api_url).path + wire.PAID, image.source)
+
+    def _alive(self, finished: Payment) -> Receipt | None:
+        receipt = self.corridor.service.receipt_in(finished.result or "")
+        expiry = receipt.expires_at
+        return receipt if expiry is None or expiry.timestamp() > self.payer.now() else None
+
+    async def _ready(self, image: Image, wish: Wish, *, paid: bool) -> Image:
+        """Within the limit before money moves. Raises ReadRefused, PaymentRefused."""
+        limit = await paid_limit(self.corridor)
+        if limit is None or len(image.data) <= limit:
+            return image
+        if not wish.fit and not paid:
+            raise PaymentRefused(
+                f"The image has {len(image.data):,} bytes and {urlsplit(self._origin).netloc} takes at most {limit:,} "
+                "for a paid upload; nothing was paid. Allow fit, or make it smaller: crop, or save it as WebP or JPEG."
+            )
+        return await self.corridor.fitting(image, limit, wish)
+
+    async def _by_token(self, purchase: _Purchase) -> Receipt:
+        """A token may run out, or its first answer be lost: then the same proof tells what became of it."""
+        for _ in range(2):
+            outcome, payment = await self._bought(purchase.intention, purchase.approve, purchase.renewing)
+            if isinstance(outcome, Receipt):
+                return outcome
+            try:
+                return await self._redeemed(purchase.image, outcome, payment, purchase.progress)
+            except TokenRefused as error:
+                refusal = error
+            except UploadRejected as error:
+                raise await self._spared(error, payment) from error
+            except UploadFailed as error:
+                raise _with_payment(error, payment) from error
+        raise PaymentPending(
+            f"A token was paid for ({what(payment) if payment else 'by nobody'}), but the API does not take it "
+            f"({refusal.code}). Nothing more is paid for this file: make the same call again later, and the same "
+            "payment is used."
+        )
+
+    async def _spared(self, error: UploadRejected, payment: Payment | None) -> UploadRejected:
+        """What was paid for a file that the API then refuses serves the next one."""
+        if payment is None:
+            return error
+        await run_sync(self.payer.journal.spared, payment.nonce)
+        told = f"A token was paid for already ({what(payment)}): the next upload_paid uses it and pays nothing more."
+        return UploadRejected(f"{error} {told}", code=error.code)
+
+    async def _inline(self, purchase: _Purchase) -> Receipt:
+        service, payer = self.corridor.service, self._payer(purchase.approve)
+        paid: list[Payment | None] = [None]
+
+        async def paying(request: Request) -> Answer:
+            probe = service.inline_probe()
+            answer, payment = await payer.paid(request, purchase.intention, probe=probe, renewing=purchase.renewing)
+            paid.append(payment)
+            return answer
+
+        image = purchase.image
+        try:
+            receipt = await service.upload_inline(image, reported(paying, image, purchase.progress))
+        except (UploadFailed, UploadRejected) as error:
+            raise _with_payment(error, paid[-1]) from error
+        await self._finished(paid[-1], receipt, image)
+        return receipt
+
+    async def _by_proof(self, image: Image, payment: Payment, progress: Progress | None) -> Receipt:
+        """Goes on with this one payment; never makes another."""
+        outcome, latest = await self._granted(*await self.payer.again(self.corridor.service.token_request(), payment))
+        if isinstance(outcome, Token):
+            return await self._redeemed(image, outcome, latest, progress)
+        if outcome.size_bytes != len(image.data):
+            raise TokenRefused(
+                f"This token bought the image {outcome.url}, of {outcome.size_bytes:,} bytes, and this call would send "
+                f"{len(image.data):,}: it was used for another file, or for this one prepared otherwise (scrub, fit). "
+                "Look at that image before you buy another.",
+                code="invalid_token",
+            )
+        return outcome
+
+    async def _bought(
+        self, intention: Intention, approve: Approve | None, renewing: str | None = None
+    ) -> tuple[Token | Receipt, Payment | None]:
+        """What the payment of this intention buys now, on disk before anyone sees it."""
+        request = self.corridor.service.token_request()
+        return await self._granted(*await self._payer(approve).paid(request, intention, renewing=renewing))
+
+    async def _granted(self, answer: Answer, payment: Payment | None) -> tuple[Token | Receipt, Payment | None]:
+        journal = self.payer.journal
+        try:
+            outcome = self.corridor.service.token_in(answer)
+        except (UploadFailed, UploadRejected) as error:
+            raise _with_payment(error, payment) from error
+        if isinstance(outcome, Receipt):
+            await self._finished(payment, outcome)
+        elif payment is not None:
+            write = partial(journal.token_received, token=outcome.value, expires_at=outcome.expires_at.timestamp())
+            await run_sync(write, payment.nonce, self.payer.now())
+        return outcome, payment
+
+    async def _redeemed(
+        self, image: Image, token: Token, payment: Payment | None, progress: Progress | None
+    ) -> Receipt:
+        send = reported(self.corridor.send, image, progress)
+        receipt = await self.corridor.service.upload_with_token(image, token.value, send)
+        await self._finished(payment, receipt, image)
+        return receipt
+
+    async def _finished(self, payment: Payment | None, receipt: Receipt, image: Image | None = None) -> None:
+        if payment is not None and payment.state is not State.USED:
+            await run_sync(self.payer.journal.used, payment.nonce, self.payer.now(), _document(receipt, image))
+
+    def _payer(self, approve: Approve | None) -> Payer:
+        return replace(self.payer, approve=approve) if approve else self.payer
+
+
+@contextmanager
+def open_paid(corridor: Corridor) -> Iterator[PaidCorridor]:
+    """Raises SettingsError where the journal cannot be opened. The wallet is unlocked at its first use."""
+    money = corridor.settings.money
+    if money.wallet is None:
+        raise SettingsError("No wallet is set: name it with IMG402_WALLET_FILE, or make one with `wallet new FILE`.")
+    with closing(Journal.open(corridor.settings.state_dir)) as journal:
+        wallet = cache(partial(unlocked, money.wallet))
+        payer = Payer(wallet, journal, _policy(money), corridor.send, rpc_url=money.rpc_url)
+        yield PaidCorridor(corridor, payer, money.flow)
+
+
+def _policy(money: Money) -> Policy:
+    return Policy(money.max_payment, money.daily_budget, money.networks, money.pay_to)
+
+
+def unlocked(source: WalletSource) -> Wallet:
+    if source.file is not None:
+        return Wallet.from_keystore(source.file, source.password or "")
+    return Wallet.from_key(source.key or "")
+
+
+def _token_of(payment: Payment) -> Token:
+    return Token(payment.token or "", _expiry(payment))
+
+
+def _expiry(payment: Payment) -> datetime:
+    return datetime.fromtimestamp(payment.token_expires_at or 0, UTC)
+
+
+def _document(receipt: Receipt, image: Image | None) -> str:
+    """The receipt as the API itself would answer it, and what was sent; an expiry not known stays so."""
+    size = {"width": image.picture.width, "height": image.picture.height} if image else {}
+    expiry = receipt.expires_at.isoformat() if receipt.expires_at else None
+    return json.dumps(
+        {
+            "url": receipt.url,
+            "id": receipt.id,
+            "contentType": receipt.content_type,
+            "sizeBytes": receipt.size_bytes,
+            "expiresAt": "unknown" if receipt.notes else expiry,
+            "done": [*image.done] if image else [],
+            **size,
+        }
+    )
+
+
+def reused(image: Image, receipt: Receipt, payment: Payment, wish: Wish) -> Upload:
+    """The upload of then: what is told of its picture and its preparing is what was done then, not what would be."""
+    kept = json.loads(payment.result or "{}")
+    width, height = kept.get("width", image.picture.width), kept.get("height", image.picture.height)
+    then = tuple(kept.get("done", ()))
+    notes = () if then[: len(image.done)] == image.done else (AS_THEN,)
+    upload = uploaded(image, receipt, wish, reused=True)
+    return replace(upload, width=width, height=height, done=then, notes=notes)
+
+
+AS_THEN = "It was sent as it was prepared then, which is not how it would be prepared now."
+
+
+def _used_elsewhere(detail: str) -> TokenRefused:
+    return TokenRefused(
+        f"This token is used, or being used, for another file.{detail} Get a new one with get_upload_token.",
+        code="invalid_token",
+    )
+
+
+def _with_payment(error: UploadFailed | UploadRejected, payment: Payment | None) -> UploadFailed | UploadRejected:
+    """Once a proof has left, no error may read as if nothing had been paid."""
+    if payment is None:
+        return error
+    told = (
+        f"{error} A payment of {what(payment)} stands for this: the same call again uses it, and nothing more is paid. "
+        "Do not buy another; payment_status tells what becomes of it."
+    )
+    return type(error)(told, code=error.code) if isinstance(error, UploadRejected) else type(error)(told)

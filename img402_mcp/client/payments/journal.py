@@ -1,0 +1,411 @@
+"""Every payment on disk before it leaves: one SQLite file that several processes share.
+
+A row is written and fsynced before `claim` returns the proof, so a proof that left is always here, and no second
+one is signed for what stands. An intention goes
+
+    signed -> sent -> answered -> used
+                   -> ambiguous -> answered ...
+                                -> undelivered: the chain says that it was charged
+    and to expired from any of them but used, once it is known that it was not or can no longer be charged.
+"""
+
+import sqlite3
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any
+
+from img402_mcp.client.http import Request
+from img402_mcp.client.payments.budget import DAY, Spending
+from img402_mcp.client.payments.payment_required import Offer
+from img402_mcp.client.payments.sign import Proof
+from img402_mcp.client.sqlite import Schema, opened
+from img402_mcp.errors import PaymentPending, PaymentRefused, SettingsError
+
+SCHEMA_VERSION = 2
+# Another process holds the write lock for some milliseconds, while it signs.
+BUSY_SECONDS = 20
+# An answer holds a token or an image's address; what is larger is no such answer.
+LONGEST_ANSWER = 65_536
+# A token that is handed out should still be alive when it is used.
+LEAST_TOKEN_LIFE = 30
+
+_SPARE = "spare "
+_OPEN = "('signed', 'sent', 'ambiguous', 'undelivered', 'answered')"
+_SCHEMA = Schema(
+    version=SCHEMA_VERSION,
+    statements=(
+        """CREATE TABLE payments (
+            serial INTEGER PRIMARY KEY AUTOINCREMENT,
+            nonce TEXT NOT NULL UNIQUE,
+            origin TEXT NOT NULL, route TEXT NOT NULL, source TEXT NOT NULL,
+            method TEXT NOT NULL, url TEXT NOT NULL, bodied INTEGER NOT NULL,
+            network TEXT NOT NULL, asset TEXT NOT NULL, payer TEXT NOT NULL, pay_to TEXT NOT NULL,
+            amount INTEGER NOT NULL CHECK (amount > 0),
+            valid_before INTEGER NOT NULL,
+            header TEXT NOT NULL, proof TEXT NOT NULL, identifier TEXT NOT NULL,
+            state TEXT NOT NULL, signed_at REAL NOT NULL, changed_at REAL NOT NULL,
+            settlement TEXT NOT NULL DEFAULT '', answer BLOB,
+            token TEXT, token_expires_at REAL, result TEXT, put_at REAL, redeemed TEXT
+        ) STRICT""",
+        f"CREATE UNIQUE INDEX one_open_payment ON payments (origin, route, source) WHERE state IN {_OPEN}",
+        "CREATE INDEX payments_by_time ON payments (signed_at)",
+        "CREATE INDEX payments_by_token ON payments (token) WHERE token IS NOT NULL",
+        """CREATE TABLE payees (
+            origin TEXT NOT NULL, network TEXT NOT NULL, pay_to TEXT NOT NULL, pinned_at REAL NOT NULL,
+            PRIMARY KEY (origin, network)
+        ) STRICT""",
+    ),
+    steps={
+        1: ("ALTER TABLE payments ADD COLUMN put_at REAL", "ALTER TABLE payments ADD COLUMN redeemed TEXT"),
+    },
+    probe="SELECT nonce FROM payments LIMIT 0",
+    # FULL: each commit reaches the disk before it returns. macOS needs a word more for that.
+    settings=("synchronous = FULL", "fullfsync = ON"),
+    busy_seconds=BUSY_SECONDS,
+)
+
+
+class State(StrEnum):
+    SIGNED = "signed"
+    """On disk; it has not left."""
+    SENT = "sent"
+    """It left, or was about to."""
+    AMBIGUOUS = "ambiguous"
+    """It left, and no answer told what became of it."""
+    UNDELIVERED = "undelivered"
+    """The chain says that it was charged, and what it paid for never came."""
+    ANSWERED = "answered"
+    """The API granted what was paid for."""
+    USED = "used"
+    """What was paid for has been consumed: the image is there."""
+    EXPIRED = "expired"
+    """It was not charged and cannot be any more, or the user says so."""
+
+    @property
+    def is_open(self) -> bool:
+        return self not in {State.USED, State.EXPIRED}
+
+
+@dataclass(frozen=True)
+class Intention:
+    """What is paid for once. Derived by us, never an argument that a model could vary."""
+
+    origin: str
+    """https://host[:port], as of the address that is paid."""
+    route: str
+    source: str = ""
+    """SHA-256 of the source file, in hex; empty for a bare token."""
+
+
+@dataclass(frozen=True)
+class Payment:
+    nonce: str
+    intention: Intention
+    method: str
+    url: str
+    bodied: bool
+    """The paid request had a body, which is not kept here: only the same call can send it again."""
+    network: str
+    payer: str
+    pay_to: str
+    amount: int
+    valid_before: int
+    header: str
+    state: State
+    signed_at: float
+    changed_at: float
+    settlement: str
+    """The transaction's hash, as the API named it."""
+    token_expires_at: float | None
+    result: str | None
+    put_at: float | None
+    """When the file first left for the address that was bought."""
+    redeemed: str | None
+    """SHA-256 of the file that the bare token went out with; no other one may follow while that is in doubt."""
+    token: str | None = field(repr=False)
+    answer: bytes | None = field(repr=False)
+    proof: str = field(repr=False)
+    identifier: str = field(repr=False)
+
+
+class Journal:
+    """Synchronous and safe to call from any thread: callers go through `anyio.to_thread`."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self._lock = threading.Lock()
+
+    @classmethod
+    def open(cls, state_dir: Path) -> "Journal":
+        """The journal in a folder of its own (0700) under `state_dir`. Raises SettingsError."""
+        path = state_dir / "payments" / "journal.db"
+        try:
+            return cls(opened(path, _SCHEMA))
+        except (OSError, sqlite3.Error) as error:
+            raise SettingsError(
+                f"The payment journal {path} could not be opened ({error}). Nothing is paid without it: make the "
+                "folder writable, or name another one with IMG402_STATE_DIR."
+            ) from error
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def claim(  # noqa: PLR0913  # one transaction decides all of it
+        self,
+        intention: Intention,
+        request: Request,
+        *,
+        decide: Callable[[Spending], Offer],
+        sign: Callable[[Offer], Proof],
+        now: float,
+        renewing: str | None = None,
+        beside: "Callable[[list[Payment]], None] | None" = None,
+    ) -> Payment:
+        """The payment that stands for this intention, or a new one: decided, signed and on disk in one transaction.
+
+        No other process can decide between our look at what is spent and our row. Raises what `decide` raises.
+        """
+        with self._writing(_refused):
+            if standing := self._standing(intention, renewing):
+                return standing
+            if beside is not None:
+                beside(self._of_other_files(intention))
+            made = sign(decide(self._spending(intention.origin, now)))
+            self._insert(intention, request, made, now)
+            return self._payment("nonce = ?", made.nonce)
+
+    def spending(self, origin: str, now: float) -> Spending:
+        with self._lock:
+            return self._spending(origin, now)
+
+    def spent(self, since: float = 0) -> int:
+        """Everything signed since that moment, settled or not, in atomic units."""
+        with self._lock:
+            return self._spent(since)
+
+    def standing(self, intention: Intention, renewing: str | None = None) -> Payment | None:
+        """The payment that keeps a new one from being made: an open one, or for a file the finished one.
+
+        `renewing` names a finished payment whose image is gone, so that it no longer counts.
+        """
+        with self._lock:
+            return self._standing(intention, renewing)
+
+    def finished(self, intention: Intention) -> Payment | None:
+        """The last payment of the intention whose image was recorded; `result` holds it."""
+        with self._lock:
+            return self._one("origin = ? AND route = ? AND source = ? AND state = 'used'", *_key(intention))
+
+    def of_other_files(self, intention: Intention) -> list[Payment]:
+        """What was paid, and not given up, on the same route for another file."""
+        with self._lock:
+            return self._of_other_files(intention)
+
+    def _of_other_files(self, intention: Intention) -> list[Payment]:
+        return self._all("origin = ? AND route = ? AND source <> ? AND state <> 'expired'", *_key(intention))
+
+    def live_token(self, intention: Intention, now: float) -> Payment | None:
+        """A payment whose `token` is unused and still alive for a while."""
+        with self._lock:
+            where = "origin = ? AND route = ? AND source = ? AND state = 'answered' AND token_expires_at > ?"
+            return self._one(where, *_key(intention), now + LEAST_TOKEN_LIFE)
+
+    def payment_of_token(self, token: str) -> Payment | None:
+        with self._lock:
+            return self._one("token = ?", token)
+
+    def payment(self, nonce: str) -> Payment | None:
+        with self._lock:
+            return self._one("nonce = ?", nonce)
+
+    def open_payments(self) -> list[Payment]:
+        """The oldest first."""
+        with self._lock:
+            return self._all(f"state IN {_OPEN}")[::-1]
+
+    def sent(self, nonce: str, now: float) -> Payment:
+        """Marks that the proof leaves now; the state that comes back says whether it still may."""
+        return self._moved(nonce, State.SENT, now, "state = 'signed'", failed=_refused)
+
+    def ambiguous(self, nonce: str, now: float) -> Payment:
+        return self._moved(nonce, State.AMBIGUOUS, now, "state IN ('signed', 'sent')")
+
+    def undelivered(self, nonce: str, now: float) -> Payment:
+        return self._moved(nonce, State.UNDELIVERED, now, "state IN ('sent', 'ambiguous')")
+
+    def answered(self, nonce: str, now: float, *, answer: bytes, settlement: str = "") -> Payment:
+        """An answer that came is kept, so that it outlives a crash of ours before it is used."""
+        kept = answer if len(answer) <= LONGEST_ANSWER else None
+        return self._moved(nonce, State.ANSWERED, now, f"state IN {_OPEN}", answer=kept, settlement=settlement)
+
+    def token_received(self, nonce: str, now: float, token: str, expires_at: float) -> Payment:
+        """`expires_at` in seconds of Unix time."""
+        return self._moved(nonce, State.ANSWERED, now, f"state IN {_OPEN}", token=token, token_expires_at=expires_at)
+
+    def put_begins(self, nonce: str, now: float) -> Payment:
+        """Noted before the first byte leaves; the first time stays."""
+        with self._writing(_pending):
+            self._connection.execute("UPDATE payments SET put_at = coalesce(put_at, ?) WHERE nonce = ?", (now, nonce))
+            return self._payment("nonce = ?", nonce)
+
+    def put_refused(self, nonce: str) -> None:
+        """Every try of the first PUT was refused for certain, or reached nobody: as if it had not been made."""
+        with self._writing(_pending):
+            self._connection.execute("UPDATE payments SET put_at = NULL WHERE nonce = ? AND state <> 'used'", (nonce,))
+
+    def redeeming(self, nonce: str, source: str) -> Payment:
+        """Noted before the token leaves with a file; the first file stays."""
+        with self._writing(_pending):
+            statement = "UPDATE payments SET redeemed = coalesce(redeemed, ?) WHERE nonce = ?"
+            self._connection.execute(statement, (source, nonce))
+            return self._payment("nonce = ?", nonce)
+
+    def not_redeemed(self, nonce: str, source: str) -> None:
+        """The API refused that file for certain, and the token is as good as before."""
+        with self._writing(_pending):
+            statement = "UPDATE payments SET redeemed = NULL WHERE nonce = ? AND redeemed = ? AND state = 'answered'"
+            self._connection.execute(statement, (nonce, source))
+
+    def spared(self, nonce: str) -> None:
+        """Paid for a file that the API then refused for certain: free for another file."""
+        with self._writing(_pending):
+            statement = "UPDATE payments SET source = ? WHERE nonce = ? AND state = 'answered'"
+            self._connection.execute(statement, (f"{_SPARE}{nonce}", nonce))
+
+    def adopt(self, intention: Intention) -> None:
+        """Gives a spared payment of that API to this intention, if it has none of its own."""
+        with self._writing(_refused):
+            if self._standing(intention, None):
+                return
+            where = "origin = ? AND route = ? AND source LIKE ? AND state = 'answered'"
+            spare = self._one(where, intention.origin, intention.route, f"{_SPARE}%")
+            if spare is not None:
+                statement = "UPDATE payments SET source = ? WHERE nonce = ?"
+                self._connection.execute(statement, (intention.source, spare.nonce))
+
+    def used(self, nonce: str, now: float, result: str) -> Payment:
+        """`result`: the image, as the JSON that the API itself would answer. The first one stays."""
+        return self._moved(nonce, State.USED, now, "state <> 'used'", result=result)
+
+    def expired(self, nonce: str, now: float, *, seen: State) -> Payment:
+        """Only from the state that was judged, so that an answer which came meanwhile is not forgotten."""
+        return self._moved(nonce, State.EXPIRED, now, f"state = '{seen.value}'")
+
+    def _moved(
+        self,
+        nonce: str,
+        state: State,
+        now: float,
+        where: str,
+        *,
+        failed: "Callable[[sqlite3.Error], Exception] | None" = None,
+        **columns: object,
+    ) -> Payment:
+        changes = {"state": state.value, "changed_at": now, **columns}
+        assignments = ", ".join(f"{name} = ?" for name in changes)
+        with self._writing(failed or _pending):
+            statement = f"UPDATE payments SET {assignments} WHERE nonce = ? AND {where}"  # noqa: S608  # our own names
+            self._connection.execute(statement, (*changes.values(), nonce))
+            return self._payment("nonce = ?", nonce)
+
+    def _insert(self, intention: Intention, request: Request, made: Proof, now: float) -> None:
+        offer = made.offer
+        row = {
+            "nonce": made.nonce,
+            "origin": intention.origin,
+            "route": intention.route,
+            "source": intention.source,
+            "method": request.method,
+            "url": request.url,
+            "bodied": int(request.length > 0),
+            "network": offer.network.name,
+            "asset": offer.network.usdc,
+            "payer": made.payer,
+            "pay_to": offer.pay_to,
+            "amount": offer.amount,
+            "valid_before": made.valid_before,
+            "header": made.header,
+            "proof": made.value,
+            "identifier": made.identifier,
+            "state": State.SIGNED.value,
+            "signed_at": now,
+            "changed_at": now,
+        }
+        places = ", ".join("?" * len(row))
+        statement = f"INSERT INTO payments ({', '.join(row)}) VALUES ({places})"  # noqa: S608  # our own names
+        self._connection.execute(statement, tuple(row.values()))
+        pin = "INSERT OR REPLACE INTO payees VALUES (?, ?, ?, ?)"
+        self._connection.execute(pin, (intention.origin, offer.network.name, offer.pay_to, now))
+
+    def _standing(self, intention: Intention, renewing: str | None) -> Payment | None:
+        last = self._one("origin = ? AND route = ? AND source = ? AND state <> 'expired'", *_key(intention))
+        if last is None or last.state.is_open:
+            return last
+        return last if intention.source and last.nonce != renewing else None
+
+    def _spending(self, origin: str, now: float) -> Spending:
+        rows = self._connection.execute("SELECT network, pay_to FROM payees WHERE origin = ?", (origin,))
+        return Spending(self._spent(now - DAY), dict(rows.fetchall()))
+
+    def _spent(self, since: float) -> int:
+        query = "SELECT coalesce(sum(amount), 0) FROM payments WHERE signed_at > ?"
+        return int(self._connection.execute(query, (since,)).fetchone()[0])
+
+    def _payment(self, where: str, *values: object) -> Payment:
+        found = self._one(where, *values)
+        if found is None:
+            raise LookupError(f"no payment where {where}")
+        return found
+
+    def _one(self, where: str, *values: object) -> Payment | None:
+        return next(iter(self._all(where, *values)), None)
+
+    def _all(self, where: str, *values: object) -> list[Payment]:
+        query = f"SELECT * FROM payments WHERE {where} ORDER BY serial DESC"  # noqa: S608  # our own conditions
+        return [_read(row) for row in self._connection.execute(query, values)]
+
+    @contextmanager
+    def _writing(self, failed: Callable[[sqlite3.Error], Exception]) -> Iterator[None]:
+        with self._lock:
+            try:
+                self._connection.execute("BEGIN IMMEDIATE")
+                try:
+                    yield
+                    self._connection.execute("COMMIT")
+                finally:
+                    if self._connection.in_transaction:
+                        self._connection.execute("ROLLBACK")
+            except sqlite3.Error as error:
+                raise failed(error) from error
+
+
+def _key(intention: Intention) -> tuple[str, str, str]:
+    return intention.origin, intention.route, intention.source
+
+
+def _read(row: sqlite3.Row) -> Payment:
+    columns: dict[str, Any] = dict(row)
+    for unread in ("serial", "asset"):
+        del columns[unread]
+    intention = Intention(columns.pop("origin"), columns.pop("route"), columns.pop("source"))
+    return Payment(
+        intention=intention, state=State(columns.pop("state")), bodied=bool(columns.pop("bodied")), **columns
+    )
+
+
+def _refused(error: sqlite3.Error) -> PaymentRefused:
+    return PaymentRefused(
+        f"The payment journal could not be written ({error}), so nothing was sent: no proof leaves that is not on "
+        "disk. Look at the disk and the folder that IMG402_STATE_DIR names."
+    )
+
+
+def _pending(error: sqlite3.Error) -> PaymentPending:
+    return PaymentPending(
+        f"The payment journal could not be written ({error}) after a payment had been sent. Look at the disk, then "
+        "call this again: the same proof is sent again, and nobody pays twice."
+    )

@@ -1,0 +1,355 @@
+"""Sends; pays once where it is asked to; from then on sends the same proof until there is an answer.
+
+The rule that all of this keeps: once a proof may have left, no answer but a granting one settles the matter. A
+time-out, a reset, a 5xx or a second 402 may hide a payment that was taken, so the same proof goes again. A new one
+is made only when the old one was answered, or when it can no longer be charged and is known not to have been.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from functools import partial
+from time import time
+from urllib.parse import urlsplit
+
+import anyio
+from anyio.to_thread import run_sync
+from pydantic import ValidationError
+
+from img402_mcp.client.http import Answer, Request, Send
+from img402_mcp.client.payments import payment_required as challenges
+from img402_mcp.client.payments.budget import Policy, decide
+from img402_mcp.client.payments.chain import Node
+from img402_mcp.client.payments.journal import Intention, Journal, Payment, State
+from img402_mcp.client.payments.payment_required import Challenge, Offer
+from img402_mcp.client.payments.sign import proof
+from img402_mcp.client.payments.wallet import Wallet
+from img402_mcp.errors import AnswerLost, BadAnswer, NotReached, PaymentPending, PaymentRefused, UploadFailed, quoted
+from img402_mcp.wire import x402 as wire
+
+# Hosts cut a tool's call at 60 s; the step after the payment needs its share.
+PATIENCE = 30.0
+# An upload on a slow link is not a hanging one: so many bytes a second are worth waiting for.
+SLOWEST_LINK = 100_000
+BACKOFF = (0.5, 1.0, 2.0, 4.0, 8.0, 14.0)
+# How long after its window a payment may still be found on the chain: a block takes seconds, and clocks differ.
+GRACE = 60
+
+Approve = Callable[[Offer, Intention], Awaitable[bool]]
+"""Asks the user. It may itself raise PaymentRefused, with the way out."""
+
+
+@dataclass(frozen=True)
+class Resumed:
+    payment: Payment
+    answer: Answer | None
+    """What the API granted, if it did."""
+    said: str
+    """For a person: what became of it."""
+
+
+@dataclass(frozen=True)
+class Payer:
+    wallet: Callable[[], Wallet] = field(repr=False)
+    """Unlocks it; called in a thread for each payment, so it remembers what it unlocked."""
+    journal: Journal
+    policy: Policy
+    send: Send
+    approve: Approve | None = None
+    beside: Callable[[list[Payment]], None] | None = None
+    """Judges what was paid on the same route for other files, in the transaction that signs."""
+    rpc_url: str | None = field(default=None, repr=False)
+    pause: Callable[[float], Awaitable[None]] = anyio.sleep
+    now: Callable[[], float] = time
+    patience: float = PATIENCE
+
+    async def paid(
+        self, request: Request, intention: Intention, *, probe: Request | None = None, renewing: str | None = None
+    ) -> tuple[Answer, Payment | None]:
+        """The answer to `request`, paid for where the API asks for it; the payment is None where it does not.
+
+        `probe` is sent in place of the first, unpaid request. `renewing` names the finished payment of this
+        intention whose image is gone. A finished one that is not named is answered from the journal, with the result
+        recorded there. Answers that are no grant (4xx, 3xx) come back as they are, and their payment stays open.
+        Raises PaymentRefused, PaymentPending, UploadFailed.
+        """
+        _demand_origin(intention, request, probe or request)
+        standing = await run_sync(self.journal.standing, intention, renewing)
+        if standing is not None and (answered := await self._continued(_same_door(request, standing), standing)):
+            return answered
+        unpaid = await self.send(probe or request)
+        if unpaid.status != 402:
+            return unpaid, None
+        payment = await self._claimed(challenges.read(unpaid), request, intention, renewing)
+        answered = await self._continued(_same_door(request, payment), payment)
+        if answered is None:
+            raise PaymentPending(_begin_again(payment))
+        return answered
+
+    async def again(self, request: Request, payment: Payment) -> tuple[Answer, Payment]:
+        """The answer to a payment that was made before; buys nothing. Raises PaymentRefused, PaymentPending."""
+        answered = await self._continued(request, payment) if payment.state is not State.EXPIRED else None
+        if answered is None:
+            raise PaymentRefused(f"The payment of {what(payment)} is closed; nothing new was paid for this.")
+        return answered
+
+    async def resume(self) -> list[Resumed]:
+        """Every payment without an answer is sent again, as far as it can be: nothing new is signed."""
+        waiting = await run_sync(self.journal.open_payments)
+        return [await self._resumed(payment) for payment in waiting if payment.state is not State.ANSWERED]
+
+    async def resolve(self, nonce: str, *, presume_unsettled: bool = False) -> Payment:
+        """Closes a payment that can no longer be charged, so that a new one may follow.
+
+        The chain is asked, unless the user takes it upon himself. Raises PaymentRefused, PaymentPending.
+        """
+        payment = await run_sync(self.journal.payment, nonce)
+        if payment is None:
+            raise PaymentRefused(
+                f"No payment has the nonce {quoted(nonce)}. `img402-mcp wallet status` lists the open ones."
+            )
+        if not payment.state.is_open:
+            return payment
+        if not self._is_over(payment):
+            raise PaymentRefused(
+                f"The payment {nonce} can still be charged until {_clock(payment.valid_before + GRACE)}; before that "
+                "nobody can know that it was not. `img402-mcp wallet resume` asks the API for its answer."
+            )
+        if not presume_unsettled:
+            await self._demand_unsettled(payment)
+        return await self._expired(payment)
+
+    async def _resumed(self, payment: Payment) -> Resumed:
+        if payment.bodied:
+            return Resumed(payment, None, "its request has a body that is not kept here: make the same call again")
+        try:
+            answered = await self._continued(Request(payment.method, payment.url), payment)
+        except (PaymentPending, UploadFailed) as error:
+            return Resumed(payment, None, str(error))
+        if answered is None:
+            return Resumed(payment, None, "it was not charged and cannot be any more")
+        answer, latest = answered
+        return Resumed(latest, answer if _grants(answer) else None, f"the API answered with status {answer.status}")
+
+    async def _claimed(
+        self, challenge: Challenge, request: Request, intention: Intention, renewing: str | None
+    ) -> Payment:
+        """Looks and asks first; then the journal decides once more, in one transaction, about what was agreed to."""
+        chosen, wallet = await self._agreed(challenge, intention)
+        agreed = replace(challenge, offers=(chosen,))
+        now = self.now()
+        claim = partial(
+            self.journal.claim,
+            decide=lambda spending: decide(agreed, intention.origin, self.policy, spending),
+            sign=lambda offer: proof(offer, agreed, wallet, now),
+            now=now,
+            renewing=renewing,
+            beside=self.beside,
+        )
+        return await run_sync(claim, intention, request)
+
+    async def _agreed(self, challenge: Challenge, intention: Intention) -> tuple[Offer, Wallet]:
+        seen = await run_sync(self.journal.spending, intention.origin, self.now())
+        chosen = decide(challenge, intention.origin, self.policy, seen)
+        wallet = await run_sync(self.wallet)
+        if self.approve is not None and not await self.approve(chosen, intention):
+            raise PaymentRefused(
+                f"The payment of {wire.usdc(chosen.amount)} USDC to {urlsplit(intention.origin).netloc} was declined; "
+                "nothing was signed."
+            )
+        return chosen, wallet
+
+    async def _continued(self, request: Request, payment: Payment) -> tuple[Answer, Payment] | None:
+        """The answer to this payment; None where it is closed unpaid. Raises PaymentPending."""
+        if payment.state is State.USED and (recorded := _earlier_answer(payment)):
+            return recorded, payment
+        if self._never_left(payment):
+            payment = await self._expired(payment)
+        else:
+            payment = await run_sync(self.journal.sent, payment.nonce, self.now())
+        if not payment.state.is_open:
+            return None
+        answer = await self._deciding_answer(_with_proof(request, payment), payment)
+        if answer is not None and _grants(answer):
+            return answer, await self._recorded(answer, payment)
+        latest = await run_sync(self.journal.payment, payment.nonce) or payment
+        return await self._ungranted(answer, latest)
+
+    def _never_left(self, payment: Payment) -> bool:
+        return payment.state is State.SIGNED and self.now() >= payment.valid_before
+
+    def _is_over(self, payment: Payment) -> bool:
+        return self.now() > payment.valid_before + GRACE
+
+    async def _deciding_answer(self, request: Request, payment: Payment) -> Answer | None:
+        """The same request again and again, until an answer decides; None where none does in time."""
+        # What is over, or was answered before, is asked for once: waiting would change nothing.
+        waits = () if self._is_over(payment) or payment.state is State.ANSWERED else BACKOFF
+        left = self.patience
+        with anyio.move_on_after(self.patience + request.length / SLOWEST_LINK):
+            for wait in (*waits, None):
+                answer = await self._attempt(request)
+                if answer is not None and _decides(answer):
+                    return answer
+                await self._doubted(payment)
+                longer = max(wait or 0, _retry_after(answer))
+                if wait is None or longer > left:
+                    return None
+                left -= longer
+                await self.pause(longer)
+        await self._doubted(payment)
+        return None
+
+    async def _attempt(self, request: Request) -> Answer | None:
+        try:
+            return await self.send(request)
+        except (NotReached, AnswerLost, BadAnswer):
+            return None
+
+    async def _doubted(self, payment: Payment) -> None:
+        await run_sync(self.journal.ambiguous, payment.nonce, self.now())
+
+    async def _recorded(self, answer: Answer, payment: Payment) -> Payment:
+        write = partial(self.journal.answered, answer=answer.body, settlement=_settlement(answer, payment))
+        with anyio.CancelScope(shield=True):  # an answer that came is kept, whoever gave up waiting
+            payment = await run_sync(write, payment.nonce, self.now())
+        return payment  # noqa: RET504  # for all that mypy knows the scope may swallow a return
+
+    async def _ungranted(self, answer: Answer | None, payment: Payment) -> tuple[Answer, Payment] | None:
+        """Another call may have been granted it meanwhile; else what time and the chain say decides."""
+        if (earlier := _earlier_answer(payment)) is not None:
+            return earlier, payment
+        if not self._is_over(payment):
+            if answer is None:
+                raise PaymentPending(call_again(payment))
+            return answer, payment
+        if not self._has_run_out(payment):
+            await self._demand_unsettled(payment)
+        await self._expired(payment)
+        return None
+
+    def _has_run_out(self, payment: Payment) -> bool:
+        """A bare token that was bought and is past its time: it was paid for and is gone, and a new one may follow."""
+        expiry = payment.token_expires_at
+        return not payment.intention.source and expiry is not None and self.now() > expiry
+
+    async def _demand_unsettled(self, payment: Payment) -> None:
+        """Returns only where the chain says that the payment was never charged."""
+        if payment.state in {State.ANSWERED, State.UNDELIVERED}:
+            raise PaymentPending(_charged(payment))
+        if self.rpc_url is None:
+            raise PaymentPending(_unknown(payment, "IMG402_RPC_URL is not set, so the chain was not asked"))
+        try:
+            used = await Node(self.send, self.rpc_url).has_used(
+                wire.NETWORKS[payment.network], payment.payer, payment.nonce, after=payment.valid_before
+            )
+        except UploadFailed as error:
+            raise PaymentPending(_unknown(payment, f"the chain could not be asked ({error})")) from error
+        if used:
+            await run_sync(self.journal.undelivered, payment.nonce, self.now())
+            raise PaymentPending(_charged(payment))
+
+    async def _expired(self, payment: Payment) -> Payment:
+        return await run_sync(partial(self.journal.expired, seen=payment.state), payment.nonce, self.now())
+
+
+def origin_of(url: str) -> str:
+    """`https://img402.dev/api/free` -> `https://img402.dev`."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _demand_origin(intention: Intention, *requests: Request) -> None:
+    """A proof goes nowhere but to the origin that asked for it."""
+    for request in requests:
+        if origin_of(request.url) != intention.origin:
+            raise ValueError(f"a payment for {intention.origin} does not go to {origin_of(request.url)}")
+
+
+def _same_door(request: Request, payment: Payment) -> Request:
+    """A proof goes to the address that it was made for, also where another process chose another one meanwhile."""
+    if payment.state is not State.USED and payment.url != request.url:
+        raise PaymentPending(call_again(payment))
+    return request
+
+
+def _with_proof(request: Request, payment: Payment) -> Request:
+    _demand_origin(payment.intention, request)
+    return replace(request, headers={**request.headers, payment.header: payment.proof})
+
+
+def _decides(answer: Answer) -> bool:
+    """A second 402 may hide a payment that was taken; 408 is a time-out by another name."""
+    return answer.status < 500 and answer.status not in {402, 408}
+
+
+def _grants(answer: Answer) -> bool:
+    return 200 <= answer.status < 300
+
+
+def _earlier_answer(payment: Payment) -> Answer | None:
+    """What was granted before and never taken up (a token that was is in the journal for itself), or the result."""
+    if payment.state is State.USED:
+        return Answer(200, {}, (payment.result or "").encode())
+    if payment.state is State.ANSWERED and payment.token is None and payment.answer is not None:
+        return Answer(200, {}, payment.answer)
+    return None
+
+
+def _retry_after(answer: Answer | None) -> float:
+    value = challenges.header(answer, "retry-after").strip() if answer else ""
+    return float(value) if value.isascii() and value.isdigit() and len(value) < 6 else 0.0
+
+
+def _settlement(answer: Answer, payment: Payment) -> str:
+    """The transaction that the receipt names, if it is one."""
+    for name in wire.RECEIPT_HEADERS.values():
+        try:
+            receipt = wire.Receipt.model_validate(wire.decoded(challenges.header(answer, name)))
+        except (ValueError, ValidationError):
+            continue
+        if _is_hash(receipt.transaction):
+            return receipt.transaction
+    return payment.settlement
+
+
+def _is_hash(text: str) -> bool:
+    return len(text) == 66 and text.startswith("0x") and set(text[2:].lower()) <= set("0123456789abcdef")
+
+
+def _clock(moment: float) -> str:
+    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%SZ}"
+
+
+def what(payment: Payment) -> str:
+    where = urlsplit(payment.intention.origin).netloc
+    return f"{wire.usdc(payment.amount)} USDC to {where} (nonce {payment.nonce})"
+
+
+def call_again(payment: Payment) -> str:
+    return (
+        f"A payment of {what(payment)} is under way, and its answer has not come. Nothing new is signed for this: "
+        "make the same call again, and the same proof is sent again; it can be charged once only. "
+        "`img402-mcp wallet resume` does the same."
+    )
+
+
+def _begin_again(payment: Payment) -> str:
+    return f"A payment of {what(payment)} was closed by another process before it left. Make the same call again."
+
+
+def _unknown(payment: Payment, why: str) -> str:
+    return (
+        f"A payment of {what(payment)} got no answer until its window ended at {_clock(payment.valid_before)}, and "
+        f"{why}: it may have been charged. Nothing new is signed for this. Set IMG402_RPC_URL to a node of "
+        f"{payment.network}; or, having seen that {payment.payer} was not charged, run "
+        f"`img402-mcp wallet resolve {payment.nonce} --presume-unsettled`, and make the same call again."
+    )
+
+
+def _charged(payment: Payment) -> str:
+    return (
+        f"A payment of {what(payment)} was charged, and what it paid for was not delivered. Nothing new is signed "
+        "for this. Make the same call again later, or show the operator the nonce. To give the money up and allow a "
+        f"new payment, run `img402-mcp wallet resolve {payment.nonce} --presume-unsettled`."
+    )

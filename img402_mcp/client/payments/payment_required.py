@@ -1,0 +1,195 @@
+"""Any 402 answer, read: a v2 header, a v1 body, or what servers make of the two.
+
+An offer that we could not pay is skipped with its reason and hides no other one. Whatever came that makes no sense
+ends here: behind this room an offer is a network of our own table, a positive integer and an address.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, NoReturn
+
+from pydantic import TypeAdapter, ValidationError
+
+from img402_mcp.client.http import Answer
+from img402_mcp.errors import quoted
+from img402_mcp.wire import x402 as wire
+
+# More than any server offers; a hostile list ends here.
+MOST_OFFERS = 32
+# img402's own example leaves it out, and 300 is what the SDKs of other servers put there.
+USUAL_TIMEOUT = 300
+
+_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
+_NOBODY = "0x" + "0" * 40
+_ATOMIC: TypeAdapter[int] = TypeAdapter(wire.Atomic)
+
+
+@dataclass(frozen=True)
+class Offer:
+    version: int
+    """The x402Version that the proof answers in."""
+    network: wire.Network
+    amount: int
+    pay_to: str
+    timeout_seconds: int
+    raw: Mapping[str, Any] = field(repr=False)
+    """As it came: a v2 proof repeats it whole."""
+
+
+@dataclass(frozen=True)
+class Challenge:
+    version: int
+    offers: tuple[Offer, ...]
+    resource: dict[str, Any] | None = field(default=None, repr=False)
+    extensions: dict[str, Any] | None = field(default=None, repr=False)
+    error: str = ""
+    """The server's own words, unescaped: data to be quoted."""
+    skipped: tuple[str, ...] = ()
+    """Why the other offers cannot be paid."""
+
+
+class _Unusable(ValueError):
+    """`str()` is the reason."""
+
+
+def read(answer: Answer) -> Challenge:
+    """The v2 header if one of its offers can be paid, else the body. Never raises: no offers, then."""
+    challenges = [_challenge(*document) for document in _documents(answer)]
+    payable = next((challenge for challenge in challenges if challenge.offers), None)
+    skipped = tuple(reason for challenge in challenges for reason in challenge.skipped)
+    chosen = payable or (challenges or [Challenge(1, (), skipped=("it names no payment",))])[0]
+    return Challenge(
+        chosen.version, chosen.offers, chosen.resource, chosen.extensions, chosen.error, skipped or chosen.skipped
+    )
+
+
+def _documents(answer: Answer) -> Iterator[tuple[dict[str, Any], int | None]]:
+    """Each document of the answer, with the version that its carrier stands for."""
+    if (in_header := _header_document(answer)) is not None:
+        yield in_header, 2
+    if (in_body := _body_document(answer)) is not None:
+        yield in_body, None
+
+
+def _header_document(answer: Answer) -> dict[str, Any] | None:
+    try:
+        return wire.decoded(header(answer, wire.OFFER_HEADER))
+    except ValueError:
+        return None
+
+
+def _body_document(answer: Answer) -> dict[str, Any] | None:
+    try:
+        return _object(json.loads(answer.body, parse_constant=_no_number))
+    except (ValueError, RecursionError):
+        return None
+
+
+def header(answer: Answer, name: str) -> str:
+    return next((value for key, value in answer.headers.items() if key.lower() == name.lower()), "")
+
+
+def _no_number(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def _challenge(document: dict[str, Any], version: int | None) -> Challenge:
+    offers, skipped = [], []
+    stated = version or document.get("x402Version")
+    listed = document.get("accepts")
+    for raw in listed[:MOST_OFFERS] if isinstance(listed, list) else ():
+        try:
+            offers.append(_offer(raw, stated))
+        except _Unusable as reason:
+            skipped.append(str(reason))
+    return Challenge(
+        version=offers[0].version if offers else version or 1,
+        offers=tuple(offers),
+        resource=_object(document.get("resource")),
+        extensions=_object(document.get("extensions")),
+        error=_said(document.get("error")),
+        skipped=tuple(skipped) if listed else ("it offers no way to pay",),
+    )
+
+
+def _object(value: object) -> dict[str, Any] | None:
+    return value if isinstance(value, dict) else None
+
+
+def _said(error: object) -> str:
+    """`"..."`, or io42's `{"code", "message"}`."""
+    told = error.get("message") if isinstance(error, dict) else error
+    return told if isinstance(told, str) else ""
+
+
+def _offer(raw: object, stated: object) -> Offer:
+    if not isinstance(raw, dict):
+        raise _Unusable("an offer is no object")
+    if raw.get("scheme") != "exact":
+        raise _Unusable(f"scheme {_shown(raw.get('scheme'))} is not exact")
+    network = _network(raw)
+    return Offer(
+        version=_version(stated, raw),
+        network=network,
+        amount=_amount(raw),
+        pay_to=_payee(raw),
+        timeout_seconds=_timeout(raw),
+        raw=raw,
+    )
+
+
+def _version(stated: object, raw: dict[str, Any]) -> int:
+    """What the document says; where it says nothing, the network's spelling tells."""
+    if stated is None:
+        return 2 if ":" in raw["network"] else 1
+    if type(stated) is not int or stated not in wire.PROOF_HEADERS:
+        raise _Unusable(f"x402Version {_shown(stated)} is neither 1 nor 2")
+    return stated
+
+
+def _network(raw: dict[str, Any]) -> wire.Network:
+    name, asset, extra = raw.get("network"), raw.get("asset"), raw.get("extra")
+    network = wire.NETWORK_OF.get(name) if isinstance(name, str) else None
+    if network is None:
+        raise _Unusable(f"network {_shown(name)} is not known")
+    if not isinstance(asset, str) or asset.lower() != network.usdc.lower():
+        raise _Unusable(f"asset {_shown(asset)} is not USDC on {network.name}")
+    if extra is not None and not isinstance(extra, dict):
+        raise _Unusable("extra is no object")
+    if (method := (extra or {}).get("assetTransferMethod", "eip3009")) != "eip3009":
+        raise _Unusable(f"transfer method {_shown(method)} is not eip3009")
+    return network
+
+
+def _amount(raw: dict[str, Any]) -> int:
+    """One of the two field names, or both where they agree."""
+    named = [raw[name] for name in ("amount", "maxAmountRequired") if raw.get(name) is not None]
+    try:
+        amounts = {_ATOMIC.validate_python(value) for value in named}
+    except ValidationError:
+        raise _Unusable(f"amount {_shown(named[0])} is no whole number of atomic units") from None
+    if len(amounts) != 1:
+        raise _Unusable("it names no amount" if not amounts else f"it names two amounts, {_shown(sorted(amounts))}")
+    if not (amount := amounts.pop()):
+        raise _Unusable("it asks for an amount of 0")
+    return amount
+
+
+def _payee(raw: dict[str, Any]) -> str:
+    pay_to = raw.get("payTo")
+    if not isinstance(pay_to, str) or not _ADDRESS.fullmatch(pay_to) or pay_to == _NOBODY:
+        raise _Unusable(f"payTo {_shown(pay_to)} is no address")
+    return pay_to
+
+
+def _timeout(raw: dict[str, Any]) -> int:
+    timeout = raw.get("maxTimeoutSeconds", USUAL_TIMEOUT)
+    if type(timeout) is not int:
+        raise _Unusable(f"maxTimeoutSeconds {_shown(timeout)} is no whole number")
+    return timeout
+
+
+def _shown(value: object) -> str:
+    return quoted(value if isinstance(value, str) else repr(value)[:100], 60)

@@ -1,0 +1,68 @@
+"""From an allowed offer to the very header that pays it."""
+
+import secrets
+from dataclasses import dataclass, field
+from typing import Any
+
+from img402_mcp.client.payments.budget import window
+from img402_mcp.client.payments.payment_required import Challenge, Offer
+from img402_mcp.client.payments.wallet import Wallet
+from img402_mcp.wire import x402 as wire
+
+
+@dataclass(frozen=True)
+class Proof:
+    offer: Offer
+    payer: str
+    nonce: str
+    valid_before: int
+    identifier: str
+    """What only we and the payee know; empty where the payee does not ask for one."""
+    header: str
+    value: str = field(repr=False)
+
+
+def proof(offer: Offer, challenge: Challenge, wallet: Wallet, now: float) -> Proof:
+    """Signs. Each call is a new payment with a nonce of its own."""
+    valid_after, valid_before = window(offer, now)
+    authorization = wire.Authorization(
+        payer=wallet.address,
+        to=offer.pay_to,
+        value=offer.amount,
+        valid_after=valid_after,
+        valid_before=valid_before,
+        nonce="0x" + secrets.token_hex(32),
+    )
+    payload = wire.ExactPayload(signature=wallet.sign(authorization, offer.network), authorization=authorization)
+    extensions, identifier = _extensions(challenge.extensions) if offer.version == 2 else (None, "")
+    return Proof(
+        offer=offer,
+        payer=authorization.payer,
+        nonce=authorization.nonce,
+        valid_before=valid_before,
+        identifier=identifier,
+        header=wire.PROOF_HEADERS[offer.version],
+        value=wire.encoded(_message(offer, challenge, payload, extensions)),
+    )
+
+
+def _message(
+    offer: Offer, challenge: Challenge, payload: wire.ExactPayload, extensions: dict[str, Any] | None
+) -> wire.ProofV1 | wire.ProofV2:
+    if offer.version == 1:
+        return wire.ProofV1(network=offer.raw["network"], payload=payload)
+    return wire.ProofV2(resource=challenge.resource, accepted=dict(offer.raw), payload=payload, extensions=extensions)
+
+
+def _extensions(offered: dict[str, Any] | None) -> tuple[dict[str, Any] | None, str]:
+    """What was offered is repeated; a payment-identifier among it gets its id, by which a replay is told from a thief.
+
+    A settled proof can be read on the chain, this id cannot.
+    """
+    declared = (offered or {}).get(wire.PAYMENT_IDENTIFIER)
+    if not offered or not isinstance(declared, dict):
+        return offered, ""
+    identifier = "pay_" + secrets.token_hex(16)
+    info = declared.get("info")
+    info = {**(info if isinstance(info, dict) else {"required": False}), "id": identifier}
+    return {**offered, wire.PAYMENT_IDENTIFIER: {**declared, "info": info}}, identifier

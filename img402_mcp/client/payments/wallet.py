@@ -1,0 +1,155 @@
+"""The key, and the one thing it signs: an EIP-3009 transfer of USDC on a network of our own table.
+
+eth_account takes half a second to import, so it is imported where a wallet is opened. The key is in no repr, no
+error and no file but the encrypted keystore.
+"""
+
+import json
+import os
+import re
+import secrets
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from img402_mcp.errors import SettingsError, quoted
+from img402_mcp.wire.evm import account
+from img402_mcp.wire.x402 import Authorization, Network
+
+if TYPE_CHECKING:
+    from eth_account.signers.local import LocalAccount
+
+_KEY = re.compile(r"(?:0x)?[0-9a-fA-F]{64}", re.ASCII)
+_TRANSFER = [
+    {"name": "from", "type": "address"},
+    {"name": "to", "type": "address"},
+    {"name": "value", "type": "uint256"},
+    {"name": "validAfter", "type": "uint256"},
+    {"name": "validBefore", "type": "uint256"},
+    {"name": "nonce", "type": "bytes32"},
+]
+
+
+class Wallet:
+    __slots__ = ("_account",)
+
+    def __init__(self, account: "LocalAccount") -> None:
+        self._account = account
+
+    def __repr__(self) -> str:
+        return f"Wallet({self.address})"
+
+    @classmethod
+    def from_key(cls, key: str) -> "Wallet":
+        """A key of 64 hexadecimal digits, with or without 0x. Raises SettingsError, which does not repeat it."""
+        keys = account()
+        try:
+            return cls(keys.from_key(bytes.fromhex(_checked(key))))
+        except ValueError:  # zero, or not below the curve's order; the message would hold the key
+            raise SettingsError("The wallet key is no key of secp256k1.") from None
+
+    @classmethod
+    def from_keystore(cls, path: Path, password: str) -> "Wallet":
+        """An encrypted key file (Web3 Secret Storage, version 3). Raises SettingsError. Takes a second by design."""
+        keys, stored = account(), _stored(path)
+        try:
+            return cls(keys.from_key(keys.decrypt(stored, password)))
+        except (ValueError, TypeError, KeyError, NotImplementedError):
+            raise SettingsError(
+                f"The keystore {path} could not be decrypted: the password is wrong, or it is no keystore of version 3."
+            ) from None
+
+    @property
+    def address(self) -> str:
+        return str(self._account.address)
+
+    def sign(self, authorization: Authorization, network: Network) -> str:
+        """The signature, 0x and 65 bytes. Only its own money: the payer must be this wallet."""
+        if authorization.payer != self.address:
+            raise ValueError(f"the payer {authorization.payer} is not this wallet, {self.address}")
+        signed = self._account.sign_typed_data(
+            {
+                "name": network.domain_name,
+                "version": network.domain_version,
+                "chainId": network.chain_id,
+                "verifyingContract": network.usdc,
+            },
+            {"TransferWithAuthorization": _TRANSFER},
+            _message(authorization),
+        )
+        return "0x" + bytes(signed.signature).hex()
+
+
+def new_keystore(path: Path, password: str) -> str:
+    """Makes a key, keeps it encrypted at `path`, which must not exist, and returns its address."""
+    return import_keystore(path, secrets.token_hex(32), password)
+
+
+def import_keystore(path: Path, key: str, password: str) -> str:
+    """Keeps `key` encrypted at `path`, which must not exist, and returns its address. Raises SettingsError."""
+    if not password:
+        raise SettingsError("A keystore needs a password: without one anyone who reads the file has the money.")
+    wallet = Wallet.from_key(key)
+    if path.exists():  # told before the second that encrypting takes; the writing itself makes sure
+        raise _taken(path)
+    document = json.dumps(account().encrypt(bytes.fromhex(_checked(key)), password)).encode()
+    try:
+        _write_new(path, document)
+    except FileExistsError:
+        raise _taken(path) from None
+    except OSError as error:
+        raise SettingsError(f"The keystore {path} could not be written: {error.strerror}.") from None
+    return wallet.address
+
+
+def _taken(path: Path) -> SettingsError:
+    return SettingsError(f"{path} exists already and may hold a key: name another file.")
+
+
+def _checked(key: str) -> str:
+    plain = key.strip()
+    if not _KEY.fullmatch(plain):
+        raise SettingsError(f"The wallet key must be 64 hexadecimal digits; what came has {len(plain)} characters.")
+    return plain.removeprefix("0x")
+
+
+def _stored(path: Path) -> dict[str, object]:
+    try:
+        document = json.loads(path.read_bytes())
+    except OSError as error:
+        raise SettingsError(f"The keystore {path} could not be read: {error.strerror}.") from None
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise SettingsError(f"{quoted(str(path))} is no keystore: it holds no JSON object.")
+    return document
+
+
+def _message(authorization: Authorization) -> dict[str, object]:
+    """Integers and bytes: of text eth_account would guess what was meant."""
+    return {
+        "from": authorization.payer.lower(),
+        "to": authorization.to.lower(),
+        "value": authorization.value,
+        "validAfter": authorization.valid_after,
+        "validBefore": authorization.valid_before,
+        "nonce": bytes.fromhex(authorization.nonce[2:]),
+    }
+
+
+def _write_new(path: Path, content: bytes) -> None:
+    """Whole or not at all, for the owner alone, and never over a file that is there: linking refuses that."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
+    try:
+        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123  # a descriptor
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.link(draft, path)
+    finally:
+        draft.unlink(missing_ok=True)
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)  # the name is on disk too before anyone sends money there
+    finally:
+        os.close(folder)

@@ -1,0 +1,126 @@
+"""The memory of an API's uploads: the ledger as the corridor uses it. What fails here never hides a URL."""
+
+import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from time import time
+
+import anyio
+from anyio.to_thread import run_sync
+
+from img402_mcp.client.apis.base import Receipt
+from img402_mcp.client.files.safe_open import Image
+from img402_mcp.client.history import Entry, Ledger
+from img402_mcp.client.settings import Settings
+from img402_mcp.client.verify import Sent
+from img402_mcp.errors import Img402Error, SettingsError
+
+FREE = "free"
+PAID = "paid"
+_log = logging.getLogger("img402_mcp.client.reuse")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On which terms an image went: `kind` FREE or PAID, what was asked of preparing, and the price in atomic USDC."""
+
+    kind: str
+    preparation: str
+    price: int = 0
+
+
+@dataclass
+class _Turn:
+    lock: anyio.Lock = field(default_factory=anyio.Lock)
+    waiting: int = 0
+
+
+@dataclass(frozen=True)
+class Memory:
+    api_url: str
+    ledger: Ledger | None
+    """None: switched off, or it cannot be opened."""
+    _turns: dict[str, _Turn] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def turn(self, image: Image) -> AsyncIterator[None]:
+        """One upload at a time of the same bytes: the second finds what the first has left."""
+        turn = self._turns.setdefault(image.source, _Turn())
+        turn.waiting += 1
+        try:
+            async with turn.lock:
+                yield
+        finally:
+            turn.waiting -= 1
+            if not turn.waiting:
+                del self._turns[image.source]
+
+    async def living(self, image: Image, terms: Terms) -> Entry | None:
+        """What the same file got on the same terms, while its URL lives."""
+        if self.ledger is None:
+            return None
+        try:
+            found = self.ledger.reusable
+            return await run_sync(found, self.api_url, terms.kind, image.source, terms.preparation, time())
+        except Img402Error:
+            return None  # what cannot be looked up is uploaded
+
+    async def gone(self, url: str) -> None:
+        if self.ledger is not None:
+            with suppress(Img402Error):
+                await run_sync(self.ledger.gone, url)
+
+    async def remember(self, image: Image, sent: Sent, receipt: Receipt, terms: Terms) -> tuple[str, ...]:
+        """Also where the call is being cut off: nobody else knows the URL. What goes wrong comes back as a note."""
+        if self.ledger is None:
+            return ()
+        entry = self._entry(image, sent, receipt, terms)
+        with anyio.CancelScope(shield=True):
+            try:
+                await run_sync(self.ledger.remember, entry)
+            except Img402Error as error:
+                return (f"Not remembered: {error}",)
+        return ()
+
+    def _entry(self, image: Image, sent: Sent, receipt: Receipt, terms: Terms) -> Entry:
+        return Entry(
+            at=time(),
+            path=str(image.path),
+            source=image.source,
+            sent=sent.sha256,
+            url=receipt.url,
+            id=receipt.id,
+            api=self.api_url,
+            terms=terms.kind,
+            preparation=terms.preparation,
+            content_type=receipt.content_type,
+            size_bytes=receipt.size_bytes,
+            width=image.picture.width,
+            height=image.picture.height,
+            expires_at=receipt.expires_at.timestamp() if receipt.expires_at else None,
+            expiry_known=not receipt.notes,
+            price=terms.price,
+            done="; ".join(image.done),
+        )
+
+
+@asynccontextmanager
+async def opened(settings: Settings) -> AsyncIterator[Memory]:
+    """An upload without a memory is worth more than none: `doctor` tells what is wrong with the folder."""
+    try:
+        ledger = await run_sync(Ledger.open, settings.state_dir) if settings.ledger else None
+    except SettingsError as error:
+        _log.warning("Uploads are not remembered: %s", error)
+        ledger = None
+    try:
+        yield Memory(settings.api_url, ledger)
+    finally:
+        if ledger is not None:
+            ledger.close()
+
+
+def receipt_of(entry: Entry) -> Receipt:
+    expiry = None if entry.expires_at is None else datetime.fromtimestamp(entry.expires_at, UTC)
+    return Receipt(entry.url, entry.id, entry.content_type, entry.size_bytes, expiry)

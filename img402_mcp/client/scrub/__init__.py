@@ -1,0 +1,1 @@
+"""An image without its metadata, thumbnails and hidden bytes; its pixels stay as they are encoded."""

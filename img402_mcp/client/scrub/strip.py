@@ -1,0 +1,72 @@
+"""An image without what came along with it: metadata, thumbnails, hidden bytes; its pixels stay as they are coded.
+
+Nothing is decoded and nothing is encoded anew. The file is walked piece by piece, and a list of what decoding needs
+says which pieces stay; all others go, known or not. What is left is walked again and must be clean.
+
+What stays: the colour profile bit by bit, the density, the animation, and the orientation, as EXIF with that one tag.
+What this cannot see, since only decoding would tell: bytes behind the end of the coded pixels inside their own
+chunk, scan or block; and what the pixels themselves show. An orientation that XMP alone tells is not kept: browsers
+do not honour it either.
+"""
+
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from img402_mcp.client.scrub import gif, jpeg, png, webp
+from img402_mcp.client.scrub.segments import Cut, NotClean
+from img402_mcp.formats import GIF, JPEG, PNG, WEBP, Format, NotAnImage, Picture, examine
+
+__all__ = ["NotClean", "Scrubbed", "scrubbed"]
+
+CLEANERS: dict[Format, Callable[[Cut], None]] = {
+    PNG: png.clean,
+    JPEG: jpeg.clean,
+    GIF: gif.clean,
+    WEBP: webp.clean,
+}
+
+
+@dataclass(frozen=True)
+class Scrubbed:
+    """`removed` names kinds, never values."""
+
+    data: bytes = field(repr=False)
+    picture: Picture
+    removed: tuple[str, ...]
+
+
+def scrubbed(data: bytes, picture: Picture) -> Scrubbed:
+    """`data` and what `examine` said of it -> the clean image; the very same `data` where nothing was to be removed.
+
+    Raises NotClean.
+    """
+    cut = _cut(data, picture)
+    if surplus := len(data) - picture.end:
+        cut.drop(f"{surplus:,} bytes after the image's end")
+    if not cut.removed:
+        return Scrubbed(data, picture, ())
+    clean = cut.joined()
+    return Scrubbed(clean, _proven(clean, cut), tuple(cut.removed))
+
+
+def _cut(data: bytes, picture: Picture) -> Cut:
+    cut = Cut(data, picture)
+    try:
+        CLEANERS[picture.format](cut)
+    except (NotAnImage, struct.error, IndexError):
+        raise NotClean(f"is a {picture.format.name} whose structure is broken") from None
+    return cut
+
+
+def _proven(clean: bytes, cut: Cut) -> Picture:
+    """The structure is parsed anew; the coded pixels, which were copied, are leapt over."""
+    before = cut.picture
+    try:
+        after = examine(clean, cut.runs)
+    except NotAnImage:
+        raise NotClean(f"is a {before.format.name} that is broken without its metadata") from None
+    same = (after.format, after.width, after.height) == (before.format, before.width, before.height)
+    if not same or after.end != len(clean) or _cut(clean, after).removed:
+        raise NotClean(f"is a {before.format.name} that could not be rid of its metadata")
+    return after

@@ -1,0 +1,197 @@
+"""Sending to a URL that an API names: what an API says is no reason to reach into the user's own network.
+
+Only https at a public address is reached. Plain http, private addresses and loopback are reached only where the API
+that the user configured is itself at such a one. The name is looked up once, and the address that was checked is the
+one connected to, past any proxy, so that no second look-up can lead elsewhere. The URL's query is a secret: errors
+name the host alone, and nothing here goes through a client that logs URLs.
+"""
+
+import re
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from enum import IntEnum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
+from socket import SOCK_STREAM, gaierror
+from urllib.parse import urlsplit
+
+import anyio
+import httpx2
+
+from img402_mcp.client.http import Answer, Request, Send, bounded, failures_told, headers, pieces, timeouts
+from img402_mcp.errors import BadAnswer, NotReached, quoted
+
+# A presigned URL has some hundred characters, one with a session's token some two thousand.
+LONGEST_URL = 8192
+# RFC 6052: in such a network an IPv6 address stands for the IPv4 address in its last 32 bits.
+_NAT64 = IPv6Network("64:ff9b::/96")
+# RFC 6890, for protocols; a cloud keeps its metadata there. Python versions differ in what they call it.
+_PROTOCOLS = IPv4Network("192.0.0.0/24")
+# Services of clouds for the machines in them, at addresses that look like anyone's.
+_CLOUDS = (IPv4Address("168.63.129.16"), IPv6Address("fd00:ec2::254"))
+_URL = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[!-~]*)", re.ASCII)
+
+Address = IPv4Address | IPv6Address
+
+
+class Nearness(IntEnum):
+    """How near to the user an address is."""
+
+    PUBLIC = 0
+    PRIVATE = 1
+    LOOPBACK = 2
+    NOWHERE = 3
+    """Link-local (a cloud's metadata is there), multicast, reserved: no API's storage."""
+
+
+LookUp = Callable[[str, int], Awaitable[list[Address]]]
+
+
+async def look_up(host: str, port: int) -> list[Address]:
+    """All addresses of a name, in the system's order; none where it has none."""
+    try:
+        found = await anyio.getaddrinfo(host, port, type=SOCK_STREAM)
+    except (gaierror, UnicodeError):
+        return []
+    return list(dict.fromkeys(ip_address(each[4][0].partition("%")[0]) for each in found))
+
+
+@dataclass(frozen=True)
+class NamedUrls:
+    """What the API at `api_url` names. `transport` stands in for the network; the checks are the same."""
+
+    api_url: str
+    transport: httpx2.AsyncBaseTransport | None = None
+    look_up: LookUp = look_up
+
+    async def sender(self, url: str) -> Send:
+        """A Send for that URL alone, to the addresses that were checked here; nothing is sent yet.
+
+        Raises BadAnswer for a URL that is not to be reached, NotReached for a name without an address.
+        """
+        scheme, host = _parts(url)
+        if scheme == "http" and urlsplit(self.api_url).scheme != "http":
+            raise BadAnswer(f"The API names a URL of plain http, at {quoted(host)}; only https is used.")
+        addresses = await self._demand_reachable(host, _port(url))
+
+        async def send(request: Request) -> Answer:
+            if request.url != url:
+                raise ValueError("another URL than the one that was checked")
+            return await _sent_to_first(request, host, addresses, self.transport)
+
+        return send
+
+    async def _demand_reachable(self, host: str, port: int) -> list[Address]:
+        """All addresses of the host; one that is too near refuses them all."""
+        addresses = await self._addresses(host, port)
+        if not addresses:
+            raise NotReached(f"{host}, which the API names, has no address that can be looked up.")
+        api = urlsplit(self.api_url).hostname or ""
+        allowed = min(map(nearness, await self._addresses(api, port)), default=Nearness.PUBLIC)
+        nearest = max(map(nearness, addresses))
+        if nearest > min(allowed, Nearness.LOOPBACK):
+            raise BadAnswer(
+                f"The API names a URL at {quoted(host)}, which is {_WORDS[nearest]} address. An API at "
+                f"{_WORDS[allowed]} one has no reason to, and nothing was sent there."
+            )
+        return addresses
+
+    async def _addresses(self, host: str, port: int) -> list[Address]:
+        try:
+            return [ip_address(host)]
+        except ValueError:
+            return await self.look_up(host, port)
+
+
+_WORDS = {
+    Nearness.PUBLIC: "a public",
+    Nearness.PRIVATE: "a private",
+    Nearness.LOOPBACK: "a loopback",
+    Nearness.NOWHERE: "a link-local or reserved",
+}
+
+
+def nearness(address: Address) -> Nearness:
+    address = _unwrapped(address)
+    if address.is_loopback:
+        return Nearness.LOOPBACK
+    if address.is_link_local or address.is_multicast or address.is_unspecified or address.is_reserved:
+        return Nearness.NOWHERE
+    if address in _PROTOCOLS or address in _CLOUDS:
+        return Nearness.NOWHERE
+    site_local = isinstance(address, IPv6Address) and address.is_site_local
+    return Nearness.PUBLIC if address.is_global and not site_local else Nearness.PRIVATE
+
+
+def host_of(url: str) -> str:
+    """For a sentence: the host and port alone, since the rest of such a URL is a secret."""
+    place = re.sub(r"^[a-zA-Z]+://|[/?#\\\s].*", "", url.strip(), flags=re.DOTALL)
+    return quoted(place.rpartition("@")[2], 80)
+
+
+def _unwrapped(address: Address) -> Address:
+    """The IPv4 address that an IPv6 one stands for, by mapping, 6to4 or NAT64."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour or address
+
+
+def _parts(url: str) -> tuple[str, str]:
+    """Scheme and host. Raises BadAnswer."""
+    found = _URL.fullmatch(url) if len(url) <= LONGEST_URL and "\\" not in url and "#" not in url else None
+    if found is None or int((found[3] or ":1")[1:]) not in range(1, 65536):
+        raise BadAnswer(f"The API names something that is no usable URL, at {host_of(url)}.")
+    host = found[2].strip("[]")
+    if found[2].startswith("["):
+        try:
+            IPv6Address(host)
+        except ValueError:
+            raise BadAnswer(f"The API names something that is no usable URL, at {host_of(url)}.") from None
+    return found[1], host
+
+
+def _port(url: str) -> int:
+    parts = urlsplit(url)
+    return parts.port or {"http": 80, "https": 443}[parts.scheme]
+
+
+async def _sent_to_first(
+    request: Request, host: str, addresses: list[Address], transport: httpx2.AsyncBaseTransport | None
+) -> Answer:
+    """To the first address that takes a connection: until then nothing of the body has left."""
+    for address in addresses[:-1]:
+        try:
+            return await _sent(request, host, address, transport)
+        except NotReached:
+            continue
+    return await _sent(request, host, addresses[-1], transport)
+
+
+async def _sent(request: Request, host: str, address: Address, transport: httpx2.AsyncBaseTransport | None) -> Answer:
+    where = urlsplit(request.url).netloc
+    made = _pinned(replace(request, headers={"Host": where, **request.headers}), host, address)
+    with failures_told(request):
+        if transport is not None:
+            return await _answered(transport, made, where)
+        # A connection of its own: a pool would hand one out by address, whatever name its certificate was checked for.
+        async with httpx2.AsyncHTTPTransport() as network:
+            return await _answered(network, made, where)
+
+
+def _pinned(request: Request, host: str, address: Address) -> httpx2.Request:
+    """The request to the very address, with the name in Host, in the TLS greeting and in the certificate's check."""
+    numbered = f"[{address}]" if isinstance(address, IPv6Address) else str(address)
+    scheme, rest = request.url.split("://", 1)
+    path = rest[rest.index("/") :]
+    extensions = {"timeout": timeouts().as_dict(), "sni_hostname": host}
+    url = f"{scheme}://{numbered}:{_port(request.url)}{path}"
+    return httpx2.Request(request.method, url, headers=headers(request), content=pieces(request), extensions=extensions)
+
+
+async def _answered(transport: httpx2.AsyncBaseTransport, made: httpx2.Request, where: str) -> Answer:
+    response = await transport.handle_async_request(made)
+    try:
+        return Answer(response.status_code, response.headers, await bounded(response, where))
+    finally:
+        await response.aclose()

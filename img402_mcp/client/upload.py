@@ -1,0 +1,251 @@
+"""The corridor: a path becomes an image, the image is made ready and goes to the API, the answer comes back."""
+
+import re
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from hashlib import sha256
+
+import httpx2
+from anyio.to_thread import run_sync
+
+from img402_mcp.client.api_limits import Stated
+from img402_mcp.client.apis.base import Receipt
+from img402_mcp.client.apis.img402 import DOCUMENTED_FREE_BYTES, Img402, sizes_in
+from img402_mcp.client.files.safe_open import Image, Roots, read_image
+from img402_mcp.client.fit.subprocess import fitted
+from img402_mcp.client.history import Ledger
+from img402_mcp.client.http import Send, reporting, sending
+from img402_mcp.client.reuse import FREE, Memory, Terms, opened, receipt_of
+from img402_mcp.client.scrub.strip import NotClean, scrubbed
+from img402_mcp.client.settings import Settings
+from img402_mcp.client.snippets import WIDEST, snippet
+from img402_mcp.client.ssrf_guard import NamedUrls
+from img402_mcp.client.verify import Sent, Verdict, Verifying
+from img402_mcp.errors import ReadRefused, UploadRejected, quoted
+from img402_mcp.formats import FORMATS
+
+Progress = Callable[[int, int], Awaitable[None]]
+"""Told the bytes sent so far and in all."""
+
+MOST_REFUSALS = 2  # of one image, before what the third upload is answered stands
+MEDIA_TYPES = tuple(kind.media_type for kind in FORMATS)
+OTHERWISE = "It was delivered by an earlier call, which had prepared it otherwise than this one would."
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What is asked of one upload. `width` in CSS pixels makes the snippet an `<img>`; 0: plain markdown."""
+
+    fit: bool = True
+    fresh: bool = False
+    width: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 <= self.width <= WIDEST:
+            raise ReadRefused(f"width {self.width} is no width in pixels; give 1 to {WIDEST}. Nothing was sent.")
+
+
+AS_USUAL = Wish()
+
+
+@dataclass(frozen=True)
+class Upload:
+    receipt: Receipt
+    width: int
+    height: int
+    markdown: str
+    reused: bool = False
+    """It was uploaded before: this is the URL of then."""
+    done: tuple[str, ...] = ()
+    """What was done to the image before it was sent."""
+    verified: bool | None = None
+    """Whether the URL answers with the image; None: not asked."""
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Corridor:
+    """What every upload shares: the allow-list, the API, the warm connections, the memory of what was uploaded."""
+
+    settings: Settings
+    roots: Roots
+    service: Img402
+    send: Send
+    stated: Stated
+    memory: Memory
+    verifying: Verifying | None
+
+    @property
+    def ledger(self) -> Ledger | None:
+        return self.memory.ledger
+
+    async def upload(self, path: str, progress: Progress | None = None, wish: Wish = AS_USUAL) -> Upload:
+        """The free upload. Raises ReadRefused, UploadRejected, UploadFailed."""
+        image = await self.read(path)
+        if wish.fresh or self.ledger is None:
+            return await self._uploaded(image, progress, wish)
+        async with self.memory.turn(image):
+            return await self._known(image, wish) or await self._uploaded(image, progress, wish)
+
+    async def read(self, path: str) -> Image:
+        """Scrubbed, where that is not switched off. Raises ReadRefused."""
+        return await run_sync(self._read, path)
+
+    async def fitting(self, image: Image, limit: int, wish: Wish, media_types: Collection[str] = MEDIA_TYPES) -> Image:
+        """The image in at most `limit` bytes; as it is, where it fits or must not be touched. Raises ReadRefused."""
+        if len(image.data) <= limit or not wish.fit:
+            return image
+        smaller = await fitted(image.data, image.picture, limit, media_types)
+        return replace(image, data=smaller.data, picture=smaller.picture, done=(*image.done, smaller.step))
+
+    async def fitting_taken(self, image: Image, limit: int, wish: Wish, media_types: Collection[str]) -> Image:
+        """The same for an API whose formats are few: an image of another one stays, to be refused as such."""
+        is_taken = image.picture.format.media_type in media_types
+        return await self.fitting(image, limit, wish, media_types) if is_taken else image
+
+    async def told(self, image: Image, receipt: Receipt, wish: Wish, kind: str, price: int = 0) -> Upload:
+        """The answer, once the URL is known: nothing that fails from here on may hide it."""
+        if receipt.size_bytes != len(image.data):
+            return replace(uploaded(replace(image, done=()), receipt, wish), notes=(OTHERWISE,))
+        sent = sent_facts(image)
+        trouble = await self.memory.remember(image, sent, receipt, self._terms(wish, kind, price))
+        verdict = await self._verdict(receipt.url, sent)
+        return replace(judged(uploaded(image, receipt, wish), verdict), notes=(*_doubts(verdict), *trouble))
+
+    def _read(self, path: str) -> Image:
+        scrub = self.settings.scrub
+        image = read_image(path, self.roots, limit=self.settings.max_bytes, trailing="keep" if scrub else "refuse")
+        return clean(image, path) if scrub else image
+
+    async def _uploaded(self, image: Image, progress: Progress | None, wish: Wish) -> Upload:
+        image, receipt = await self._sent(image, progress, wish)
+        return await self.told(image, receipt, wish, FREE)
+
+    async def _sent(self, original: Image, progress: Progress | None, wish: Wish) -> tuple[Image, Receipt]:
+        """What the API states is met beforehand; what it says of a file that it refuses, afterwards.
+
+        Nothing is made smaller on a guess: an API that states nothing gets the file as it is.
+        """
+        image, bounds = original, Bounds()
+        if wish.fit and len(image.data) > min(DOCUMENTED_FREE_BYTES) and (stated := await self.stated()):
+            bounds = Bounds(stated.free.max_bytes, frozenset(stated.formats) & {*MEDIA_TYPES})
+            image = await self.fitting(original, stated.free.max_bytes, wish, bounds.media_types)
+        for _ in range(MOST_REFUSALS):
+            try:
+                return image, await self.service.upload(image, reported(self.send, image, progress))
+            except UploadRejected as error:
+                met = bounds.after(error, image, original) if wish.fit else None
+                if met is None or met.limit is None:
+                    raise
+                bounds, image = met, await self.fitting(original, met.limit, wish, met.media_types)
+        return image, await self.service.upload(image, reported(self.send, image, progress))
+
+    async def _known(self, image: Image, wish: Wish) -> Upload | None:
+        """The URL of the same bytes, sent on the same terms; not where it shows that it serves them no more."""
+        entry = await self.memory.living(image, self._terms(wish, FREE))
+        if entry is None:
+            return None
+        verdict = await self._verdict(entry.url, Sent(entry.content_type, entry.size_bytes, entry.sent))
+        if verdict and verdict.refuted:
+            await self.memory.gone(entry.url)
+            return None
+        markdown, done = snippet(image.path, entry.url, wish.width), (entry.done,) if entry.done else ()
+        upload = Upload(receipt_of(entry), entry.width, entry.height, markdown, reused=True, done=done)
+        return replace(judged(upload, verdict), notes=_doubts(verdict))
+
+    async def _verdict(self, url: str, sent: Sent) -> Verdict | None:
+        return await self.verifying.verdict(url, sent) if self.verifying else None
+
+    def _terms(self, wish: Wish, kind: str, price: int = 0) -> Terms:
+        """The same file prepared otherwise is another upload."""
+        asked = (("scrub", self.settings.scrub), ("fit", wish.fit))
+        return Terms(kind, " ".join(name for name, wanted in asked if wanted), price)
+
+
+@dataclass(frozen=True)
+class Bounds:
+    """What the API has said that it takes, as far as it has said so."""
+
+    limit: int | None = None
+    media_types: Collection[str] = MEDIA_TYPES
+
+    def after(self, error: UploadRejected, image: Image, original: Image) -> "Bounds | None":
+        """What to meet after a refusal of `image`; None where nothing can be done about it."""
+        kind = image.picture.format
+        if error.code == "unsupported_format" and kind != original.picture.format:  # it was our choice
+            return replace(self, media_types={*self.media_types} - {kind.media_type})
+        limit = limit_told(error, len(image.data))
+        return replace(self, limit=limit) if limit else None
+
+
+@asynccontextmanager
+async def open_corridor(
+    settings: Settings, roots: Roots, transport: httpx2.AsyncBaseTransport | None = None
+) -> AsyncIterator[Corridor]:
+    service, url = Img402(settings.api_url), settings.api_url
+    async with sending(transport) as send, opened(settings) as memory:
+        verifying = Verifying(url, send, NamedUrls(url, transport)) if settings.verify else None
+        yield Corridor(settings, roots, service, send, Stated(service, send), memory, verifying)
+
+
+def clean(image: Image, path: str) -> Image:
+    """Without what no viewer shows. Raises ReadRefused."""
+    try:
+        result = scrubbed(image.data, image.picture)
+    except NotClean as error:
+        raise ReadRefused(
+            f"{quoted(path)} {error}, so what it tells beside the picture could not be taken out; nothing was sent. "
+            "Save it anew from an image program, or set IMG402_SCRUB=off to send it as it is."
+        ) from error
+    removed = (f"removed: {', '.join(result.removed)}",) if result.removed else ()
+    return replace(image, data=result.data, picture=result.picture, done=(*image.done, *removed))
+
+
+def uploaded(image: Image, receipt: Receipt, wish: Wish = AS_USUAL, *, reused: bool = False) -> Upload:
+    size, markdown = image.picture, snippet(image.path, receipt.url, wish.width)
+    return Upload(receipt, size.width, size.height, markdown, reused, image.done)
+
+
+def sent_facts(image: Image) -> Sent:
+    digest = sha256(image.data).hexdigest() if image.done else image.source
+    return Sent(image.picture.format.media_type, len(image.data), digest)
+
+
+def judged(upload: Upload, verdict: Verdict | None) -> Upload:
+    return replace(upload, verified=verdict.verified if verdict else None)
+
+
+def _doubts(verdict: Verdict | None) -> tuple[str, ...]:
+    return (f"The URL {verdict.why}.",) if verdict and not verdict.verified else ()
+
+
+def limit_told(error: UploadRejected, size: int) -> int | None:
+    """The limit that a refusal names, else the next documented one below; None for a refusal of another kind.
+
+    Its words may name the size of the file as well, rounded. Numbers that cannot be read are no reason to guess.
+    """
+    if error.code != "file_too_large":
+        return None
+    below = [named for named in sizes_in(error.said) if named < size]
+    limits = [named for named in below if named < size * 0.98]
+    if below:
+        return max(limits) if limits else min(below)
+    if re.search(r"\d", error.said):
+        return None
+    return max((limit for limit in DOCUMENTED_FREE_BYTES if limit < size), default=None)
+
+
+def reported(send: Send, image: Image, progress: Progress | None) -> Send:
+    if progress is None:
+        return send
+    total, furthest = len(image.data), 0
+
+    async def on_sent(sent: int) -> None:
+        """Only forwards, as MCP demands: a second try begins anew."""
+        nonlocal furthest
+        if min(sent, total) > furthest:
+            furthest = min(sent, total)
+            await progress(furthest, total)
+
+    return reporting(send, on_sent)

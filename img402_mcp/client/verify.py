@@ -1,0 +1,99 @@
+"""One look at the URL that an API named: is the image there, as it was sent?
+
+What comes of it is told beside the URL and never in its place.
+"""
+
+import hashlib
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # not in its stubs
+
+import anyio
+
+from img402_mcp.client.http import Answer, Request, Send
+from img402_mcp.client.ssrf_guard import NamedUrls
+from img402_mcp.errors import Img402Error
+
+# Fetched and compared byte for byte; of what is larger the headers are asked for alone.
+SMALL = 65_536
+PATIENCE = 10.0
+
+
+@dataclass(frozen=True)
+class Sent:
+    """What should be there: sha256 in hexadecimal."""
+
+    content_type: str
+    size_bytes: int
+    sha256: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """`why` is a clause that goes on from "it". `refuted`: the answer shows that the image is not there (any more)."""
+
+    verified: bool
+    why: str = ""
+    refuted: bool = False
+
+
+@dataclass(frozen=True)
+class Verifying:
+    """`send` asks the API's own origin; whatever else it names goes through `named`, which reaches public addresses."""
+
+    api_url: str
+    send: Send
+    named: NamedUrls
+    patience: float = PATIENCE
+    """Seconds that an upload's answer waits for it."""
+
+    async def verdict(self, url: str, sent: Sent) -> Verdict | None:
+        """One request. None where the way there is a proxy's, which cannot be judged here."""
+        own = _origin(url) == _origin(self.api_url)
+        if not own and _is_behind_a_proxy(url):
+            return None
+        try:
+            with anyio.fail_after(self.patience):
+                send = self.send if own else await self.named.sender(url)
+                return _judged(await send(_request(url, sent)), sent)
+        except TimeoutError:
+            return Verdict(False, f"did not answer within {self.patience:g} seconds")
+        except Img402Error as error:
+            return Verdict(False, f"could not be asked: {str(error).rstrip('.')}")
+
+
+def _request(url: str, sent: Sent) -> Request:
+    return Request("GET" if sent.size_bytes <= SMALL else "HEAD", url, {"Accept": "image/*"})
+
+
+def _judged(answer: Answer, sent: Sent) -> Verdict:
+    if answer.status in {404, 410}:
+        return Verdict(False, f"answers {answer.status}: there is no such image", refuted=True)
+    if answer.status != 200:
+        return Verdict(False, f"answers with status {answer.status}")
+    why = _difference(answer, sent)
+    return Verdict(not why, why, refuted=bool(why))
+
+
+def _difference(answer: Answer, sent: Sent) -> str:
+    """Empty where none shows."""
+    kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if kind != sent.content_type:
+        return f"is of another type than {sent.content_type}"
+    if sent.size_bytes <= SMALL:
+        return "" if hashlib.sha256(answer.body).hexdigest() == sent.sha256 else "holds other bytes than were sent"
+    length = answer.headers.get("content-length", "")
+    if length and length != str(sent.size_bytes):
+        return f"has another length than the {sent.size_bytes:,} bytes that were sent"
+    return ""
+
+
+def _origin(url: str) -> tuple[str, str]:
+    parts = urlsplit(url)
+    return parts.scheme, parts.netloc.lower()
+
+
+def _is_behind_a_proxy(url: str) -> bool:
+    parts, proxies = urlsplit(url), getproxies_environment()
+    proxied = bool(proxies.get(parts.scheme) or proxies.get("all"))
+    return proxied and not proxy_bypass_environment(parts.netloc)

@@ -1,0 +1,127 @@
+"""The configurations of agents that start this server. Of what stands in them only names and commands are shown."""
+
+import json
+import os
+import shutil
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from anyio.to_thread import run_sync
+
+from img402_mcp.doctor import variables
+from img402_mcp.doctor.finding import Case, Finding, Findings, fail, ok, warn
+from img402_mcp.errors import quoted
+
+MOST_BYTES = 20_000_000
+"""Claude Code keeps much else in its file."""
+
+
+@dataclass(frozen=True)
+class Agent:
+    """`windowed`: started from a desktop, so it often does not see the PATH of a shell."""
+
+    name: str
+    file: Path
+    key: str = "mcpServers"
+    windowed: bool = True
+    comments: bool = False
+    """Comments are allowed in its file, so it need not be plain JSON."""
+
+
+def known(home: Path, here: Path, environ: Mapping[str, str]) -> Iterator[Agent]:
+    for folder in _application_folders(home, environ):
+        yield Agent("Claude Desktop", folder / "Claude" / "claude_desktop_config.json")
+        yield Agent("VS Code", folder / "Code" / "User" / "mcp.json", key="servers", comments=True)
+    for folder in dict.fromkeys((home, here)):
+        yield Agent("Cursor", folder / ".cursor" / "mcp.json")
+    yield Agent("VS Code", here / ".vscode" / "mcp.json", key="servers", comments=True)
+    yield Agent("Claude Code", here / ".mcp.json", windowed=False)
+    yield Agent("Claude Code", home / ".claude.json", windowed=False)
+
+
+def _application_folders(home: Path, environ: Mapping[str, str]) -> Iterator[Path]:
+    """Of Linux, macOS and Windows: those of the other two are not there."""
+    yield Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
+    yield home / "Library" / "Application Support"
+    if roaming := environ.get("APPDATA"):
+        yield Path(roaming)
+
+
+async def agents(case: Case) -> Findings:
+    return await run_sync(lambda: [*_agents(known(case.home, case.here, case.environ))])
+
+
+def _agents(agents: Iterable[Agent]) -> Iterator[Finding]:
+    there = [agent for agent in agents if agent.file.is_file()]
+    found = [finding for agent in there for finding in _agent(agent)]
+    names = ", ".join(dict.fromkeys(agent.name for agent in there))
+    yield from found or [
+        ok(f"none of {names} starts img402-mcp" if there else "no configuration of a known agent here")
+    ]
+
+
+def _agent(agent: Agent) -> Iterator[Finding]:
+    try:
+        servers = _servers(agent)
+    except OSError as error:
+        yield warn(f"{_named(agent)} cannot be read ({error.strerror}).", "Make it readable.")
+    except (ValueError, RecursionError) as error:
+        where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
+        level = warn if agent.comments else fail
+        yield level(f"{_named(agent)} is no plain JSON{where}.", "Look for a comma, quote or bracket there.")
+    else:
+        yield from (finding for name, entry in servers.items() for finding in _entry(agent, name, entry))
+
+
+def _servers(agent: Agent) -> dict[str, dict[str, Any]]:
+    """Those that look like ours."""
+    with agent.file.open("rb") as file:
+        document = json.loads(file.read(MOST_BYTES))
+    servers = document.get(agent.key) if isinstance(document, dict) else None
+    listed = servers.items() if isinstance(servers, dict) else ()
+    return {name: entry for name, entry in listed if isinstance(entry, dict) and _is_ours(name, entry)}
+
+
+def _is_ours(name: str, entry: dict[str, Any]) -> bool:
+    return "img402" in json.dumps([name, entry.get("command"), entry.get("args")])
+
+
+def _entry(agent: Agent, name: str, entry: dict[str, Any]) -> Iterator[Finding]:
+    where = f"{_named(agent)}, server {quoted(name)}"
+    if isinstance(command := entry.get("command"), str):
+        yield _command(agent, where, command)
+    elif "url" not in entry:
+        yield fail(f"{where} has no command.", "Name the program by its absolute path.")
+    environ = entry.get("env")
+    if isinstance(environ, dict):
+        yield from _environment(where, {str(key): str(value) for key, value in environ.items()})
+
+
+def _command(agent: Agent, where: str, command: str) -> Finding:
+    shown, path = quoted(command), Path(command)
+    found = shutil.which(command)
+    if path.is_absolute():
+        missing = fail(f"{where}: {shown} is no program that is there.", "Name the program that `which` tells.")
+        return ok(f"{where}: {shown} is there") if found else missing
+    if os.path.dirname(command):  # noqa: PTH120  # Path("./x") forgets its dot
+        return fail(f"{where}: {shown} depends on where the agent is started.", "Name the absolute path.")
+    if found is None:
+        return fail(f"{where}: {shown} is not in the PATH.", "Name the program by its absolute path.")
+    if agent.windowed:
+        said = f"{where}: {shown} is in your shell's PATH, which programs with windows often do not see."
+        return warn(said, f"Name it as {quoted(found)}.")
+    return ok(f"{where}: {shown} is in the PATH")
+
+
+def _environment(where: str, environ: Mapping[str, str]) -> Iterator[Finding]:
+    """A value such as ${NAME} is filled in by the agent, so it says nothing yet."""
+    plain = {name: value for name, value in environ.items() if "${" not in value}
+    _, sentences = variables.read(plain)
+    yield from (fail(f"{where}: {sentence}") for sentence in sentences.values())
+    yield from (Finding(each.level, f"{where}: {each.said}", each.fix) for each in variables.unknown(environ))
+
+
+def _named(agent: Agent) -> str:
+    return f"{agent.name}'s {quoted(str(agent.file))}"

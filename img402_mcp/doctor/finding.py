@@ -1,0 +1,48 @@
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from img402_mcp.client.http import Send
+from img402_mcp.client.settings import Settings
+
+Level = Literal["ok", "warn", "fail"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """`fix` is the way out; empty where all is well. No secret stands in either."""
+
+    level: Level
+    said: str
+    fix: str = ""
+
+
+@dataclass(frozen=True)
+class Case:
+    """What all checks are given."""
+
+    environ: Mapping[str, str] = field(repr=False)
+    settings: Settings
+    """Without what could not be read."""
+    broken: frozenset[str]
+    """The variables that could not be read."""
+    send: Send = field(repr=False)
+    home: Path
+    here: Path
+
+
+Findings = list[Finding]
+Check = Callable[[Case], Awaitable[Findings]]
+
+
+def ok(said: str) -> Finding:
+    return Finding("ok", said)
+
+
+def warn(said: str, fix: str) -> Finding:
+    return Finding("warn", said, fix)
+
+
+def fail(said: str, fix: str = "") -> Finding:
+    return Finding("fail", said, fix)

@@ -1,0 +1,171 @@
+"""The ways out of this machine. Only GET goes to the API; no key, token or proof goes anywhere."""
+
+import json
+import time
+from collections.abc import Iterator, Mapping
+from email.utils import parsedate_to_datetime
+from importlib.util import find_spec
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from img402_mcp.client.apis.img402 import Img402
+from img402_mcp.client.http import Answer, Request, Send
+from img402_mcp.client.payments.chain import Node
+from img402_mcp.client.settings import HOSTED_API
+from img402_mcp.doctor.finding import Case, Finding, Findings, fail, ok, warn
+from img402_mcp.errors import BadAnswer, NotReached, UploadFailed, quoted
+from img402_mcp.wire.img402 import FREE, OPENAPI, Limits
+from img402_mcp.wire.x402 import NETWORKS
+
+MOST_SKEW = 60
+"""Seconds. A payment is good for a few minutes around the moment at which it was signed."""
+PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
+PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
+_WAY_OUT = "IMG402_API_URL must name an img402 API, such as " + HOSTED_API + "."
+
+
+async def api(case: Case) -> Findings:
+    if "IMG402_API_URL" in case.broken:
+        return []
+    url, seen = case.settings.api_url, list[Answer]()
+    try:
+        stated = await Img402(url).limits(_noting(case.send, seen))
+    except UploadFailed as error:
+        return [fail(str(error))] if not seen else [await _without_limits(case, seen[0].status)]
+    if stated:
+        return [ok(f"{url} answers: {_in_words(stated)}")]
+    if _has_route(seen[0].body):
+        return [ok(f"{url} answers; it states no limits of its own")]
+    return [await _without_limits(case, seen[0].status)]
+
+
+def _noting(send: Send, seen: list[Answer]) -> Send:
+    async def noting(request: Request) -> Answer:
+        seen.append(await send(request))
+        return seen[-1]
+
+    return noting
+
+
+async def _without_limits(case: Case, status: int) -> Finding:
+    """The hosted API need not publish a description, so a route of it is asked for."""
+    url = case.settings.api_url
+    try:
+        status = (await case.send(Request("GET", url + FREE))).status
+    except UploadFailed as error:
+        return fail(str(error))
+    if 300 <= status < 400:
+        return fail(f"{url} answers with a redirect (status {status}), which is not followed.", _WAY_OUT)
+    if status >= 500:
+        return fail(f"{url} fails on its own side (status {status}).", "Try again in some minutes.")
+    if status == 404:
+        said = f"{url} answers, but there seems to be no img402 API (status 404 for {FREE})."
+        return (warn if url == HOSTED_API else fail)(said, _WAY_OUT)
+    return ok(f"{url} answers; it states no limits of its own")
+
+
+def _has_route(body: bytes) -> bool:
+    try:
+        return FREE in json.loads(body)["paths"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        return False
+
+
+def _in_words(stated: Limits) -> str:
+    free, paid = stated.free, stated.paid
+    kept = "for good" if free.days is None else f"{free.days} days"
+    sold = f"; {paid.price} USDC for up to {paid.max_bytes:,} bytes" if paid else ""
+    return f"free up to {free.max_bytes:,} bytes, kept {kept}{sold}"
+
+
+async def clock(case: Case) -> Findings:
+    if "IMG402_API_URL" in case.broken:
+        return []
+    try:
+        answer = await case.send(Request("GET", case.settings.api_url + OPENAPI))
+    except UploadFailed:
+        return []  # `api` tells it
+    ahead = _ahead(answer.headers)
+    if ahead is None:
+        return [ok("the API tells no time to compare with")]
+    if abs(ahead) <= MOST_SKEW:
+        return [ok(f"within {MOST_SKEW} s of the API's")]
+    said = f"This machine's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the API's."
+    level = fail if case.settings.money.wallet else warn
+    return [level(f"{said} Payments are signed for a few minutes alone.", "Let the system set the time (NTP).")]
+
+
+def _ahead(headers: Mapping[str, str]) -> float | None:
+    """Seconds. A cache tells by `Age` how long ago the date was right."""
+    try:
+        told = parsedate_to_datetime(headers.get("date", "")).timestamp() + int(headers.get("age", "0"))
+    except (ValueError, OverflowError):
+        return None
+    return time.time() - told
+
+
+async def proxy(case: Case) -> Findings:
+    return [*_proxies(case.environ), *_certificates(case.environ)] or [ok("no proxy is set")]
+
+
+def _proxies(environ: Mapping[str, str]) -> Iterator[Finding]:
+    for name in (each for known in PROXIES for each in (known, known.lower())):
+        if text := environ.get(name, ""):
+            yield _proxy(name, text)
+
+
+def _proxy(name: str, text: str) -> Finding:
+    """Its user and password are not shown."""
+    try:
+        parts = urlsplit(text if "://" in text else f"http://{text}")
+        usable = bool(parts.scheme in PROXY_SCHEMES and parts.hostname and (parts.port is None or parts.port > 0))
+    except ValueError:
+        usable = False
+    if not usable:
+        return fail(f"{name} is no address of a proxy.", f"Such as {name}=http://proxy.example:3128, or take it away.")
+    if parts.scheme.startswith("socks") and find_spec("socksio") is None:
+        return fail(f"{name} is a SOCKS proxy, which needs a package more.", "pip install socksio")
+    port = f":{parts.port}" if parts.port else ""
+    return ok(f"{name} leads through {quoted(f'{parts.scheme}://{parts.hostname}{port}')}")
+
+
+def _certificates(environ: Mapping[str, str]) -> Iterator[Finding]:
+    for name, is_there in (("SSL_CERT_FILE", Path.is_file), ("SSL_CERT_DIR", Path.is_dir)):
+        if (text := environ.get(name, "")) and not is_there(Path(text)):
+            yield fail(f"{name} names {quoted(text)}, which is not there.", "Name the certificates, or take it away.")
+
+
+async def node(case: Case) -> Findings:
+    """Asks what every node of the chain can answer; the URL may hold a key, so it is not shown."""
+    url = case.settings.money.rpc_url
+    if not url:
+        return [ok("IMG402_RPC_URL is not set")]
+    refusals = []
+    for name in case.settings.money.networks:
+        try:
+            await Node(case.send, url).has_used(NETWORKS[name], "0x" + "1" * 40, "0x" + "1" * 64, after=0)
+        except (BadAnswer, NotReached) as error:
+            refusals.append(str(error))
+        else:
+            return [ok(f"the RPC node answers for {name}")]
+    return [fail(" ".join(dict.fromkeys(refusals)), "Look at IMG402_RPC_URL and IMG402_NETWORKS.")]
+
+
+async def io42(case: Case) -> Findings:
+    return await _neighbour(case, case.settings.io42.url if case.settings.io42 else "", "IMG402_IO42_KEY")
+
+
+async def studio(case: Case) -> Findings:
+    return await _neighbour(case, case.settings.studio.url if case.settings.studio else "", "IMG402_STUDIO_URL")
+
+
+async def _neighbour(case: Case, url: str, variable: str) -> Findings:
+    if not url:
+        return [] if variable in case.broken else [ok(f"{variable} is not set")]
+    try:
+        answer = await case.send(Request("GET", url))
+    except UploadFailed as error:
+        return [fail(str(error))]
+    if answer.status >= 500:
+        return [warn(f"{url} fails on its own side (status {answer.status}).", "Try again in some minutes.")]
+    return [ok(f"{url} answers")]

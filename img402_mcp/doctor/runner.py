@@ -1,0 +1,65 @@
+"""All checks at once, each within its time: none that hangs or breaks hides the others."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import anyio
+
+from img402_mcp.client.http import sending
+from img402_mcp.doctor import agents, folders, money, network, runtime, variables
+from img402_mcp.doctor.finding import Case, Check, Findings, fail
+
+WITHIN = 10.0
+"""Seconds for each check."""
+
+CHECKS: dict[str, Check] = {
+    "settings": variables.settings,
+    "variables": variables.variables,
+    "folders": folders.allowed,
+    "state": folders.state,
+    "ledger": folders.ledger,
+    "journal": folders.journal,
+    "api": network.api,
+    "clock": network.clock,
+    "proxy": network.proxy,
+    "wallet": money.wallet,
+    "budget": money.budget,
+    "rpc": network.node,
+    "io42": network.io42,
+    "studio": network.studio,
+    "python": runtime.python,
+    "fitting": runtime.fitting,
+    "server": runtime.server,
+    "agents": agents.agents,
+}
+
+
+async def examined(
+    environ: Mapping[str, str],
+    home: Path,
+    here: Path,
+    checks: Mapping[str, Check] = CHECKS,
+    within: float = WITHIN,
+) -> dict[str, Findings]:
+    """What each check found, in the order of the table; empty where another one tells it."""
+    settings, sentences = variables.read(environ)
+    found: dict[str, Findings] = {name: [] for name in checks}
+
+    async def look(name: str, check: Check) -> None:
+        found[name] = await _looked(check, case, within)
+
+    async with sending(patience=within * 0.8) as send, anyio.create_task_group() as tasks:
+        case = Case(environ, settings, variables.broken(environ, sentences), send, home, here)
+        for name, check in checks.items():
+            tasks.start_soon(look, name, check)
+    return found
+
+
+async def _looked(check: Check, case: Case, within: float) -> Findings:
+    try:
+        with anyio.fail_after(within):
+            return await check(case)
+    except TimeoutError:
+        return [fail(f"It did not end within {within:g} s.", "Look whether the disk or the network hangs.")]
+    except Exception as error:  # noqa: BLE001  # a check that breaks must not hide what the others found
+        return [fail(f"The check itself broke ({type(error).__name__}).", "Please report it.")]

@@ -1,0 +1,80 @@
+"""What runs here: Python, its packages, the child that fits images, and the server as an agent starts it."""
+
+import platform
+import struct
+import sys
+import tempfile
+import zlib
+from importlib.metadata import PackageNotFoundError, version
+from typing import TextIO
+
+from img402_mcp import __version__
+from img402_mcp.client.fit.subprocess import fitted
+from img402_mcp.doctor.finding import Case, Findings, fail, ok
+from img402_mcp.errors import ReadRefused
+from img402_mcp.formats import examine
+
+PACKAGES = ("mcp", "httpx2", "anyio", "pydantic", "pillow", "eth-account", "platformdirs")
+_SIDE = 64
+_INSTALL = "pip install --upgrade img402-mcp"
+
+
+async def python(_: Case) -> Findings:
+    missing = [name for name in PACKAGES if not _version(name)]
+    if missing:
+        return [fail(f"Not installed: {', '.join(missing)}.", _INSTALL)]
+    told = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+    return [ok(f"img402-mcp {__version__} on Python {platform.python_version()}; {told}")]
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return ""
+
+
+async def fitting(_: Case) -> Findings:
+    """A picture that is badly packed is made smaller, as a large screenshot would be."""
+    data = _unpacked_png()
+    try:
+        done = await fitted(data, examine(data), len(data) // 2)
+    except ReadRefused as error:
+        return [fail(f"No image can be made smaller here. {error}", _INSTALL)]
+    return [ok(f"works ({done.step})")]
+
+
+def _unpacked_png() -> bytes:
+    lines = zlib.compress((b"\0" + bytes(_SIDE)) * _SIDE, level=0)
+    head = struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 0, 0, 0, 0)
+    chunks = ((b"IHDR", head), (b"IDAT", lines), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
+    )
+
+
+async def server(case: Case) -> Findings:
+    """Without the settings that `settings` complains about it could not start, and that is told there."""
+    if case.broken:
+        return []
+    with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
+        try:
+            names = await _tools(dict(case.environ), log)
+        except Exception:  # noqa: BLE001  # whatever the SDK makes of a program that does not answer
+            log.seek(0)
+            return [fail(f"The MCP server does not start. {_last_word(log.read())}".rstrip(), _INSTALL)]
+    return [ok(f"starts and lists {len(names)} tools: {', '.join(names)}")]
+
+
+async def _tools(environ: dict[str, str], log: TextIO) -> list[str]:
+    from mcp import Client, StdioServerParameters  # noqa: PLC0415  # a client, for this check alone
+    from mcp.client.stdio import stdio_client  # noqa: PLC0415
+
+    program = StdioServerParameters(command=sys.executable, args=["-m", "img402_mcp"], env=environ)
+    async with Client(stdio_client(program, errlog=log)) as client:
+        return [tool.name for tool in (await client.list_tools()).tools]
+
+
+def _last_word(log: str) -> str:
+    """Our own sentence, and nothing of a traceback, which may show more than it should."""
+    return next((line.partition(": ")[2] for line in log.splitlines() if line.startswith("img402-mcp: ")), "")

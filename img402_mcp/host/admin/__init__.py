@@ -1,0 +1,1 @@
+"""What the person who runs the host may do: `host admin`."""

@@ -1,0 +1,168 @@
+"""Who and what this host knows: agents, projects, submissions, tokens. For the person who runs it; blocks.
+
+Credentials are told once, when they are made; what is kept are hashes.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Select, Table, delete, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from img402_mcp.errors import SettingsError, quoted
+from img402_mcp.host.api_keys import hash_of, new_credential
+from img402_mcp.host.apis.io42.submissions import AGENTS, PROJECTS, SUBMISSIONS
+from img402_mcp.host.apis.studio.tokens import TOKENS
+from img402_mcp.host.storage.images import Index, new_id
+from img402_mcp.wire import io42
+from img402_mcp.wire.x402 import atomic, usdc
+
+Entry = dict[str, Any]
+
+_WORD = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
+_ID = re.compile(io42.ID, re.ASCII)
+
+
+@dataclass(frozen=True)
+class Register:
+    index: Index
+    now: Callable[[], datetime]
+
+    def add_agent(self, name: str) -> Entry:
+        key = new_credential("io42")
+        self._add(AGENTS, {"id": new_id(), "name": _named(name), "key_hash": hash_of(key)}, f"an agent {quoted(name)}")
+        return {"agent": name, "key": key}
+
+    def renew_agent(self, name: str) -> Entry:
+        """Another key; the old one is good for nothing from now on."""
+        key = new_credential("io42")
+        self._change(AGENTS, AGENTS.c.name, name, {"key_hash": hash_of(key)}, "agent")
+        return {"agent": name, "key": key}
+
+    def agents(self) -> list[Entry]:
+        return self._all(select(AGENTS.c.name.label("agent"), AGENTS.c.created_at).order_by(AGENTS.c.name))
+
+    def add_project(self, project_id: str, fee: str, status: str, kind: str) -> Entry:
+        row = {"id": _identified(project_id), "fee": _fee(fee), "status": _word(status), "kind": _word(kind)}
+        self._add(PROJECTS, row, f"a project {quoted(project_id)}")
+        return self._project(project_id)
+
+    def change_project(self, project_id: str, fee: str | None, status: str | None, kind: str | None) -> Entry:
+        """What is None stays. A submission whose fee is on its way goes on at the old one."""
+        asked = {
+            "fee": None if fee is None else _fee(fee),
+            "status": None if status is None else _word(status),
+            "kind": None if kind is None else _word(kind),
+        }
+        changed = {name: value for name, value in asked.items() if value is not None}
+        if not changed:
+            raise SettingsError("Nothing to change was named: give --fee, --status or --kind.")
+        self._change(PROJECTS, PROJECTS.c.id, project_id, changed, "project")
+        return self._project(project_id)
+
+    def projects(self) -> list[Entry]:
+        return [_shown(row) for row in self._all(_PROJECTS.order_by(PROJECTS.c.id))]
+
+    def add_submission(self, submission_id: str, project_id: str, agent: str) -> Entry:
+        owner = self._one(select(AGENTS.c.id).where(AGENTS.c.name == agent), "agent", agent)
+        self._one(select(PROJECTS.c.id).where(PROJECTS.c.id == project_id), "project", project_id)
+        row = {"id": _identified(submission_id), "project_id": project_id, "agent_id": owner["id"]}
+        self._add(SUBMISSIONS, row, f"a submission {quoted(submission_id)}")
+        return self._one(_SUBMISSIONS.where(SUBMISSIONS.c.id == submission_id), "submission", submission_id)
+
+    def submissions(self) -> list[Entry]:
+        return self._all(_SUBMISSIONS.order_by(SUBMISSIONS.c.project_id, SUBMISSIONS.c.id))
+
+    def add_token(self, name: str, *, may_upload: bool) -> Entry:
+        token = new_credential("studio")
+        row = {"id": new_id(), "name": _named(name), "token_hash": hash_of(token), "may_upload": may_upload}
+        self._add(TOKENS, row, f"a token {quoted(name)}")
+        return {"name": name, "token": token, "may_upload": may_upload}
+
+    def remove_token(self, name: str) -> Entry:
+        with self.index.transaction() as connection:
+            gone = connection.execute(delete(TOKENS).where(TOKENS.c.name == name).returning(TOKENS.c.id)).first()
+        if gone is None:
+            raise _unknown("token", name)
+        return {"removed": name}
+
+    def tokens(self) -> list[Entry]:
+        return self._all(select(TOKENS.c.name, TOKENS.c.may_upload, TOKENS.c.created_at).order_by(TOKENS.c.name))
+
+    def _project(self, project_id: str) -> Entry:
+        return _shown(self._one(_PROJECTS.where(PROJECTS.c.id == project_id), "project", project_id))
+
+    def _add(self, table: Table, row: Entry, what: str) -> None:
+        try:
+            with self.index.transaction() as connection:
+                connection.execute(insert(table), row | {"created_at": self.now()})
+        except IntegrityError:
+            raise SettingsError(f"There is {what} already; nothing was changed.") from None
+
+    def _change(self, table: Table, column: Column[str], name: str, values: Entry, kind: str) -> None:
+        change = update(table).where(column == name).values(values).returning(column)
+        with self.index.transaction() as connection:
+            if connection.execute(change).first() is None:
+                raise _unknown(kind, name)
+
+    def _one(self, query: Select[Any], kind: str, name: str) -> Entry:
+        found = self._all(query)
+        if not found:
+            raise _unknown(kind, name)
+        return found[0]
+
+    def _all(self, query: Select[Any]) -> list[Entry]:
+        with self.index.reading() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+
+_PROJECTS = select(
+    PROJECTS.c.id.label("project"), PROJECTS.c.fee, PROJECTS.c.status, PROJECTS.c.kind, PROJECTS.c.created_at
+)
+_SUBMISSIONS = select(
+    SUBMISSIONS.c.id.label("submission"),
+    SUBMISSIONS.c.project_id.label("project"),
+    AGENTS.c.name.label("agent"),
+    SUBMISSIONS.c.created_at,
+    SUBMISSIONS.c.completed_at,
+    SUBMISSIONS.c.file_name,
+    SUBMISSIONS.c.file_type,
+    SUBMISSIONS.c.file_size,
+    SUBMISSIONS.c.image_id,
+).join_from(SUBMISSIONS, AGENTS, SUBMISSIONS.c.agent_id == AGENTS.c.id)
+
+
+def _shown(project: Entry) -> Entry:
+    return project | {"fee": usdc(project["fee"])}
+
+
+def _unknown(kind: str, name: str) -> SettingsError:
+    return SettingsError(f"There is no {kind} {quoted(name)}; `img402-mcp host admin {kind}s list` lists them.")
+
+
+def _fee(text: str) -> int:
+    try:
+        return atomic(text)
+    except ValueError:
+        raise SettingsError(f"The fee is {quoted(text)}; give an amount of USDC such as 0.25, or 0.") from None
+
+
+def _named(text: str) -> str:
+    if not text.isprintable() or not 0 < len(text) <= 64:
+        raise SettingsError(f"The name is {quoted(text)}; give 1 to 64 printable characters.")
+    return text
+
+
+def _identified(text: str) -> str:
+    if not _ID.fullmatch(text):
+        raise SettingsError(f"The id is {quoted(text)}; give 1 to 64 of A-Z, a-z, 0-9, _ and -.")
+    return text
+
+
+def _word(text: str) -> str:
+    if not _WORD.fullmatch(text):
+        raise SettingsError(f"The status or kind is {quoted(text)}; give one lower-case word, such as open or image.")
+    return text

@@ -1,0 +1,178 @@
+"""Which images the host keeps, for the person who runs it: shown, counted, deleted, and held against their bytes.
+
+All of it works while the host runs, and blocks.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from sqlalchemy import BigInteger, ColumnElement, and_, func, literal, select, type_coerce, union_all
+from sqlalchemy.exc import SQLAlchemyError
+
+from img402_mcp.errors import SettingsError, quoted
+from img402_mcp.formats import FORMATS, NotAnImage, examine
+from img402_mcp.host.cleanup import GRACE
+from img402_mcp.host.storage.blobs.base import Blobs
+from img402_mcp.host.storage.images import IMAGES, PRIVATE, Index, Moment, parse_name
+from img402_mcp.host.storage.quota import kept
+
+Entry = dict[str, Any]
+
+DAYS_SHOWN = 7
+_PAGE = 1000
+_DAY = 86_400_000  # of milliseconds, as moments are kept
+_COLUMNS = ("id", "extension", "size_bytes", "created_at")
+_ALL = union_all(
+    select(*(IMAGES.c[name] for name in _COLUMNS), IMAGES.c.expires_at, IMAGES.c.paid),
+    select(*(PRIVATE.c[name] for name in _COLUMNS), literal(None, Moment).label("expires_at"), literal(None)),
+).subquery()
+_KINDS: dict[str, ColumnElement[bool]] = {
+    "free": _ALL.c.paid.is_(False),
+    "paid": _ALL.c.paid.is_(True),
+    "private": _ALL.c.paid.is_(None),
+}
+_KIND = {False: "free", True: "paid", None: "private"}
+_MEDIA_TYPES = {form.extension: form.media_type for form in FORMATS}
+WAYS_OUT = {
+    "missing": "restore the file from a backup, or delete the image",
+    "wrong size": "restore the file from a backup, or delete the image",
+    "wrong type": "restore the file from a backup, or delete the image",
+    "orphan": "nothing: the host removes it within the hour",
+}
+"""What can be wrong with an image -> what to do."""
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which images; None: all. `kind` is free, paid or private, the moments are of the upload."""
+
+    kind: str | None = None
+    since: datetime | None = None
+    before: datetime | None = None
+    larger: int | None = None
+
+    def condition(self) -> ColumnElement[bool]:
+        asked = [
+            _KINDS[self.kind] if self.kind else None,
+            _ALL.c.created_at >= self.since if self.since else None,
+            _ALL.c.created_at < self.before if self.before else None,
+            _ALL.c.size_bytes > self.larger if self.larger is not None else None,
+        ]
+        return and_(True, *(it for it in asked if it is not None))
+
+
+@dataclass(frozen=True)
+class Inventory:
+    index: Index
+    blobs: Blobs
+    now: Callable[[], datetime]
+
+    def images(self, wanted: Wanted, at_most: int) -> list[Entry]:
+        """The newest first."""
+        query = select(_ALL).where(wanted.condition()).order_by(_ALL.c.created_at.desc(), _ALL.c.id).limit(at_most)
+        with self.index.reading() as connection:
+            return [_entry(row) for row in connection.execute(query)]
+
+    def usage(self) -> list[Entry]:
+        """By kind, then the days on which most bytes came, of what is still here."""
+        kinds = [{"kind": it.kind, "images": it.images, "bytes": it.size_bytes} for it in kept(self.index)]
+        return kinds + self._biggest_days()
+
+    def delete(self, names: list[str]) -> list[Entry]:
+        """By id, name or address. A worker that had one of them in its memory forgets it within seconds."""
+        return [self._delete(*it) for it in [(name, _id_in(name)) for name in names]]
+
+    def verify(self, *, deep: bool) -> list[Entry]:
+        """What is wrong: rows without their bytes, bytes without a row. Holds the names of all bytes in memory."""
+        stored = dict(self.blobs.sizes(self.now() + timedelta(days=1)))
+        faults = [*self._faulty_rows(stored, deep=deep), *self._orphans(stored)]
+        return [{"image": name, "fault": fault, "way_out": WAYS_OUT[fault]} for name, fault in faults]
+
+    def _biggest_days(self) -> list[Entry]:
+        day, size = type_coerce(_ALL.c.created_at, BigInteger) // _DAY, func.sum(_ALL.c.size_bytes)
+        query = select(day, func.count(), size).group_by(day).order_by(size.desc()).limit(DAYS_SHOWN)
+        with self.index.reading() as connection:
+            rows = connection.execute(query).all()
+        return [
+            {"day": f"{datetime.fromtimestamp(at * _DAY // 1000, UTC):%Y-%m-%d}", "images": n, "bytes": int(size)}
+            for at, n, size in rows
+        ]
+
+    def _delete(self, told: str, image_id: str) -> Entry:
+        try:
+            gone = self.index.remove(image_id)
+        except (OSError, SQLAlchemyError):
+            return {"image": told, "deleted": False, "fault": "the database could not be reached"}
+        entry = {"image": gone[0] if gone else told, "deleted": bool(gone)}
+        try:
+            self.blobs.drop(*gone)
+        except OSError:
+            return entry | {"fault": "its bytes could not be removed now", "way_out": WAYS_OUT["orphan"]}
+        return entry
+
+    def _faulty_rows(self, stored: dict[str, int], *, deep: bool) -> Iterator[tuple[str, str]]:
+        """Takes out of `stored` what has a row. What is past its time is the sweep's, with bytes or without."""
+        for name, size in self._rows():
+            fault = self._fault(name, size, stored.pop(name, None), deep=deep)
+            if fault and self._is_still_here(name):
+                yield name, fault
+
+    def _rows(self) -> Iterator[tuple[str, int]]:
+        last, alive = "", _ALL.c.expires_at.is_(None) | (_ALL.c.expires_at > self.now())
+        while True:
+            query = select(_ALL).where(_ALL.c.id > last, alive).order_by(_ALL.c.id).limit(_PAGE)
+            with self.index.reading() as connection:
+                rows = connection.execute(query).all()
+            yield from ((f"{row.id}.{row.extension}", row.size_bytes) for row in rows)
+            if len(rows) < _PAGE:
+                return
+            last = rows[-1].id
+
+    def _fault(self, name: str, size: int, found: int | None, *, deep: bool) -> str:
+        try:
+            if found is None or deep:  # a row that is newer than the list of bytes has them all the same
+                data = self.blobs.read(name, 0, size)
+                found = len(data) if found is None else found
+        except FileNotFoundError:
+            return "missing"
+        if found != size:
+            return "wrong size"
+        return "wrong type" if deep and not _is_what_it_says(name, data) else ""
+
+    def _is_still_here(self, name: str) -> bool:
+        return not self.index.unknown([name])
+
+    def _orphans(self, stored: dict[str, int]) -> Iterator[tuple[str, str]]:
+        """Of those without a row, the ones that are no upload on its way to its row."""
+        old = (name for name in self.blobs.names(self.now() - GRACE) if name in stored and parse_name(name))
+        for name in old:
+            if self.index.unknown([name]):
+                yield name, "orphan"
+
+
+def _entry(row: Any) -> Entry:  # noqa: ANN401  # of _ALL
+    return {
+        "image": f"{row.id}.{row.extension}",
+        "kind": _KIND[None if row.paid is None else bool(row.paid)],
+        "type": _MEDIA_TYPES[row.extension],
+        "bytes": row.size_bytes,
+        "created_at": row.created_at,
+        "expires_at": row.expires_at,
+    }
+
+
+def _id_in(told: str) -> str:
+    name = told.rpartition("/")[2]
+    image_id, dot, _ = name.partition(".")
+    if not parse_name(name if dot else f"{image_id}.{FORMATS[0].extension}"):
+        raise SettingsError(f"{quoted(told)} is no image of a host; give its id, its name or its address.")
+    return image_id
+
+
+def _is_what_it_says(name: str, data: bytes) -> bool:
+    try:
+        return examine(data).format.extension == name.rpartition(".")[2]
+    except NotAnImage:
+        return False

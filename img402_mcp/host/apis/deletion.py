@@ -1,0 +1,78 @@
+"""Taking an image down by the URL that its upload was answered with.
+
+GET only asks: link previews and crawlers follow every link that they see.
+"""
+
+import logging
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from img402_mcp.host.context import Host
+from img402_mcp.host.errors import problem
+from img402_mcp.host.serving.response import is_expired
+from img402_mcp.host.storage.delete_urls import PATH
+from img402_mcp.host.storage.images import parse_name
+
+_log = logging.getLogger("img402_mcp.host.failures")
+_HEADERS = {
+    "Cache-Control": "no-store",
+    "Referrer-Policy": "no-referrer",  # the key is in the address
+    "X-Robots-Tag": "noindex",
+    "X-Content-Type-Options": "nosniff",
+    "Content-Security-Policy": "default-src 'none'; img-src 'self'; form-action 'self'; base-uri 'none'; "
+    "frame-ancestors 'none'",
+}
+_PAGE = """<!doctype html>
+<html lang="en">
+<meta charset="utf-8">
+<meta name="viewport" content="width=device-width">
+<meta name="color-scheme" content="light dark">
+<title>{title}</title>
+<h1>{title}</h1>
+{body}
+"""
+_QUESTION = """<p>It is gone for good, for everybody. Copies that others have kept are not.
+<form method="post"><button>Delete it</button></form>
+<p><img src="../{name}" alt="The image in question" width="320">
+"""
+
+
+def routes(host: Host) -> list[Route]:
+    async def delete(request: Request) -> Response:
+        return await _delete(host, request)
+
+    return [Route(PATH + "{name}", delete, methods=["GET", "POST", "DELETE"])] if host.delete_keys else []
+
+
+async def _delete(host: Host, request: Request) -> Response:
+    name = request.path_params["name"]
+    if host.delete_keys is None or not host.delete_keys.fits(name, request.query_params.get("key", "")):
+        message = "This is no delete URL of this host. Use it exactly as the upload was answered."
+        return problem(403, "access_denied", message, _HEADERS)
+    if request.method in {"GET", "HEAD"}:
+        image = await to_thread.run_sync(host.index.find, name.partition(".")[0])
+        is_gone = image is None or is_expired(image, host.now())
+        return _page("It is gone.", "", 404) if is_gone else _page("Delete this image?", _QUESTION.format(name=name))
+    await to_thread.run_sync(delete_image, host, name)
+    host.recent.forget(name, host.now())
+    if request.method == "DELETE":
+        return Response(None, 204, _HEADERS)
+    return _page("The image is deleted.", "")
+
+
+def delete_image(host: Host, name: str) -> bool:
+    """Blocks. Whether it was there. Bytes that cannot be removed now are without a row, and the sweep takes them."""
+    parsed = parse_name(name)
+    gone = host.index.remove(parsed[0]) if parsed else ()
+    try:
+        host.blobs.drop(*gone)
+    except OSError:
+        _log.exception("a deleted image's bytes could not be removed; the sweep will try again")
+    return bool(gone)
+
+
+def _page(title: str, body: str, status: int = 200) -> Response:
+    return Response(_PAGE.format(title=title, body=body), status, _HEADERS, "text/html; charset=utf-8")

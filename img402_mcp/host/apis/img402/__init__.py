@@ -1,0 +1,1 @@
+"""The img402 API: free and paid uploads."""

@@ -1,0 +1,1 @@
+"""The io42 submissions API."""

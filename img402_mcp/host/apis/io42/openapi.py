@@ -1,0 +1,77 @@
+"""What openapi.json says of the io42 API and of the URLs that files are put to."""
+
+from img402_mcp.host.apis.io42 import submit as room
+from img402_mcp.host.apis.openapi_schema import Json, answer, by_status, parameter, schemas
+from img402_mcp.host.payments.products import INTENT_SCHEMA
+from img402_mcp.host.settings import HostSettings
+from img402_mcp.host.storage.signed_urls import PUTTING
+from img402_mcp.wire import io42
+from img402_mcp.wire.x402 import OFFER_HEADER, RECEIPT_HEADERS
+
+SECURITY: Json = {"io42Key": {"type": "http", "scheme": "bearer", "description": "the key of an io42 agent"}}
+SCHEMAS = schemas("Io42", io42.Granted, io42.Refused)
+
+_RATE_HEADERS = {
+    io42.RATE_LIMIT: "requests an hour",
+    io42.RATE_REMAINING: "what is left of them",
+    io42.RATE_RESET: "when the hour is over, in seconds of Unix time",
+}
+_PUT_ANSWERS = {
+    "200": "The file is stored; the submission is complete.",
+    "400": "wrong_type, wrong_size, wrong_dimensions, unsupported_format: the URL is still good for the right file",
+    "403": "access_denied, url_expired, url_replaced",
+    "409": "already_uploaded",
+    "500": "upload_failed",
+}
+
+
+def paths(settings: HostSettings) -> Json:
+    return {room.PATH: {"post": _submit(settings)}, PUTTING + "{key}": {"put": _put()}}
+
+
+def _submit(settings: HostSettings) -> Json:
+    properties = INTENT_SCHEMA["properties"]
+    name = properties["fileName"] | {"maxLength": room.LONGEST_NAME, "pattern": r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$"}
+    size = properties["fileSize"] | {"maximum": settings.io42.max_bytes}
+    intent = INTENT_SCHEMA | {"properties": properties | {"fileName": name, "fileSize": size}}
+    identifier = {"type": "string", "pattern": f"^{io42.ID}$"}
+    return {
+        "operationId": "submitImage",
+        "summary": "Ask for a URL to put a submission's image to. The project's entry fee is paid by x402.",
+        "security": [{"io42Key": []}],
+        "parameters": [parameter(name, "path", identifier) for name in ("project_id", "submission_id")],
+        "requestBody": {"required": True, "content": {"application/json": {"schema": intent}}},
+        "responses": _answers(),
+    }
+
+
+def _answers() -> Json:
+    refused = by_status((status, code) for code, status in io42.STATUS_OF.items())
+    money = {OFFER_HEADER: "x402's offer, v2"}
+    receipts = {RECEIPT_HEADERS[2]: "x402's receipt, in the version of the proof"}
+    answers = {status: answer(codes, "Io42Refused") for status, codes in refused.items()}
+    for status in answers.keys() - {"401"}:
+        answers[status] = answer(refused[status], "Io42Refused", _RATE_HEADERS)
+    answers["402"] = answer(f"{refused['402']}; x402's offer, v1, stands beside", "Io42Refused", money)
+    return {"200": answer("Put the file there.", "Io42Granted", _RATE_HEADERS | receipts)} | answers
+
+
+def _put() -> Json:
+    query: dict[str, Json] = {
+        "expires": {"type": "integer"},
+        "type": {"type": "string", "enum": [*io42.MEDIA_TYPES]},
+        "size": {"type": "integer", "minimum": 1},
+        "signature": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
+    }
+    body = {"schema": {"type": "string", "format": "binary"}}
+    told = {status: answer(what, "Problem") for status, what in _PUT_ANSWERS.items()}
+    return {
+        "operationId": "putFile",
+        "summary": "Put the promised file to the URL as it was given: its key and query are not for making up.",
+        "parameters": [
+            parameter("key", "path", {"type": "string", "pattern": "^[a-z0-9]+$"}),
+            *(parameter(name, "query", schema, "as given") for name, schema in query.items()),
+        ],
+        "requestBody": {"required": True, "content": dict.fromkeys(io42.MEDIA_TYPES, body)},
+        "responses": told | {"200": {"description": _PUT_ANSWERS["200"]}},
+    }

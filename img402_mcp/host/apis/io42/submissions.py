@@ -1,0 +1,184 @@
+"""The rows of io42: agents, projects, and submissions with their one upload. Everything here blocks.
+
+A submission's row decides: which upload URL is its live one, and who was first to put the file.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    ForeignKey,
+    Row,
+    String,
+    Table,
+    and_,
+    or_,
+    select,
+    update,
+)
+from starlette.responses import Response
+
+from img402_mcp.host.api_keys import hash_of
+from img402_mcp.host.errors import Refused, problem
+from img402_mcp.host.storage.images import METADATA, Image, Index, Moment, new_id
+from img402_mcp.wire.io42 import Intent
+
+AGENTS = Table(
+    "io42_agents",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("key_hash", String(64), nullable=False, unique=True),
+    Column("created_at", Moment, nullable=False),
+)
+PROJECTS = Table(
+    "io42_projects",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("fee", BigInteger, nullable=False),
+    Column("status", String(32), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+SUBMISSIONS = Table(
+    "io42_submissions",
+    METADATA,
+    Column("id", String(64), primary_key=True),
+    Column("project_id", String(64), ForeignKey(PROJECTS.c.id), nullable=False),
+    Column("agent_id", String(32), ForeignKey(AGENTS.c.id), nullable=False),
+    Column("created_at", Moment, nullable=False),
+    # Of the upload, from the first request for a URL on:
+    Column("media_id", String(32), unique=True),
+    Column("file_name", String(255)),
+    Column("file_type", String(32)),
+    Column("file_size", BigInteger),
+    Column("asked_at", Moment),
+    Column("url_expires_at", Moment),
+    # Once the file is here:
+    Column("image_id", String(32)),
+    Column("completed_at", Moment),
+)
+OPEN, IMAGE = "open", "image"
+
+
+@dataclass(frozen=True)
+class Agent:
+    id: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Project:
+    """`fee` in atomic units; 0: free."""
+
+    id: str
+    fee: int
+    status: str
+    kind: str
+
+
+@dataclass(frozen=True)
+class Upload:
+    """What was promised under `media_id`."""
+
+    media_id: str
+    intent: Intent
+    asked_at: datetime
+    url_expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Submission:
+    id: str
+    project_id: str
+    agent_id: str
+    upload: Upload | None
+    completed: bool
+
+
+class AlreadyUploaded(Refused):
+    """The submission has its file; who was second is told so."""
+
+    def __init__(self) -> None:
+        super().__init__("already_uploaded", "A file has been put to this URL already; it takes one.")
+
+    def response(self) -> Response:
+        return problem(409, self.code, str(self))
+
+
+class Submissions:
+    def __init__(self, index: Index) -> None:
+        self._index = index
+
+    def agent(self, key: str) -> Agent | None:
+        row = self._first(select(AGENTS).where(AGENTS.c.key_hash == hash_of(key)))
+        return Agent(row.id, row.name) if row else None
+
+    def project(self, project_id: str) -> Project | None:
+        row = self._first(select(PROJECTS).where(PROJECTS.c.id == project_id))
+        return Project(row.id, row.fee, row.status, row.kind) if row else None
+
+    def submission(self, submission_id: str) -> Submission | None:
+        row = self._first(select(SUBMISSIONS).where(SUBMISSIONS.c.id == submission_id))
+        return _submission(row) if row else None
+
+    def promised(self, media_id: str) -> Submission | None:
+        """The submission whose upload has this id now."""
+        row = self._first(select(SUBMISSIONS).where(SUBMISSIONS.c.media_id == media_id))
+        return _submission(row) if row else None
+
+    def promise(self, submission_id: str, intent: Intent, now: datetime, life: timedelta) -> Upload:
+        """The live upload for this very file, or the next: the id stays while the file does. Raises AlreadyUploaded."""
+        expires = (now + life).replace(microsecond=0)
+        waiting = _is(submission_id) & SUBMISSIONS.c.completed_at.is_(None)
+        with self._index.transaction() as connection:
+            # Where nothing below changes the row, it must not change under the last look either.
+            connection.execute(select(SUBMISSIONS.c.id).where(_is(submission_id)).with_for_update())
+            same = waiting & _is_for(intent) & (SUBMISSIONS.c.url_expires_at <= now)
+            connection.execute(update(SUBMISSIONS).where(same).values(url_expires_at=expires))
+            other = waiting & or_(SUBMISSIONS.c.media_id.is_(None), ~_is_for(intent))
+            values = intent.model_dump() | {"media_id": new_id(), "asked_at": now, "url_expires_at": expires}
+            connection.execute(update(SUBMISSIONS).where(other).values(values))
+            row = connection.execute(select(SUBMISSIONS).where(_is(submission_id))).one()
+        if row.completed_at is not None:
+            raise AlreadyUploaded
+        return _upload(row)
+
+    def complete(self, connection: Connection, media_id: str, image: Image) -> None:
+        """In the transaction that adds the image's row. Raises AlreadyUploaded; then it must not be committed."""
+        first = (
+            update(SUBMISSIONS)
+            .where(SUBMISSIONS.c.media_id == media_id, SUBMISSIONS.c.completed_at.is_(None))
+            .values(image_id=image.id, completed_at=image.created_at)
+            .returning(SUBMISSIONS.c.id)
+        )
+        if connection.execute(first).first() is None:
+            raise AlreadyUploaded
+
+    def _first(self, query: Any) -> Row[Any] | None:  # noqa: ANN401  # a select of any columns
+        with self._index.reading() as connection:
+            row: Row[Any] | None = connection.execute(query).first()
+            return row
+
+
+def _is(submission_id: str) -> ColumnElement[bool]:
+    return SUBMISSIONS.c.id == submission_id
+
+
+def _is_for(intent: Intent) -> ColumnElement[bool]:
+    return and_(*(SUBMISSIONS.c[name] == value for name, value in intent.model_dump().items()))
+
+
+def _submission(row: Row[Any]) -> Submission:
+    upload = _upload(row) if row.media_id else None
+    return Submission(row.id, row.project_id, row.agent_id, upload, row.completed_at is not None)
+
+
+def _upload(row: Row[Any]) -> Upload:
+    intent = Intent(file_name=row.file_name, file_type=row.file_type, file_size=row.file_size)
+    return Upload(row.media_id, intent, row.asked_at, row.url_expires_at)

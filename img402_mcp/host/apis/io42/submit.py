@@ -1,0 +1,294 @@
+"""The io42 submissions API (seed 002): an upload URL for a submission, for the project's fee; then the file.
+
+Whatever would be refused is refused before the fee is asked. The fee belongs to the submission: once it is paid, the
+agent gets an upload URL as often as it asks, until the file is here.
+"""
+
+import json
+import logging
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from functools import partial
+from typing import Any
+
+from anyio import to_thread
+from sqlalchemy import Connection
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from img402_mcp.host.api_keys import bearer
+from img402_mcp.host.apis.io42.presigned_put import Promised, promised_image
+from img402_mcp.host.apis.io42.submissions import (
+    IMAGE,
+    OPEN,
+    Agent,
+    AlreadyUploaded,
+    Project,
+    Submission,
+    Submissions,
+    Upload,
+)
+from img402_mcp.host.context import Host
+from img402_mcp.host.errors import UNCACHED, Refused
+from img402_mcp.host.hourly_limits import Allowance, HourlyLimits
+from img402_mcp.host.payments.payload import presented
+from img402_mcp.host.payments.paywall import EXPOSED, PaymentRequired, Paywall, pending
+from img402_mcp.host.payments.products import fee_sale
+from img402_mcp.host.settings import Io42Settings
+from img402_mcp.host.storage.images import Image, new_id
+from img402_mcp.host.storage.quota import held
+from img402_mcp.host.storage.receive import counted
+from img402_mcp.host.storage.signed_urls import PUTTING, Denied, Permit
+from img402_mcp.host.storage.store import store_bytes
+from img402_mcp.wire import io42
+
+_log = logging.getLogger("img402_mcp.host.failures")
+
+PATH = f"/api{io42.SUBMISSION}"
+LARGEST_BODY = 16_384
+LONGEST_NAME = 255
+_ID = re.compile(io42.ID, re.ASCII)
+_UNSAFE = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
+
+_CODES: dict[str, io42.Code] = {
+    "invalid_payment": "PAYMENT_INVALID",
+    "payment_conflict": "PAYMENT_CONFLICT",
+    "payment_pending": "PAYMENT_PENDING",
+    "already_uploaded": "SUBMISSION_ALREADY_EXISTS",
+    "storage_full": "UPLOAD_FAILED",
+}
+"""What the rooms that several APIs share say -> this API's word."""
+
+
+class Declined(Refused):
+    def __init__(self, code: io42.Code, message: str, *, retry_after: int | None = None) -> None:
+        super().__init__(code, message, retry_after=retry_after)
+        self.word = code
+
+    def response(self) -> Response:
+        body = io42.Refused(error=io42.Problem(code=self.word, message=str(self)))
+        return _json(io42.STATUS_OF[self.word], body.model_dump_json(by_alias=True), self.headers)
+
+
+@dataclass(frozen=True)
+class Desk:
+    """What the endpoints share. `paywall` None: this host takes no payments."""
+
+    host: Host
+    paywall: Paywall | None
+    submissions: Submissions
+    limits: HourlyLimits
+
+
+def routes(host: Host, paywall: Paywall | None) -> list[Route]:
+    terms = host.settings.io42
+    limits = HourlyLimits(host.index, "io42", terms.hourly, terms.hourly_all)
+    desk = Desk(host, paywall, Submissions(host.index), limits)
+
+    async def submit(request: Request) -> Response:
+        return await _in_envelope(partial(_limited, desk, request))
+
+    async def put(request: Request) -> Response:
+        return await _put(desk, request)
+
+    return [Route(PATH, submit, methods=["POST"]), Route(PUTTING + "{key}", put, methods=["PUT"])]
+
+
+def envelope(offer: dict[str, Any], code: str, message: str) -> dict[str, Any]:
+    """The 402's body: x402's fields beside the API's own."""
+    word: io42.Code = "PAYMENT_REQUIRED" if code == "payment_required" else "PAYMENT_FAILED"
+    refused = io42.Refused(error=io42.Problem(code=word, message=message))
+    return {**offer, **refused.model_dump(mode="json", by_alias=True)}
+
+
+def _json(status: int, body: str, headers: dict[str, str]) -> Response:
+    return Response(body, status, UNCACHED | EXPOSED | headers, "application/json")
+
+
+async def _in_envelope(answer: Callable[[], Any]) -> Response:
+    try:
+        response: Response = await answer()
+    except PaymentRequired as refused:
+        return refused.response()
+    except Refused as refused:
+        return _declined(refused).response()
+    except (OSError, SQLAlchemyError):
+        _log.exception("a submission failed")
+        message = "The host could not store this. Send the same request again; it will not be charged twice."
+        return Declined("UPLOAD_FAILED", message).response()
+    return response
+
+
+def _declined(refused: Refused) -> Refused:
+    if isinstance(refused, Declined):
+        return refused
+    return Declined(_CODES[refused.code], str(refused), retry_after=refused.retry_after)
+
+
+async def _limited(desk: Desk, request: Request) -> Response:
+    """Every request of a known agent is counted and told what is left of its hour."""
+    agent, now = await _agent(desk, request), desk.host.now()
+    allowance = await to_thread.run_sync(desk.limits.take, agent.id, now)
+    response = await _in_envelope(partial(_submit, desk, request, agent, allowance))
+    response.headers.update(allowance.headers)
+    return response
+
+
+async def _agent(desk: Desk, request: Request) -> Agent:
+    key = bearer(request.headers)
+    if key is None:
+        raise Declined("UNAUTHORIZED", "Authentication required")
+    agent = await to_thread.run_sync(desk.submissions.agent, key)
+    if agent is None:
+        raise Declined("UNAUTHORIZED", "Invalid API key")
+    return agent
+
+
+async def _submit(desk: Desk, request: Request, agent: Agent, allowance: Allowance) -> Response:
+    if allowance.exceeded:
+        wait = allowance.seconds_left(desk.host.now())
+        raise Declined("RATE_LIMITED", "Rate limit exceeded. Please try again later.", retry_after=wait)
+    project, submission = await to_thread.run_sync(_admitted, desk, agent, request.path_params)
+    intent = await _intent(request, desk.host.settings.io42)
+    receipt = await _paid(desk, request, project, submission, intent.file_size)
+    life = timedelta(minutes=desk.host.settings.io42.url_minutes)
+    promise = partial(desk.submissions.promise, submission.id, intent, desk.host.now(), life)
+    slot = _slot(desk.host, submission, await to_thread.run_sync(promise))
+    return _json(200, io42.Granted(data=slot).model_dump_json(by_alias=True), receipt)
+
+
+def _admitted(desk: Desk, agent: Agent, ids: dict[str, str]) -> tuple[Project, Submission]:
+    """Blocks. Raises Declined for what takes no file (any more)."""
+    project = _project(desk, ids["project_id"])
+    submission = _submission(desk, ids["submission_id"])
+    if submission is None or (submission.agent_id, submission.project_id) != (agent.id, project.id):
+        raise Declined("SUBMISSION_NOT_FOUND", "Submission not found or not authorized")
+    if submission.completed:
+        raise Declined("SUBMISSION_ALREADY_EXISTS", "Submission has already been uploaded")
+    return project, submission
+
+
+def _project(desk: Desk, project_id: str) -> Project:
+    project = desk.submissions.project(project_id) if _ID.fullmatch(project_id) else None
+    if project is None:
+        raise Declined("PROJECT_NOT_FOUND", "Project not found")
+    if project.status != OPEN:
+        raise Declined("PROJECT_NOT_ACCEPTING", f"Project is not accepting submissions (status: {project.status})")
+    if project.kind != IMAGE:
+        raise Declined("VALIDATION_ERROR", f"Unsupported project type: {project.kind}")
+    if project.fee and desk.paywall is None:
+        why = "it asks a fee, and this host takes no payments: IMG402_HOST_PAY_TO is not set"
+        raise Declined("PROJECT_NOT_ACCEPTING", f"Project is not accepting submissions ({why})")
+    return project
+
+
+def _submission(desk: Desk, submission_id: str) -> Submission | None:
+    return desk.submissions.submission(submission_id) if _ID.fullmatch(submission_id) else None
+
+
+async def _intent(request: Request, terms: Io42Settings) -> io42.Intent:
+    document = await _document(request)
+    name, kind, size = (document.get(field) for field in ("fileName", "fileType", "fileSize"))
+    if isinstance(size, float) and size.is_integer():  # 2048576.0 is the same number in JSON
+        size = int(size)
+    if not isinstance(name, str) or not name:
+        raise Declined("VALIDATION_ERROR", "File name is required")
+    if flaw := _flaw(name, kind, size, terms):
+        raise Declined("VALIDATION_ERROR", f"Upload validation failed: {flaw}")
+    return io42.Intent.model_validate({"file_name": name, "file_type": kind, "file_size": size})
+
+
+async def _document(request: Request) -> dict[str, Any]:
+    try:
+        body = b"".join([piece async for piece in counted(request, LARGEST_BODY, LARGEST_BODY)])
+    except Refused:
+        message = f"The body has more than {LARGEST_BODY} bytes; the image itself goes to the upload URL"
+        raise Declined("VALIDATION_ERROR", message) from None
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
+        raise Declined("VALIDATION_ERROR", "The body must be a JSON object: fileName, fileType and fileSize")
+    return document
+
+
+def _flaw(name: str, kind: object, size: object, terms: Io42Settings) -> str | None:
+    """What is wrong with the file that is promised, in the seed's words where it has some."""
+    if not name.isprintable() or len(name) > LONGEST_NAME or name in {".", ".."} or {*"/\\"} & {*name}:
+        return f"Invalid file name. Give 1 to {LONGEST_NAME} printable characters without / and \\"
+    if kind not in io42.MEDIA_TYPES:
+        return f"Invalid file type. Allowed types: {', '.join(io42.MEDIA_TYPES)}"
+    if type(size) is not int or size < 1:
+        return "Invalid file size. Give the number of bytes, 1 or more"
+    if size > terms.max_bytes:
+        return f"File size too large. Maximum allowed is {terms.max_bytes / 1_048_576:.3g}MB"
+    return None
+
+
+async def _paid(desk: Desk, request: Request, project: Project, submission: Submission, size: int) -> dict[str, str]:
+    """The receipt's headers, once the fee is paid. A payment on its way goes on at the fee that it was made for."""
+    paywall, quota = desk.paywall, desk.host.quota
+    if not project.fee or paywall is None:
+        await to_thread.run_sync(quota.check, size)
+        return {}
+    sale = fee_sale(project.id, submission.id, project.fee, desk.host.settings, envelope)
+    payment, proof = await paywall.sold(sale), presented(request.headers)
+    if payment is not None:
+        sale = replace(sale, price=payment.amount)
+    if payment is None or not payment.paid:
+        if proof is None:
+            if payment:
+                raise pending("it is being settled")
+            await to_thread.run_sync(quota.check, size)  # before anybody is asked to pay
+            raise paywall.required(sale)
+        async with held(quota.hold(size, owed=payment is not None)):
+            payment = await paywall.charge(proof, sale)
+    shown = proof is not None and proof.key(paywall.payee.network) == payment.key
+    return paywall.receipt(proof, payment) if proof is not None and shown else {}
+
+
+def _slot(host: Host, submission: Submission, upload: Upload) -> io42.Slot:
+    intent, expires = upload.intent, upload.url_expires_at
+    permit = Permit("PUT", upload.media_id, int(expires.timestamp()), intent.file_type, intent.file_size)
+    asked = int(upload.asked_at.timestamp() * 1000)
+    return io42.Slot(
+        upload_url=host.signed_urls.url(permit),
+        media_file_id=upload.media_id,
+        file_name=f"submissions/{submission.id}/{asked}-{_UNSAFE.sub('-', intent.file_name)}",
+        submission_id=submission.id,
+        expires_at=expires,
+    )
+
+
+async def _put(desk: Desk, request: Request) -> Response:
+    host = desk.host
+    permit = host.signed_urls.permit("PUT", request.path_params["key"], request.query_params, host.now())
+    submission = await to_thread.run_sync(desk.submissions.promised, permit.key)
+    if submission is None:
+        raise Denied("url_replaced", "Another upload URL was asked for since, for another file. Use that one.")
+    if submission.completed:
+        raise AlreadyUploaded
+    try:
+        async with promised_image(request, host.blobs.spool, permit, host.settings.io42.pixels) as promised:
+            await to_thread.run_sync(_kept, desk, permit, promised, limiter=host.writers)
+    except (OSError, SQLAlchemyError) as error:
+        _log.exception("a submission's file could not be stored")
+        raise Refused("upload_failed", "The host could not store the file. Put it again, to the same URL.") from error
+    return Response(None, 200, UNCACHED)
+
+
+def _kept(desk: Desk, permit: Permit, promised: Promised) -> None:
+    """Blocks: bytes, then the one transaction in which the submission is complete."""
+    image = Image(new_id(), promised.examine().format, promised.size, desk.host.now(), None)
+
+    def write(connection: Connection) -> None:
+        desk.submissions.complete(connection, permit.key, image)
+        desk.host.index.add_private(connection, image)
+
+    with desk.host.quota.room(promised.size, owed=True):
+        store_bytes(desk.host.blobs, desk.host.index, promised.path, image.name, write)

@@ -1,0 +1,82 @@
+"""What is past its time goes: first the row, then the bytes, so that no row is ever without them."""
+
+import logging
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+
+import anyio
+from anyio import to_thread
+from sqlalchemy.exc import SQLAlchemyError
+
+from img402_mcp.host.context import Host
+from img402_mcp.host.daily_caps import forget_days_before
+from img402_mcp.host.db.periodic import is_mine
+from img402_mcp.host.hourly_limits import forget_hours_before
+from img402_mcp.host.storage.blobs.base import Blobs
+from img402_mcp.host.storage.images import Index, parse_name
+
+BATCH = 100  # a short transaction, so that uploads do not wait for it
+ROUND = timedelta(minutes=1)
+# A little less than 60 rounds, so that the sixtieth does not just miss it.
+TIDYING = timedelta(minutes=59)
+# Bytes without a row may be an upload that has not come to its row yet; none takes an hour from one to the other.
+GRACE = timedelta(hours=1)
+# Counts of yesterday stay: an upload that began before midnight still counts itself there.
+A_DAY = timedelta(days=1)
+
+_log = logging.getLogger("img402_mcp.host.sweep")
+
+
+@dataclass(frozen=True)
+class Swept:
+    """How many images were removed, and how many bytes without a row."""
+
+    expired: int = 0
+    orphans: int = 0
+
+
+async def sweep_for_ever(host: Host, tell: Callable[[Swept], None]) -> None:
+    """Each worker asks every minute; one of all is told that it is its turn. The spool is each one's own."""
+    while True:
+        try:
+            tell(await to_thread.run_sync(_round, host.index, host.blobs, host.now()))
+        except (OSError, SQLAlchemyError):
+            _log.exception("the sweep failed and will be tried again")
+        await anyio.sleep(ROUND.total_seconds())
+
+
+def _round(index: Index, blobs: Blobs, now: datetime) -> Swept:
+    blobs.clear_spool(now - GRACE)
+    expired = sweep(index, blobs, now) if is_mine(index, "sweep", now, ROUND) else 0
+    orphans = tidy(index, blobs, now) if is_mine(index, "tidy", now, TIDYING) else 0
+    return Swept(expired, orphans)
+
+
+def sweep(index: Index, blobs: Blobs, now: datetime) -> int:
+    """Expired images. Stopped anywhere, it leaves at worst bytes without a row. How many they were."""
+    swept = 0
+    while names := index.remove_expired(now, BATCH):
+        blobs.drop(*names)
+        swept += len(names)
+    return swept
+
+
+def tidy(index: Index, blobs: Blobs, now: datetime) -> int:
+    """What crashes left behind, and counts of the past. Whatever is not named like an image is not ours."""
+    blobs.clear_spool(now - GRACE)
+    swept = 0
+    for names in _batches(filter(parse_name, blobs.names(now - GRACE))):
+        orphans = index.unknown(names)
+        blobs.drop(*orphans)
+        swept += len(orphans)
+    with index.transaction() as connection:
+        forget_days_before(connection, now.date() - A_DAY)
+        forget_hours_before(connection, now)
+    return swept
+
+
+def _batches(names: Iterator[str]) -> Iterator[list[str]]:
+    while batch := list(islice(names, BATCH)):
+        yield batch

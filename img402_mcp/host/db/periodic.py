@@ -1,0 +1,25 @@
+"""What is done once for all workers of all hosts: whoever comes first when it is due does it."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import Column, String, Table
+
+from img402_mcp.host.db.engine import insert_for
+from img402_mcp.host.storage.images import METADATA, Index, Moment
+
+_CHORES = Table(
+    "chores",
+    METADATA,
+    Column("name", String(32), primary_key=True),
+    Column("due_at", Moment, nullable=False),
+)
+
+
+def is_mine(index: Index, name: str, now: datetime, every: timedelta) -> bool:
+    """Whether the caller is to do it now. By a single statement, so that of many who ask one is told yes."""
+    with index.transaction() as connection:
+        row = insert_for(connection, _CHORES).values(name=name, due_at=now + every)
+        taken = row.on_conflict_do_update(
+            index_elements=[_CHORES.c.name], set_={"due_at": now + every}, where=_CHORES.c.due_at <= now
+        ).returning(_CHORES.c.name)
+        return connection.execute(taken).first() is not None

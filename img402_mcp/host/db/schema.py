@@ -1,0 +1,72 @@
+"""The database's schema: its version, the steps from each version to the next, and tables that are missing.
+
+A new table needs no step: it is made where it is missing, and an older program does not mind it. A change of a table
+is a step, which loses nothing, and after it an older program refuses to start.
+"""
+
+from collections.abc import Mapping, Sequence
+
+from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, insert, inspect, select, update
+from sqlalchemy.schema import CreateIndex, CreateTable
+
+from img402_mcp.errors import SettingsError
+from img402_mcp.host.db.engine import POSTGRESQL, take_turns
+
+Step = Mapping[str, Sequence[str]]
+"""Dialect -> statements. IF EXISTS belongs into them: a table may not be there yet, and is then made as it is now."""
+
+STEPS: tuple[Step, ...] = (
+    # 2: counts go up to caps of 2^40.
+    {
+        POSTGRESQL: (
+            "ALTER TABLE IF EXISTS daily_counts ALTER COLUMN uploads TYPE BIGINT",
+            "ALTER TABLE IF EXISTS hourly_counts ALTER COLUMN requests TYPE BIGINT",
+        )
+    },
+)
+FIRST = 1
+_ANY_TABLE_OF_THE_FIRST = "images"
+
+_VERSION = Table("schema_version", MetaData(), Column("version", Integer, nullable=False))
+
+
+def prepare(engine: Engine, tables: MetaData, steps: Sequence[Step] = STEPS) -> None:
+    """All of it or nothing; workers that start at once wait for each other. SettingsError for a newer schema."""
+    newest = FIRST + len(steps)
+    with engine.begin() as connection:
+        take_turns(connection)
+        connection.execute(CreateTable(_VERSION, if_not_exists=True))
+        found = _version(connection) or _unnumbered(connection, newest)
+        if found > newest:
+            raise _newer(engine, found, newest)
+        for step in steps[found - FIRST :]:
+            for statement in step.get(engine.dialect.name, ()):
+                connection.exec_driver_sql(statement)
+        if found < newest:
+            connection.execute(update(_VERSION).values(version=newest))
+        _create_missing(connection, tables)
+
+
+def _version(connection: Connection) -> int | None:
+    return connection.execute(select(_VERSION.c.version)).scalar()
+
+
+def _unnumbered(connection: Connection, newest: int) -> int:
+    """A database without a version is a new one, or older than versions are."""
+    version = FIRST if inspect(connection).has_table(_ANY_TABLE_OF_THE_FIRST) else newest
+    connection.execute(insert(_VERSION), {"version": version})
+    return version
+
+
+def _create_missing(connection: Connection, tables: MetaData) -> None:
+    for table in tables.sorted_tables:
+        connection.execute(CreateTable(table, if_not_exists=True))
+        for index in table.indexes:
+            connection.execute(CreateIndex(index, if_not_exists=True))
+
+
+def _newer(engine: Engine, found: int, newest: int) -> SettingsError:
+    return SettingsError(
+        f"The database {engine.url!r} has schema version {found}, made by a newer img402-mcp; this one knows "
+        f"versions up to {newest}. Run `pip install -U img402-mcp`, or name another database with IMG402_HOST_DATABASE."
+    )

@@ -1,0 +1,68 @@
+"""How long the host waits for others, and how a body must go on. uvicorn itself waits for ever."""
+
+from dataclasses import dataclass
+
+import anyio
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from img402_mcp.host.errors import problem
+from img402_mcp.host.http.lingering_close import has_body
+
+
+@dataclass(frozen=True)
+class Patience:
+    """`connections` of one process; `head`, `body` and `answer` in seconds, `rate` in bytes a second."""
+
+    # A process has 1024 descriptors unless told otherwise; an upload needs two, and the database some.
+    connections: int = 400
+    # Others: Apache 20, nginx 60. A head is one packet.
+    head: int = 10
+    # Apache: 20 seconds and 500 bytes a second; Kestrel: 5 and 240. The slowest mobile net has 5000.
+    body: int = 20
+    rate: int = 500
+    answer: int = 30
+
+
+class TooSlow(Exception):
+    """The rest of a body will not be waited for."""
+
+
+class Pacing:
+    """A body may fall behind its rate by some seconds. Only waiting counts, not what the host does meanwhile."""
+
+    def __init__(self, app: ASGIApp, patience: Patience) -> None:
+        self._app, self._patience = app, patience
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http" or not has_body(scope):
+            await self._app(scope, receive, send)
+            return
+        try:
+            await self._app(scope, _Paced(receive, self._patience).receive, send)
+        except TooSlow:
+            await self._refusal()(scope, receive, send)
+
+    def _refusal(self) -> ASGIApp:
+        most, least = self._patience.body, self._patience.rate
+        message = f"The body stalled: it may fall {most} s behind {least} bytes a second, no more. Send it again."
+        return problem(408, "too_slow", message)
+
+
+class _Paced:
+    def __init__(self, receive: Receive, patience: Patience) -> None:
+        self._receive, self._patience = receive, patience
+        self._left: float = patience.body
+        self._more_body = True
+
+    async def receive(self) -> Message:
+        if not self._more_body:  # what comes then is that the client goes, some time
+            return await self._receive()
+        start = anyio.current_time()
+        with anyio.move_on_after(self._left) as waiting:
+            message = await self._receive()
+        if waiting.cancelled_caught:
+            raise TooSlow
+        self._more_body = message.get("more_body", False)
+        came = len(message.get("body", b"")) / self._patience.rate
+        self._left = min(self._patience.body, self._left - (anyio.current_time() - start) + came)
+        return message

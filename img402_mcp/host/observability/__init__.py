@@ -1,0 +1,1 @@
+"""What the host reports about itself: log, metrics, health."""

@@ -1,0 +1,176 @@
+"""The log: one line of JSON for each request, and one for each thing that somebody else has to say.
+
+A query is left out of it, since people put secrets there, and so do we: the keys of upload, preview and delete URLs.
+"""
+
+import json
+import logging
+import re
+import time
+from collections import deque
+from collections.abc import Sequence
+from contextlib import nullcontext
+from contextvars import ContextVar
+from datetime import UTC, datetime
+from random import getrandbits
+from threading import Event, Thread
+from typing import ClassVar, NamedTuple, TextIO
+
+from starlette.datastructures import Headers, MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from img402_mcp.host.client_address import client_address, is_trusted
+from img402_mcp.host.errors import CODE
+from img402_mcp.host.observability.shown_settings import shown
+from img402_mcp.host.settings import HostSettings, Network
+
+LOGGER = "img402_mcp.host.access"
+GATHERED = 0.05  # seconds
+REQUEST_ID = "X-Request-Id"
+_GIVEN = re.compile(r"[A-Za-z0-9._:=+/-]{1,64}", re.ASCII)
+
+_log = logging.getLogger(LOGGER)
+_current: ContextVar[str | None] = ContextVar("request_id", default=None)
+"""Of the request in hand, also in the threads that work for it."""
+
+
+def write_to(stream: TextIO) -> None:
+    """Each line is JSON and nothing else, the server's own complaints too."""
+    handler = _Gathered.of_this_process = _Gathered(stream)
+    handler.setFormatter(_Lines())
+    # None: whatever a library thinks worth a warning.
+    for name in (None, "img402_mcp.host", "uvicorn"):
+        logger = logging.getLogger(name)
+        logger.addHandler(handler)
+        logger.propagate = False
+
+
+def tell_settings(settings: HostSettings) -> None:
+    told = {"settings": shown(settings)}
+    logging.getLogger("img402_mcp.host.settings").info("the settings in force", extra=told)
+
+
+class _Gathered(logging.StreamHandler[TextIO]):
+    """Writes the lines of some moments together: to write and flush each costs more than a small answer.
+
+    The process's orderly end flushes; killed outright, it takes those moments' lines with it.
+    """
+
+    of_this_process: ClassVar["_Gathered | None"] = None
+
+    def __init__(self, stream: TextIO) -> None:
+        super().__init__(stream)
+        self._lines: deque[str] = deque()
+        self._some = Event()
+        Thread(target=self._write_for_ever, name="log", daemon=True).start()
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self.add(self.format(record))
+        self.flush()
+
+    def add(self, line: str) -> None:
+        """From any thread: what is added while others are written is written next."""
+        self._lines.append(line)
+        if not self._some.is_set():
+            self._some.set()
+
+    def flush(self) -> None:
+        with self.lock or nullcontext():
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            if lines and not self.stream.closed:
+                self.stream.write("\n".join([*lines, ""]))
+                super().flush()
+
+    def _write_for_ever(self) -> None:
+        while self._some.wait():
+            self._some.clear()
+            time.sleep(GATHERED)
+            self.flush()
+
+
+def flush() -> None:
+    """Before the process ends: uvicorn ends it by the signal that it got, so that nothing else would."""
+    if _Gathered.of_this_process is not None:
+        _Gathered.of_this_process.flush()
+
+
+class _Lines(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        line = {
+            "time": _moment(),
+            "level": record.levelname.lower(),
+            "logger": record.name,
+            "message": record.getMessage(),
+            "settings": getattr(record, "settings", None),
+            "request_id": _current.get(),
+            "exception": self.formatException(record.exc_info) if record.exc_info else None,
+        }
+        return json.dumps({name: value for name, value in line.items() if value is not None})
+
+
+class AccessLog:
+    """Gives each request an id, or takes the one that a trusted proxy gave it, and answers with it."""
+
+    def __init__(self, app: ASGIApp, trusted: Sequence[Network]) -> None:
+        self._app, self._trusted = app, trusted
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request_id = id_for(scope, self._trusted)
+        # Never reset: the server runs each request in a context of its own, and names it in what it logs afterwards.
+        _current.set(request_id)
+        answer = _Answer(send, request_id)
+        start = time.perf_counter()
+        try:
+            await self._app(scope, receive, answer.send)
+        finally:
+            tell(scope, Answered(request_id, answer.status, answer.bytes, time.perf_counter() - start), self._trusted)
+
+
+class Answered(NamedTuple):
+    request_id: str
+    status: int
+    bytes: int
+    seconds: float
+
+
+def id_for(scope: Scope, trusted: Sequence[Network]) -> str:
+    given = Headers(scope=scope).get(REQUEST_ID) if is_trusted(scope, trusted) else None
+    if given and _GIVEN.fullmatch(given):
+        return given
+    return f"{getrandbits(64):016x}"  # not secret, and asks nothing of the system
+
+
+def tell(scope: Scope, answered: Answered, trusted: Sequence[Network]) -> None:
+    """Put together by hand and past the logger's records, which cost as much as all else of a small answer."""
+    client = client_address(scope, trusted) or "unknown"
+    error = f', "error": "{scope[CODE]}"' if CODE in scope else ""
+    line = (
+        f'{{"time": "{_moment()}", "request_id": "{answered.request_id}", "method": {json.dumps(scope["method"])}, '
+        f'"path": {json.dumps(scope["path"])}, "status": {answered.status}, "bytes": {answered.bytes}, '
+        f'"ms": {answered.seconds * 1000:.1f}, "client": "{client}"{error}}}'
+    )
+    handler = _Gathered.of_this_process
+    if handler is None:
+        _log.info("%s", line)
+    else:
+        handler.add(line)
+
+
+def _moment() -> str:
+    return datetime.now(UTC).isoformat(timespec="milliseconds")
+
+
+class _Answer:
+    def __init__(self, send: Send, request_id: str) -> None:
+        self._send, self.request_id = send, request_id
+        self.status, self.bytes = 500, 0
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            MutableHeaders(scope=message)[REQUEST_ID] = self.request_id
+        self.bytes += len(message.get("body", b""))
+        await self._send(message)

@@ -1,0 +1,251 @@
+"""What Prometheus is told, on a port of its own. Imported only where it is asked for.
+
+Labels have few values: routes as they stand in the route table, never a path, an id or an address.
+"""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from socket import AF_INET, AF_INET6, AddressFamily
+from socketserver import ThreadingMixIn
+from threading import BoundedSemaphore, Lock, Thread
+from typing import Any, Protocol
+from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    ProcessCollector,
+    disable_created_metrics,
+    make_wsgi_app,
+)
+from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.registry import Collector
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from img402_mcp.errors import SettingsError
+from img402_mcp.host.cleanup import Swept
+from img402_mcp.host.errors import CODE
+from img402_mcp.host.storage.images import Index
+from img402_mcp.host.storage.quota import Kept, kept
+
+_log = logging.getLogger("img402_mcp.host.failures")
+
+# When each series began, as a series of its own: twice as many for what nobody asks.
+disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types for it
+
+# From a hot GET's half millisecond to a large body over a slow line.
+BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
+KEPT_LIFE = 60  # seconds; a sum over all rows, however often somebody looks
+KEPT_PATIENCE = 2  # seconds; Prometheus waits for 10
+READERS, READER_PATIENCE = 8, 5  # at a time; seconds of silence
+_METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}
+_KINDS = {"/api/free": "free", "/api/upload": "paid", "/uploads/{key}": "submission", "/v1/uploads": "input"}
+
+
+class Exchange(Protocol):
+    """What is counted of one: bytes of bodies, both ways."""
+
+    @property
+    def status(self) -> int: ...
+    @property
+    def received(self) -> int: ...
+    @property
+    def sent(self) -> int: ...
+
+
+class Metrics:
+    def __init__(self, index: Index) -> None:
+        self.registry = own = CollectorRegistry()
+        ProcessCollector(registry=own)
+        own.register(_KeptCollector(index))
+        where = ["method", "route"]
+        self.requests = Counter("img402_requests", "Requests answered.", [*where, "status"], registry=own)
+        self.seconds = Histogram(
+            "img402_request_seconds", "From head to end of the answer.", where, buckets=BUCKETS, registry=own
+        )
+        self.received = Counter("img402_received_bytes", "Bytes of bodies read.", registry=own)
+        self.sent = Counter("img402_sent_bytes", "Bytes of bodies sent.", registry=own)
+        self.in_flight = Gauge("img402_requests_in_flight", "Requests in hand.", registry=own)
+        self.uploads = Counter("img402_uploads", "Uploads answered 200, replays too.", ["kind"], registry=own)
+        self.refusals = Counter("img402_refusals", "Answers of 400 and more.", ["code"], registry=own)
+        self.payments = Counter("img402_payments", "Settlements tried.", ["outcome"], registry=own)
+        self._swept = Counter("img402_swept", "Images and orphans removed by sweeps.", ["what"], registry=own)
+
+    def settled(self, outcome: str) -> None:
+        self.payments.labels(outcome).inc()
+
+    def swept(self, swept: Swept) -> None:
+        self._swept.labels("expired").inc(swept.expired)
+        self._swept.labels("orphans").inc(swept.orphans)
+
+    def answered(self, scope: Scope, exchange: "Exchange", seconds: float) -> None:
+        method = scope["method"] if scope["method"] in _METHODS else "other"
+        route = getattr(scope.get("route"), "path", "none")
+        self.requests.labels(method, route, str(exchange.status)).inc()
+        self.seconds.labels(method, route).observe(seconds)
+        self.received.inc(exchange.received)
+        self.sent.inc(exchange.sent)
+        if exchange.status >= 400:
+            self.refusals.labels(scope.get(CODE, "other")).inc()
+        elif method in {"POST", "PUT"} and route in _KINDS:
+            self.uploads.labels(_KINDS[route]).inc()
+
+
+@contextmanager
+def serving(metrics: Metrics, address: tuple[str, int]) -> Iterator[str]:
+    """Yields the address that it can be read at. A thread answers, so that a busy host is seen too."""
+    host, port = address
+    family = AF_INET6 if ":" in host else AF_INET
+    bound: type[_Server] = type("Bound", (_Server,), {"address_family": family})
+    try:
+        server = make_server(host, port, make_wsgi_app(metrics.registry), bound, _Handler)
+    except OSError as error:
+        raise SettingsError(
+            f"The metrics cannot listen on {host} port {port} ({error}). Each process needs a port of its own: "
+            "change IMG402_HOST_METRICS."
+        ) from error
+    thread = Thread(target=server.serve_forever, name="metrics", daemon=True)
+    thread.start()
+    try:
+        yield f"http://{f'[{host}]' if ':' in host else host}:{server.server_port}/metrics"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+class _Server(ThreadingMixIn, WSGIServer):
+    """A thread for each of a few; to more than these it closes."""
+
+    daemon_threads = True
+    request_queue_size = 64  # so that one who waits is refused and not left waiting
+    address_family: AddressFamily = AF_INET
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # the library's
+        super().__init__(*args, **kwargs)
+        self._readers = BoundedSemaphore(READERS)
+
+    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  # the library's
+        if self._readers.acquire(blocking=False):
+            super().process_request(request, client_address)
+        else:
+            self.shutdown_request(request)
+
+    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  # the library's
+        try:
+            super().process_request_thread(request, client_address)
+        finally:
+            self._readers.release()
+
+    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401, ARG002  # the library's
+        _log.debug("somebody who asked for the metrics went away", exc_info=True)
+
+
+class _Handler(WSGIRequestHandler):
+    timeout = READER_PATIENCE
+
+    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401  # the library's
+        """The access log is of the other port."""
+
+    def get_stderr(self) -> Any:  # noqa: ANN401  # a stream
+        return _ToLog()
+
+
+class _ToLog:
+    """The stream that the library complains to: the log is JSON, all of it."""
+
+    def write(self, text: str) -> int:
+        if text.strip():
+            _log.error("the metrics could not be told: %s", text.strip())
+        return len(text)
+
+    def writelines(self, lines: Sequence[str]) -> None:
+        self.write("".join(lines))
+
+    def flush(self) -> None:
+        """Nothing waits here."""
+
+
+class Measured:
+    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
+        self._app, self._metrics = app, metrics
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        exchange, start = _Exchange(receive, send), time.perf_counter()
+        with self._metrics.in_flight.track_inprogress():
+            try:
+                await self._app(scope, exchange.receive, exchange.send)
+            finally:
+                self._metrics.answered(scope, exchange, time.perf_counter() - start)
+
+
+class _Exchange:
+    def __init__(self, receive: Receive, send: Send) -> None:
+        self._receive, self._send = receive, send
+        self.status, self.received, self.sent = 500, 0, 0
+
+    async def receive(self) -> Message:
+        message = await self._receive()
+        self.received += len(message.get("body", b""))
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+        self.sent += len(message.get("body", b""))
+        await self._send(message)
+
+
+class _KeptCollector(Collector):
+    """The sums are made beside the scrape: a database that is away, or hangs, costs the other series nothing."""
+
+    def __init__(self, index: Index) -> None:
+        self._index, self._lock = index, Lock()
+        self._kept: Sequence[Kept] = ()
+        self._until = float("-inf")
+        self._summing: Thread | None = None
+
+    def collect(self) -> Iterator[Any]:
+        images = GaugeMetricFamily("img402_kept_images", "Images kept.", labels=["kind"])
+        size = GaugeMetricFamily("img402_kept_bytes", "Bytes of the images kept.", labels=["kind"])
+        found = self._summed_up()
+        for it in found:
+            images.add_metric([it.kind], it.images)
+            size.add_metric([it.kind], it.size_bytes)
+        up = GaugeMetricFamily("img402_kept_up", "1: the sums of what is kept could be had.", value=bool(found))
+        return iter((images, size, up))
+
+    def describe(self) -> Iterator[Any]:
+        """Registered without a look into the database."""
+        return iter(())
+
+    def _summed_up(self) -> Sequence[Kept]:
+        """None of them, where they cannot be had."""
+        if not self._is_fresh():
+            self._begun().join(KEPT_PATIENCE)
+        return self._kept if self._is_fresh() else ()
+
+    def _begun(self) -> Thread:
+        """One at a time, however many look."""
+        with self._lock:
+            if self._summing is None or not self._summing.is_alive():
+                self._summing = Thread(target=self._sum_up, name="kept", daemon=True)
+                self._summing.start()
+            return self._summing
+
+    def _sum_up(self) -> None:
+        try:
+            self._kept, self._until = kept(self._index), time.monotonic() + KEPT_LIFE
+        except (OSError, SQLAlchemyError):
+            _log.warning("what is kept could not be summed up for the metrics", exc_info=True)
+
+    def _is_fresh(self) -> bool:
+        return time.monotonic() < self._until

@@ -1,0 +1,1 @@
+"""Payments from the payee's side: 402, proof, settlement, and what was bought."""

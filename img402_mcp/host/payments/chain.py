@@ -1,0 +1,103 @@
+"""What became of an authorization, asked of the chain itself over JSON-RPC.
+
+`authorizationState` alone does not tell a payment from a cancellation, so the transfer is looked for.
+"""
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+
+import httpx2
+
+from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Undecided
+from img402_mcp.wire.x402 import Network
+
+# Keccak hashes: of "authorizationState(address,bytes32)" the first four bytes, of events the whole.
+AUTHORIZATION_STATE = "0xe94a0102"
+AUTHORIZATION_CANCELED = "0x1cdd46ff242716cdaa72d159d339a485b3438398348d68f09d7c8c0a59353d81"
+AUTHORIZATION_USED = "0x98de503528ee59b575ef0c0a2576a82497bfc029a5685b209e9ec333479b10a5"
+TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
+
+ANSWER_LIMIT = 1_048_576
+TIMEOUT = httpx2.Timeout(10)
+BLOCK_SECONDS = 2  # of Base
+SLACK = 300  # blocks, for clocks that differ
+SPAN = 5000  # blocks: nearly three hours, and no more than public nodes let one ask for
+
+
+class Chain:
+    def __init__(self, url: str, network: Network, timeout: httpx2.Timeout = TIMEOUT) -> None:
+        self._url, self._network = url, network
+        self._client = httpx2.AsyncClient(timeout=timeout, follow_redirects=False)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def outcome(self, claim: Claim, since: datetime) -> Settled | Rejected | Undecided:
+        """Rejected only where it can never be settled any more: cancelled, or past its window by the chain's clock."""
+        try:
+            return await self._outcome(claim, since)
+        except (httpx2.HTTPError, ValueError, KeyError, TypeError, RecursionError) as error:
+            return Undecided(f"the chain gave no usable answer ({type(error).__name__})")
+
+    async def _outcome(self, claim: Claim, since: datetime) -> Settled | Rejected | Undecided:
+        if _number(await self._call("eth_chainId")) != self._network.chain_id:
+            return Undecided(f"IMG402_HOST_RPC_URL serves another chain than {self._network.name}")
+        block = await self._call("eth_getBlockByNumber", "latest", False)  # without its transactions
+        paid = claim.authorization
+        if not await self._is_used(paid.payer, paid.nonce, block["number"]):
+            over = _number(block["timestamp"]) >= paid.valid_before
+            return Rejected("expired") if over else Undecided("it can still be settled")
+        age = max(0, _number(block["timestamp"]) - int(since.timestamp()))
+        first = max(0, _number(block["number"]) - age // BLOCK_SECONDS - SLACK)
+        return await self._transfer(claim, first, min(_number(block["number"]), first + SPAN))
+
+    async def _is_used(self, payer: str, nonce: str, block: str) -> bool:
+        call = {"to": self._network.usdc, "data": AUTHORIZATION_STATE + _word(payer)[2:] + nonce[2:]}
+        return _number(await self._call("eth_call", call, block)) == 1
+
+    async def _transfer(self, claim: Claim, first: int, last: int) -> Settled | Rejected | Undecided:
+        paid = claim.authorization
+        topics = [[AUTHORIZATION_USED, AUTHORIZATION_CANCELED], _word(paid.payer), paid.nonce.lower()]
+        where = {"address": self._network.usdc, "fromBlock": hex(first), "toBlock": hex(last), "topics": topics}
+        found = await self._call("eth_getLogs", where)
+        if not found:
+            return Undecided("it was used or cancelled, in a block where nobody looked")
+        (used,) = found
+        if used["topics"][0] == AUTHORIZATION_CANCELED:
+            return Rejected("authorization_canceled")
+        receipt = await self._call("eth_getTransactionReceipt", used["transactionHash"])
+        moved = any(_follows(log, used) and self._pays(log, claim) for log in receipt["logs"])
+        return Settled(str(used["transactionHash"])) if moved else Rejected("used_for_another_transfer")
+
+    def _pays(self, log: Mapping[str, Any], claim: Claim) -> bool:
+        return (
+            log["address"].lower() == self._network.usdc.lower()
+            and log["topics"] == [TRANSFER, _word(claim.authorization.payer), _word(claim.pay_to)]
+            and _number(log["data"]) == claim.amount
+        )
+
+    async def _call(self, method: str, *parameters: object) -> Any:  # noqa: ANN401  # JSON
+        message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
+        async with self._client.stream("POST", self._url, json=message) as response:
+            body = bytearray()
+            async for piece in response.aiter_bytes():
+                body += piece
+                if len(body) > ANSWER_LIMIT:
+                    raise ValueError("the answer is too long")
+        return json.loads(bytes(body))["result"]
+
+
+def _follows(log: Mapping[str, Any], used: Mapping[str, Any]) -> bool:
+    """USDC logs the transfer right behind the use of its authorization; another transfer may be about another one."""
+    return _number(log["logIndex"]) == _number(used["logIndex"]) + 1
+
+
+def _number(value: str) -> int:
+    return int(value, 16)
+
+
+def _word(address: str) -> str:
+    """An address as one of 32 bytes, the way it stands in calls and topics."""
+    return "0x" + address[2:].lower().rjust(64, "0")

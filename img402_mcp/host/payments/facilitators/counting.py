@@ -1,0 +1,31 @@
+"""Another facilitator, with somebody told what became of each settlement."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from img402_mcp.host.payments.facilitators.base import Claim, Facilitator, Rejected, Settled, Undecided, Valid
+
+Outcome = Settled | Rejected | Undecided
+WORDS: dict[type[Outcome], str] = {Settled: "settled", Rejected: "refused", Undecided: "undecided"}
+
+
+class Counting:
+    def __init__(self, facilitator: Facilitator, tell: Callable[[str], None]) -> None:
+        self._facilitator, self._tell = facilitator, tell
+        self.play_money = facilitator.play_money
+
+    async def verify(self, claim: Claim) -> Valid | Rejected | Undecided:
+        return await self._facilitator.verify(claim)
+
+    async def settle(self, claim: Claim) -> Outcome:
+        return self._told(await self._facilitator.settle(claim))
+
+    async def recall(self, claim: Claim, since: datetime) -> Outcome:
+        return self._told(await self._facilitator.recall(claim, since))
+
+    async def aclose(self) -> None:
+        await self._facilitator.aclose()
+
+    def _told(self, outcome: Outcome) -> Outcome:
+        self._tell(WORDS[type(outcome)])
+        return outcome

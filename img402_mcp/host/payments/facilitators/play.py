@@ -1,0 +1,185 @@
+"""PLAY MONEY, for demos and tests: signatures, windows, nonces and balances are checked for real, no coin moves.
+
+The book is in the host's own database, so that it outlives a crash as a chain does. Every payer starts with BALANCE.
+Only base-sepolia: a signature over Base's own domain would be real money to whoever holds it.
+"""
+
+import hashlib
+from collections.abc import Callable
+from datetime import datetime
+from functools import partial
+from typing import Any, TypeVar
+
+from anyio import to_thread
+from sqlalchemy import BigInteger, Column, Connection, String, Table, insert, select
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from img402_mcp.host.db.engine import insert_for
+from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Undecided, Valid
+from img402_mcp.host.storage.images import METADATA, Index
+from img402_mcp.wire.evm import account
+from img402_mcp.wire.x402 import Authorization, Network
+
+BALANCE = 10_000_000  # 10 USDC, a thousand uploads
+USED = "invalid_exact_evm_nonce_already_used"
+INSUFFICIENT = "insufficient_funds"
+
+_Outcome = TypeVar("_Outcome")
+_TRANSFERS = Table(
+    "play_transfers",
+    METADATA,
+    Column("payer", String(42), primary_key=True),
+    Column("nonce", String(66), primary_key=True),
+    Column("payee", String(42), nullable=False),
+    Column("value", BigInteger, nullable=False),
+)
+_SPENT = Table(
+    "play_spent",
+    METADATA,
+    Column("payer", String(42), primary_key=True),
+    Column("value", BigInteger, nullable=False),
+)
+
+
+class Play:
+    play_money = True
+
+    def __init__(self, index: Index, now: Callable[[], datetime]) -> None:
+        self._index, self._now = index, now
+
+    async def verify(self, claim: Claim) -> Valid | Rejected | Undecided:
+        return await self._in_thread(partial(self._verify, claim))
+
+    async def settle(self, claim: Claim) -> Settled | Rejected | Undecided:
+        return await self._in_thread(partial(self._settle, claim))
+
+    async def recall(self, claim: Claim, since: datetime) -> Settled | Rejected | Undecided:  # noqa: ARG002  # the interface's
+        return await self._in_thread(partial(self._recall, claim))
+
+    async def aclose(self) -> None:
+        pass
+
+    async def _in_thread(self, work: Callable[[], _Outcome]) -> _Outcome | Undecided:
+        try:
+            return await to_thread.run_sync(work)
+        except SQLAlchemyError as error:
+            return Undecided(f"the book of play money cannot be reached ({type(error).__name__})")
+
+    def _verify(self, claim: Claim) -> Valid | Rejected:
+        if reason := _flaw(claim, self._now().timestamp()):
+            return Rejected(reason)
+        with self._index.reading() as connection:
+            if _is_used(connection, claim.authorization):
+                return Rejected(USED, used=True)
+            spent = _spent(connection, claim.authorization.payer)
+        return Valid() if spent + claim.amount <= BALANCE else Rejected(INSUFFICIENT)
+
+    def _settle(self, claim: Claim) -> Settled | Rejected:
+        if reason := _flaw(claim, self._now().timestamp()):
+            return Rejected(reason)
+        try:
+            with self._index.transaction() as connection:
+                _transfer(connection, claim.authorization)
+        except IntegrityError:
+            return Rejected(USED, used=True)
+        except _Overdrawn:
+            return Rejected(INSUFFICIENT)
+        return Settled(_name(claim.authorization))
+
+    def _recall(self, claim: Claim) -> Settled | Rejected | Undecided:
+        with self._index.reading() as connection:
+            if _is_used(connection, claim.authorization):
+                return Settled(_name(claim.authorization))
+        if claim.authorization.valid_before <= self._now().timestamp():
+            return Rejected("invalid_exact_evm_payload_authorization_valid_before")
+        return Undecided("it can still be settled")
+
+
+class _Overdrawn(Exception):
+    pass
+
+
+def _flaw(claim: Claim, now: float) -> str | None:
+    """What the token's contract would find in the authorization itself."""
+    paid = claim.authorization
+    if paid.to.lower() != claim.pay_to.lower():
+        return "invalid_exact_evm_payload_recipient_mismatch"
+    if paid.value != claim.amount:
+        return "invalid_exact_evm_payload_authorization_value_mismatch"
+    if not paid.valid_after < now:
+        return "invalid_exact_evm_payload_authorization_valid_after"
+    if not now < paid.valid_before:
+        return "invalid_exact_evm_payload_authorization_valid_before"
+    return None if signer(claim) == paid.payer.lower() else "invalid_exact_evm_payload_signature"
+
+
+def _is_used(connection: Connection, paid: Authorization) -> bool:
+    row = select(_TRANSFERS.c.payer).where(
+        _TRANSFERS.c.payer == paid.payer.lower(), _TRANSFERS.c.nonce == paid.nonce.lower()
+    )
+    return connection.execute(row).first() is not None
+
+
+def _spent(connection: Connection, payer: str) -> int:
+    return connection.execute(select(_SPENT.c.value).where(_SPENT.c.payer == payer.lower())).scalar() or 0
+
+
+def _transfer(connection: Connection, paid: Authorization) -> None:
+    """The unique nonce and the bounded sum decide, each in a single statement."""
+    payer = paid.payer.lower()
+    if paid.value > BALANCE:
+        raise _Overdrawn
+    row = {"payer": payer, "nonce": paid.nonce.lower(), "payee": paid.to.lower(), "value": paid.value}
+    connection.execute(insert(_TRANSFERS), row)
+    spent = insert_for(connection, _SPENT).values(payer=payer, value=paid.value)
+    counted = spent.on_conflict_do_update(
+        index_elements=[_SPENT.c.payer],
+        set_={"value": _SPENT.c.value + paid.value},
+        where=_SPENT.c.value + paid.value <= BALANCE,
+    ).returning(_SPENT.c.value)
+    if connection.execute(counted).first() is None:
+        raise _Overdrawn
+
+
+def _name(paid: Authorization) -> str:
+    """Stands in the receipt where a transaction's hash would."""
+    return "PLAY MONEY " + hashlib.sha256(f"{paid.payer} {paid.nonce}".lower().encode()).hexdigest()[:32]
+
+
+def signer(claim: Claim) -> str:
+    """Who signed the authorization, in lower case; empty for what is no signature."""
+    ours = account()
+    from eth_account.messages import encode_typed_data  # noqa: PLC0415  # half a second, and for play money alone
+
+    message = encode_typed_data(full_message=typed_data(claim.authorization, claim.network))
+    try:
+        return str(ours.recover_message(message, signature=claim.payload.signature)).lower()
+    except Exception:  # noqa: BLE001  # a dozen kinds of its own, all of them no signature
+        return ""
+
+
+def typed_data(paid: Authorization, network: Network) -> dict[str, Any]:
+    kinds = {"from": "address", "to": "address", "value": "uint256"}
+    kinds |= {"validAfter": "uint256", "validBefore": "uint256", "nonce": "bytes32"}
+    domain = {"name": "string", "version": "string", "chainId": "uint256", "verifyingContract": "address"}
+    return {
+        "types": {
+            "EIP712Domain": [{"name": name, "type": kind} for name, kind in domain.items()],
+            "TransferWithAuthorization": [{"name": name, "type": kind} for name, kind in kinds.items()],
+        },
+        "primaryType": "TransferWithAuthorization",
+        "domain": {
+            "name": network.domain_name,
+            "version": network.domain_version,
+            "chainId": network.chain_id,
+            "verifyingContract": network.usdc,
+        },
+        "message": {
+            "from": paid.payer,
+            "to": paid.to,
+            "value": paid.value,
+            "validAfter": paid.valid_after,
+            "validBefore": paid.valid_before,
+            "nonce": bytes.fromhex(paid.nonce[2:]),
+        },
+    }

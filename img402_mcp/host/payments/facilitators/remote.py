@@ -1,0 +1,119 @@
+"""Any x402 facilitator by URL: POST /verify and /settle, as the specification of x402 has them."""
+
+import json
+from collections.abc import Awaitable, Callable, Mapping
+from datetime import datetime
+from typing import Any
+
+import httpx2
+
+from img402_mcp.host.payments.chain import Chain
+from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Undecided, Valid
+
+ANSWER_LIMIT = 65_536
+# A settlement waits for the chain: some seconds on Base, more when it is busy.
+TIMEOUT = httpx2.Timeout(connect=5, read=30, write=5, pool=5)
+
+Authorize = Callable[[str, str], Awaitable[Mapping[str, str]]]
+"""`await authorize("POST", url)`: the headers that the facilitator asks for, such as Coinbase's bearer token."""
+
+# The names drift between the specification and its implementations, so they are told by their parts. What is in
+# neither list is undecided: a payment is called refused only where that is certain.
+_USED = ("already_used", "nonce_used", "used_or_canceled", "used or canceled")
+_OUTCOME_UNKNOWN = ("transaction", "failed", "unexpected", "pending", "receipt", "timeout")
+_NEVER_SENT = (
+    *("insufficient", "signature", "valid_before", "valid_after", "expired", "recipient", "value", "amount"),
+    *("scheme", "network", "payload", "requirements", "version", "mismatch", "eip712", "eip3009", "unsupported"),
+)
+
+
+class Remote:
+    play_money = False
+
+    def __init__(
+        self,
+        url: str,
+        chain: Chain | None = None,
+        authorize: Authorize | None = None,
+        timeout: httpx2.Timeout = TIMEOUT,
+    ) -> None:
+        self._url, self._chain, self._authorize = url.rstrip("/"), chain, authorize
+        # No redirects: what is sent here is as good as money until it is settled.
+        self._client = httpx2.AsyncClient(timeout=timeout, follow_redirects=False)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+        if self._chain is not None:
+            await self._chain.aclose()
+
+    async def verify(self, claim: Claim) -> Valid | Rejected | Undecided:
+        answer = await self._asked("/verify", claim)
+        if isinstance(answer, Undecided):
+            return answer
+        if answer.get("isValid") is True:
+            return Valid()
+        reason = _text(answer.get("invalidReason"))
+        if answer.get("isValid") is not False or not reason or "unexpected" in reason:
+            return Undecided(reason or "the facilitator's answer makes no sense")
+        return Rejected(reason, used=_is_used(reason))
+
+    async def settle(self, claim: Claim) -> Settled | Rejected | Undecided:
+        answer = await self._asked("/settle", claim)
+        if isinstance(answer, Undecided):
+            return answer
+        if answer.get("success") is True:
+            return Settled(_text(answer.get("transaction")))
+        reason = _text(answer.get("errorReason"))
+        if answer.get("success") is not False or answer.get("transaction"):
+            return Undecided(reason or "the facilitator's answer makes no sense")
+        return refusal(reason)
+
+    async def recall(self, claim: Claim, since: datetime) -> Settled | Rejected | Undecided:
+        if self._chain is None:
+            return Undecided("no chain can be asked: IMG402_HOST_RPC_URL is not set")
+        return await self._chain.outcome(claim, since)
+
+    async def _asked(self, path: str, claim: Claim) -> dict[str, Any] | Undecided:
+        message = {
+            "x402Version": claim.version,
+            "paymentPayload": claim.document,
+            "paymentRequirements": claim.requirements,
+        }
+        try:
+            return await self._exchange(f"{self._url}{path}", message)
+        except (httpx2.HTTPError, ValueError, RecursionError) as error:
+            return Undecided(f"the facilitator gave no usable answer ({type(error).__name__})")
+
+    async def _exchange(self, url: str, message: dict[str, Any]) -> dict[str, Any]:
+        """An error's status may carry an answer too: facilitators differ in this."""
+        headers = await self._authorize("POST", url) if self._authorize else {}
+        async with self._client.stream("POST", url, json=message, headers=headers) as response:
+            document = json.loads(await bounded(response, ANSWER_LIMIT))
+        if not isinstance(document, dict):
+            raise ValueError("no JSON object")  # noqa: TRY004  # bad bytes, not a caller's slip
+        return document
+
+
+def refusal(reason: str) -> Rejected | Undecided:
+    if _is_used(reason):
+        return Rejected(reason, used=True)
+    if any(part in reason for part in _OUTCOME_UNKNOWN) or not any(part in reason for part in _NEVER_SENT):
+        return Undecided(reason or "the facilitator gave no reason")
+    return Rejected(reason)
+
+
+async def bounded(response: httpx2.Response, limit: int) -> bytes:
+    body = bytearray()
+    async for piece in response.aiter_bytes():
+        body += piece
+        if len(body) > limit:
+            raise ValueError("the answer is too long")
+    return bytes(body)
+
+
+def _is_used(reason: str) -> bool:
+    return any(part in reason for part in _USED)
+
+
+def _text(value: object) -> str:
+    return value[:200] if isinstance(value, str) else ""

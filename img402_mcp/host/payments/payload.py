@@ -1,0 +1,145 @@
+"""A request's proof of payment, of either version: read strictly, and held against what is asked."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from pydantic import ValidationError
+
+from img402_mcp.host.errors import Refused
+from img402_mcp.host.payments.facilitators.base import Claim
+from img402_mcp.host.payments.requirements import Payee, Sale, offer_v1, offer_v2
+from img402_mcp.wire import x402
+
+_IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{16,128}", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Proof:
+    message: x402.ProofV1 | x402.ProofV2 = field(repr=False)
+    identifier: str | None = field(repr=False)
+    """The v2 `payment-identifier`, which no chain ever shows."""
+
+    @property
+    def version(self) -> int:
+        return self.message.x402_version
+
+    @property
+    def authorization(self) -> x402.Authorization:
+        return self.message.payload.authorization
+
+    @property
+    def payer(self) -> str:
+        return self.authorization.payer.lower()
+
+    @property
+    def nonce(self) -> str:
+        return self.authorization.nonce.lower()
+
+    @property
+    def fingerprint(self) -> str:
+        """The same for the same signed payment, whichever version carries it."""
+        paid = self.authorization
+        parts = (self.payer, paid.to, paid.value, paid.valid_after, paid.valid_before, self.nonce)
+        return _hash(*parts, self.message.payload.signature)
+
+    @property
+    def identifier_hash(self) -> str | None:
+        return None if self.identifier is None else _hash(self.identifier)
+
+    def key(self, network: x402.Network) -> str:
+        """Names the authorization: a chain knows each (payer, nonce) once."""
+        return _hash(network.caip2, self.payer, self.nonce)
+
+
+def _hash(*parts: object) -> str:
+    return hashlib.sha256("\n".join(str(part).lower() for part in parts).encode()).hexdigest()
+
+
+def presented(headers: Mapping[str, str]) -> Proof | None:
+    """The proof in the headers, v2's first; None where there is none. Raises Refused for one that cannot be read."""
+    for version in (2, 1):
+        value = headers.get(x402.PROOF_HEADERS[version])
+        if value is not None:
+            return _read(version, value)
+    return None
+
+
+def _read(version: int, value: str) -> Proof:
+    name = x402.PROOF_HEADERS[version]
+    try:
+        document = x402.decoded(value)
+        message = (x402.ProofV2 if version == 2 else x402.ProofV1).model_validate(document)
+        message.dump()  # what is nested too deep to be passed on is refused here
+        return Proof(message, _identifier(document))
+    except ValidationError as error:
+        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        why = f"its field {where} is missing or not as x402 v{version} has it"
+    except ValueError as error:
+        why = str(error)
+    raise Refused("invalid_payment", f"The header {name} holds no proof of payment that can be read: {why}.")
+
+
+def _identifier(document: Mapping[str, Any]) -> str | None:
+    extensions = document.get("extensions")
+    declared = extensions.get(x402.PAYMENT_IDENTIFIER) if isinstance(extensions, dict) else None
+    info = declared.get("info") if isinstance(declared, dict) else None
+    identifier = info.get("id") if isinstance(info, dict) else None
+    if identifier is None:
+        return None
+    if not isinstance(identifier, str) or not _IDENTIFIER.fullmatch(identifier):
+        raise ValueError("its payment-identifier is not of 16 to 128 letters, digits, - and _")
+    return identifier
+
+
+def claim(proof: Proof, sale: Sale, payee: Payee) -> Claim:
+    """What the facilitator is told: made of the fields that were checked here, so that it cannot read another payment.
+
+    The payment-identifier stays here: it tells the payer from those who read the chain.
+    """
+    offer = offer_v2(sale, payee).dump() if proof.version == 2 else offer_v1(sale, payee).dump()
+    return Claim(
+        version=proof.version,
+        network=payee.network,
+        pay_to=payee.pay_to,
+        amount=sale.price,
+        payload=proof.message.payload,
+        document=_forwarded(proof, payee, offer),
+        requirements=offer,
+    )
+
+
+def _forwarded(proof: Proof, payee: Payee, offer: dict[str, Any]) -> dict[str, Any]:
+    message = proof.message
+    if isinstance(message, x402.ProofV1):
+        return message.model_copy(update={"network": payee.network.name}).dump()
+    extensions = {name: value for name, value in (message.extensions or {}).items() if name != x402.PAYMENT_IDENTIFIER}
+    return message.model_copy(update={"accepted": offer, "extensions": extensions or None}).dump()
+
+
+def mismatch(proof: Proof, sale: Sale, payee: Payee, now: datetime) -> tuple[str, str] | None:
+    """What is wrong with it by the offer's own terms, as x402's reason and a sentence; None if nothing is."""
+    paid, asked = proof.authorization, f"{x402.usdc(sale.price)} USDC on {payee.network.name}"
+    if not _accepts(proof.message, sale, payee):
+        return "invalid_payment_requirements", f"The proof is for another offer; asked is {asked} to {payee.pay_to}."
+    if paid.to.lower() != payee.pay_to.lower():
+        return "invalid_exact_evm_payload_recipient_mismatch", f"It pays {paid.to}; the payee is {payee.pay_to}."
+    if paid.value != sale.price:
+        return (
+            "invalid_exact_evm_payload_authorization_value_mismatch",
+            f"It pays {paid.value} atomic units; asked is {asked}, which is exactly {sale.price}.",
+        )
+    if paid.valid_before <= now.timestamp():
+        return "invalid_exact_evm_payload_authorization_valid_before", "The proof has expired; nothing was charged."
+    return None
+
+
+def _accepts(message: x402.ProofV1 | x402.ProofV2, sale: Sale, payee: Payee) -> bool:
+    if isinstance(message, x402.ProofV1):
+        return x402.NETWORK_OF.get(message.network) == payee.network
+    accepted, offer = message.accepted, offer_v2(sale, payee).dump()
+    named = ("scheme", "network", "asset", "payTo", "amount")
+    return all(str(accepted.get(name)).lower() == str(offer[name]).lower() for name in named)

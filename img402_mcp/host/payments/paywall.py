@@ -1,0 +1,219 @@
+"""Money before goods: 402 out, proof in, verified, reserved, settled once, and the same proof gets the same again.
+
+A payment is bound to one product at its first use. Whoever shows a known proof settles nothing anew; while nobody
+knows its outcome it is answered 503, and never with a fresh 402, which would ask for the money twice.
+"""
+
+import json
+import logging
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import datetime
+from functools import partial
+
+import anyio
+from anyio import to_thread
+from sqlalchemy.exc import SQLAlchemyError
+from starlette.responses import Response
+
+from img402_mcp.errors import quoted
+from img402_mcp.host.errors import UNCACHED, Refused
+from img402_mcp.host.payments.facilitators.base import Claim, Facilitator, Rejected, Settled, Undecided
+from img402_mcp.host.payments.payload import Proof, claim, mismatch
+from img402_mcp.host.payments.records import ONCE, Payment, Payments
+from img402_mcp.host.payments.requirements import Payee, Sale, required_v1, required_v2
+from img402_mcp.wire import x402
+
+# How long a copy of a proof waits for the one that is being settled before it is told to come back.
+PATIENCE = 8.0
+POLL = 0.05
+RENEW_SECONDS = 2
+RETRY_AFTER = 2
+
+_log = logging.getLogger("img402_mcp.host.payments")
+
+
+class PaymentRequired(Refused):
+    """The 402: what is asked, in v1's words in the body and in v2's in the header."""
+
+    def __init__(self, sale: Sale, payee: Payee, code: str, message: str, proof: Proof | None = None) -> None:
+        super().__init__(code, message)
+        self._sale, self._payee, self._proof = sale, payee, proof
+
+    def response(self) -> Response:
+        body = required_v1(self._sale, self._payee, self.code, str(self))
+        offer = {x402.OFFER_HEADER: x402.encoded(required_v2(self._sale, self._payee, self.code))}
+        failed = _receipt_header(self._proof, self._payee, x402.Receipt(success=False, error_reason=self.code))
+        return Response(json.dumps(body), 402, {**UNCACHED, **EXPOSED, **offer, **failed}, "application/json")
+
+
+EXPOSED = {
+    "Access-Control-Expose-Headers": ", ".join([x402.OFFER_HEADER, *x402.RECEIPT_HEADERS.values(), "Retry-After"])
+}
+
+
+def _receipt_header(proof: Proof | None, payee: Payee, receipt: x402.Receipt) -> dict[str, str]:
+    """In the version that the proof came in."""
+    if proof is None:
+        return {}
+    network = payee.network.caip2 if proof.version == 2 else payee.network.name
+    told = receipt.model_copy(update={"network": network, "payer": proof.authorization.payer})
+    return {x402.RECEIPT_HEADERS[proof.version]: x402.encoded(told)}
+
+
+class Paywall:
+    def __init__(  # noqa: PLR0913, PLR0917  # what money decisions depend on, all of it
+        self,
+        payee: Payee,
+        facilitator: Facilitator,
+        payments: Payments,
+        now: Callable[[], datetime],
+        trust_used: int,
+        patience: float = PATIENCE,
+    ) -> None:
+        self.payee, self.facilitator = payee, facilitator
+        self._payments, self._now, self._trust_used, self._patience = payments, now, trust_used, patience
+
+    def required(self, sale: Sale) -> PaymentRequired:
+        asked = f"{x402.usdc(sale.price)} USDC on {self.payee.network.name}"
+        message = f"This costs {asked}. Pay with any x402 client: sign the offer, then send this request again with it."
+        return PaymentRequired(sale, self.payee, "payment_required", message)
+
+    async def known(self, proof: Proof, sale: Sale) -> Payment | None:
+        """The payment, if this proof was shown before. Raises Refused where it was bound to something else."""
+        payment = await to_thread.run_sync(self._payments.find, proof.key(self.payee.network))
+        return payment and _bound(payment, proof, sale)
+
+    async def sold(self, sale: Sale) -> Payment | None:
+        """The payment of what is sold once, paid or on its way."""
+        if not sale.product.startswith(ONCE):
+            return None
+        return await to_thread.run_sync(self._payments.sold, sale.product)
+
+    def check(self, proof: Proof, sale: Sale) -> None:
+        """Raises PaymentRequired for a proof that does not meet the offer; asks nobody."""
+        if found := mismatch(proof, sale, self.payee, self._now()):
+            raise PaymentRequired(sale, self.payee, *found, proof=proof)
+
+    async def charge(self, proof: Proof, sale: Sale) -> Payment:
+        """The payment, paid. Raises Refused: 402 if it was refused, 409 if it is bound, 503 if nobody knows yet."""
+        payment = await self.known(proof, sale) or await self._reserved(proof, sale)
+        deadline = anyio.current_time() + self._patience
+        while not payment.paid:
+            leased = await to_thread.run_sync(self._payments.lease, payment.key)
+            if leased is not None:
+                await self._settle(leased, proof, sale)
+            elif anyio.current_time() >= deadline:
+                raise pending("it is being settled")
+            else:
+                await anyio.sleep(POLL)
+            payment = await self.known(proof, sale) or await self._reserved(proof, sale)
+        return payment
+
+    def receipt(self, proof: Proof, payment: Payment) -> dict[str, str]:
+        return EXPOSED | _receipt_header(
+            proof, self.payee, x402.Receipt(success=True, transaction=payment.settlement, amount=str(payment.amount))
+        )
+
+    async def _reserved(self, proof: Proof, sale: Sale) -> Payment:
+        self.check(proof, sale)
+        verdict = await self.facilitator.verify(claim(proof, sale, self.payee))
+        if isinstance(verdict, Rejected):
+            # Another copy of this proof may have been settled since the look into the book.
+            if payment := await self.known(proof, sale):
+                return payment
+            raise self._refused(proof, sale, verdict)
+        if isinstance(verdict, Undecided):
+            raise pending(verdict.reason)
+        reserve = partial(self._payments.reserve, proof, self.payee.network, sale.product, sale.price)
+        payment = await to_thread.run_sync(reserve)
+        if payment is None:
+            if await self.sold(sale):
+                raise pending("another payment for the same is being settled")
+            raise Refused("payment_conflict", "The payment-identifier belongs to another payment; use a new one.")
+        return _bound(payment, proof, sale)
+
+    async def _settle(self, payment: Payment, proof: Proof, sale: Sale) -> None:
+        """Returns once it is paid, else raises Refused. Called by who has the lease."""
+        async with self._renewing(payment):
+            outcome = await self._outcome(claim(proof, sale, self.payee), payment)
+        if isinstance(outcome, Settled):
+            await to_thread.run_sync(self._payments.settled, payment, outcome.transaction)
+            self._note("settled", proof, outcome.transaction)
+        elif isinstance(outcome, Rejected):
+            await to_thread.run_sync(self._payments.free, payment)
+            self._note("refused", proof, outcome.reason)
+            raise self._refused(proof, sale, outcome)
+        else:
+            await to_thread.run_sync(self._payments.release, payment)
+            self._note("undecided", proof, outcome.reason)
+            raise pending(outcome.reason)
+
+    async def _outcome(self, asked: Claim, payment: Payment) -> Settled | Rejected | Undecided:
+        """A refusal is certain at the first attempt only: behind a second one the first may have moved the money.
+
+        Nor need the second attempt say so: some facilitators call a used authorization a failed transaction.
+        """
+        outcome = await self.facilitator.settle(asked)
+        used = isinstance(outcome, Rejected) and outcome.used
+        if isinstance(outcome, Settled) or (payment.attempts == 1 and not used):
+            return outcome
+        recalled = await self.facilitator.recall(asked, payment.reserved_at)
+        if not isinstance(recalled, Undecided):
+            return recalled
+        if payment.amount <= self._trust_used and await self._is_used(asked, outcome):
+            return Settled()
+        return recalled if isinstance(outcome, Rejected) else outcome
+
+    async def _is_used(self, asked: Claim, outcome: Rejected | Undecided) -> bool:
+        verdict = await self.facilitator.verify(asked) if isinstance(outcome, Undecided) else outcome
+        return isinstance(verdict, Rejected) and verdict.used
+
+    @asynccontextmanager
+    async def _renewing(self, payment: Payment) -> AsyncIterator[None]:
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(_repeatedly, partial(self._payments.renew, payment))
+            yield
+            tasks.cancel_scope.cancel()
+
+    def _refused(self, proof: Proof, sale: Sale, why: Rejected) -> PaymentRequired:
+        message = f"The payment was refused ({why.reason}); it bought nothing here."
+        return PaymentRequired(sale, self.payee, why.reason, message, proof)
+
+    def _note(self, what: str, proof: Proof, detail: str) -> None:
+        """Payer and nonce are on the chain anyway; signature and payment-identifier are in no log."""
+        money = "PLAY MONEY payment" if self.facilitator.play_money else "payment"
+        _log.info("%s %s: payer %s nonce %s (%s)", money, what, proof.payer, proof.nonce, quoted(detail))
+
+
+async def _repeatedly(renew: Callable[[], None]) -> None:
+    while True:
+        await anyio.sleep(RENEW_SECONDS)
+        try:
+            await to_thread.run_sync(renew)
+        except SQLAlchemyError:
+            # At worst somebody else tries to settle too, which the chain allows once.
+            _log.exception("a settlement's lease could not be renewed")
+
+
+def _bound(payment: Payment, proof: Proof, sale: Sale) -> Payment:
+    """The same answer is only for who shows the same proof, with what the chain does not show, for the same thing."""
+    if payment.fingerprint != proof.fingerprint:
+        raise Refused("payment_conflict", "Another proof is known here under this payer and nonce.")
+    if payment.identifier_hash is not None and payment.identifier_hash != proof.identifier_hash:
+        raise Refused(
+            "payment_conflict",
+            "This payment came with a payment-identifier the first time; show the proof with that same id.",
+        )
+    if payment.product != sale.product:
+        raise Refused("payment_conflict", "This payment was made for something else here; it buys nothing twice.")
+    return payment
+
+
+def pending(reason: str) -> Refused:
+    return Refused(
+        "payment_pending",
+        f"The outcome of this payment is not known yet ({reason}). Send this request again with the same proof, "
+        "never with another one: it will be charged once.",
+        retry_after=RETRY_AFTER,
+    )

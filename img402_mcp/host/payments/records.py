@@ -1,0 +1,186 @@
+"""The book of payments: one row for each authorization, written before its money moves.
+
+The row decides every race: who settles, and what the payment is bound to. It holds hashes of the proof, never the
+proof itself. Everything here blocks and is called in threads.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ColumnElement,
+    Connection,
+    Integer,
+    Row,
+    String,
+    Table,
+    UniqueConstraint,
+    delete,
+    func,
+    select,
+    update,
+)
+from sqlalchemy import Index as DatabaseIndex
+
+from img402_mcp.host.db.engine import insert_for
+from img402_mcp.host.payments.payload import Proof
+from img402_mcp.host.storage.images import METADATA, Index, Moment
+from img402_mcp.wire.x402 import Network
+
+# How long a settlement belongs to a worker that gives no sign of life. It renews its lease all the while, so this
+# is only the time that a payment waits after a crash.
+LEASE = timedelta(seconds=6)
+
+RESERVED, PAID = "reserved", "paid"
+ONCE = "once: "
+"""How the product's name begins of which there is one: a second payment for it is not taken."""
+
+_PAYMENTS = Table(
+    "payments",
+    METADATA,
+    Column("key", String(64), primary_key=True),
+    Column("network", String(32), nullable=False),
+    Column("payer", String(42), nullable=False),
+    Column("nonce", String(66), nullable=False),
+    Column("fingerprint", String(64), nullable=False),
+    Column("identifier_hash", String(64)),
+    Column("product", String(128), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("state", String(16), nullable=False),
+    Column("attempts", Integer, nullable=False),
+    Column("leased_until", Moment, nullable=False),
+    Column("reserved_at", Moment, nullable=False),
+    Column("settlement", String(256), nullable=False),
+    UniqueConstraint("payer", "identifier_hash"),
+)
+_IS_ONCE = func.substr(_PAYMENTS.c.product, 1, len(ONCE)) == ONCE
+DatabaseIndex("one_payment", _PAYMENTS.c.product, unique=True, sqlite_where=_IS_ONCE, postgresql_where=_IS_ONCE)
+
+
+@dataclass(frozen=True)
+class Payment:
+    """`attempts`: how often somebody began to settle it. `settlement`: the transaction, once paid."""
+
+    key: str
+    fingerprint: str
+    identifier_hash: str | None
+    product: str
+    amount: int
+    paid: bool
+    attempts: int
+    reserved_at: datetime
+    settlement: str
+
+
+class Payments:
+    def __init__(self, index: Index, now: Callable[[], datetime]) -> None:
+        self._index, self._now = index, now
+
+    def find(self, key: str) -> Payment | None:
+        with self._index.reading() as connection:
+            return _payment(connection.execute(select(_PAYMENTS).where(_is(key))).first())
+
+    def sold(self, product: str) -> Payment | None:
+        """The one payment of a product that is sold once, paid or on its way."""
+        with self._index.reading() as connection:
+            return _payment(connection.execute(select(_PAYMENTS).where(_PAYMENTS.c.product == product)).first())
+
+    def reserve(self, proof: Proof, network: Network, product: str, amount: int) -> Payment | None:
+        """The row of this authorization, made now or before. None: another has its identifier or its product."""
+        key, now = proof.key(network), self._now()
+        row = {
+            "key": key,
+            "network": network.caip2,
+            "payer": proof.payer,
+            "nonce": proof.nonce,
+            "fingerprint": proof.fingerprint,
+            "identifier_hash": proof.identifier_hash,
+            "product": product,
+            "amount": amount,
+            "state": RESERVED,
+            "attempts": 0,
+            "leased_until": now,
+            "reserved_at": now,
+            "settlement": "",
+        }
+        with self._index.transaction() as connection:
+            made = insert_for(connection, _PAYMENTS).values(row).on_conflict_do_nothing().returning(_PAYMENTS)
+            # What was in its way may have been freed before the look at it: then it is tried again.
+            while not (found := connection.execute(made).all() or _in_the_way(connection, row)):
+                pass
+        return next((_payment(it) for it in found if it.key == key), None)
+
+    def lease(self, key: str) -> Payment | None:
+        """The right to settle it, for one at a time; None while somebody else has it, or it is paid or gone."""
+        now = self._now()
+        taken = (
+            update(_PAYMENTS)
+            .where(_is(key), _PAYMENTS.c.state == RESERVED, _PAYMENTS.c.leased_until <= now)
+            .values(attempts=_PAYMENTS.c.attempts + 1, leased_until=now + LEASE)
+            .returning(_PAYMENTS)
+        )
+        with self._index.transaction() as connection:
+            return _payment(connection.execute(taken).first())
+
+    def renew(self, payment: Payment) -> None:
+        self._change(payment, leased_until=self._now() + LEASE)
+
+    def release(self, payment: Payment) -> None:
+        """It has no outcome yet; the next who shows the proof may try."""
+        self._change(payment, leased_until=self._now())
+
+    def settled(self, payment: Payment, settlement: str) -> None:
+        """Whoever learns it: money that has moved is never forgotten because a lease ran out.
+
+        Nor because a facilitator named the transaction with what a database does not store (NUL, lone surrogates).
+        """
+        row = update(_PAYMENTS).where(_is(payment.key), _PAYMENTS.c.state == RESERVED)
+        told = "".join(filter(str.isprintable, settlement))[:256]
+        with self._index.transaction() as connection:
+            connection.execute(row.values(state=PAID, settlement=told))
+
+    def free(self, payment: Payment) -> None:
+        """It was refused for certain: as if it had never been shown."""
+        with self._index.transaction() as connection:
+            connection.execute(delete(_PAYMENTS).where(_of_attempt(payment)))
+
+    def _change(self, payment: Payment, leased_until: datetime) -> None:
+        with self._index.transaction() as connection:
+            connection.execute(update(_PAYMENTS).where(_of_attempt(payment)).values(leased_until=leased_until))
+
+
+def _is(key: str) -> ColumnElement[bool]:
+    return _PAYMENTS.c.key == key
+
+
+def _in_the_way(connection: Connection, row: Mapping[str, object]) -> Sequence[Row[tuple[object, ...]]]:
+    """The payments beside which this one cannot be: one for each unique column."""
+    same = _is(str(row["key"])) | (_IS_ONCE & (_PAYMENTS.c.product == row["product"]))
+    if row["identifier_hash"] is not None:
+        ours = _PAYMENTS.c.identifier_hash == row["identifier_hash"]
+        same |= (_PAYMENTS.c.payer == row["payer"]) & ours
+    return connection.execute(select(_PAYMENTS).where(same)).all()
+
+
+def _of_attempt(payment: Payment) -> ColumnElement[bool]:
+    """Its row, unless it was settled or another attempt began meanwhile."""
+    return _is(payment.key) & (_PAYMENTS.c.state == RESERVED) & (_PAYMENTS.c.attempts == payment.attempts)
+
+
+def _payment(row: Row[tuple[object, ...]] | None) -> Payment | None:
+    if row is None:
+        return None
+    return Payment(
+        key=row.key,
+        fingerprint=row.fingerprint,
+        identifier_hash=row.identifier_hash,
+        product=row.product,
+        amount=row.amount,
+        paid=row.state == PAID,
+        attempts=row.attempts,
+        reserved_at=row.reserved_at,
+        settlement=row.settlement,
+    )

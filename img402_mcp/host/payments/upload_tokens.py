@@ -1,0 +1,118 @@
+"""What a payment buys at img402: one upload, by a token or at once. The row in `bought_images` is the one decision.
+
+Tokens are made of the host's secret, so that only their hashes are stored and the same payment still gets the same
+one. Everything here blocks and is called in threads.
+"""
+
+import hashlib
+import hmac
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Column, Connection, Integer, String, Table, UniqueConstraint, func, select
+
+from img402_mcp.host.db.engine import insert_for
+from img402_mcp.host.errors import Refused
+from img402_mcp.host.storage.images import METADATA, Image, Index, Moment
+from img402_mcp.wire.img402 import Token
+
+_TOKENS = Table(
+    "upload_tokens",
+    METADATA,
+    Column("hash", String(64), primary_key=True),
+    Column("payment", String(64), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("expires_at", Moment, nullable=False),
+    UniqueConstraint("payment", "number"),
+)
+_BOUGHT = Table(
+    "bought_images",
+    METADATA,
+    Column("payment", String(64), primary_key=True),
+    Column("image_id", String(32), nullable=False),
+    Column("sha256", String(64), nullable=False),
+)
+
+
+@dataclass(frozen=True)
+class IssuedToken:
+    payment: str
+    expires_at: datetime
+
+
+@dataclass(frozen=True)
+class Bought:
+    image_id: str
+    sha256: str
+
+
+class AlreadyRedeemed(Refused):
+    """Somebody else was first with this payment."""
+
+    def __init__(self) -> None:
+        super().__init__("invalid_token", "This payment has bought its one image already.")
+
+
+class Redeeming:
+    def __init__(self, index: Index, secret: bytes, life: timedelta) -> None:
+        self._index, self._secret, self._life = index, secret, life
+
+    def token(self, payment: str, now: datetime) -> Token:
+        """The payment's live token, or its next one: a payment buys an upload, not ten minutes."""
+        with self._index.transaction() as connection:
+            number = _last_number(connection, payment)
+            while True:
+                value = self._value(payment, number)
+                row = _token(connection, value)
+                if row is not None and row.expires_at > now:
+                    return Token(token=value, expires_at=row.expires_at)
+                number += 1
+                _issue(connection, self._value(payment, number), payment, number, now + self._life)
+
+    def issued(self, value: str) -> IssuedToken | None:
+        with self._index.reading() as connection:
+            return _token(connection, value)
+
+    def bought(self, payment: str) -> Bought | None:
+        with self._index.reading() as connection:
+            row = connection.execute(select(_BOUGHT).where(_BOUGHT.c.payment == payment)).first()
+        return Bought(row.image_id, row.sha256) if row else None
+
+    def _value(self, payment: str, number: int) -> str:
+        return hmac.new(self._secret, f"{payment} {number}".encode(), hashlib.sha256).hexdigest()[:40]
+
+
+def redeem(connection: Connection, payment: str, image: Image, sha256: str) -> None:
+    """In the transaction that adds the image's row. Raises AlreadyRedeemed; then it must not be committed."""
+    row = insert_for(connection, _BOUGHT).values(payment=payment, image_id=image.id, sha256=sha256)
+    taken = row.on_conflict_do_nothing().returning(_BOUGHT.c.payment)
+    if connection.execute(taken).first() is None:
+        raise AlreadyRedeemed
+
+
+def sha256_of(file: Path) -> str:
+    with file.open("rb") as content:
+        return hashlib.file_digest(content, "sha256").hexdigest()
+
+
+def _hash(value: str) -> str:
+    return hashlib.sha256(value.encode()).hexdigest()
+
+
+def _last_number(connection: Connection, payment: str) -> int:
+    newest = select(func.max(_TOKENS.c.number)).where(_TOKENS.c.payment == payment)
+    return connection.execute(newest).scalar() or 0
+
+
+def _token(connection: Connection, value: str) -> IssuedToken | None:
+    row = connection.execute(select(_TOKENS).where(_TOKENS.c.hash == _hash(value))).first()
+    return IssuedToken(row.payment, row.expires_at) if row else None
+
+
+def _issue(connection: Connection, value: str, payment: str, number: int, expires_at: datetime) -> None:
+    """Where another worker was first, its row stands."""
+    row = insert_for(connection, _TOKENS).values(
+        hash=_hash(value), payment=payment, number=number, expires_at=expires_at
+    )
+    connection.execute(row.on_conflict_do_nothing())

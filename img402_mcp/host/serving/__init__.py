@@ -1,0 +1,1 @@
+"""GET of an image: one road, and one fast path."""

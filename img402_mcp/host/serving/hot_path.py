@@ -1,0 +1,67 @@
+"""The GET of an image that is at hand, answered where its head ends: no task, no framework, one write."""
+
+import time
+from collections.abc import Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
+
+from starlette.types import Scope
+
+from img402_mcp.host.context import Host
+from img402_mcp.host.observability.access_log import REQUEST_ID, Answered, id_for, tell
+from img402_mcp.host.serving.fast_path import ROUTE, is_plain
+from img402_mcp.host.serving.response import image_headers, is_expired
+from img402_mcp.host.storage.cache import LARGEST, Found
+
+if TYPE_CHECKING:
+    from img402_mcp.host.observability.metrics import Metrics
+
+
+class HotGets:
+    def __init__(self, host: Host, metrics: "Metrics | None") -> None:
+        self._host, self._metrics, self._trusted = host, metrics, host.settings.trusted_proxies
+
+    def answer(self, scope: Scope, server_headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
+        """The whole of it, head and body; None: ask the application. Waits for nothing."""
+        start = time.perf_counter()
+        now = self._host.now()
+        found = self._found(scope["path"][1:], now) if is_plain(scope) else None
+        if found is None or found.data is None:
+            return None
+        request_id = id_for(scope, self._trusted)
+        own = b"".join(b"%b: %b\r\n" % header for header in server_headers)
+        answer = b"".join((b"HTTP/1.1 200 OK\r\n", own, _head(found, now, request_id), found.data))
+        self._tell(scope, Answered(request_id, 200, len(found.data), time.perf_counter() - start))
+        return answer
+
+    def _found(self, name: str, now: datetime) -> Found | None:
+        found = self._host.recent.get(name, now) or self._read(name, now)
+        return None if found is None or is_expired(found.image, now) else found
+
+    def _read(self, name: str, now: datetime) -> Found | None:
+        """The bytes of an image whose row is known, if the system has them in memory."""
+        image = self._host.recent.row(name, now)
+        if image is None or image.size_bytes > LARGEST:
+            return None
+        found = Found(image, self._host.blobs.at_hand(name, image.size_bytes))
+        self._host.recent.put_bytes(found)
+        return found
+
+    def _tell(self, scope: Scope, answered: Answered) -> None:
+        tell(scope, answered, self._trusted)
+        if self._metrics is not None:
+            scope["route"] = ROUTE
+            self._metrics.answered(scope, _Exchange(answered.status, 0, answered.bytes), answered.seconds)
+
+
+class _Exchange(NamedTuple):
+    status: int
+    received: int
+    sent: int
+
+
+def _head(found: Found, now: datetime, request_id: str) -> bytes:
+    size = 0 if found.data is None else len(found.data)
+    more = {"Content-Length": str(size), REQUEST_ID: request_id}
+    headers = image_headers(found.image, now) | more
+    return "".join([*(f"{name}: {value}\r\n" for name, value in headers.items()), "\r\n"]).encode()

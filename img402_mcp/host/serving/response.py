@@ -1,0 +1,171 @@
+"""GET and HEAD of an image. An id's bytes never change, so the id is the strong ETag."""
+
+import re
+from collections.abc import AsyncIterator, Mapping
+from datetime import datetime
+
+from anyio import to_thread
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from img402_mcp.host.context import Host
+from img402_mcp.host.errors import problem
+from img402_mcp.host.storage.blobs.base import Blobs
+from img402_mcp.host.storage.cache import LARGEST, Found
+from img402_mcp.host.storage.images import Image, parse_name
+
+PIECE = 1_048_576  # up to this an answer is one piece, which is several times faster than a stream
+A_YEAR = 31_536_000
+_RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
+
+
+class Damaged(OSError):
+    """The store has other bytes than were kept. What it has must reach no cache as the image."""
+
+
+Span = tuple[int, int]
+"""First byte and the one behind the last."""
+
+
+async def image_response(host: Host, request: Request, name: str) -> Response:
+    now = host.now()
+    found = await found_image(host, name, now)
+    if found is None:
+        return missing()
+    image = found.image
+    headers = image_headers(image, now)
+    if _is_known(request.headers.get("if-none-match"), headers["ETag"]):
+        return Response(None, 304, headers)
+    if request.method == "HEAD":
+        return Response(None, 200, headers | {"Content-Length": str(image.size_bytes)})
+    return await bytes_response(host.blobs, found, headers, _asked_range(request, headers["ETag"]))
+
+
+async def found_image(host: Host, name: str, now: datetime) -> Found | None:
+    """None too where it has expired and is not swept yet."""
+    found = host.recent.get(name, now) or await _looked_up(host, name, now)
+    return None if found is None or is_expired(found.image, now) else found
+
+
+def is_expired(image: Image, now: datetime) -> bool:
+    return image.expires_at is not None and image.expires_at <= now
+
+
+async def private_response(host: Host, request: Request, image: Image) -> Response:
+    """For a signed URL, which is a secret that expires: no cache may answer in our place."""
+    headers = image_headers(image, host.now()) | {
+        "Cache-Control": "private, no-store",
+        "Referrer-Policy": "no-referrer",
+    }
+    if request.method == "HEAD":
+        return Response(None, 200, headers | {"Content-Length": str(image.size_bytes)})
+    return await bytes_response(host.blobs, Found(image, None), headers, _asked_range(request, headers["ETag"]))
+
+
+def missing() -> Response:
+    return problem(404, "not_found", "There is no such image; it may have expired.")
+
+
+async def _looked_up(host: Host, name: str, now: datetime) -> Found | None:
+    """Remembered from now on, and not from each answer on: what was deleted elsewhere is noticed in time."""
+    found = await to_thread.run_sync(_look_up, host, name)
+    if found is not None:
+        host.recent.put(found, now)
+    return found
+
+
+def _look_up(host: Host, name: str) -> Found | None:
+    parsed = parse_name(name)
+    image = host.index.find(parsed[0]) if parsed else None
+    if image is None or image.name != name:
+        return None
+    if image.size_bytes > LARGEST:
+        return Found(image, None)
+    try:
+        return Found(image, _read(host.blobs, name, 0, image.size_bytes))
+    except FileNotFoundError:  # swept between the look and the read
+        return None
+
+
+def _read(blobs: Blobs, name: str, start: int, length: int) -> bytes:
+    """Blocks."""
+    data = blobs.read(name, start, length)
+    if len(data) != length:
+        raise Damaged(f"{name} has {len(data)} of {length} bytes from {start}; `host admin images verify` tells more")
+    return data
+
+
+def image_headers(image: Image, now: datetime) -> dict[str, str]:
+    return {
+        "Content-Type": image.format.media_type,
+        "Cache-Control": _cache_control(image, now),
+        "ETag": f'"{image.id}"',
+        "Accept-Ranges": "bytes",
+        "Access-Control-Allow-Origin": "*",
+        "Cross-Origin-Resource-Policy": "cross-origin",
+        "Content-Security-Policy": "default-src 'none'; sandbox",
+        "X-Content-Type-Options": "nosniff",
+    }
+
+
+def _cache_control(image: Image, now: datetime) -> str:
+    """Rounded down: a cache may never outlive the image."""
+    left = A_YEAR if image.expires_at is None else int((image.expires_at - now).total_seconds())
+    immutable = ", immutable" if image.paid or left >= A_YEAR else ""
+    return f"public, max-age={min(left, A_YEAR)}{immutable}"
+
+
+def _is_known(if_none_match: str | None, etag: str) -> bool:
+    tags = [tag.strip().removeprefix("W/") for tag in (if_none_match or "").split(",")]
+    return etag in tags or "*" in tags
+
+
+def _asked_range(request: Request, etag: str) -> str | None:
+    """The Range header, unless If-Range names another version: a date never matches, since none is sent."""
+    return request.headers.get("range") if request.headers.get("if-range", etag) == etag else None
+
+
+async def bytes_response(blobs: Blobs, found: Found, headers: Mapping[str, str], asked: str | None) -> Response:
+    image = found.image
+    span = parse_range(asked, image.size_bytes)
+    if span is None:
+        return _unsatisfiable(image.size_bytes)
+    start, stop = span
+    status, more = 200, {"Content-Length": str(stop - start)}
+    if stop - start < image.size_bytes:
+        status, more = 206, more | {"Content-Range": f"bytes {start}-{stop - 1}/{image.size_bytes}"}
+    if found.data is not None:
+        return Response(found.data[start:stop], status, {**headers, **more})
+    try:
+        first = await to_thread.run_sync(_read, blobs, image.name, start, min(PIECE, stop - start))
+    except FileNotFoundError:
+        return missing()
+    if start + len(first) == stop:
+        return Response(first, status, {**headers, **more})
+    return StreamingResponse(_pieces(blobs, image.name, first, (start, stop)), status, {**headers, **more})
+
+
+def parse_range(asked: str | None, size: int) -> Span | None:
+    """One satisfiable range; the whole for none, several or one that cannot be read; None if it lies outside."""
+    match = _RANGE.fullmatch(asked.strip()) if asked else None
+    first, last = match.groups() if match else ("0", "")
+    if not first and not last:
+        return 0, size
+    if not first:
+        return (max(0, size - int(last)), size) if int(last) else None
+    if last and int(last) < int(first):
+        return 0, size
+    return (int(first), min(size, int(last) + 1 if last else size)) if int(first) < size else None
+
+
+def _unsatisfiable(size: int) -> Response:
+    message = f"The image has {size} bytes; the range asked for lies outside."
+    return problem(416, "range_not_satisfiable", message, {"Content-Range": f"bytes */{size}"})
+
+
+async def _pieces(blobs: Blobs, name: str, piece: bytes, span: Span) -> AsyncIterator[bytes]:
+    at, stop = span
+    while piece:
+        yield piece
+        at += len(piece)
+        piece = await to_thread.run_sync(_read, blobs, name, at, min(PIECE, stop - at))

@@ -1,0 +1,123 @@
+"""Blobs in an object store: S3 and what speaks like it (R2, ...), Google's, Azure's.
+
+obstore reads their settings from the environment (AWS_*, GOOGLE_*, AZURE_*), so that no key is ever part of ours.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from threading import Semaphore
+
+import obstore
+from obstore.exceptions import BaseError
+from obstore.store import ObjectStore, S3Store, from_url
+
+from img402_mcp.errors import SettingsError, quoted
+from img402_mcp.host.storage.blobs import spool_folder
+
+PART = 5 * 1_048_576  # the smallest that S3 takes, and what one upload holds in memory
+SMALL = 1_048_576
+LARGE_AT_ONCE = 6  # 30 MB of parts in memory, however many upload
+LISTED = 1000  # names an answer, which is S3's own page
+_TELLING = re.compile(r"status code: \d{3}|<Code>\w{1,64}</Code>|error sending request|TimedOut|after \d+ retries")
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long a store may fail or keep silent: a request, and its last new try, counted from the first one."""
+
+    request: timedelta = timedelta(seconds=20)  # a part of 5 MB at 2 Mbit/s
+    connect: timedelta = timedelta(seconds=5)
+    new_tries: timedelta = timedelta(seconds=15)  # so that silence is waited for once, and an error is tried again
+
+
+class Objects:
+    """Several hosts may share it; `spool` is each one's own."""
+
+    def __init__(self, store: ObjectStore, folder: Path, patience: Patience | None = None) -> None:
+        self.spool = spool_folder.made(spool_folder.made(folder) / "incoming")
+        self._store, self._wait = store, (patience or Patience()).request.total_seconds()
+        self._large = Semaphore(LARGE_AT_ONCE)
+
+    def keep(self, name: str, file: Path) -> None:
+        """Streamed from the file, one part after the other."""
+        with self._turn(file.stat().st_size), file.open("rb") as content, _told():
+            obstore.put(self._store, name, content, chunk_size=PART, max_concurrency=1)
+        file.unlink()
+
+    def keep_bytes(self, name: str, data: bytes) -> None:
+        with _told():
+            obstore.put(self._store, name, data)
+
+    def read(self, name: str, start: int, length: int) -> bytes:
+        if not length:
+            return b""
+        with _told():
+            return bytes(obstore.get_range(self._store, name, start=start, length=length))
+
+    def at_hand(self, name: str, length: int) -> bytes | None:  # noqa: ARG002  # the interface's
+        return None
+
+    def drop(self, *names: str) -> None:
+        """S3 takes many names at once, and a missing one is fine there; the others have one request for each."""
+        for some in [[*names]] if isinstance(self._store, S3Store) else [[name] for name in names]:
+            with suppress(FileNotFoundError), _told():
+                obstore.delete(self._store, some)
+
+    def names(self, before: datetime) -> Iterator[str]:
+        return (name for name, _ in self.sizes(before))
+
+    def sizes(self, before: datetime) -> Iterator[tuple[str, int]]:
+        with _told():
+            for entries in obstore.list(self._store, chunk_size=LISTED):
+                yield from ((entry["path"], entry["size"]) for entry in entries if entry["last_modified"] < before)
+
+    def clear_spool(self, before: datetime) -> None:
+        spool_folder.clear(self.spool, before)
+
+    def _turn(self, size: int) -> AbstractContextManager[object]:
+        return nullcontext() if size <= SMALL else self._one_of_the_large()
+
+    @contextmanager
+    def _one_of_the_large(self) -> Iterator[None]:
+        if not self._large.acquire(timeout=self._wait):
+            raise OSError("The object store is slow: too many large images wait for it already.")
+        try:
+            yield
+        finally:
+            self._large.release()
+
+
+def open_objects(url: str, folder: Path, patience: Patience | None = None) -> Objects:
+    """`url`: s3://bucket/prefix, gs://..., az://...; nothing is asked of the store yet."""
+    patience = patience or Patience()
+    try:
+        store = from_url(
+            url,
+            # Who writes http:// into the endpoint means it; without an endpoint it is https.
+            client_options={"allow_http": True, "timeout": patience.request, "connect_timeout": patience.connect},
+            retry_config={"max_retries": 2, "retry_timeout": patience.new_tries},
+        )
+    except BaseError as error:
+        reason = str(error).partition("\n")[0]
+        raise SettingsError(
+            f"IMG402_HOST_BLOBS names {quoted(url)}, which cannot be opened: {quoted(reason)}. Its keys and its "
+            "endpoint come from AWS_*, GOOGLE_* or AZURE_* in the environment."
+        ) from None
+    return Objects(store, folder, patience)
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    """Only what is known to be harmless of a store's error is passed on: the rest may hold keys or signed URLs."""
+    try:
+        yield
+    except (BaseError, FileNotFoundError) as error:
+        text = str(error)
+        told = ", ".join(dict.fromkeys(_TELLING.findall(text))) or "no reason given"
+        sentence = f"The object store failed: {type(error).__name__} ({told})"
+        missing = isinstance(error, FileNotFoundError) and "NoSuchBucket" not in text
+        raise (FileNotFoundError if missing else OSError)(sentence) from None

@@ -1,0 +1,242 @@
+"""A request's body, multipart or JSON, streamed and counted.
+
+Counted as it comes, so that a body over the limit costs neither memory nor disk: it is refused at the first byte
+too many, a wrong type at the first bytes of all. What a refusal leaves unread is the concern of early_answers.
+"""
+
+import base64
+import json
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from anyio import to_thread
+from python_multipart import MultipartParser
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import parse_options_header
+from starlette.requests import Request
+
+from img402_mcp.errors import quoted
+from img402_mcp.formats import FORMATS, Buffer, Format, NotAnImage, Picture, examine, sniff
+from img402_mcp.host.errors import Refused, too_large
+from img402_mcp.host.storage.spool import Body, arriving
+from img402_mcp.wire.img402 import FIELD
+
+OVERHEAD = 64 * 1024  # boundaries, part headers, small fields that are no concern of ours
+PARTS = 16
+PART_HEADERS, PART_HEADER_BYTES = 8, 4096  # curl and browsers send two short ones
+HEAD = 64  # enough to tell what a file is, and what it is instead
+JSON_FIELD, JSON_VALUES = "file", 500
+
+# It warns of each malformed body; the client is told, and the access log has its line.
+logging.getLogger("python_multipart").setLevel(logging.ERROR)
+
+
+class Incoming:
+    """The image's bytes, counted and looked at as they come."""
+
+    def __init__(self, body: Body, max_bytes: int, formats: tuple[Format, ...] = FORMATS) -> None:
+        self.body, self.size = body, 0
+        self._max_bytes, self._formats, self._head = max_bytes, formats, b""
+
+    @property
+    def path(self) -> Path:
+        """Blocks."""
+        return self.body.path
+
+    def write(self, piece: bytes) -> None:
+        self.size += len(piece)
+        if self.size > self._max_bytes:
+            raise too_large(self._max_bytes)
+        if len(self._head) < HEAD:
+            self._look_at(piece)
+        self.body.write(piece)
+
+    def check_not_empty(self) -> None:
+        if not self.size:
+            raise Refused("empty_file", "The image has zero bytes. Check that it was written before it was sent.")
+
+    def examine(self) -> Picture:
+        """Walk the whole structure. Bytes behind the image's end are let pass; they are served as they came."""
+        with self.body.view() as data:
+            return _picture(data, self._formats)
+
+    def _look_at(self, piece: bytes) -> None:
+        self._head = (self._head + piece[:HEAD])[:HEAD]
+        if len(self._head) == HEAD and sniff(self._head) not in self._formats:
+            _picture(self._head, self._formats)
+
+
+def _picture(data: Buffer, formats: tuple[Format, ...]) -> Picture:
+    found = sniff(bytes(data[:HEAD]))
+    if found is not None and found not in formats:
+        raise _unsupported(f"is a {found.name}", formats)
+    try:
+        return examine(data)
+    except NotAnImage as error:
+        raise _unsupported(str(error), formats) from None
+
+
+def _unsupported(what_it_is: str, formats: tuple[Format, ...]) -> Refused:
+    message = f"The file {what_it_is}. {_names(formats)} taken; the bytes decide, not the name."
+    return Refused("unsupported_format", message)
+
+
+def _names(formats: tuple[Format, ...]) -> str:
+    """`PNG, JPEG and WebP are`, `Only PNG is`."""
+    *others, last = [form.name for form in formats]
+    return f"{', '.join(others)} and {last} are" if others else f"Only {last} is"
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What a request is to carry. `example` is a command that works, for the refusals."""
+
+    max_bytes: int
+    example: str
+    field: str = FIELD
+    formats: tuple[Format, ...] = FORMATS
+    as_json: bool = True
+
+
+@asynccontextmanager
+async def incoming_image(request: Request, spool: Path, asked: Asked) -> AsyncGenerator[Incoming]:
+    """The image that the request carries. Its file is gone when the block ends, unless the store took it over."""
+    with arriving(spool) as body:
+        incoming = Incoming(body, asked.max_bytes, asked.formats)
+        await _receive(request, incoming, asked)
+        incoming.check_not_empty()
+        yield incoming
+
+
+async def _receive(request: Request, incoming: Incoming, asked: Asked) -> None:
+    if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
+        raise _no_file(f"The body's Content-Encoding is {quoted(encoding)}: it is taken only as it is.", asked)
+    kind, options = parse_options_header(request.headers.get("content-type"))
+    if kind == b"multipart/form-data" and options.get(b"boundary"):
+        form = _Form(options[b"boundary"], incoming, asked)
+        await form.receive(counted(request, asked.max_bytes + OVERHEAD, asked.max_bytes))
+    elif kind == b"application/json" and asked.as_json:
+        most = asked.max_bytes * 4 // 3 + OVERHEAD
+        pieces = [piece async for piece in counted(request, most, asked.max_bytes)]
+        incoming.write(await to_thread.run_sync(_image_in_json, b"".join(pieces), asked))
+    else:
+        came = quoted(request.headers.get("content-type", ""))
+        wanted = "no multipart form and no JSON" if asked.as_json else "no multipart form"
+        raise _no_file(f"The request's Content-Type is {came}: {wanted}.", asked)
+
+
+async def counted(request: Request, most: int, max_bytes: int) -> AsyncIterator[bytes]:
+    """The body's pieces, at most so many bytes in all, refused at once where it announces more."""
+    announced = request.headers.get("content-length", "")
+    if announced.isdecimal() and int(announced[:20]) > most:
+        raise too_large(max_bytes)
+    size = 0
+    async with aclosing(request.stream()) as stream:
+        async for piece in stream:
+            size += len(piece)
+            if size > most:
+                raise too_large(max_bytes)
+            yield piece
+
+
+def _no_file(what_came: str, asked: Asked) -> Refused:
+    instead = f' (or as JSON: {{"{JSON_FIELD}": "<base64>"}})' if asked.as_json else ""
+    return Refused(
+        "no_file", f'{what_came} Send the image as the multipart field "{asked.field}": {asked.example}{instead}.'
+    )
+
+
+class _Form:
+    """A multipart body: the one part that was asked for goes on, all else is dropped."""
+
+    def __init__(self, boundary: bytes, incoming: Incoming, asked: Asked) -> None:
+        self._boundary, self._incoming, self._asked = boundary, incoming, asked
+        self._names: list[str] = []
+        self._header, self._value, self._name = b"", b"", ""
+        self._whole = False
+
+    async def receive(self, pieces: AsyncIterator[bytes]) -> None:
+        try:
+            parser = self._parser()
+            async for piece in pieces:
+                parser.write(piece)
+        except FormParserError as error:
+            raise _no_file(f"The multipart body is malformed: {error}.", self._asked) from None
+        self._check_whole()
+
+    def _parser(self) -> MultipartParser:
+        return MultipartParser(
+            self._boundary,
+            {
+                "on_part_begin": self._begin_part,
+                "on_header_field": self._add_to_header,
+                "on_header_value": self._add_to_value,
+                "on_header_end": self._end_header,
+                "on_headers_finished": self._name_part,
+                "on_part_data": self._pass_on,
+                "on_end": self._end,
+            },
+            max_header_count=PART_HEADERS,
+            max_header_size=PART_HEADER_BYTES,
+        )
+
+    def _check_whole(self) -> None:
+        if self._asked.field not in self._names:
+            came = ", ".join(quoted(name, 40) for name in self._names) or "no field at all"
+            raise _no_file(f'The form has {came} and no field "{self._asked.field}".', self._asked)
+        if not self._whole:
+            raise _no_file("The multipart body ends before its closing boundary.", self._asked)
+
+    def _begin_part(self) -> None:
+        self._name = ""
+        if len(self._names) == PARTS:
+            raise _no_file(f"The form has more than {PARTS} fields.", self._asked)
+
+    def _add_to_header(self, data: bytes, start: int, end: int) -> None:
+        self._header += data[start:end]
+
+    def _add_to_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _end_header(self) -> None:
+        if self._header.lower() == b"content-disposition":
+            _, options = parse_options_header(self._value)
+            self._name = options.get(b"name", b"").decode("utf-8", "replace")
+        self._header = self._value = b""
+
+    def _name_part(self) -> None:
+        if self._name == self._asked.field and self._name in self._names:
+            raise _no_file(f'The form has the field "{self._name}" twice; one image a request.', self._asked)
+        self._names.append(self._name)
+
+    def _pass_on(self, data: bytes, start: int, end: int) -> None:
+        if self._name == self._asked.field:
+            self._incoming.write(data[start:end])
+
+    def _end(self) -> None:
+        self._whole = True
+
+
+def _image_in_json(body: bytes, asked: Asked) -> bytes:
+    # Before it is parsed: each value costs thirty times its own bytes, and base64 has none of these marks.
+    if sum(map(body.count, (b"[", b"{", b","))) > JSON_VALUES:
+        raise _no_file(f"The JSON has more than {JSON_VALUES} values.", asked)
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        raise _no_file("The body says it is JSON and is not.", asked) from None
+    text = document.get(JSON_FIELD) if isinstance(document, dict) else None
+    if not isinstance(text, str):
+        raise _no_file(f'The JSON has no text "{JSON_FIELD}".', asked)
+    try:
+        return base64.b64decode(_without_data_prefix(text), validate=True)
+    except ValueError:
+        raise _no_file(f'"{JSON_FIELD}" is no base64 (standard alphabet, padded, no line breaks).', asked) from None
+
+
+def _without_data_prefix(text: str) -> str:
+    """`data:image/png;base64,` in front is what browsers and models add."""
+    return text.partition(",")[2] if text.startswith("data:") else text

@@ -1,0 +1,82 @@
+"""URLs that allow one thing for a while: whoever holds one may put that very file, or look at it.
+
+The signature covers the method, the key, the type, the size and the expiry, so that none of them can be changed.
+That a file is put only once is decided where its row is written.
+"""
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from urllib.parse import urlencode
+
+from starlette.datastructures import QueryParams
+from starlette.responses import Response
+
+from img402_mcp.host.errors import Refused, problem
+
+PUTTING, LOOKING = "/uploads/", "/previews/"
+_PREFIX = {"PUT": PUTTING, "GET": LOOKING}
+_NAMES = {"PUT": ["expires", "signature", "size", "type"], "GET": ["expires", "signature"]}
+
+
+@dataclass(frozen=True)
+class Permit:
+    """What a signed URL allows. `expires_at` is in seconds of Unix time; type and size matter to a PUT alone."""
+
+    method: str
+    key: str
+    expires_at: int
+    media_type: str = ""
+    size: int = 0
+
+
+class Denied(Refused):
+    """The URL allows nothing (any more)."""
+
+    def response(self) -> Response:
+        return problem(403, self.code, str(self))
+
+
+class SignedUrls:
+    def __init__(self, secret: bytes, public_url: str) -> None:
+        # A key of its own: what else is made of the secret is never a signature here.
+        self._key = hmac.digest(secret, b"signed URLs", hashlib.sha256)
+        self._public_url = public_url
+
+    def url(self, permit: Permit) -> str:
+        query = {"expires": str(permit.expires_at)}
+        if permit.method == "PUT":
+            query |= {"type": permit.media_type, "size": str(permit.size)}
+        signed = urlencode(query | {"signature": self._signature(permit)})
+        return f"{self._public_url}{_PREFIX[permit.method]}{permit.key}?{signed}"
+
+    def permit(self, method: str, key: str, query: QueryParams, now: datetime) -> Permit:
+        """What the URL allows. Raises Denied where it is not ours, was changed, or has expired."""
+        asked = _asked(method, key, query)
+        given = query.get("signature", "")
+        if asked is None or not hmac.compare_digest(given.encode(), self._signature(asked).encode()):
+            raise Denied("access_denied", "This is no URL that this host has signed. Use it exactly as it was given.")
+        if asked.expires_at <= now.timestamp():
+            expired = f"{datetime.fromtimestamp(asked.expires_at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+            raise Denied("url_expired", f"This URL expired at {expired}. Ask for a new one where you got it.")
+        return asked
+
+    def _signature(self, permit: Permit) -> str:
+        parts = [permit.method, permit.key, permit.expires_at, permit.media_type, permit.size]
+        return hmac.digest(self._key, json.dumps(parts).encode(), hashlib.sha256).hex()
+
+
+def _asked(method: str, key: str, query: QueryParams) -> Permit | None:
+    names = [name for name, _ in query.multi_items()]
+    if sorted(names) != _NAMES[method]:
+        return None
+    expires, size = _number(query["expires"]), _number(query.get("size", "0"))
+    if expires is None or size is None:
+        return None
+    return Permit(method, key, expires, query.get("type", ""), size)
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isascii() and text.isdecimal() and len(text) <= 12 else None

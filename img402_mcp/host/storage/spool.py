@@ -1,0 +1,96 @@
+"""A body's bytes while they arrive: in memory, and in a file once they are many.
+
+To make a file waits for the file system's journal, which syncs for others: nothing for the event loop.
+"""
+
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from mmap import ACCESS_READ, mmap
+from pathlib import Path
+from typing import BinaryIO
+
+from img402_mcp.formats import Buffer
+from img402_mcp.host.storage.blobs.base import ARRIVING, Blobs
+
+SMALL = 1_048_576
+TOGETHER = 32 * 1_048_576  # of all bodies of a process; beyond that also small ones are in files
+WRITE_SIZE = 256 * 1024
+
+
+class _Memory:
+    """Used from the event loop only, so it needs no lock."""
+
+    left = TOGETHER
+
+
+class Body:
+    def __init__(self, spool: Path) -> None:
+        self._spool, self._held = spool, 0
+        self._pieces: list[bytes] = []
+        self._file: BinaryIO | None = None
+        self._path: Path | None = None
+
+    def write(self, piece: bytes) -> None:
+        """Past SMALL it fills the page cache, which is less than a hop to a thread."""
+        if self._file is None and self._held + len(piece) <= SMALL and len(piece) <= _Memory.left:
+            self._held += len(piece)
+            _Memory.left -= len(piece)
+            self._pieces.append(piece)
+        else:
+            self._on_disk().write(piece)
+
+    @property
+    def path(self) -> Path:
+        """Its file, whole. Blocks; nothing is written any more."""
+        file = self._on_disk()
+        file.close()
+        return Path(file.name)
+
+    @contextmanager
+    def view(self) -> Iterator[Buffer]:
+        """Blocks."""
+        if self._file is None:
+            self._pieces = [b"".join(self._pieces)]
+            yield self._pieces[0]
+        else:
+            with self.path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
+                yield data
+
+    def keep_in(self, blobs: Blobs, name: str) -> None:
+        """Blocks. It is the store's afterwards."""
+        if self._file is None:
+            blobs.keep_bytes(name, b"".join(self._pieces))
+        else:
+            blobs.keep(name, self.path)
+            self._path = None
+
+    def discard(self) -> None:
+        _Memory.left += self._held
+        self._held = 0
+        if self._file is not None:
+            with suppress(OSError):  # nobody wants these bytes
+                self._file.close()
+        if self._path is not None:
+            self._path.unlink(missing_ok=True)
+
+    def _on_disk(self) -> BinaryIO:
+        if self._file is None:
+            descriptor, name = tempfile.mkstemp(dir=self._spool, suffix=ARRIVING)
+            os.close(descriptor)
+            self._path = Path(name)
+            self._file = self._path.open("wb", buffering=WRITE_SIZE)
+            self._file.writelines(self._pieces)
+            self._pieces = []
+        return self._file
+
+
+@contextmanager
+def arriving(spool: Path) -> Iterator[Body]:
+    """Its file, if there is one, is gone when the block ends, unless the store took it over."""
+    body = Body(spool)
+    try:
+        yield body
+    finally:
+        body.discard()

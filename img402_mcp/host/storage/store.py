@@ -1,0 +1,64 @@
+"""A received file becomes an image: bytes first, durably, then the row that makes them one."""
+
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from sqlalchemy import Connection
+
+from img402_mcp.host.db.group_commit import Write
+from img402_mcp.host.errors import Refused
+from img402_mcp.host.storage.blobs.base import Blobs
+from img402_mcp.host.storage.images import Image, Index, new_id
+from img402_mcp.host.storage.receive import Incoming
+from img402_mcp.host.storage.spool import Body
+
+# A year is a year also for a cache that asks some seconds after the upload: paid time is rounded up.
+A_MINUTE = timedelta(minutes=1)
+
+Admit = Callable[[Connection], None]
+"""Counts or redeems inside the transaction that adds the row; raises Refused where nothing may be added."""
+
+
+def keep(  # noqa: PLR0913 - one hop to a thread carries all it needs
+    blobs: Blobs, index: Index, incoming: Incoming, *, admit: Admit, now: datetime, days: int | None
+) -> Image:
+    """Blocks. A crash between bytes and row leaves bytes that nobody can reach and the sweep takes."""
+    image = described(incoming, now, days)
+    store(blobs, index, incoming.body, image, admit)
+    return image
+
+
+def described(incoming: Incoming, now: datetime, days: int | None, *, paid: bool = False) -> Image:
+    """The image that it will be. Blocks; raises Refused for what is none."""
+    created = now.replace(microsecond=now.microsecond // 1000 * 1000)
+    expires = None if days is None else created + timedelta(days=days)
+    if expires is not None and paid:
+        expires = expires.replace(second=0, microsecond=0) + A_MINUTE
+    if paid and not incoming.path.exists():  # a full disk is noticed before money moves
+        raise FileNotFoundError("The body's file vanished.")
+    return Image(new_id(), incoming.examine().format, incoming.size, created, expires, paid)
+
+
+def store(blobs: Blobs, index: Index, file: Path | Body, image: Image, admit: Admit) -> None:
+    """Blocks. The file is the store's afterwards."""
+
+    def write(connection: Connection) -> None:
+        admit(connection)
+        index.add(connection, image)
+
+    store_bytes(blobs, index, file, image.name, write)
+
+
+def store_bytes(blobs: Blobs, index: Index, file: Path | Body, name: str, write: Write) -> None:
+    """Blocks. The file is the store's afterwards; `write` makes the row that owns the name."""
+    if isinstance(file, Body):
+        file.keep_in(blobs, name)
+    else:
+        blobs.keep(name, file)
+    try:
+        index.together(write)
+    except Refused:
+        # Only here is it certain that there is no row; after a lost connection the commit may have happened.
+        blobs.drop(name)
+        raise

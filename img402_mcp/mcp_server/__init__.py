@@ -1,0 +1,1 @@
+"""The MCP server: the client wing as tools, over stdio and HTTP."""

@@ -1,0 +1,162 @@
+"""What the doors share: the corridors of this session, errors that reach the model, answers in text and structure."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
+
+import anyio
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import CallToolResult, TextContent
+from pydantic import BaseModel, ConfigDict
+
+from img402_mcp.errors import Img402Error
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from img402_mcp.client.apis.base import Receipt
+    from img402_mcp.client.io42_submit import SubmittingCorridor
+    from img402_mcp.client.paid_upload import PaidCorridor
+    from img402_mcp.client.studio_upload import InputCorridor
+    from img402_mcp.client.upload import Corridor, Progress, Upload, Wish
+
+
+T = TypeVar("T")
+
+
+class Once(Generic[T]):
+    """Opened at the first call: what that imports would cost start-up time."""
+
+    def __init__(self, opening: Callable[[], Awaitable[T]]) -> None:
+        self._opening = opening
+        self._opened: T | None = None
+        self._lock = anyio.Lock()
+
+    async def __call__(self) -> T:
+        async with self._lock:
+            if self._opened is None:
+                self._opened = await self._opening()
+            return self._opened
+
+
+@dataclass(frozen=True)
+class Corridors:
+    free: "Once[Corridor]"
+    paid: "Once[PaidCorridor] | None" = None
+    """None: no wallet is set."""
+    submitting: "Once[SubmittingCorridor] | None" = None
+    inputs: "Once[InputCorridor] | None" = None
+    """None: that API is not configured, and its tool is not listed."""
+
+
+Visit = Context[Corridors, Any]
+
+
+async def free_corridor(ctx: Visit) -> "Corridor":
+    return await ctx.request_context.lifespan_context.free()
+
+
+async def paid_corridor(ctx: Visit) -> "PaidCorridor | None":
+    """None: no wallet is set."""
+    paid = ctx.request_context.lifespan_context.paid
+    return await paid() if paid else None
+
+
+@asynccontextmanager
+async def errors_told() -> AsyncIterator[None]:
+    """Only a ToolError's text reaches the model."""
+    try:
+        yield
+    except Img402Error as error:
+        raise ToolError(str(error)) from error
+
+
+def progress_of(ctx: Visit) -> "Progress":
+    async def progress(sent: int, total: int) -> None:
+        await ctx.report_progress(sent, total, "uploading")
+
+    return progress
+
+
+class Told(BaseModel):
+    # defer_build: made ready at the first answer; the schema that is listed comes from elsewhere.
+    model_config = ConfigDict(defer_build=True)
+
+
+class UploadTold(Told):
+    url: str
+    id: str
+    content_type: str
+    size_bytes: int
+    expires_at: str | None
+    width: int
+    height: int
+    markdown: str
+    reused: bool = False
+    done: str = ""
+    verified: bool | None = None
+    note: str = ""
+    delete_url: str = ""
+
+
+Fit = Literal["auto", "never"]
+
+
+def wish(fit: Fit, width: int = 0, *, fresh: bool = False) -> "Wish":
+    from img402_mcp.client.upload import Wish  # noqa: PLC0415  # the corridor imports it
+
+    return Wish(fit == "auto", fresh, width)
+
+
+def told(text: str, answer: BaseModel) -> CallToolResult:
+    """Some hosts show the model the text alone, others the structure alone: the whole answer goes into both."""
+    return CallToolResult(
+        content=[TextContent(type="text", text=text)],
+        structured_content=answer.model_dump(mode="json", exclude_defaults=True),
+    )
+
+
+def upload_told(upload: "Upload") -> CallToolResult:
+    receipt = upload.receipt
+    answer = UploadTold(
+        url=receipt.url,
+        id=receipt.id,
+        content_type=receipt.content_type,
+        size_bytes=receipt.size_bytes,
+        expires_at=moment(receipt),
+        width=upload.width,
+        height=upload.height,
+        markdown=upload.markdown,
+        reused=upload.reused,
+        done="; ".join(upload.done),
+        verified=upload.verified,
+        note=note_of(upload),
+        delete_url=receipt.delete_url,
+    )
+    return told(_in_words(upload), answer)
+
+
+def note_of(upload: "Upload") -> str:
+    return " ".join((*upload.receipt.notes, *upload.notes))
+
+
+def moment(receipt: "Receipt") -> str | None:
+    return in_utc(receipt.expires_at) if receipt.expires_at else None
+
+
+def in_utc(moment: "datetime") -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _in_words(upload: "Upload") -> str:
+    receipt = upload.receipt
+    never = "expiry unknown" if receipt.notes else "no expiry"
+    expiry = f"expires {receipt.expires_at:%Y-%m-%d %H:%M}Z" if receipt.expires_at else never
+    facts = f"{receipt.content_type}, {upload.width}x{upload.height}, {receipt.size_bytes} bytes, {expiry}"
+    facts += {None: "", True: ", verified", False: ", NOT verified"}[upload.verified]
+    reused = ["Uploaded before: the URL of then; nothing was sent or paid now."] if upload.reused else []
+    done = [f"Sent after: {'; '.join(upload.done)}."] if upload.done else []
+    delete = [f"To take it down: {receipt.delete_url}"] if receipt.delete_url else []
+    return "\n".join((upload.markdown, " ".join((*receipt.notes, *upload.notes, *reused, *done, facts)), *delete))

@@ -1,0 +1,100 @@
+"""`limits()`: what is in force here, the answer to "why was I refused"."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import CallToolResult, ToolAnnotations
+
+from img402_mcp import __version__
+from img402_mcp.client.settings import HOSTED_API
+from img402_mcp.errors import UploadFailed
+from img402_mcp.mcp_server.results import Told, Visit, errors_told, free_corridor, told
+
+if TYPE_CHECKING:
+    from img402_mcp.client.upload import Corridor
+    from img402_mcp.wire.img402 import Limits, PaidTerms
+
+DESCRIPTION = (
+    "Tell what is in force: the API and its limits, the folders that images may lie in, the working directory, "
+    "the version. Call it when an upload was refused."
+)
+
+
+class LimitsTold(Told):
+    api: str
+    api_answers: bool
+    limits: str
+    max_read_bytes: int
+    allowed_dirs: list[str]
+    working_dir: str
+    state_dir: str
+    version: str
+
+
+async def limits(ctx: Visit) -> Annotated[CallToolResult, LimitsTold]:
+    async with errors_told():
+        here = await free_corridor(ctx)
+        answers, terms = await _terms(here)
+    answer = LimitsTold(
+        api=here.settings.api_url,
+        api_answers=answers,
+        limits=terms,
+        max_read_bytes=here.settings.max_bytes,
+        allowed_dirs=[str(root) for root in here.roots.directories],
+        working_dir=_working_dir(),
+        state_dir=str(here.settings.state_dir),
+        version=__version__,
+    )
+    return told(_text(answer), answer)
+
+
+def tool() -> Tool:
+    return Tool.from_function(
+        limits,
+        title="Limits in force",
+        description=DESCRIPTION,
+        annotations=ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=True),
+    )
+
+
+def _working_dir() -> str:
+    try:
+        return str(Path.cwd())
+    except OSError:
+        return "(it was deleted)"
+
+
+async def _terms(here: "Corridor") -> tuple[bool, str]:
+    from img402_mcp.client.apis.img402 import DOCUMENTED  # noqa: PLC0415  # a corridor is open by now
+
+    documented = f"documented {DOCUMENTED}" if here.settings.api_url == HOSTED_API else "not known"
+    try:
+        stated = await here.service.limits(here.send)
+    except UploadFailed as error:
+        return False, f"{documented}. {error}"
+    return True, _in_words(stated) if stated else f"{documented}; the API itself states none"
+
+
+def _in_words(stated: "Limits") -> str:
+    free = stated.free
+    kept = f"kept {free.days} days" if free.days is not None else "kept for good"
+    caps = [
+        f"{count} uploads a day {whose}"
+        for count, whose in ((free.uploads_a_day, "in all"), (free.uploads_a_day_per_address, "for each address"))
+        if count is not None
+    ]
+    told = ", ".join((f"stated by the API: free up to {free.max_bytes} bytes", kept, *caps))
+    return f"{told}; {_paid_in_words(stated.paid)}" if stated.paid else told
+
+
+def _paid_in_words(paid: "PaidTerms") -> str:
+    kept = f"kept {paid.days} days" if paid.days is not None else "kept for good"
+    return f"for {paid.price} USDC on {paid.network} up to {paid.max_bytes} bytes, {kept}"
+
+
+def _text(answer: LimitsTold) -> str:
+    return "\n".join(
+        f"{name}: {', '.join(value) if isinstance(value, list) else value}"
+        for name, value in answer.model_dump().items()
+    )

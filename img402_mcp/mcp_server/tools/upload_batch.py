@@ -1,0 +1,134 @@
+"""`upload_batch(paths)`: many local images at once; what was uploaded and what failed side by side."""
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING, Annotated
+
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import CallToolResult, ToolAnnotations
+
+from img402_mcp.errors import quoted
+from img402_mcp.mcp_server.results import Fit, Told, Visit, errors_told, free_corridor, moment, note_of, told, wish
+
+if TYPE_CHECKING:
+    from img402_mcp.client.batch import Batch, Uploaded
+    from img402_mcp.client.upload import Progress
+
+DESCRIPTION = "Upload many images (paths, globs) for free. pairs: as a table"
+
+
+class OneUploaded(Told):
+    path: str
+    url: str
+    expires_at: str | None
+    reused: bool = False
+    done: str = ""
+    verified: bool | None = None
+    note: str = ""
+
+
+class OneFailed(Told):
+    path: str
+    error: str
+
+
+class BatchTold(Told):
+    uploads: list[OneUploaded]
+    failures: list[OneFailed]
+    retry: list[str]
+    """Those that may go through later as they are."""
+    markdown: str
+
+
+async def upload_batch(
+    paths: list[str], ctx: Visit, *, fit: Fit = "auto", pairs: bool = False, width: int = 0
+) -> Annotated[CallToolResult, BatchTold]:
+    from img402_mcp.client.batch import markdown, upload_matching  # noqa: PLC0415  # the corridor imports it
+
+    async with errors_told():
+        corridor = await free_corridor(ctx)
+        upload = partial(corridor.upload, wish=wish(fit, width))
+        batch = await upload_matching(upload, paths, corridor.roots, _progress_of(ctx))
+    block = markdown(batch, pairs=pairs)
+    result = told(_in_words(batch, block), _structured(batch, block))
+    result.is_error = not batch.uploads
+    return result
+
+
+def tool() -> Tool:
+    return Tool.from_function(
+        upload_batch,
+        title="Upload images",
+        description=DESCRIPTION,
+        annotations=ToolAnnotations(
+            read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
+        ),
+    )
+
+
+def _progress_of(ctx: Visit) -> "Progress":
+    from img402_mcp.client.batch import PARTS  # noqa: PLC0415  # the call has imported it
+
+    async def progress(parts: int, total: int) -> None:
+        await ctx.report_progress(parts, total, f"{parts // PARTS} of {total // PARTS} images")
+
+    return progress
+
+
+def _structured(batch: "Batch", block: str) -> BatchTold:
+    return BatchTold(
+        uploads=[_one_uploaded(each) for each in batch.uploads],
+        failures=[OneFailed(path=_sayable(each.path), error=str(each.error)) for each in batch.failures],
+        retry=list(batch.retry),
+        markdown=block,
+    )
+
+
+def _one_uploaded(uploaded: "Uploaded") -> OneUploaded:
+    upload = uploaded.upload
+    return OneUploaded(
+        path=uploaded.path,
+        url=upload.receipt.url,
+        expires_at=moment(upload.receipt),
+        reused=upload.reused,
+        done="; ".join(upload.done),
+        verified=upload.verified,
+        note=note_of(upload),
+    )
+
+
+def _in_words(batch: "Batch", block: str) -> str:
+    from img402_mcp.client.batch import in_words  # noqa: PLC0415  # the call has imported it
+
+    remarks = [line for each in batch.uploads if (line := remark(each))]
+    failures = [f"FAILED {in_words(failure)}" for failure in batch.failures]
+    return "\n".join(filter(None, (block, "", _summary(batch), *remarks, *failures, *_rest(batch))))
+
+
+def _summary(batch: "Batch") -> str:
+    ends = [moment(each.upload.receipt) for each in batch.uploads]
+    first = min(filter(None, ends), default="")
+    expiry = f"; the first expires {first}" if first else ""
+    return f"{len(batch.uploads)} uploaded, {len(batch.failures)} failed, {len(batch.unsent)} not tried{expiry}."
+
+
+def remark(uploaded: "Uploaded") -> str:
+    """What was done to it or is doubtful; most have none."""
+    upload = uploaded.upload
+    reused = "uploaded before: the URL of then" if upload.reused else ""
+    done = f"sent after: {'; '.join(upload.done)}" if upload.done else ""
+    doubt = "NOT verified" if upload.verified is False else ""
+    facts = ", ".join(filter(None, (reused, done, doubt, note_of(upload))))
+    return f"{quoted(uploaded.path)}: {facts}" if facts else ""
+
+
+def _rest(batch: "Batch") -> list[str]:
+    if not batch.retry:
+        return []
+    why = [f"Stopped early: {batch.stopped_by}"] if batch.unsent else []
+    return [*why, f"To retry, later: upload_batch with paths {json.dumps(batch.retry, ensure_ascii=False)}"]
+
+
+def _sayable(path: str) -> str:
+    """A name on the disk need not be UTF-8, and JSON must."""
+    return path.encode("utf-8", "backslashreplace").decode()
