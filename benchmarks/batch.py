@@ -14,7 +14,7 @@ from benchmarks.measuring import Way, child, medians, picture, show, verdict
 from img402_mcp.client import batch
 from img402_mcp.client.files.safe_open import Roots
 from img402_mcp.client.settings import Settings
-from img402_mcp.client.upload import Wish, open_corridor
+from img402_mcp.client.upload import UploadOptions, open_uploader
 
 FILES = 100
 SIZE = 300_000
@@ -22,8 +22,8 @@ ROUND_TRIP = 40  # milliseconds
 CONNECTIONS = 16
 GOAL = 1.15
 ROUNDS = 9
-# The bare corridor does what libcurl does. Verifying is not measured: the sink holds no images.
-WAYS = {"bare": False, "with the ledger": True}
+# The bare uploader does what libcurl does. Verifying is not measured: the sink holds no images.
+WAYS = {"bare": False, "with the history": True}
 
 
 @contextmanager
@@ -63,11 +63,13 @@ def _handle(url: str, path: Path) -> pycurl.Curl:
 
 async def ours(stack: AsyncExitStack, settings: Settings, folder: Path) -> Way:
     roots = Roots.resolve([folder])
-    corridor = await stack.enter_async_context(open_corridor(settings, roots))
+    uploader = await stack.enter_async_context(open_uploader(settings, roots))
 
     async def upload() -> None:
         done = await batch.upload_matching(
-            lambda path, progress: corridor.upload(path, progress, Wish(fresh=True)), [f"{folder}/*.png"], roots
+            lambda path, progress: uploader.upload(path, progress, UploadOptions(fresh=True)),
+            [f"{folder}/*.png"],
+            roots,
         )
         assert len(done.uploads) == FILES, done
 
@@ -80,7 +82,7 @@ async def compare(folder: Path, url: str) -> None:
         path.write_bytes(picture(SIZE))
     bare = Settings(url, (folder,), folder / "state", verify=False)
     async with AsyncExitStack() as stack:
-        ways = [await ours(stack, replace(bare, ledger=ledger), folder) for ledger in WAYS.values()]
+        ways = [await ours(stack, replace(bare, history=history), folder) for history in WAYS.values()]
         curls = [stack.enter_context(libcurl(url, paths, connections)) for connections in (CONNECTIONS, 8)]
         *taken, sixteen, same = await medians(ROUNDS, *ways, *curls)
     rows = [

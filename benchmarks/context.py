@@ -41,7 +41,7 @@ def answer_rows(result: CallToolResult) -> list[tuple[str, ...]]:
 
 async def weigh(folder: Path, url: str) -> None:
     (folder / "screenshot.png").write_bytes(picture(100_000))
-    async with Client(create_server(Settings(url, (folder,), folder, ledger=False, verify=False))) as client:
+    async with Client(create_server(Settings(url, (folder,), folder, history=False, verify=False))) as client:
         tools = (await client.list_tools()).tools
         uploaded = await client.call_tool("upload_free", {"path": str(folder / "screenshot.png")})
     assert not uploaded.is_error, uploaded

@@ -13,7 +13,7 @@ from img402_mcp.formats import PNG
 from img402_mcp.host.settings import host_settings
 from img402_mcp.host.storage.blobs.folder import Folder
 from img402_mcp.host.storage.cache import TOGETHER
-from img402_mcp.host.storage.images import Image, Index, new_id
+from img402_mcp.host.storage.images import Index, StoredImage, new_id
 
 SIZE = 30_000
 HOT, MANY = 100, 8 * TOGETHER // SIZE
@@ -29,7 +29,7 @@ def filled(ours: Path, theirs: Path) -> list[str]:
     Folder(settings.blobs)
     (theirs / "kept").mkdir(parents=True)
     now, image = datetime.now(UTC), picture(SIZE)
-    images = [Image(new_id(), PNG, len(image), now, now + timedelta(days=7)) for _ in range(MANY)]
+    images = [StoredImage(new_id(), PNG, len(image), now, now + timedelta(days=7)) for _ in range(MANY)]
     index = Index(settings.database)
     with index.transaction() as connection:
         for one in images:

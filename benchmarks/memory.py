@@ -10,7 +10,7 @@ import anyio
 from benchmarks.measuring import MB, child, picture, show, verdict
 from img402_mcp.client.files.safe_open import Roots
 from img402_mcp.client.settings import Settings
-from img402_mcp.client.upload import open_corridor
+from img402_mcp.client.upload import open_uploader
 
 SIZE = 25
 GOAL = 2.0  # MB
@@ -24,14 +24,14 @@ def largest_so_far() -> float:
 
 async def upload(url: str, folder: Path, way: str) -> None:
     """Prints the MB on top of the file, as Python counts its own allocations or as the system sees the process."""
-    async with open_corridor(
-        Settings(url, (folder,), folder, ledger=False, verify=False), Roots.resolve([folder])
-    ) as corridor:
-        await corridor.upload(str(folder / "small.png"))
+    async with open_uploader(
+        Settings(url, (folder,), folder, history=False, verify=False), Roots.resolve([folder])
+    ) as uploader:
+        await uploader.upload(str(folder / "small.png"))
         before = largest_so_far()
         if way == "python":
             tracemalloc.start()
-        await corridor.upload(str(folder / "large.png"))
+        await uploader.upload(str(folder / "large.png"))
         took = tracemalloc.get_traced_memory()[1] / MB if way == "python" else largest_so_far() - before
     print(took - (folder / "large.png").stat().st_size / MB)
 

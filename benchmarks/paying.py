@@ -15,10 +15,10 @@ import anyio
 
 from benchmarks.measuring import child, medians, picture, show, verdict
 from img402_mcp.client.files.safe_open import Roots
-from img402_mcp.client.http import Answer, Request, Send
-from img402_mcp.client.paid_upload import PaidCorridor, open_paid
+from img402_mcp.client.http import Request, Response, Send
+from img402_mcp.client.paid_upload import PaidUploader, open_paid_uploader
 from img402_mcp.client.settings import Money, Settings, WalletSource
-from img402_mcp.client.upload import Corridor, open_corridor
+from img402_mcp.client.upload import Uploader, open_uploader
 from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import host_settings
 from img402_mcp.mcp_server.stdio import address_of, listen, run_app
@@ -60,7 +60,7 @@ class Stopwatch:
         return Timed(what, part, self)
 
     def on_sending(self, send: Send) -> Send:
-        async def timed(request: Request) -> Answer:
+        async def timed(request: Request) -> Response:
             with self.running(part_of(request)):
                 return await send(request)
 
@@ -93,20 +93,20 @@ def part_of(request: Request) -> str:
     return UPLOAD
 
 
-def watched(paid: PaidCorridor, watch: Stopwatch) -> PaidCorridor:
+def watched(paid: PaidUploader, watch: Stopwatch) -> PaidUploader:
     wallet = watch.on(paid.payer.wallet(), SIGNING)
-    send = watch.on_sending(paid.corridor.send)
+    send = watch.on_sending(paid.uploader.send)
     payer = replace(paid.payer, wallet=lambda: wallet, journal=watch.on(paid.payer.journal, JOURNAL), send=send)
-    return replace(paid, corridor=replace(paid.corridor, send=send), payer=payer)
+    return replace(paid, uploader=replace(paid.uploader, send=send), payer=payer)
 
 
-async def compare(free: Corridor, paid: PaidCorridor, files: Iterator[Path]) -> None:
+async def compare(free: Uploader, paid: PaidUploader, files: Iterator[Path]) -> None:
     watch, splits = Stopwatch(), list[dict[str, float]]()
-    corridor = watched(paid, watch)
+    uploader = watched(paid, watch)
 
     async def paying() -> None:
         watch.taken.clear()
-        await corridor.upload(str(next(files)))
+        await uploader.upload(str(next(files)))
         splits.append(dict(watch.taken))
 
     async def not_paying() -> None:
@@ -135,10 +135,10 @@ def pictures(folder: Path) -> Iterator[Path]:
 
 async def measure(url: str, folder: Path) -> None:
     money = Money(WalletSource(key=KEY), daily_budget=10_000_000, networks=("base-sepolia",))
-    settings = Settings(url, (folder,), folder, ledger=False, verify=False, money=money)
-    async with open_corridor(settings, Roots.resolve([folder])) as corridor:
-        with open_paid(corridor) as paid:
-            await compare(corridor, paid, pictures(folder))
+    settings = Settings(url, (folder,), folder, history=False, verify=False, money=money)
+    async with open_uploader(settings, Roots.resolve([folder])) as uploader:
+        with open_paid_uploader(uploader) as paid:
+            await compare(uploader, paid, pictures(folder))
 
 
 def host(folder: str) -> None:

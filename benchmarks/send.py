@@ -20,7 +20,7 @@ from img402_mcp.client.apis.img402 import Img402
 from img402_mcp.client.files.safe_open import Image, Roots, read_image
 from img402_mcp.client.http import ONE, Send, sending
 from img402_mcp.client.settings import Settings
-from img402_mcp.client.upload import open_corridor
+from img402_mcp.client.upload import open_uploader
 from img402_mcp.formats import examine
 
 # Size in MB -> how often it is sent, and the goal as a multiple of libcurl.
@@ -101,7 +101,7 @@ async def reading(folder: Path, size: float) -> tuple[str, ...]:
     return (f"{size} MB", *(f"{milliseconds / size:.2f}" for milliseconds in took))
 
 
-async def corridor(folder: Path, url: str, rounds: int, goal: float, way: str) -> tuple[str, ...]:
+async def uploader(folder: Path, url: str, rounds: int, goal: float, way: str) -> tuple[str, ...]:
     """Path to URL, the whole of it, against `way`: libcurl or one process of curl for each file."""
     path = folder / "0.9.png"
 
@@ -109,8 +109,8 @@ async def corridor(folder: Path, url: str, rounds: int, goal: float, way: str) -
         command = ["curl", "--silent", "--fail", "-F", f"image=@{path}", f"{url}/api/free"]
         subprocess.run(command, check=True, capture_output=True)  # noqa: ASYNC221  # nothing else runs meanwhile
 
-    async with open_corridor(
-        Settings(url, (folder,), folder, ledger=False, verify=False), Roots.resolve([folder])
+    async with open_uploader(
+        Settings(url, (folder,), folder, history=False, verify=False), Roots.resolve([folder])
     ) as ours:
         with libcurl(url, path) as post:
             mine, theirs = await medians(rounds, lambda: ours.upload(str(path)), post if way == "libcurl" else process)
@@ -126,10 +126,10 @@ async def compare(folder: Path) -> None:
         rows = [await reading(folder, size) for size in SIZES]
         show("Beside it, in ms per MB", ("", "read and check", "sha256"), rows)
         with child("slow_link", plain, str(ROUND_TRIP)) as link:
-            rows = [await corridor(folder, f"http://127.0.0.1:{link}", 31, LINK_GOAL, "libcurl")]
-        show(f"The whole corridor over a link of {ROUND_TRIP} ms round trip", COLUMNS, rows)
-        rows = [await corridor(folder, f"http://127.0.0.1:{plain}", 20, PROCESS_GOAL, "a curl process each")]
-        show("The whole corridor on loopback", COLUMNS, rows)
+            rows = [await uploader(folder, f"http://127.0.0.1:{link}", 31, LINK_GOAL, "libcurl")]
+        show(f"The whole uploader over a link of {ROUND_TRIP} ms round trip", COLUMNS, rows)
+        rows = [await uploader(folder, f"http://127.0.0.1:{plain}", 20, PROCESS_GOAL, "a curl process each")]
+        show("The whole uploader on loopback", COLUMNS, rows)
 
 
 def main() -> None:

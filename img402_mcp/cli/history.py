@@ -1,4 +1,4 @@
-"""The ledger of uploads, for a person: a table that fits the terminal, or JSON for a script."""
+"""The history of uploads, for a person: a table that fits the terminal, or JSON for a script."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from img402_mcp.client import settings as client_settings
-from img402_mcp.client.history import DAY, Entry, Ledger, expiring_before
+from img402_mcp.client.history import DAY, History, HistoryEntry, expiring_before
 from img402_mcp.errors import SettingsError
 from img402_mcp.wire.x402 import usdc
 
@@ -37,12 +37,12 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     _demand_one_query(flags)
-    with closing(Ledger.open(client_settings.settings(os.environ).state_dir)) as ledger:
+    with closing(History.open(client_settings.settings(os.environ).state_dir)) as history:
         if flags.forget_all:
-            return _forgotten(ledger.forget_all())
+            return _forgotten(history.forget_all())
         if flags.forget is not None:
-            return _forgotten(ledger.forget(flags.forget))
-        return _show(ledger, flags)
+            return _forgotten(history.forget(flags.forget))
+        return _show(history, flags)
 
 
 def _count(text: str) -> int:
@@ -65,18 +65,18 @@ def _forgotten(number: int) -> int:
     return 0 if number else 1
 
 
-def _show(ledger: Ledger, flags: argparse.Namespace) -> int:
+def _show(history: History, flags: argparse.Namespace) -> int:
     now = time.time()
     until = expiring_before(now, flags.expiring)
-    entries = ledger.find(flags.query, until, now=now, limit=flags.limit or -1)
+    entries = history.find(flags.query, until, now=now, limit=flags.limit or -1)
     if flags.json:
         print(json.dumps([as_json(entry) for entry in entries], indent=2))
     else:
-        _print_table(entries, now, ledger.count(flags.query, until, now=now) - len(entries))
+        _print_table(entries, now, history.count(flags.query, until, now=now) - len(entries))
     return 0 if entries else 1
 
 
-def _print_table(entries: Sequence[Entry], now: float, more: int) -> None:
+def _print_table(entries: Sequence[HistoryEntry], now: float, more: int) -> None:
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     for line in table(entries, now=now, width=width):
         print(line)
@@ -90,14 +90,14 @@ def _uploads(number: int) -> str:
     return f"{number} upload{'' if number == 1 else 's'}"
 
 
-def as_json(entry: Entry) -> dict[str, Any]:
+def as_json(entry: HistoryEntry) -> dict[str, Any]:
     """The entry as it is, with times as in ISO 8601 and the price in USDC."""
     expires_at = None if entry.expires_at is None else _moment(entry.expires_at, "%Y-%m-%dT%H:%M:%SZ")
     told = asdict(entry) | {"at": _moment(entry.at, "%Y-%m-%dT%H:%M:%SZ"), "expires_at": expires_at}
     return told | {"price_usdc": usdc(told.pop("price"))}
 
 
-def table(entries: Sequence[Entry], *, now: float, width: int | None) -> Iterator[str]:
+def table(entries: Sequence[HistoryEntry], *, now: float, width: int | None) -> Iterator[str]:
     """Time, file, size, expiry and URL. Within `width` cells the file's path is cut at its start, and where even that
     does not help, the URL has a line of its own; it is never cut. None: nothing is cut.
     """
@@ -115,7 +115,7 @@ def table(entries: Sequence[Entry], *, now: float, width: int | None) -> Iterato
         yield from (facts.rstrip(), _GAP + cells[4]) if apart else (facts + _GAP + cells[4],)
 
 
-def _cells(entry: Entry, now: float) -> tuple[str, str, str, str, str]:
+def _cells(entry: HistoryEntry, now: float) -> tuple[str, str, str, str, str]:
     return (
         _moment(entry.at, "%Y-%m-%d %H:%MZ"),
         _shown(entry.path),
@@ -138,7 +138,7 @@ def _size(size: int) -> str:
     return f"{size / 1e6:.1f} MB" if size >= 100_000 else f"{max(size / 1e3, 0.1):.1f} KB"
 
 
-def _expiry(entry: Entry, now: float) -> str:
+def _expiry(entry: HistoryEntry, now: float) -> str:
     if entry.gone:
         return "gone"
     if entry.expires_at is None:

@@ -13,38 +13,38 @@ from typing import TYPE_CHECKING, Any
 from img402_mcp.errors import SettingsError
 
 if TYPE_CHECKING:
-    from img402_mcp.host.admin.accounts import Register
-    from img402_mcp.host.admin.images import Inventory
+    from img402_mcp.host.admin.accounts import Accounts
+    from img402_mcp.host.admin.images import ImagesAdmin
     from img402_mcp.host.settings import HostSettings
     from img402_mcp.host.storage.images import Index
 
 SUMMARY = "Look after this host's images; say who may use its io42 and studio APIs, and for what fee."
 
 Entry = dict[str, Any]
-Work = Callable[["Office", argparse.Namespace], "Entry | list[Entry]"]
+Work = Callable[["AdminContext", argparse.Namespace], "Entry | list[Entry]"]
 
 
 @dataclass(frozen=True)
-class Office:
+class AdminContext:
     """An open host, as each action needs it."""
 
     settings: "HostSettings"
     index: "Index"
 
     @property
-    def register(self) -> "Register":
-        from img402_mcp.host.admin.accounts import Register  # noqa: PLC0415
+    def register(self) -> "Accounts":
+        from img402_mcp.host.admin.accounts import Accounts  # noqa: PLC0415
         from img402_mcp.host.app import utc_now  # noqa: PLC0415  # an extra
 
-        return Register(self.index, utc_now)
+        return Accounts(self.index, utc_now)
 
     @property
-    def inventory(self) -> "Inventory":
-        from img402_mcp.host.admin.images import Inventory  # noqa: PLC0415
+    def inventory(self) -> "ImagesAdmin":
+        from img402_mcp.host.admin.images import ImagesAdmin  # noqa: PLC0415
         from img402_mcp.host.app import utc_now  # noqa: PLC0415  # an extra
         from img402_mcp.host.storage.blobs.opening import open_blobs  # noqa: PLC0415
 
-        return Inventory(self.index, open_blobs(self.settings.blobs, self.settings.objects), utc_now)
+        return ImagesAdmin(self.index, open_blobs(self.settings.blobs, self.settings.objects), utc_now)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -60,8 +60,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     work: Work = flags.work
-    with _opened(flags.data) as office:
-        found = work(office, flags)
+    with _opened(flags.data) as context:
+        found = work(context, flags)
     _print(found, as_json=flags.json)
     return int(any(_is_amiss(entry) for entry in found) if isinstance(found, list) else False)
 
@@ -71,7 +71,7 @@ def _is_amiss(entry: Entry) -> bool:
 
 
 @contextmanager
-def _opened(data: str | None) -> "Iterator[Office]":
+def _opened(data: str | None) -> "Iterator[AdminContext]":
     try:
         from img402_mcp.host.app import OUT_OF_REACH, unreachable  # noqa: PLC0415  # with every room that has tables
         from img402_mcp.host.settings import host_settings  # noqa: PLC0415
@@ -82,7 +82,7 @@ def _opened(data: str | None) -> "Iterator[Office]":
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
         with closing(Index(settings.database)) as index:
-            yield Office(settings, index)
+            yield AdminContext(settings, index)
     except OUT_OF_REACH as error:
         raise unreachable(settings, error) from error
 
@@ -109,20 +109,20 @@ def _word(value: object) -> str:
     return "-" if value is None else _moment(value) if isinstance(value, datetime) else str(value)
 
 
-def _images(office: Office, told: argparse.Namespace) -> list[Entry]:
-    from img402_mcp.host.admin.images import Wanted  # noqa: PLC0415  # an extra
+def _images(context: AdminContext, told: argparse.Namespace) -> list[Entry]:
+    from img402_mcp.host.admin.images import ImageFilter  # noqa: PLC0415  # an extra
 
-    wanted = Wanted(told.kind, told.since, told.before, told.larger)
-    return office.inventory.images(wanted, told.limit)
+    wanted = ImageFilter(told.kind, told.since, told.before, told.larger)
+    return context.inventory.images(wanted, told.limit)
 
 
-def _release(office: Office, told: argparse.Namespace) -> Entry:
+def _release(context: AdminContext, told: argparse.Namespace) -> Entry:
     from img402_mcp.host.admin.payments import release  # noqa: PLC0415
     from img402_mcp.host.app import utc_now  # noqa: PLC0415  # an extra
 
     if bool(told.paid) == told.unpaid:
         raise SettingsError("Say what became of the fee: --paid TRANSACTION or --unpaid. The chain tells.")
-    return release(office.index, utc_now(), told.id, told.paid)
+    return release(context.index, utc_now(), told.id, told.paid)
 
 
 def _told_moment(text: str) -> datetime:
@@ -174,37 +174,37 @@ _RELEASED: dict[str, Entry] = {
 _THINGS: dict[str, dict[str, tuple[Work, dict[str, Entry]]]] = {
     "images": {
         "list": (_images, _WANTED),
-        "delete": (lambda office, told: office.inventory.delete(told.names), _NAMES),
-        "usage": (lambda office, _: office.inventory.usage(), {}),
-        "verify": (lambda office, told: office.inventory.verify(deep=told.deep), _DEEP),
+        "delete": (lambda context, told: context.inventory.delete(told.names), _NAMES),
+        "usage": (lambda context, _: context.inventory.usage(), {}),
+        "verify": (lambda context, told: context.inventory.verify(deep=told.deep), _DEEP),
     },
     "agents": {
-        "add": (lambda office, flags: office.register.add_agent(flags.name), _NAME),
-        "renew": (lambda office, flags: office.register.renew_agent(flags.name), _NAME),
-        "list": (lambda office, _: office.register.agents(), {}),
+        "add": (lambda context, flags: context.register.add_agent(flags.name), _NAME),
+        "renew": (lambda context, flags: context.register.renew_agent(flags.name), _NAME),
+        "list": (lambda context, _: context.register.agents(), {}),
     },
     "projects": {
         "add": (
-            lambda office, told: office.register.add_project(told.id, told.fee, told.status, told.kind),
+            lambda context, told: context.register.add_project(told.id, told.fee, told.status, told.kind),
             _PROJECT | _ADDED,
         ),
         "set": (
-            lambda office, told: office.register.change_project(told.id, told.fee, told.status, told.kind),
+            lambda context, told: context.register.change_project(told.id, told.fee, told.status, told.kind),
             _PROJECT | _CHANGED,
         ),
-        "list": (lambda office, _: office.register.projects(), {}),
+        "list": (lambda context, _: context.register.projects(), {}),
     },
     "submissions": {
-        "add": (lambda office, told: office.register.add_submission(told.id, told.project, told.agent), _SUBMISSION),
-        "list": (lambda office, _: office.register.submissions(), {}),
+        "add": (lambda context, told: context.register.add_submission(told.id, told.project, told.agent), _SUBMISSION),
+        "list": (lambda context, _: context.register.submissions(), {}),
         "release": (_release, _RELEASED),
     },
     "tokens": {
         "add": (
-            lambda office, told: office.register.add_token(told.name, may_upload=told.capability == "upload"),
+            lambda context, told: context.register.add_token(told.name, may_upload=told.capability == "upload"),
             _NAME | _CAPABILITY,
         ),
-        "remove": (lambda office, flags: office.register.remove_token(flags.name), _NAME),
-        "list": (lambda office, _: office.register.tokens(), {}),
+        "remove": (lambda context, flags: context.register.remove_token(flags.name), _NAME),
+        "list": (lambda context, _: context.register.tokens(), {}),
     },
 }

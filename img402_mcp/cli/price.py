@@ -5,7 +5,7 @@ import sys
 import anyio
 
 from img402_mcp.client import settings as client_settings
-from img402_mcp.client.http import Answer, Request, sending
+from img402_mcp.client.http import Request, Response, sending
 from img402_mcp.client.payments import payment_required
 from img402_mcp.errors import PaymentRefused
 from img402_mcp.wire.img402 import TOKEN
@@ -31,6 +31,6 @@ def run(flags: argparse.Namespace) -> int:
     return 0 if read.offers else 1
 
 
-async def _asked(url: str) -> Answer:
+async def _asked(url: str) -> Response:
     async with sending() as send:
         return await send(Request("POST", url))

@@ -10,9 +10,9 @@ from img402_mcp.cli.upload import IN_THE_HISTORY, INTERRUPTED, chosen_folders
 from img402_mcp.client import settings as client_settings
 from img402_mcp.client.files.safe_open import Roots
 from img402_mcp.client.publish import report
-from img402_mcp.client.publish.publish import Wanted, plan, publish
+from img402_mcp.client.publish.publish import PublishOptions, plan, publish
 from img402_mcp.client.publish.report import Fields
-from img402_mcp.client.upload import open_corridor
+from img402_mcp.client.upload import open_uploader
 
 SUMMARY = "Upload the local images of a Markdown or HTML document and print it with their URLs."
 
@@ -42,11 +42,11 @@ async def _done(flags: argparse.Namespace) -> Fields:
     named = flags.allow_dir or os.environ.get("IMG402_ALLOW_DIRS")
     chosen = [] if named else chosen_folders([each for each in (flags.path, flags.out) if each])
     roots = Roots.resolve((*settings.allow_dirs, *chosen))
-    wanted = Wanted(flags.path, flags.out, flags.overwrite)
-    async with open_corridor(settings, roots) as corridor:
+    wanted = PublishOptions(flags.path, flags.out, flags.overwrite)
+    async with open_uploader(settings, roots) as uploader:
         if flags.dry_run:
-            return report.planned(await plan(corridor, wanted))
-        return report.published(await publish(corridor, wanted))
+            return report.planned(await plan(uploader, wanted))
+        return report.published(await publish(uploader, wanted))
 
 
 def _show(fields: Fields, *, as_json: bool) -> None:

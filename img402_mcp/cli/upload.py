@@ -1,4 +1,4 @@
-"""The corridor for a person: markdown on stdout, so that `| pbcopy` works, and all remarks on stderr."""
+"""The uploader for a person: markdown on stdout, so that `| pbcopy` works, and all remarks on stderr."""
 
 import argparse
 import json
@@ -17,13 +17,13 @@ import anyio
 from img402_mcp.cli.progress_bar import ProgressBar
 from img402_mcp.cli.serve import add_allow_dir
 from img402_mcp.client import settings as client_settings
-from img402_mcp.client.batch import PARTS, Batch, Uploaded, UploadOne, in_words, markdown, upload_matching
-from img402_mcp.client.files.safe_open import LONGEST_PATH, Refused, Roots, plain_path
+from img402_mcp.client.batch import PARTS, Batch, Success, UploadOne, in_words, markdown, upload_matching
+from img402_mcp.client.files.safe_open import LONGEST_PATH, FileRefused, Roots, plain_path
 from img402_mcp.client.settings import Settings
 from img402_mcp.client.snippets import WIDEST
-from img402_mcp.client.upload import Progress, Upload, Wish, open_corridor
+from img402_mcp.client.upload import Progress, Upload, UploadOptions, open_uploader
 from img402_mcp.errors import SettingsError, quoted
-from img402_mcp.mcp_server.results import upload_told
+from img402_mcp.mcp_server.results import upload_result
 from img402_mcp.mcp_server.tools.upload_batch import remark
 
 SUMMARY = "Upload images and print their markdown, one a line. Ends with 1 where one failed."
@@ -55,7 +55,7 @@ def run(flags: argparse.Namespace) -> int:
     settings = client_settings.settings(os.environ, allow_dirs=flags.allow_dir)
     named = flags.allow_dir or os.environ.get("IMG402_ALLOW_DIRS")
     roots = Roots.resolve(settings.allow_dirs if named else (*settings.allow_dirs, *chosen_folders(flags.paths)))
-    finished: list[Uploaded] = []
+    finished: list[Success] = []
     try:
         batch = anyio.run(_done, settings, roots, flags, finished)
     except KeyboardInterrupt:
@@ -81,14 +81,14 @@ def chosen_folders(paths: Sequence[str]) -> list[Path]:
 def _folder(path: str) -> Path | None:
     try:
         folder = plain_path(path).parent
-    except (Refused, RuntimeError):  # the corridor says what is wrong with it
+    except (FileRefused, RuntimeError):  # the uploader says what is wrong with it
         return None
     while has_magic(str(folder)) and not folder.is_dir():
         folder = folder.parent
     return folder
 
 
-async def _done(settings: Settings, roots: Roots, flags: argparse.Namespace, finished: list[Uploaded]) -> Batch:
+async def _done(settings: Settings, roots: Roots, flags: argparse.Namespace, finished: list[Success]) -> Batch:
     with closing(ProgressBar(sys.stderr, PARTS)) as bar:
         async with _uploading(settings, roots, flags) as upload:
             keeping = partial(_kept, upload, finished)
@@ -97,25 +97,25 @@ async def _done(settings: Settings, roots: Roots, flags: argparse.Namespace, fin
 
 @asynccontextmanager
 async def _uploading(settings: Settings, roots: Roots, flags: argparse.Namespace) -> AsyncIterator[UploadOne]:
-    wish = Wish(fit=not flags.no_fit, fresh=flags.fresh, width=flags.width)
-    async with open_corridor(settings, roots) as corridor:
+    options = UploadOptions(fit=not flags.no_fit, fresh=flags.fresh, width=flags.width)
+    async with open_uploader(settings, roots) as uploader:
         if not flags.paid:
-            yield partial(corridor.upload, wish=wish)
+            yield partial(uploader.upload, options=options)
             return
-        from img402_mcp.client.paid_upload import open_paid  # noqa: PLC0415  # a free upload needs none of it
+        from img402_mcp.client.paid_upload import open_paid_uploader  # noqa: PLC0415  # a free upload needs none of it
 
-        with open_paid(corridor) as paid:
-            yield partial(paid.upload, wish=wish)
+        with open_paid_uploader(uploader) as paid:
+            yield partial(paid.upload, options=options)
 
 
-async def _kept(upload: UploadOne, finished: list[Uploaded], path: str, progress: Progress | None) -> Upload:
+async def _kept(upload: UploadOne, finished: list[Success], path: str, progress: Progress | None) -> Upload:
     """A known URL is never lost, not even when the others are interrupted."""
     done = await upload(path, progress)
-    finished.append(Uploaded(path, done))
+    finished.append(Success(path, done))
     return done
 
 
-def _interrupted(finished: Sequence[Uploaded], flags: argparse.Namespace) -> int:
+def _interrupted(finished: Sequence[Success], flags: argparse.Namespace) -> int:
     _show(Batch(tuple(each.path for each in finished), tuple(finished)), flags)
     print(f"img402-mcp: Interrupted; {len(finished)} uploaded until then. {IN_THE_HISTORY}", file=sys.stderr)
     return INTERRUPTED
@@ -160,7 +160,7 @@ def _entries(batch: Batch) -> Iterator[dict[str, Any]]:
     """What the tools answer, for each file; `retry`: it may go through later as it is."""
     retry = {*batch.retry}
     for each in batch.uploads:
-        yield {"path": each.path} | (upload_told(each.upload).structured_content or {})
+        yield {"path": each.path} | (upload_result(each.upload).structured_content or {})
     for failure in batch.failures:
         yield {"path": failure.path, "error": str(failure.error), "retry": failure.path in retry}
     for path in batch.unsent:

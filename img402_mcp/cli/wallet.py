@@ -12,9 +12,9 @@ import anyio
 
 from img402_mcp.client import settings as client_settings
 from img402_mcp.client.files.safe_open import Roots
-from img402_mcp.client.paid_upload import PaidCorridor, open_paid, unlocked
+from img402_mcp.client.paid_upload import PaidUploader, open_paid_uploader, unlocked
 from img402_mcp.client.payments.wallet import import_keystore, new_keystore
-from img402_mcp.client.upload import open_corridor
+from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import SettingsError
 from img402_mcp.mcp_server.tools.payment_status import in_words
 
@@ -114,10 +114,10 @@ def _resolve(flags: argparse.Namespace) -> int:
 
 
 @asynccontextmanager
-async def _opened() -> AsyncIterator[PaidCorridor]:
+async def _opened() -> AsyncIterator[PaidUploader]:
     settings = client_settings.settings(os.environ)
-    async with open_corridor(settings, Roots.resolve(settings.allow_dirs)) as corridor:
-        with open_paid(corridor) as paid:
+    async with open_uploader(settings, Roots.resolve(settings.allow_dirs)) as uploader:
+        with open_paid_uploader(uploader) as paid:
             yield paid
 
 

@@ -12,7 +12,7 @@ LIFE_OF_SILENCE = 60.0  # one that does not answer is not asked again for each i
 PATIENCE = 5.0
 
 
-class Stated:
+class ApiLimits:
     def __init__(self, service: Img402, send: Send, patience: float = PATIENCE) -> None:
         self._service, self._send, self._patience = service, send, patience
         self._limits: Limits | None = None

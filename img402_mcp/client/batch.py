@@ -1,4 +1,4 @@
-"""The corridor for many: the same way for each file, several at a time, and none hides another.
+"""The uploader for many: the same way for each file, several at a time, and none hides another.
 
 At most AT_ONCE files are on their way, and of their bytes at most MOST_BYTES are in memory (one file alone may have
 more); while a file is scrubbed it is there twice.
@@ -32,7 +32,7 @@ _log = logging.getLogger("img402_mcp.client.batch")
 
 
 @dataclass(frozen=True)
-class Uploaded:
+class Success:
     path: str
     upload: Upload
 
@@ -53,7 +53,7 @@ class Batch:
     """What became of each file, in the order of the paths."""
 
     paths: tuple[str, ...]
-    uploads: tuple[Uploaded, ...] = ()
+    uploads: tuple[Success, ...] = ()
     failures: tuple[Failure, ...] = ()
     unsent: tuple[str, ...] = ()
     """Not tried any more after `stopped_by`."""
@@ -183,7 +183,7 @@ async def upload_batch(
 def _batch(paths: tuple[str, ...], run: _Run) -> Batch:
     return Batch(
         paths,
-        tuple(Uploaded(path, run.uploads[path]) for path in paths if path in run.uploads),
+        tuple(Success(path, run.uploads[path]) for path in paths if path in run.uploads),
         tuple(Failure(path, run.failures[path]) for path in paths if path in run.failures),
         tuple(path for path in paths if path not in run.uploads and path not in run.failures),
         run.stopped_by,

@@ -49,7 +49,7 @@ _SCHEMA = Schema(
 
 
 @dataclass(frozen=True)
-class Entry:
+class HistoryEntry:
     """One upload."""
 
     at: float
@@ -82,13 +82,13 @@ class Entry:
     """Its URL was seen to answer 404."""
 
 
-_COLUMNS = tuple(column.name for column in fields(Entry))
+_COLUMNS = tuple(column.name for column in fields(HistoryEntry))
 _INSERT = f"INSERT INTO uploads ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
 _MATCHING = "holds(?, path, url, id, ?)"
 _EXPIRING = "NOT gone AND expires_at > ? AND expires_at < ?"
 
 
-class Ledger:
+class History:
     """Synchronous and safe to call from any thread: callers go through `anyio.to_thread`.
 
     Each method raises SettingsError where the file cannot be read or written.
@@ -99,32 +99,32 @@ class Ledger:
         self._lock = threading.Lock()
 
     @classmethod
-    def open(cls, state_dir: Path, now: float | None = None) -> "Ledger":
-        """The ledger in a folder of its own (0700) under `state_dir`. Raises SettingsError."""
+    def open(cls, state_dir: Path, now: float | None = None) -> "History":
+        """The history in a folder of its own (0700) under `state_dir`. Raises SettingsError."""
         path = state_dir / "ledger" / "ledger.db"
         try:
-            ledger = cls(opened(path, _SCHEMA))
+            history = cls(opened(path, _SCHEMA))
         except (OSError, sqlite3.Error) as error:
             raise SettingsError(
-                f"The ledger of uploads {path} could not be opened ({error}). Make the folder writable, move the "
+                f"The history of uploads {path} could not be opened ({error}). Make the folder writable, move the "
                 "file away if it is damaged, name another folder with IMG402_STATE_DIR, or do without: "
-                "IMG402_LEDGER=off."
+                "IMG402_HISTORY=off."
             ) from error
         try:
-            ledger._begin(time.time() if now is None else now)
+            history._begin(time.time() if now is None else now)
         except BaseException:
-            ledger.close()
+            history.close()
             raise
-        return ledger
+        return history
 
     def close(self) -> None:
         with self._lock:
             self._connection.close()
 
-    def remember(self, entry: Entry) -> None:
+    def remember(self, entry: HistoryEntry) -> None:
         self._execute(_INSERT, *(_storable(value) for value in astuple(entry)))
 
-    def reusable(self, api: str, terms: str, source: str, preparation: str, now: float) -> Entry | None:
+    def reusable(self, api: str, terms: str, source: str, preparation: str, now: float) -> HistoryEntry | None:
         """The newest upload of the same file to the same API, on the same terms, whose URL surely lives on a while."""
         where = (
             "source = ? AND api = ? AND terms = ? AND preparation = ? AND expiry_known AND NOT gone "
@@ -134,7 +134,7 @@ class Ledger:
 
     def find(
         self, query: str = "", expiring_before: float | None = None, *, now: float, limit: int = 50
-    ) -> list[Entry]:
+    ) -> list[HistoryEntry]:
         """What `query` is a part of the path, URL or id of, in any case, or names as a file; the newest first.
 
         With `expiring_before` only what is there and expires between now and then, the soonest first. A `limit` below
@@ -173,7 +173,7 @@ class Ledger:
             self._execute("PRAGMA wal_checkpoint(TRUNCATE)")
         return len(gone)
 
-    def _entries(self, where: str, *values: object) -> list[Entry]:
+    def _entries(self, where: str, *values: object) -> list[HistoryEntry]:
         query = f"SELECT {', '.join(_COLUMNS)} FROM uploads WHERE {where}"  # noqa: S608  # our own conditions
         return [_read(row) for row in self._execute(query, *values)]
 
@@ -193,8 +193,8 @@ def _errors_told() -> Iterator[None]:
         yield
     except (sqlite3.Error, OverflowError) as error:  # OverflowError: a number beyond 64 bits
         raise SettingsError(
-            f"The ledger of uploads could not be read or written ({error}). Look at the disk and the folder that "
-            "IMG402_STATE_DIR names, or do without: IMG402_LEDGER=off."
+            f"The history of uploads could not be read or written ({error}). Look at the disk and the folder that "
+            "IMG402_STATE_DIR names, or do without: IMG402_HISTORY=off."
         ) from error
 
 
@@ -228,6 +228,6 @@ def _storable(value: object) -> object:
     return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
 
 
-def _read(row: sqlite3.Row) -> Entry:
+def _read(row: sqlite3.Row) -> HistoryEntry:
     columns: dict[str, Any] = dict(row)
-    return Entry(**columns | {name: bool(columns[name]) for name in ("expiry_known", "gone")})
+    return HistoryEntry(**columns | {name: bool(columns[name]) for name in ("expiry_known", "gone")})

@@ -50,13 +50,13 @@ class Request:
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     status: int
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
 
-Send = Callable[[Request], Awaitable[Answer]]
+Send = Callable[[Request], Awaitable[Response]]
 """Raises NotReached, AnswerLost or BadAnswer; whatever status comes is an Answer."""
 
 
@@ -74,7 +74,7 @@ async def sending(
     idle: list[httpx2.AsyncClient] = []
     trusted: ssl.SSLContext | None = None
 
-    async def send(request: Request) -> Answer:
+    async def send(request: Request) -> Response:
         nonlocal trusted
         async with turns:
             if not idle:
@@ -97,7 +97,7 @@ async def sending(
 def retrying(send: Send, pause: Callable[[float], Awaitable[None]] = anyio.sleep) -> Send:
     """Sends the same bytes again, three times in all, after a 5xx or a lost connection. Never for a paid request."""
 
-    async def send_again(request: Request) -> Answer:
+    async def send_again(request: Request) -> Response:
         for wait in BACKOFF:
             try:
                 answer = await send(request)
@@ -113,7 +113,7 @@ def retrying(send: Send, pause: Callable[[float], Awaitable[None]] = anyio.sleep
 
 
 def reporting(send: Send, on_sent: OnSent) -> Send:
-    async def send_reporting(request: Request) -> Answer:
+    async def send_reporting(request: Request) -> Response:
         return await send(replace(request, on_sent=on_sent))
 
     return send_reporting
@@ -148,12 +148,12 @@ def _settings_told() -> Iterator[None]:
         ) from error
 
 
-async def _exchange(client: httpx2.AsyncClient, request: Request, patience: float) -> Answer:
+async def _exchange(client: httpx2.AsyncClient, request: Request, patience: float) -> Response:
     with failures_told(request, patience):
         async with client.stream(
             request.method, request.url, headers=headers(request), content=pieces(request), follow_redirects=False
         ) as response:
-            return Answer(response.status_code, response.headers, await bounded(response, _where(request)))
+            return Response(response.status_code, response.headers, await bounded(response, _where(request)))
 
 
 @contextmanager

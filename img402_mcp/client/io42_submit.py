@@ -1,4 +1,4 @@
-"""The corridor of io42: an image is checked, its fee paid once, the file put to the URL that the fee bought.
+"""The uploader of io42: an image is checked, its fee paid once, the file put to the URL that the fee bought.
 
 The journal knows each step, so that the same call goes on after a crash: the proof is on disk before it leaves, the
 URL once it came, and that the file was sent before its first byte goes. A URL that is dead is asked for again with the
@@ -16,19 +16,19 @@ import anyio
 import httpx2
 from anyio.to_thread import run_sync
 
-from img402_mcp.client.apis.io42 import Io42, Submission, by_code, code_in
+from img402_mcp.client.apis.io42 import Io42, SubmissionTarget, by_code, code_in
 from img402_mcp.client.files.safe_open import Image
-from img402_mcp.client.http import Answer, Request, Send, retrying
+from img402_mcp.client.http import Request, Response, Send, retrying
 from img402_mcp.client.paid_upload import unlocked
 from img402_mcp.client.payments import payment_required
 from img402_mcp.client.payments.budget import Names, Policy
-from img402_mcp.client.payments.journal import Intention, Journal, Payment, State
+from img402_mcp.client.payments.journal import Journal, Payment, PaymentIntent, State
 from img402_mcp.client.payments.payer import Approve, Payer, origin_of
 from img402_mcp.client.payments.payment_required import Offer
 from img402_mcp.client.payments.wallet import Wallet
 from img402_mcp.client.settings import Io42Settings, Money
-from img402_mcp.client.ssrf_guard import NamedUrls
-from img402_mcp.client.upload import AS_USUAL, Corridor, Progress, Wish, reported
+from img402_mcp.client.ssrf_guard import SsrfGuard
+from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Uploader, UploadOptions, reported
 from img402_mcp.errors import (
     BadAnswer,
     Img402Error,
@@ -49,7 +49,7 @@ _EXISTS = "SUBMISSION_ALREADY_EXISTS"
 
 @dataclass(frozen=True)
 class Submitted:
-    submission: Submission
+    submission: SubmissionTarget
     image: Image
     media_file_id: str
     """io42's id of the file; empty where its answer was lost."""
@@ -61,11 +61,11 @@ class Submitted:
 
 
 @dataclass(frozen=True)
-class Errand:
-    submission: Submission
+class Job:
+    submission: SubmissionTarget
     image: Image
     request: Request
-    intention: Intention
+    intent: PaymentIntent
 
 
 @dataclass(frozen=True)
@@ -77,126 +77,126 @@ class Grant:
 
 
 @dataclass(frozen=True)
-class SubmittingCorridor:
-    corridor: Corridor
+class Io42Submitter:
+    uploader: Uploader
     service: Io42
     payer: Payer
-    named: NamedUrls
+    named: SsrfGuard
 
     async def submit(
         self,
-        submission: Submission,
+        submission: SubmissionTarget,
         path: str,
         progress: Progress | None = None,
         approve: Approve | None = None,
-        wish: Wish = AS_USUAL,
+        options: UploadOptions = DEFAULT_OPTIONS,
     ) -> Submitted:
         """One fee at most, whatever happens and however often it is called.
 
         Raises ReadRefused, PaymentRefused, PaymentPending, UploadRejected, UploadFailed.
         """
-        errand = await self.errand(submission, path, wish)
-        if finished := await run_sync(self.payer.journal.finished, errand.intention):
-            return _submitted(errand, finished, reused=True)
-        return await self._carried_out(errand, progress, approve)
+        job = await self.job(submission, path, options)
+        if finished := await run_sync(self.payer.journal.finished, job.intent):
+            return _submitted(job, finished, reused=True)
+        return await self._carried_out(job, progress, approve)
 
-    async def errand(self, submission: Submission, path: str, wish: Wish = AS_USUAL) -> Errand:
+    async def job(self, submission: SubmissionTarget, path: str, options: UploadOptions = DEFAULT_OPTIONS) -> Job:
         """Everything that can be refused without asking the API. Raises ReadRefused."""
-        read = await self.corridor.read(path)
-        image = await self.corridor.fitting_taken(read, MOST_BYTES, wish, MEDIA_TYPES)
+        read = await self.uploader.read(path)
+        image = await self.uploader.fitting_taken(read, MOST_BYTES, options, MEDIA_TYPES)
         self.service.demand_fits(image)
         request = self.service.request(image, submission)
-        intention = Intention(origin_of(request.url), urlsplit(request.url).path, image.source)
-        return Errand(submission, image, request, intention)
+        intent = PaymentIntent(origin_of(request.url), urlsplit(request.url).path, image.source)
+        return Job(submission, image, request, intent)
 
-    async def fee(self, submission: Submission, path: str, wish: Wish = AS_USUAL) -> int | None:
+    async def fee(
+        self, submission: SubmissionTarget, path: str, options: UploadOptions = DEFAULT_OPTIONS
+    ) -> int | None:
         """What would be paid now, in atomic units; None where nothing would. Pays nothing."""
-        errand = await self.errand(submission, path, wish)
-        if await run_sync(self.payer.journal.standing, errand.intention):
+        job = await self.job(submission, path, options)
+        if await run_sync(self.payer.journal.standing, job.intent):
             return None
-        answer = by_code(await self.payer.send(errand.request))
+        answer = by_code(await self.payer.send(job.request))
         offers = payment_required.read(answer).offers if answer.status == 402 else ()
         return min((offer.amount for offer in offers), default=None)
 
     def _approving(self, approve: Approve | None) -> Approve:
         """Before a signature: no second fee for the same submission, whatever the file."""
 
-        async def approve_first_fee(offer: Offer, intention: Intention) -> bool:
-            await self._demand_first_fee(intention)
-            return approve is None or await approve(offer, intention)
+        async def approve_first_fee(offer: Offer, intent: PaymentIntent) -> bool:
+            await self._demand_first_fee(intent)
+            return approve is None or await approve(offer, intent)
 
         return approve_first_fee
 
-    async def _demand_first_fee(self, intention: Intention) -> None:
-        _demand_first(await run_sync(self.payer.journal.of_other_files, intention))
+    async def _demand_first_fee(self, intent: PaymentIntent) -> None:
+        _demand_first(await run_sync(self.payer.journal.of_other_files, intent))
 
-    async def _carried_out(self, errand: Errand, progress: Progress | None, approve: Approve | None) -> Submitted:
+    async def _carried_out(self, job: Job, progress: Progress | None, approve: Approve | None) -> Submitted:
         """A URL may be dead, or used by a call that was cut off: then the same proof tells what became of it."""
-        kept = await self._kept(errand)
-        grant = kept or await self._asked(errand, approve)
+        kept = await self._kept(job)
+        grant = kept or await self._asked(job, approve)
         try:
-            answer, in_doubt = await self._put_if_needed(errand, grant, progress)
+            answer, in_doubt = await self._put_if_needed(job, grant, progress)
         except (BadAnswer, NotReached):
             if kept is None:
                 raise
-            grant = await self._asked(errand, approve)  # a URL that leads nowhere is not kept until it expires
-            answer, in_doubt = await self._put_if_needed(errand, grant, progress)
+            grant = await self._asked(job, approve)  # a URL that leads nowhere is not kept until it expires
+            answer, in_doubt = await self._put_if_needed(job, grant, progress)
         if answer is not None and 300 <= answer.status < 500:  # not for a 5xx: that URL may still live
-            grant = await self._asked(errand, approve, sent=in_doubt)
-            answer, _ = await self._put_if_needed(errand, grant, progress)
+            grant = await self._asked(job, approve, sent=in_doubt)
+            answer, _ = await self._put_if_needed(job, grant, progress)
         if answer is None or 200 <= answer.status < 300:
-            return await self._finished(errand, grant)
+            return await self._finished(job, grant)
         raise UploadFailed(
-            f"The storage that {urlsplit(errand.intention.origin).netloc} named does not take the file (status "
+            f"The storage that {urlsplit(job.intent.origin).netloc} named does not take the file (status "
             f"{answer.status}). {_next_step(grant.payment)}"
         )
 
-    async def _kept(self, errand: Errand) -> Grant | None:
+    async def _kept(self, job: Job) -> Grant | None:
         """A URL that came before and is still alive."""
-        payment = await run_sync(self.payer.journal.standing, errand.intention)
-        slot = self._slot_of(payment, errand)
+        payment = await run_sync(self.payer.journal.standing, job.intent)
+        slot = self._slot_of(payment, job)
         alive = slot is not None and slot.expires_at.timestamp() > self.payer.now() + LEAST_URL_LIFE
         return Grant(slot, payment) if alive else None
 
-    def _slot_of(self, payment: Payment | None, errand: Errand) -> Slot | None:
+    def _slot_of(self, payment: Payment | None, job: Job) -> Slot | None:
         if payment is None or payment.answer is None:
             return None
         try:
-            return self.service.slot_in(Answer(200, {}, payment.answer), errand.submission)
+            return self.service.slot_in(Response(200, {}, payment.answer), job.submission)
         except Img402Error:
             return None
 
-    async def _asked(self, errand: Errand, approve: Approve | None, *, sent: bool = False) -> Grant:
-        watch = _Watch(self.payer.send, errand.request.url)
+    async def _asked(self, job: Job, approve: Approve | None, *, sent: bool = False) -> Grant:
+        watch = _Watch(self.payer.send, job.request.url)
         payer = replace(self.payer, send=watch.send, approve=self._approving(approve), beside=_demand_first)
         try:
-            answer, payment = await payer.paid(errand.request, errand.intention)
+            answer, payment = await payer.paid(job.request, job.intent)
         except PaymentPending as error:
-            raise self._pending(
-                error, watch.last, await run_sync(self.payer.journal.standing, errand.intention)
-            ) from error
+            raise self._pending(error, watch.last, await run_sync(self.payer.journal.standing, job.intent)) from error
         if payment is not None and payment.state is State.USED:
             return Grant(None, payment)
-        return self._judged(errand, watch.last or answer, payment, sent=sent)
+        return self._judged(job, watch.last or answer, payment, sent=sent)
 
-    def _judged(self, errand: Errand, last: Answer, payment: Payment | None, *, sent: bool) -> Grant:
+    def _judged(self, job: Job, last: Response, payment: Payment | None, *, sent: bool) -> Grant:
         """`last` is what the API said last; the journal may know an earlier, better answer."""
         if code_in(last) == _EXISTS and (sent or (payment is not None and payment.put_at is not None)):
             return Grant(None, payment)
         try:
-            return Grant(self.service.slot_in(last, errand.submission), payment)
+            return Grant(self.service.slot_in(last, job.submission), payment)
         except (UploadRejected, UploadFailed) as error:
             if payment is None:
                 raise
             raise self._failed_after_payment(error, last, payment) from error
 
-    def _pending(self, error: PaymentPending, last: Answer | None, payment: Payment | None) -> PaymentPending:
+    def _pending(self, error: PaymentPending, last: Response | None, payment: Payment | None) -> PaymentPending:
         if last is None or payment is None or last.status != 402:
             return error
         return PaymentPending(f"{_no_url(payment, 'answers the same payment with another 402')} {error}")
 
     def _failed_after_payment(
-        self, error: UploadRejected | UploadFailed, last: Answer, payment: Payment
+        self, error: UploadRejected | UploadFailed, last: Response, payment: Payment
     ) -> UploadRejected | UploadFailed | PaymentPending:
         if code_in(last) == _EXISTS:
             told = f"{_no_url(payment, 'says that a submission exists')} {error}"
@@ -206,23 +206,21 @@ class SubmittingCorridor:
         told = f"{error} {_next_step(payment)}"
         return UploadRejected(told, code=error.code) if isinstance(error, UploadRejected) else type(error)(told)
 
-    async def _put_if_needed(
-        self, errand: Errand, grant: Grant, progress: Progress | None
-    ) -> tuple[Answer | None, bool]:
+    async def _put_if_needed(self, job: Job, grant: Grant, progress: Progress | None) -> tuple[Response | None, bool]:
         """The answer, and whether a try before it may have delivered the file all the same."""
-        return await self._put(errand, grant.slot, grant.payment, progress) if grant.slot else (None, False)
+        return await self._put(job, grant.slot, grant.payment, progress) if grant.slot else (None, False)
 
     async def _put(
-        self, errand: Errand, slot: Slot, payment: Payment | None, progress: Progress | None
-    ) -> tuple[Answer, bool]:
+        self, job: Job, slot: Slot, payment: Payment | None, progress: Progress | None
+    ) -> tuple[Response, bool]:
         """Noted before the first byte leaves. The same bytes may go again: they are the same file."""
-        request = self.service.put(slot, errand.image)
+        request = self.service.put(slot, job.image)
         tries = _Tries(payment is not None and payment.put_at is not None)
         try:
             send = retrying(tries.watching(await self.named.sender(request.url)), self.payer.pause)
             if payment is not None:
                 await run_sync(self.payer.journal.put_begins, payment.nonce, self.payer.now())
-            return await reported(send, errand.image, progress)(request), tries.in_doubt
+            return await reported(send, job.image, progress)(request), tries.in_doubt
         except UploadFailed as error:
             raise type(error)(f"{error} {_next_step(payment)}") from error
         finally:
@@ -230,31 +228,31 @@ class SubmittingCorridor:
                 with anyio.CancelScope(shield=True):
                     await run_sync(self.payer.journal.put_refused, payment.nonce)
 
-    async def _finished(self, errand: Errand, grant: Grant) -> Submitted:
+    async def _finished(self, job: Job, grant: Grant) -> Submitted:
         payment = grant.payment
         if payment is None:
-            return Submitted(errand.submission, errand.image, grant.slot.media_file_id if grant.slot else "", 0, "")
+            return Submitted(job.submission, job.image, grant.slot.media_file_id if grant.slot else "", 0, "")
         if payment.state is State.USED:
-            return _submitted(errand, payment, reused=True)
-        slot = grant.slot or self._slot_of(payment, errand)
+            return _submitted(job, payment, reused=True)
+        slot = grant.slot or self._slot_of(payment, job)
         result = json.dumps({"mediaFileId": slot.media_file_id if slot else ""})
         used = await run_sync(self.payer.journal.used, payment.nonce, self.payer.now(), result)
-        return _submitted(errand, used)
+        return _submitted(job, used)
 
 
 @contextmanager
-def open_submitting(
-    corridor: Corridor, transport: httpx2.AsyncBaseTransport | None = None
-) -> Iterator[SubmittingCorridor]:
+def open_io42_submitter(
+    uploader: Uploader, transport: httpx2.AsyncBaseTransport | None = None
+) -> Iterator[Io42Submitter]:
     """Without a wallet too: what costs nothing needs none. Raises SettingsError where the journal cannot be opened."""
-    io42, money = corridor.settings.io42, corridor.settings.money
+    io42, money = uploader.settings.io42, uploader.settings.money
     if io42 is None:
         raise SettingsError("io42 is not configured: set IMG402_IO42_KEY.")
-    with closing(Journal.open(corridor.settings.state_dir)) as journal:
+    with closing(Journal.open(uploader.settings.state_dir)) as journal:
         wallet = cache(partial(_wallet, money))
-        payer = Payer(wallet, journal, _policy(io42, money), corridor.send, rpc_url=money.rpc_url)
+        payer = Payer(wallet, journal, _policy(io42, money), uploader.send, rpc_url=money.rpc_url)
         service = Io42(io42.url, io42.key, io42.forwarded_for)
-        yield SubmittingCorridor(corridor, service, payer, NamedUrls(io42.url, transport))
+        yield Io42Submitter(uploader, service, payer, SsrfGuard(io42.url, transport))
 
 
 def _policy(io42: Io42Settings, money: Money) -> Policy:
@@ -280,7 +278,7 @@ class _Tries:
         self.made = False
 
     def watching(self, send: Send) -> Send:
-        async def watched(request: Request) -> Answer:
+        async def watched(request: Request) -> Response:
             before, self.in_doubt = self.in_doubt, True  # also where the call is cut off
             try:
                 answer = await send(request)
@@ -298,9 +296,9 @@ class _Watch:
 
     def __init__(self, send: Send, url: str) -> None:
         self._send, self._url = send, url
-        self.last: Answer | None = None
+        self.last: Response | None = None
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: Request) -> Response:
         if request.url != self._url:  # a node of the chain
             return await self._send(request)
         paying = not _PROOF_HEADERS.isdisjoint(request.headers)
@@ -313,9 +311,9 @@ class _Watch:
 _PROOF_HEADERS = frozenset(PROOF_HEADERS.values())
 
 
-def _submitted(errand: Errand, payment: Payment, *, reused: bool = False) -> Submitted:
+def _submitted(job: Job, payment: Payment, *, reused: bool = False) -> Submitted:
     media_file_id = json.loads(payment.result or "{}").get("mediaFileId", "")
-    return Submitted(errand.submission, errand.image, media_file_id, payment.amount, payment.settlement, reused)
+    return Submitted(job.submission, job.image, media_file_id, payment.amount, payment.settlement, reused)
 
 
 def _demand_first(paid: list[Payment]) -> None:
@@ -333,7 +331,7 @@ def _demand_first(paid: list[Payment]) -> None:
 
 def _what(payment: Payment) -> str:
     transaction = f"transaction {payment.settlement}" if payment.settlement else "transaction not known"
-    where = urlsplit(payment.intention.origin).netloc
+    where = urlsplit(payment.intent.origin).netloc
     return f"{usdc(payment.amount)} USDC to {where} (nonce {payment.nonce}, {transaction})"
 
 

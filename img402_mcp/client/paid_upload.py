@@ -1,4 +1,4 @@
-"""The paid corridor: an image is checked, then paid for once, then uploaded, and the journal knows each step.
+"""The paid uploader: an image is checked, then paid for once, then uploaded, and the journal knows each step.
 
 Two doors lead to one purchase: a token first and the upload with it, or the payment on the upload itself (inline).
 What a file's bytes were bought once stays bought: the same file again gets the image of then, while that lives.
@@ -17,17 +17,17 @@ from anyio.to_thread import run_sync
 from img402_mcp.client.apis.base import Receipt
 from img402_mcp.client.apis.img402 import Token
 from img402_mcp.client.files.safe_open import Image
-from img402_mcp.client.http import Answer, Request
+from img402_mcp.client.http import Request, Response
 from img402_mcp.client.payments import payment_required
 from img402_mcp.client.payments.budget import DAY, Policy
-from img402_mcp.client.payments.journal import Intention, Journal, Payment, State
+from img402_mcp.client.payments.journal import Journal, Payment, PaymentIntent, State
 from img402_mcp.client.payments.payer import Approve, Payer, origin_of, what
 from img402_mcp.client.payments.payment_required import Offer
 from img402_mcp.client.payments.wallet import Wallet
 from img402_mcp.client.reuse import PAID
 from img402_mcp.client.settings import Money, WalletSource
 from img402_mcp.client.token_upload import fitting_for_token, paid_limit, with_foreign_token
-from img402_mcp.client.upload import AS_USUAL, Corridor, Progress, Upload, Wish, reported, uploaded
+from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Upload, Uploader, UploadOptions, reported, uploaded
 from img402_mcp.errors import (
     BadAnswer,
     PaymentPending,
@@ -43,7 +43,7 @@ from img402_mcp.wire.x402 import usdc
 
 
 @dataclass(frozen=True)
-class Asked:
+class UploadPrice:
     """What the API asks for one paid upload, for whoever pays by other means. `amount` is decimal USDC."""
 
     endpoint: str
@@ -72,34 +72,34 @@ class Status:
     open: tuple[Payment, ...]
 
 
-async def asked(corridor: Corridor) -> Asked:
+async def asked(uploader: Uploader) -> UploadPrice:
     """Reads the 402 of the token route; pays nothing. Raises UploadFailed, UploadRejected, PaymentRefused."""
-    request = corridor.service.token_request()
-    answer = await corridor.send(request)
+    request = uploader.service.token_request()
+    answer = await uploader.send(request)
     if answer.status != 402:
-        corridor.service.token_in(answer)
+        uploader.service.token_in(answer)
         raise BadAnswer(f"{urlsplit(request.url).netloc} gives tokens without asking for a payment; upload_paid works.")
     offers = payment_required.read(answer)
     if not offers.offers:
         raise PaymentRefused(f"What is asked there can't be paid from here: {'; '.join(offers.skipped[:3])}.")
     offer = min(offers.offers, key=lambda each: each.amount)
-    return Asked(request.url, usdc(offer.amount), offer.network.name, offer.network.usdc, offer.pay_to, offer)
+    return UploadPrice(request.url, usdc(offer.amount), offer.network.name, offer.network.usdc, offer.pay_to, offer)
 
 
 @dataclass(frozen=True)
 class _Purchase:
-    """`renewing`: the finished payment of this intention whose image is gone."""
+    """`renewing`: the finished payment of this intent whose image is gone."""
 
     image: Image
-    intention: Intention
+    intent: PaymentIntent
     renewing: str | None
     progress: Progress | None
     approve: Approve | None
 
 
 @dataclass(frozen=True)
-class PaidCorridor:
-    corridor: Corridor
+class PaidUploader:
+    uploader: Uploader
     payer: Payer
     flow: str = "token"
 
@@ -110,65 +110,69 @@ class PaidCorridor:
         """
         if live := await self.live_token():
             return Issued(_token_of(live), reused=True)
-        intention = self._token_intention
-        standing = await run_sync(self.payer.journal.standing, intention)
-        outcome, _ = await self._bought(intention, approve)
+        intent = self._token_intent
+        standing = await run_sync(self.payer.journal.standing, intent)
+        outcome, _ = await self._bought(intent, approve)
         return outcome if isinstance(outcome, Receipt) else Issued(outcome, reused=standing is not None)
 
     async def live_token(self) -> Payment | None:
-        return await run_sync(self.payer.journal.live_token, self._token_intention, self.payer.now())
+        return await run_sync(self.payer.journal.live_token, self._token_intent, self.payer.now())
 
     async def is_paid_for(self, path: str) -> bool:
         """Nothing more will be paid for this file. Raises ReadRefused."""
-        intention = self._intention(await self.corridor.read(path))
-        finished = await run_sync(self.payer.journal.finished, intention)
+        intent = self._intent(await self.uploader.read(path))
+        finished = await run_sync(self.payer.journal.finished, intent)
         if finished:
             return self._alive(finished) is not None
-        return await run_sync(self.payer.journal.standing, intention) is not None
+        return await run_sync(self.payer.journal.standing, intent) is not None
 
     async def upload(
-        self, path: str, progress: Progress | None = None, approve: Approve | None = None, wish: Wish = AS_USUAL
+        self,
+        path: str,
+        progress: Progress | None = None,
+        approve: Approve | None = None,
+        options: UploadOptions = DEFAULT_OPTIONS,
     ) -> Upload:
         """One payment at most for this file's bytes, whatever happens and however often it is called."""
-        image, journal = await self.corridor.read(path), self.payer.journal
-        intention = self._intention(image)
-        finished = await run_sync(journal.finished, intention)
+        image, journal = await self.uploader.read(path), self.payer.journal
+        intent = self._intent(image)
+        finished = await run_sync(journal.finished, intent)
         if finished and (receipt := self._alive(finished)):
-            return reused(image, receipt, finished, wish)
+            return reused(image, receipt, finished, options)
         if not finished:
-            await run_sync(journal.adopt, intention)
+            await run_sync(journal.adopt, intent)
         renewing = finished.nonce if finished else None
-        standing = await run_sync(journal.standing, intention, renewing)
-        image = await self._ready(image, wish, paid=standing is not None)
-        purchase = _Purchase(image, intention, renewing, progress, approve)
-        inline = standing.url == self.corridor.service.inline_probe().url if standing else self.flow == "inline"
+        standing = await run_sync(journal.standing, intent, renewing)
+        image = await self._ready(image, options, paid=standing is not None)
+        purchase = _Purchase(image, intent, renewing, progress, approve)
+        inline = standing.url == self.uploader.service.inline_probe().url if standing else self.flow == "inline"
         receipt = await (self._inline(purchase) if inline else self._by_token(purchase))
-        used = await run_sync(journal.finished, intention)
-        return await self.corridor.told(image, receipt, wish, PAID, used.amount if used else 0)
+        used = await run_sync(journal.finished, intent)
+        return await self.uploader.told(image, receipt, options, PAID, used.amount if used else 0)
 
     async def upload_with_token(
-        self, path: str, token: str, progress: Progress | None = None, wish: Wish = AS_USUAL
+        self, path: str, token: str, progress: Progress | None = None, options: UploadOptions = DEFAULT_OPTIONS
     ) -> Upload:
         """Buys nothing. Where the token was bought here, its payment's proof fetches what a lost answer held back."""
         journal = self.payer.journal
         payment = await run_sync(journal.payment_of_token, token)
         if payment is None:
-            return await with_foreign_token(self.corridor, path, token, progress, wish)
-        image = await self.corridor.read(path)
+            return await with_foreign_token(self.uploader, path, token, progress, options)
+        image = await self.uploader.read(path)
         payment = await run_sync(journal.redeeming, payment.nonce, image.source)
         if payment.redeemed != image.source:
             raise _used_elsewhere("")
         if payment.state is State.USED:
-            return reused(image, self.corridor.service.receipt_in(payment.result or ""), payment, wish)
+            return reused(image, self.uploader.service.receipt_in(payment.result or ""), payment, options)
         try:
-            image = await fitting_for_token(self.corridor, image, wish)
+            image = await fitting_for_token(self.uploader, image, options)
             receipt = await self._redeemed(image, Token(token, _expiry(payment)), payment, progress)
         except TokenRefused:
             receipt = await self._by_proof(image, payment, progress)
         except (ReadRefused, UploadRejected):
             await run_sync(journal.not_redeemed, payment.nonce, image.source)
             raise
-        return await self.corridor.told(image, receipt, wish, PAID, payment.amount)
+        return await self.uploader.told(image, receipt, options, PAID, payment.amount)
 
     async def status(self) -> Status:
         """Never signs."""
@@ -186,37 +190,37 @@ class PaidCorridor:
 
     @property
     def _origin(self) -> str:
-        return origin_of(self.corridor.settings.api_url)
+        return origin_of(self.uploader.settings.api_url)
 
     @property
-    def _token_intention(self) -> Intention:
-        return Intention(self._origin, urlsplit(self.corridor.settings.api_url).path + wire.TOKEN)
+    def _token_intent(self) -> PaymentIntent:
+        return PaymentIntent(self._origin, urlsplit(self.uploader.settings.api_url).path + wire.TOKEN)
 
-    def _intention(self, image: Image) -> Intention:
+    def _intent(self, image: Image) -> PaymentIntent:
         """Both doors lead to one purchase."""
-        return Intention(self._origin, urlsplit(self.corridor.settings.api_url).path + wire.PAID, image.source)
+        return PaymentIntent(self._origin, urlsplit(self.uploader.settings.api_url).path + wire.PAID, image.source)
 
     def _alive(self, finished: Payment) -> Receipt | None:
-        receipt = self.corridor.service.receipt_in(finished.result or "")
+        receipt = self.uploader.service.receipt_in(finished.result or "")
         expiry = receipt.expires_at
         return receipt if expiry is None or expiry.timestamp() > self.payer.now() else None
 
-    async def _ready(self, image: Image, wish: Wish, *, paid: bool) -> Image:
+    async def _ready(self, image: Image, options: UploadOptions, *, paid: bool) -> Image:
         """Within the limit before money moves. Raises ReadRefused, PaymentRefused."""
-        limit = await paid_limit(self.corridor)
+        limit = await paid_limit(self.uploader)
         if limit is None or len(image.data) <= limit:
             return image
-        if not wish.fit and not paid:
+        if not options.fit and not paid:
             raise PaymentRefused(
                 f"The image has {len(image.data):,} bytes and {urlsplit(self._origin).netloc} takes at most {limit:,} "
                 "for a paid upload; nothing was paid. Allow fit, or make it smaller: crop, or save it as WebP or JPEG."
             )
-        return await self.corridor.fitting(image, limit, wish)
+        return await self.uploader.fitting(image, limit, options)
 
     async def _by_token(self, purchase: _Purchase) -> Receipt:
         """A token may run out, or its first answer be lost: then the same proof tells what became of it."""
         for _ in range(2):
-            outcome, payment = await self._bought(purchase.intention, purchase.approve, purchase.renewing)
+            outcome, payment = await self._bought(purchase.intent, purchase.approve, purchase.renewing)
             if isinstance(outcome, Receipt):
                 return outcome
             try:
@@ -242,12 +246,12 @@ class PaidCorridor:
         return UploadRejected(f"{error} {told}", code=error.code)
 
     async def _inline(self, purchase: _Purchase) -> Receipt:
-        service, payer = self.corridor.service, self._payer(purchase.approve)
+        service, payer = self.uploader.service, self._payer(purchase.approve)
         paid: list[Payment | None] = [None]
 
-        async def paying(request: Request) -> Answer:
+        async def paying(request: Request) -> Response:
             probe = service.inline_probe()
-            answer, payment = await payer.paid(request, purchase.intention, probe=probe, renewing=purchase.renewing)
+            answer, payment = await payer.paid(request, purchase.intent, probe=probe, renewing=purchase.renewing)
             paid.append(payment)
             return answer
 
@@ -261,7 +265,7 @@ class PaidCorridor:
 
     async def _by_proof(self, image: Image, payment: Payment, progress: Progress | None) -> Receipt:
         """Goes on with this one payment; never makes another."""
-        outcome, latest = await self._granted(*await self.payer.again(self.corridor.service.token_request(), payment))
+        outcome, latest = await self._granted(*await self.payer.again(self.uploader.service.token_request(), payment))
         if isinstance(outcome, Token):
             return await self._redeemed(image, outcome, latest, progress)
         if outcome.size_bytes != len(image.data):
@@ -274,16 +278,16 @@ class PaidCorridor:
         return outcome
 
     async def _bought(
-        self, intention: Intention, approve: Approve | None, renewing: str | None = None
+        self, intent: PaymentIntent, approve: Approve | None, renewing: str | None = None
     ) -> tuple[Token | Receipt, Payment | None]:
-        """What the payment of this intention buys now, on disk before anyone sees it."""
-        request = self.corridor.service.token_request()
-        return await self._granted(*await self._payer(approve).paid(request, intention, renewing=renewing))
+        """What the payment of this intent buys now, on disk before anyone sees it."""
+        request = self.uploader.service.token_request()
+        return await self._granted(*await self._payer(approve).paid(request, intent, renewing=renewing))
 
-    async def _granted(self, answer: Answer, payment: Payment | None) -> tuple[Token | Receipt, Payment | None]:
+    async def _granted(self, answer: Response, payment: Payment | None) -> tuple[Token | Receipt, Payment | None]:
         journal = self.payer.journal
         try:
-            outcome = self.corridor.service.token_in(answer)
+            outcome = self.uploader.service.token_in(answer)
         except (UploadFailed, UploadRejected) as error:
             raise _with_payment(error, payment) from error
         if isinstance(outcome, Receipt):
@@ -296,8 +300,8 @@ class PaidCorridor:
     async def _redeemed(
         self, image: Image, token: Token, payment: Payment | None, progress: Progress | None
     ) -> Receipt:
-        send = reported(self.corridor.send, image, progress)
-        receipt = await self.corridor.service.upload_with_token(image, token.value, send)
+        send = reported(self.uploader.send, image, progress)
+        receipt = await self.uploader.service.upload_with_token(image, token.value, send)
         await self._finished(payment, receipt, image)
         return receipt
 
@@ -310,15 +314,15 @@ class PaidCorridor:
 
 
 @contextmanager
-def open_paid(corridor: Corridor) -> Iterator[PaidCorridor]:
+def open_paid_uploader(uploader: Uploader) -> Iterator[PaidUploader]:
     """Raises SettingsError where the journal cannot be opened. The wallet is unlocked at its first use."""
-    money = corridor.settings.money
+    money = uploader.settings.money
     if money.wallet is None:
         raise SettingsError("No wallet is set: name it with IMG402_WALLET_FILE, or make one with `wallet new FILE`.")
-    with closing(Journal.open(corridor.settings.state_dir)) as journal:
+    with closing(Journal.open(uploader.settings.state_dir)) as journal:
         wallet = cache(partial(unlocked, money.wallet))
-        payer = Payer(wallet, journal, _policy(money), corridor.send, rpc_url=money.rpc_url)
-        yield PaidCorridor(corridor, payer, money.flow)
+        payer = Payer(wallet, journal, _policy(money), uploader.send, rpc_url=money.rpc_url)
+        yield PaidUploader(uploader, payer, money.flow)
 
 
 def _policy(money: Money) -> Policy:
@@ -356,13 +360,13 @@ def _document(receipt: Receipt, image: Image | None) -> str:
     )
 
 
-def reused(image: Image, receipt: Receipt, payment: Payment, wish: Wish) -> Upload:
+def reused(image: Image, receipt: Receipt, payment: Payment, options: UploadOptions) -> Upload:
     """The upload of then: what is told of its picture and its preparing is what was done then, not what would be."""
     kept = json.loads(payment.result or "{}")
     width, height = kept.get("width", image.picture.width), kept.get("height", image.picture.height)
     then = tuple(kept.get("done", ()))
     notes = () if then[: len(image.done)] == image.done else (AS_THEN,)
-    upload = uploaded(image, receipt, wish, reused=True)
+    upload = uploaded(image, receipt, options, reused=True)
     return replace(upload, width=width, height=height, done=then, notes=notes)
 
 

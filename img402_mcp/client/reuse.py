@@ -1,4 +1,4 @@
-"""The memory of an API's uploads: the ledger as the corridor uses it. What fails here never hides a URL."""
+"""The memory of an API's uploads: the history as the uploader uses it. What fails here never hides a URL."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -12,9 +12,9 @@ from anyio.to_thread import run_sync
 
 from img402_mcp.client.apis.base import Receipt
 from img402_mcp.client.files.safe_open import Image
-from img402_mcp.client.history import Entry, Ledger
+from img402_mcp.client.history import History, HistoryEntry
 from img402_mcp.client.settings import Settings
-from img402_mcp.client.verify import Sent
+from img402_mcp.client.verify import SentImage
 from img402_mcp.errors import Img402Error, SettingsError
 
 FREE = "free"
@@ -38,9 +38,9 @@ class _Turn:
 
 
 @dataclass(frozen=True)
-class Memory:
+class Reuse:
     api_url: str
-    ledger: Ledger | None
+    history: History | None
     """None: switched off, or it cannot be opened."""
     _turns: dict[str, _Turn] = field(default_factory=dict)
 
@@ -57,35 +57,35 @@ class Memory:
             if not turn.waiting:
                 del self._turns[image.source]
 
-    async def living(self, image: Image, terms: Terms) -> Entry | None:
+    async def living(self, image: Image, terms: Terms) -> HistoryEntry | None:
         """What the same file got on the same terms, while its URL lives."""
-        if self.ledger is None:
+        if self.history is None:
             return None
         try:
-            found = self.ledger.reusable
+            found = self.history.reusable
             return await run_sync(found, self.api_url, terms.kind, image.source, terms.preparation, time())
         except Img402Error:
             return None  # what cannot be looked up is uploaded
 
     async def gone(self, url: str) -> None:
-        if self.ledger is not None:
+        if self.history is not None:
             with suppress(Img402Error):
-                await run_sync(self.ledger.gone, url)
+                await run_sync(self.history.gone, url)
 
-    async def remember(self, image: Image, sent: Sent, receipt: Receipt, terms: Terms) -> tuple[str, ...]:
+    async def remember(self, image: Image, sent: SentImage, receipt: Receipt, terms: Terms) -> tuple[str, ...]:
         """Also where the call is being cut off: nobody else knows the URL. What goes wrong comes back as a note."""
-        if self.ledger is None:
+        if self.history is None:
             return ()
         entry = self._entry(image, sent, receipt, terms)
         with anyio.CancelScope(shield=True):
             try:
-                await run_sync(self.ledger.remember, entry)
+                await run_sync(self.history.remember, entry)
             except Img402Error as error:
                 return (f"Not remembered: {error}",)
         return ()
 
-    def _entry(self, image: Image, sent: Sent, receipt: Receipt, terms: Terms) -> Entry:
-        return Entry(
+    def _entry(self, image: Image, sent: SentImage, receipt: Receipt, terms: Terms) -> HistoryEntry:
+        return HistoryEntry(
             at=time(),
             path=str(image.path),
             source=image.source,
@@ -107,20 +107,20 @@ class Memory:
 
 
 @asynccontextmanager
-async def opened(settings: Settings) -> AsyncIterator[Memory]:
+async def opened(settings: Settings) -> AsyncIterator[Reuse]:
     """An upload without a memory is worth more than none: `doctor` tells what is wrong with the folder."""
     try:
-        ledger = await run_sync(Ledger.open, settings.state_dir) if settings.ledger else None
+        history = await run_sync(History.open, settings.state_dir) if settings.history else None
     except SettingsError as error:
         _log.warning("Uploads are not remembered: %s", error)
-        ledger = None
+        history = None
     try:
-        yield Memory(settings.api_url, ledger)
+        yield Reuse(settings.api_url, history)
     finally:
-        if ledger is not None:
-            ledger.close()
+        if history is not None:
+            history.close()
 
 
-def receipt_of(entry: Entry) -> Receipt:
+def receipt_of(entry: HistoryEntry) -> Receipt:
     expiry = None if entry.expires_at is None else datetime.fromtimestamp(entry.expires_at, UTC)
     return Receipt(entry.url, entry.id, entry.content_type, entry.size_bytes, expiry)

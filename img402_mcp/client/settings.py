@@ -76,12 +76,12 @@ class Settings:
     api_url: str
     """Without a slash at its end."""
     allow_dirs: tuple[Path, ...]
-    """The folders whose images may be uploaded; resolved where the corridor is opened."""
+    """The folders whose images may be uploaded; resolved where the uploader is opened."""
     named_state_dir: Path | None = None
     max_bytes: int = MAX_BYTES
     scrub: bool = True
     """What a file tells beside its picture is taken out before it is sent."""
-    ledger: bool = True
+    history: bool = True
     """What was uploaded is remembered in the state folder."""
     verify: bool = True
     """A new URL is asked once whether the image is there."""
@@ -130,7 +130,7 @@ def settings(
     allow_dirs: Sequence[str | Path] = (),
     state_dir: str | Path | None = None,
 ) -> Settings:
-    """IMG402_API_URL, IMG402_ALLOW_DIRS (separated by os.pathsep), IMG402_STATE_DIR, IMG402_SCRUB, _LEDGER, _VERIFY,
+    """IMG402_API_URL, IMG402_ALLOW_DIRS (separated by os.pathsep), IMG402_STATE_DIR, IMG402_SCRUB, _HISTORY, _VERIFY,
     and what `_money`, `_io42` and `_studio` read.
 
     Raises SettingsError.
@@ -142,7 +142,7 @@ def settings(
         allow_dirs=_named("--allow-dir", allow_dirs) or _listed(environ) or _default_dirs(),
         named_state_dir=Path(named).expanduser() if named else None,
         scrub=_switch(environ, "IMG402_SCRUB"),
-        ledger=_switch(environ, "IMG402_LEDGER"),
+        history=_switch(environ, "IMG402_HISTORY"),
         verify=_switch(environ, "IMG402_VERIFY"),
         money=_money(environ, url),
         io42=_io42(environ),

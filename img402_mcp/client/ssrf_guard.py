@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 import anyio
 import httpx2
 
-from img402_mcp.client.http import Answer, Request, Send, bounded, failures_told, headers, pieces, timeouts
+from img402_mcp.client.http import Request, Response, Send, bounded, failures_told, headers, pieces, timeouts
 from img402_mcp.errors import BadAnswer, NotReached, quoted
 
 # A presigned URL has some hundred characters, one with a session's token some two thousand.
@@ -56,7 +56,7 @@ async def look_up(host: str, port: int) -> list[Address]:
 
 
 @dataclass(frozen=True)
-class NamedUrls:
+class SsrfGuard:
     """What the API at `api_url` names. `transport` stands in for the network; the checks are the same."""
 
     api_url: str
@@ -73,7 +73,7 @@ class NamedUrls:
             raise BadAnswer(f"The API names a URL of plain http, at {quoted(host)}; only https is used.")
         addresses = await self._demand_reachable(host, _port(url))
 
-        async def send(request: Request) -> Answer:
+        async def send(request: Request) -> Response:
             if request.url != url:
                 raise ValueError("another URL than the one that was checked")
             return await _sent_to_first(request, host, addresses, self.transport)
@@ -158,7 +158,7 @@ def _port(url: str) -> int:
 
 async def _sent_to_first(
     request: Request, host: str, addresses: list[Address], transport: httpx2.AsyncBaseTransport | None
-) -> Answer:
+) -> Response:
     """To the first address that takes a connection: until then nothing of the body has left."""
     for address in addresses[:-1]:
         try:
@@ -168,7 +168,7 @@ async def _sent_to_first(
     return await _sent(request, host, addresses[-1], transport)
 
 
-async def _sent(request: Request, host: str, address: Address, transport: httpx2.AsyncBaseTransport | None) -> Answer:
+async def _sent(request: Request, host: str, address: Address, transport: httpx2.AsyncBaseTransport | None) -> Response:
     where = urlsplit(request.url).netloc
     made = _pinned(replace(request, headers={"Host": where, **request.headers}), host, address)
     with failures_told(request):
@@ -189,9 +189,9 @@ def _pinned(request: Request, host: str, address: Address) -> httpx2.Request:
     return httpx2.Request(request.method, url, headers=headers(request), content=pieces(request), extensions=extensions)
 
 
-async def _answered(transport: httpx2.AsyncBaseTransport, made: httpx2.Request, where: str) -> Answer:
+async def _answered(transport: httpx2.AsyncBaseTransport, made: httpx2.Request, where: str) -> Response:
     response = await transport.handle_async_request(made)
     try:
-        return Answer(response.status_code, response.headers, await bounded(response, where))
+        return Response(response.status_code, response.headers, await bounded(response, where))
     finally:
         await response.aclose()

@@ -4,38 +4,42 @@ from dataclasses import dataclass
 
 from img402_mcp.client.apis.img402 import DOCUMENTED_FREE_BYTES, DOCUMENTED_PAID_BYTES
 from img402_mcp.client.files.safe_open import Image
-from img402_mcp.client.http import Answer, Request, Send
+from img402_mcp.client.http import Request, Response, Send
 from img402_mcp.client.reuse import PAID
 from img402_mcp.client.settings import HOSTED_API
-from img402_mcp.client.upload import AS_USUAL, Corridor, Progress, Upload, Wish, reported
+from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Upload, Uploader, UploadOptions, reported
 from img402_mcp.errors import AnswerLost, BadAnswer, TokenRefused, UploadFailed
 
 
 async def with_foreign_token(
-    corridor: Corridor, path: str, token: str, progress: Progress | None = None, wish: Wish = AS_USUAL
+    uploader: Uploader,
+    path: str,
+    token: str,
+    progress: Progress | None = None,
+    options: UploadOptions = DEFAULT_OPTIONS,
 ) -> Upload:
     """An upload with a token that was paid for elsewhere. Buys nothing, whatever happens."""
-    image = await fitting_for_token(corridor, await corridor.read(path), wish)
-    watch = _Watch(corridor.send)
+    image = await fitting_for_token(uploader, await uploader.read(path), options)
+    watch = _Watch(uploader.send)
     try:
-        receipt = await corridor.service.upload_with_token(image, token, reported(watch.send, image, progress))
+        receipt = await uploader.service.upload_with_token(image, token, reported(watch.send, image, progress))
     except (TokenRefused, UploadFailed) as error:
         raise _maybe_delivered(error, in_doubt=watch.in_doubt) from error
-    return await corridor.told(image, receipt, wish, PAID)
+    return await uploader.told(image, receipt, options, PAID)
 
 
-async def fitting_for_token(corridor: Corridor, image: Image, wish: Wish) -> Image:
+async def fitting_for_token(uploader: Uploader, image: Image, options: UploadOptions) -> Image:
     """Before a token is used. Raises ReadRefused."""
-    limit = None if len(image.data) <= min(DOCUMENTED_FREE_BYTES) else await paid_limit(corridor)
-    return image if limit is None else await corridor.fitting(image, limit, wish)
+    limit = None if len(image.data) <= min(DOCUMENTED_FREE_BYTES) else await paid_limit(uploader)
+    return image if limit is None else await uploader.fitting(image, limit, options)
 
 
-async def paid_limit(corridor: Corridor) -> int | None:
+async def paid_limit(uploader: Uploader) -> int | None:
     """What the API states for paid uploads, else the newest documented limit; None: not known."""
-    stated = await corridor.stated()
+    stated = await uploader.stated()
     if stated and stated.paid:
         return stated.paid.max_bytes
-    return DOCUMENTED_PAID_BYTES if corridor.settings.api_url == HOSTED_API else None
+    return DOCUMENTED_PAID_BYTES if uploader.settings.api_url == HOSTED_API else None
 
 
 @dataclass
@@ -45,7 +49,7 @@ class _Watch:
     _send: Send
     in_doubt: bool = False
 
-    async def send(self, request: Request) -> Answer:
+    async def send(self, request: Request) -> Response:
         try:
             answer = await self._send(request)
         except (AnswerLost, BadAnswer):

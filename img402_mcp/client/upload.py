@@ -1,4 +1,4 @@
-"""The corridor: a path becomes an image, the image is made ready and goes to the API, the answer comes back."""
+"""The uploader: a path becomes an image, the image is made ready and goes to the API, the answer comes back."""
 
 import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
@@ -9,19 +9,19 @@ from hashlib import sha256
 import httpx2
 from anyio.to_thread import run_sync
 
-from img402_mcp.client.api_limits import Stated
+from img402_mcp.client.api_limits import ApiLimits
 from img402_mcp.client.apis.base import Receipt
 from img402_mcp.client.apis.img402 import DOCUMENTED_FREE_BYTES, Img402, sizes_in
 from img402_mcp.client.files.safe_open import Image, Roots, read_image
 from img402_mcp.client.fit.subprocess import fitted
-from img402_mcp.client.history import Ledger
+from img402_mcp.client.history import History
 from img402_mcp.client.http import Send, reporting, sending
-from img402_mcp.client.reuse import FREE, Memory, Terms, opened, receipt_of
+from img402_mcp.client.reuse import FREE, Reuse, Terms, opened, receipt_of
 from img402_mcp.client.scrub.strip import NotClean, scrubbed
 from img402_mcp.client.settings import Settings
 from img402_mcp.client.snippets import WIDEST, snippet
-from img402_mcp.client.ssrf_guard import NamedUrls
-from img402_mcp.client.verify import Sent, Verdict, Verifying
+from img402_mcp.client.ssrf_guard import SsrfGuard
+from img402_mcp.client.verify import SentImage, Verdict, Verifier
 from img402_mcp.errors import ReadRefused, UploadRejected, quoted
 from img402_mcp.formats import FORMATS
 
@@ -34,7 +34,7 @@ OTHERWISE = "It was delivered by an earlier call, which had prepared it otherwis
 
 
 @dataclass(frozen=True)
-class Wish:
+class UploadOptions:
     """What is asked of one upload. `width` in CSS pixels makes the snippet an `<img>`; 0: plain markdown."""
 
     fit: bool = True
@@ -46,7 +46,7 @@ class Wish:
             raise ReadRefused(f"width {self.width} is no width in pixels; give 1 to {WIDEST}. Nothing was sent.")
 
 
-AS_USUAL = Wish()
+DEFAULT_OPTIONS = UploadOptions()
 
 
 @dataclass(frozen=True)
@@ -65,101 +65,107 @@ class Upload:
 
 
 @dataclass(frozen=True)
-class Corridor:
+class Uploader:
     """What every upload shares: the allow-list, the API, the warm connections, the memory of what was uploaded."""
 
     settings: Settings
     roots: Roots
     service: Img402
     send: Send
-    stated: Stated
-    memory: Memory
-    verifying: Verifying | None
+    stated: ApiLimits
+    memory: Reuse
+    verifying: Verifier | None
 
     @property
-    def ledger(self) -> Ledger | None:
-        return self.memory.ledger
+    def history(self) -> History | None:
+        return self.memory.history
 
-    async def upload(self, path: str, progress: Progress | None = None, wish: Wish = AS_USUAL) -> Upload:
+    async def upload(
+        self, path: str, progress: Progress | None = None, options: UploadOptions = DEFAULT_OPTIONS
+    ) -> Upload:
         """The free upload. Raises ReadRefused, UploadRejected, UploadFailed."""
         image = await self.read(path)
-        if wish.fresh or self.ledger is None:
-            return await self._uploaded(image, progress, wish)
+        if options.fresh or self.history is None:
+            return await self._uploaded(image, progress, options)
         async with self.memory.turn(image):
-            return await self._known(image, wish) or await self._uploaded(image, progress, wish)
+            return await self._known(image, options) or await self._uploaded(image, progress, options)
 
     async def read(self, path: str) -> Image:
         """Scrubbed, where that is not switched off. Raises ReadRefused."""
         return await run_sync(self._read, path)
 
-    async def fitting(self, image: Image, limit: int, wish: Wish, media_types: Collection[str] = MEDIA_TYPES) -> Image:
+    async def fitting(
+        self, image: Image, limit: int, options: UploadOptions, media_types: Collection[str] = MEDIA_TYPES
+    ) -> Image:
         """The image in at most `limit` bytes; as it is, where it fits or must not be touched. Raises ReadRefused."""
-        if len(image.data) <= limit or not wish.fit:
+        if len(image.data) <= limit or not options.fit:
             return image
         smaller = await fitted(image.data, image.picture, limit, media_types)
         return replace(image, data=smaller.data, picture=smaller.picture, done=(*image.done, smaller.step))
 
-    async def fitting_taken(self, image: Image, limit: int, wish: Wish, media_types: Collection[str]) -> Image:
+    async def fitting_taken(
+        self, image: Image, limit: int, options: UploadOptions, media_types: Collection[str]
+    ) -> Image:
         """The same for an API whose formats are few: an image of another one stays, to be refused as such."""
         is_taken = image.picture.format.media_type in media_types
-        return await self.fitting(image, limit, wish, media_types) if is_taken else image
+        return await self.fitting(image, limit, options, media_types) if is_taken else image
 
-    async def told(self, image: Image, receipt: Receipt, wish: Wish, kind: str, price: int = 0) -> Upload:
+    async def told(self, image: Image, receipt: Receipt, options: UploadOptions, kind: str, price: int = 0) -> Upload:
         """The answer, once the URL is known: nothing that fails from here on may hide it."""
         if receipt.size_bytes != len(image.data):
-            return replace(uploaded(replace(image, done=()), receipt, wish), notes=(OTHERWISE,))
+            return replace(uploaded(replace(image, done=()), receipt, options), notes=(OTHERWISE,))
         sent = sent_facts(image)
-        trouble = await self.memory.remember(image, sent, receipt, self._terms(wish, kind, price))
+        trouble = await self.memory.remember(image, sent, receipt, self._terms(options, kind, price))
         verdict = await self._verdict(receipt.url, sent)
-        return replace(judged(uploaded(image, receipt, wish), verdict), notes=(*_doubts(verdict), *trouble))
+        return replace(judged(uploaded(image, receipt, options), verdict), notes=(*_doubts(verdict), *trouble))
 
     def _read(self, path: str) -> Image:
         scrub = self.settings.scrub
         image = read_image(path, self.roots, limit=self.settings.max_bytes, trailing="keep" if scrub else "refuse")
         return clean(image, path) if scrub else image
 
-    async def _uploaded(self, image: Image, progress: Progress | None, wish: Wish) -> Upload:
-        image, receipt = await self._sent(image, progress, wish)
-        return await self.told(image, receipt, wish, FREE)
+    async def _uploaded(self, image: Image, progress: Progress | None, options: UploadOptions) -> Upload:
+        image, receipt = await self._sent(image, progress, options)
+        return await self.told(image, receipt, options, FREE)
 
-    async def _sent(self, original: Image, progress: Progress | None, wish: Wish) -> tuple[Image, Receipt]:
+    async def _sent(self, original: Image, progress: Progress | None, options: UploadOptions) -> tuple[Image, Receipt]:
         """What the API states is met beforehand; what it says of a file that it refuses, afterwards.
 
         Nothing is made smaller on a guess: an API that states nothing gets the file as it is.
         """
         image, bounds = original, Bounds()
-        if wish.fit and len(image.data) > min(DOCUMENTED_FREE_BYTES) and (stated := await self.stated()):
+        if options.fit and len(image.data) > min(DOCUMENTED_FREE_BYTES) and (stated := await self.stated()):
             bounds = Bounds(stated.free.max_bytes, frozenset(stated.formats) & {*MEDIA_TYPES})
-            image = await self.fitting(original, stated.free.max_bytes, wish, bounds.media_types)
+            image = await self.fitting(original, stated.free.max_bytes, options, bounds.media_types)
         for _ in range(MOST_REFUSALS):
             try:
                 return image, await self.service.upload(image, reported(self.send, image, progress))
             except UploadRejected as error:
-                met = bounds.after(error, image, original) if wish.fit else None
+                met = bounds.after(error, image, original) if options.fit else None
                 if met is None or met.limit is None:
                     raise
-                bounds, image = met, await self.fitting(original, met.limit, wish, met.media_types)
+                bounds, image = met, await self.fitting(original, met.limit, options, met.media_types)
         return image, await self.service.upload(image, reported(self.send, image, progress))
 
-    async def _known(self, image: Image, wish: Wish) -> Upload | None:
+    async def _known(self, image: Image, options: UploadOptions) -> Upload | None:
         """The URL of the same bytes, sent on the same terms; not where it shows that it serves them no more."""
-        entry = await self.memory.living(image, self._terms(wish, FREE))
+        entry = await self.memory.living(image, self._terms(options, FREE))
         if entry is None:
             return None
-        verdict = await self._verdict(entry.url, Sent(entry.content_type, entry.size_bytes, entry.sent))
+        verdict = await self._verdict(entry.url, SentImage(entry.content_type, entry.size_bytes, entry.sent))
         if verdict and verdict.refuted:
             await self.memory.gone(entry.url)
             return None
-        markdown, done = snippet(image.path, entry.url, wish.width), (entry.done,) if entry.done else ()
+        markdown, done = snippet(image.path, entry.url, options.width), (entry.done,) if entry.done else ()
         upload = Upload(receipt_of(entry), entry.width, entry.height, markdown, reused=True, done=done)
         return replace(judged(upload, verdict), notes=_doubts(verdict))
 
-    async def _verdict(self, url: str, sent: Sent) -> Verdict | None:
+    async def _verdict(self, url: str, sent: SentImage) -> Verdict | None:
         return await self.verifying.verdict(url, sent) if self.verifying else None
 
-    def _terms(self, wish: Wish, kind: str, price: int = 0) -> Terms:
+    def _terms(self, options: UploadOptions, kind: str, price: int = 0) -> Terms:
         """The same file prepared otherwise is another upload."""
-        asked = (("scrub", self.settings.scrub), ("fit", wish.fit))
+        asked = (("scrub", self.settings.scrub), ("fit", options.fit))
         return Terms(kind, " ".join(name for name, wanted in asked if wanted), price)
 
 
@@ -180,13 +186,13 @@ class Bounds:
 
 
 @asynccontextmanager
-async def open_corridor(
+async def open_uploader(
     settings: Settings, roots: Roots, transport: httpx2.AsyncBaseTransport | None = None
-) -> AsyncIterator[Corridor]:
+) -> AsyncIterator[Uploader]:
     service, url = Img402(settings.api_url), settings.api_url
     async with sending(transport) as send, opened(settings) as memory:
-        verifying = Verifying(url, send, NamedUrls(url, transport)) if settings.verify else None
-        yield Corridor(settings, roots, service, send, Stated(service, send), memory, verifying)
+        verifying = Verifier(url, send, SsrfGuard(url, transport)) if settings.verify else None
+        yield Uploader(settings, roots, service, send, ApiLimits(service, send), memory, verifying)
 
 
 def clean(image: Image, path: str) -> Image:
@@ -202,14 +208,16 @@ def clean(image: Image, path: str) -> Image:
     return replace(image, data=result.data, picture=result.picture, done=(*image.done, *removed))
 
 
-def uploaded(image: Image, receipt: Receipt, wish: Wish = AS_USUAL, *, reused: bool = False) -> Upload:
-    size, markdown = image.picture, snippet(image.path, receipt.url, wish.width)
+def uploaded(
+    image: Image, receipt: Receipt, options: UploadOptions = DEFAULT_OPTIONS, *, reused: bool = False
+) -> Upload:
+    size, markdown = image.picture, snippet(image.path, receipt.url, options.width)
     return Upload(receipt, size.width, size.height, markdown, reused, image.done)
 
 
-def sent_facts(image: Image) -> Sent:
+def sent_facts(image: Image) -> SentImage:
     digest = sha256(image.data).hexdigest() if image.done else image.source
-    return Sent(image.picture.format.media_type, len(image.data), digest)
+    return SentImage(image.picture.format.media_type, len(image.data), digest)
 
 
 def judged(upload: Upload, verdict: Verdict | None) -> Upload:

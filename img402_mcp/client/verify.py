@@ -10,8 +10,8 @@ from urllib.request import getproxies_environment, proxy_bypass_environment  # t
 
 import anyio
 
-from img402_mcp.client.http import Answer, Request, Send
-from img402_mcp.client.ssrf_guard import NamedUrls
+from img402_mcp.client.http import Request, Response, Send
+from img402_mcp.client.ssrf_guard import SsrfGuard
 from img402_mcp.errors import Img402Error
 
 # Fetched and compared byte for byte; of what is larger the headers are asked for alone.
@@ -20,7 +20,7 @@ PATIENCE = 10.0
 
 
 @dataclass(frozen=True)
-class Sent:
+class SentImage:
     """What should be there: sha256 in hexadecimal."""
 
     content_type: str
@@ -38,16 +38,16 @@ class Verdict:
 
 
 @dataclass(frozen=True)
-class Verifying:
+class Verifier:
     """`send` asks the API's own origin; whatever else it names goes through `named`, which reaches public addresses."""
 
     api_url: str
     send: Send
-    named: NamedUrls
+    named: SsrfGuard
     patience: float = PATIENCE
     """Seconds that an upload's answer waits for it."""
 
-    async def verdict(self, url: str, sent: Sent) -> Verdict | None:
+    async def verdict(self, url: str, sent: SentImage) -> Verdict | None:
         """One request. None where the way there is a proxy's, which cannot be judged here."""
         own = _origin(url) == _origin(self.api_url)
         if not own and _is_behind_a_proxy(url):
@@ -62,11 +62,11 @@ class Verifying:
             return Verdict(False, f"could not be asked: {str(error).rstrip('.')}")
 
 
-def _request(url: str, sent: Sent) -> Request:
+def _request(url: str, sent: SentImage) -> Request:
     return Request("GET" if sent.size_bytes <= SMALL else "HEAD", url, {"Accept": "image/*"})
 
 
-def _judged(answer: Answer, sent: Sent) -> Verdict:
+def _judged(answer: Response, sent: SentImage) -> Verdict:
     if answer.status in {404, 410}:
         return Verdict(False, f"answers {answer.status}: there is no such image", refuted=True)
     if answer.status != 200:
@@ -75,7 +75,7 @@ def _judged(answer: Answer, sent: Sent) -> Verdict:
     return Verdict(not why, why, refuted=bool(why))
 
 
-def _difference(answer: Answer, sent: Sent) -> str:
+def _difference(answer: Response, sent: SentImage) -> str:
     """Empty where none shows."""
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != sent.content_type:

@@ -11,7 +11,7 @@ from typing import Any
 from anyio.to_thread import run_sync
 
 from img402_mcp.doctor import variables
-from img402_mcp.doctor.finding import Case, Finding, Findings, fail, ok, warn
+from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, warn
 from img402_mcp.errors import quoted
 
 MOST_BYTES = 20_000_000
@@ -19,7 +19,7 @@ MOST_BYTES = 20_000_000
 
 
 @dataclass(frozen=True)
-class Agent:
+class AgentConfig:
     """`windowed`: started from a desktop, so it often does not see the PATH of a shell."""
 
     name: str
@@ -30,15 +30,15 @@ class Agent:
     """Comments are allowed in its file, so it need not be plain JSON."""
 
 
-def known(home: Path, here: Path, environ: Mapping[str, str]) -> Iterator[Agent]:
+def known(home: Path, here: Path, environ: Mapping[str, str]) -> Iterator[AgentConfig]:
     for folder in _application_folders(home, environ):
-        yield Agent("Claude Desktop", folder / "Claude" / "claude_desktop_config.json")
-        yield Agent("VS Code", folder / "Code" / "User" / "mcp.json", key="servers", comments=True)
+        yield AgentConfig("Claude Desktop", folder / "Claude" / "claude_desktop_config.json")
+        yield AgentConfig("VS Code", folder / "Code" / "User" / "mcp.json", key="servers", comments=True)
     for folder in dict.fromkeys((home, here)):
-        yield Agent("Cursor", folder / ".cursor" / "mcp.json")
-    yield Agent("VS Code", here / ".vscode" / "mcp.json", key="servers", comments=True)
-    yield Agent("Claude Code", here / ".mcp.json", windowed=False)
-    yield Agent("Claude Code", home / ".claude.json", windowed=False)
+        yield AgentConfig("Cursor", folder / ".cursor" / "mcp.json")
+    yield AgentConfig("VS Code", here / ".vscode" / "mcp.json", key="servers", comments=True)
+    yield AgentConfig("Claude Code", here / ".mcp.json", windowed=False)
+    yield AgentConfig("Claude Code", home / ".claude.json", windowed=False)
 
 
 def _application_folders(home: Path, environ: Mapping[str, str]) -> Iterator[Path]:
@@ -49,11 +49,11 @@ def _application_folders(home: Path, environ: Mapping[str, str]) -> Iterator[Pat
         yield Path(roaming)
 
 
-async def agents(case: Case) -> Findings:
+async def agents(case: CheckContext) -> Findings:
     return await run_sync(lambda: [*_agents(known(case.home, case.here, case.environ))])
 
 
-def _agents(agents: Iterable[Agent]) -> Iterator[Finding]:
+def _agents(agents: Iterable[AgentConfig]) -> Iterator[Finding]:
     there = [agent for agent in agents if agent.file.is_file()]
     found = [finding for agent in there for finding in _agent(agent)]
     names = ", ".join(dict.fromkeys(agent.name for agent in there))
@@ -62,7 +62,7 @@ def _agents(agents: Iterable[Agent]) -> Iterator[Finding]:
     ]
 
 
-def _agent(agent: Agent) -> Iterator[Finding]:
+def _agent(agent: AgentConfig) -> Iterator[Finding]:
     try:
         servers = _servers(agent)
     except OSError as error:
@@ -75,7 +75,7 @@ def _agent(agent: Agent) -> Iterator[Finding]:
         yield from (finding for name, entry in servers.items() for finding in _entry(agent, name, entry))
 
 
-def _servers(agent: Agent) -> dict[str, dict[str, Any]]:
+def _servers(agent: AgentConfig) -> dict[str, dict[str, Any]]:
     """Those that look like ours."""
     with agent.file.open("rb") as file:
         document = json.loads(file.read(MOST_BYTES))
@@ -88,7 +88,7 @@ def _is_ours(name: str, entry: dict[str, Any]) -> bool:
     return "img402" in json.dumps([name, entry.get("command"), entry.get("args")])
 
 
-def _entry(agent: Agent, name: str, entry: dict[str, Any]) -> Iterator[Finding]:
+def _entry(agent: AgentConfig, name: str, entry: dict[str, Any]) -> Iterator[Finding]:
     where = f"{_named(agent)}, server {quoted(name)}"
     if isinstance(command := entry.get("command"), str):
         yield _command(agent, where, command)
@@ -99,7 +99,7 @@ def _entry(agent: Agent, name: str, entry: dict[str, Any]) -> Iterator[Finding]:
         yield from _environment(where, {str(key): str(value) for key, value in environ.items()})
 
 
-def _command(agent: Agent, where: str, command: str) -> Finding:
+def _command(agent: AgentConfig, where: str, command: str) -> Finding:
     shown, path = quoted(command), Path(command)
     found = shutil.which(command)
     if path.is_absolute():
@@ -123,5 +123,5 @@ def _environment(where: str, environ: Mapping[str, str]) -> Iterator[Finding]:
     yield from (Finding(each.level, f"{where}: {each.said}", each.fix) for each in variables.unknown(environ))
 
 
-def _named(agent: Agent) -> str:
+def _named(agent: AgentConfig) -> str:
     return f"{agent.name}'s {quoted(str(agent.file))}"

@@ -19,7 +19,7 @@ class Finding:
 
 
 @dataclass(frozen=True)
-class Case:
+class CheckContext:
     """What all checks are given."""
 
     environ: Mapping[str, str] = field(repr=False)
@@ -33,7 +33,7 @@ class Case:
 
 
 Findings = list[Finding]
-Check = Callable[[Case], Awaitable[Findings]]
+Check = Callable[[CheckContext], Awaitable[Findings]]
 
 
 def ok(said: str) -> Finding:

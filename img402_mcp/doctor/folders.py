@@ -10,13 +10,13 @@ from pathlib import Path
 from anyio.to_thread import run_sync
 
 from img402_mcp.client.files.safe_open import Roots
-from img402_mcp.client.history import Ledger
+from img402_mcp.client.history import History
 from img402_mcp.client.payments.journal import Journal
-from img402_mcp.doctor.finding import Case, Finding, Findings, fail, ok, warn
+from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, warn
 from img402_mcp.errors import SettingsError, quoted
 
 
-async def allowed(case: Case) -> Findings:
+async def allowed(case: CheckContext) -> Findings:
     if "IMG402_ALLOW_DIRS" in case.broken:
         return []
     found = await run_sync(lambda: [_allowed(folder, case.home) for folder in case.settings.allow_dirs])
@@ -37,7 +37,7 @@ def _allowed(folder: Path, home: Path) -> Finding:
     return ok(f"{shown} may be read")
 
 
-async def state(case: Case) -> Findings:
+async def state(case: CheckContext) -> Findings:
     return await run_sync(lambda: [*_state(case.settings.state_dir)])
 
 
@@ -47,7 +47,7 @@ def _state(folder: Path) -> Iterator[Finding]:
         with tempfile.TemporaryFile(dir=there):
             pass
     except OSError as error:
-        said = f"Nothing can be kept in {shown} ({error.strerror}), neither the ledger nor payments."
+        said = f"Nothing can be kept in {shown} ({error.strerror}), neither the history nor payments."
         yield fail(said, "Make it writable, or name another folder with IMG402_STATE_DIR.")
         return
     told = "is writable" if there == folder else "is made at the first upload"
@@ -77,23 +77,23 @@ def private(file: Path) -> Finding | None:
     return warn(f"{shown} may be read or written by others.", f"chmod 600 {shown}") if shared else None
 
 
-async def ledger(case: Case) -> Findings:
-    if not case.settings.ledger:
+async def history(case: CheckContext) -> Findings:
+    if not case.settings.history:
         return [ok("switched off")]
-    return await run_sync(_ledger, case.settings.state_dir)
+    return await run_sync(_history, case.settings.state_dir)
 
 
-def _ledger(folder: Path) -> Findings:
+def _history(folder: Path) -> Findings:
     if not (folder / "ledger" / "ledger.db").exists():
         return [ok("none yet")]
     try:
-        Ledger.open(folder).close()
+        History.open(folder).close()
     except SettingsError as error:
         return [fail(str(error))]
     return [ok("can be opened")]
 
 
-async def journal(case: Case) -> Findings:
+async def journal(case: CheckContext) -> Findings:
     return await run_sync(_journal, case.settings.state_dir)
 
 

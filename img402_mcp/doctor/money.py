@@ -7,7 +7,7 @@ from anyio.to_thread import run_sync
 
 from img402_mcp.client.paid_upload import unlocked
 from img402_mcp.client.settings import Money, WalletSource
-from img402_mcp.doctor.finding import Case, Finding, Findings, fail, ok, warn
+from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, warn
 from img402_mcp.doctor.folders import private
 from img402_mcp.errors import SettingsError
 from img402_mcp.wire.x402 import usdc
@@ -18,7 +18,7 @@ MUCH = 10_000_000
 """10 USDC: more than anyone meant who uploads pictures."""
 
 
-async def wallet(case: Case) -> Findings:
+async def wallet(case: CheckContext) -> Findings:
     source = case.settings.money.wallet
     if source is None:
         return [] if any(name.startswith("IMG402_WALLET_") for name in case.broken) else [ok("no wallet is set")]
@@ -42,7 +42,7 @@ def _exposed(source: WalletSource, password_file: str) -> Iterator[Finding]:
     yield from filter(None, (private(file) for file in files if file))
 
 
-async def budget(case: Case) -> Findings:
+async def budget(case: CheckContext) -> Findings:
     if case.settings.money.wallet is None:
         return []
     money = case.settings.money

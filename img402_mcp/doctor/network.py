@@ -9,10 +9,10 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from img402_mcp.client.apis.img402 import Img402
-from img402_mcp.client.http import Answer, Request, Send
+from img402_mcp.client.http import Request, Response, Send
 from img402_mcp.client.payments.chain import Node
 from img402_mcp.client.settings import HOSTED_API
-from img402_mcp.doctor.finding import Case, Finding, Findings, fail, ok, warn
+from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, warn
 from img402_mcp.errors import BadAnswer, NotReached, UploadFailed, quoted
 from img402_mcp.wire.img402 import FREE, OPENAPI, Limits
 from img402_mcp.wire.x402 import NETWORKS
@@ -24,10 +24,10 @@ PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 _WAY_OUT = "IMG402_API_URL must name an img402 API, such as " + HOSTED_API + "."
 
 
-async def api(case: Case) -> Findings:
+async def api(case: CheckContext) -> Findings:
     if "IMG402_API_URL" in case.broken:
         return []
-    url, seen = case.settings.api_url, list[Answer]()
+    url, seen = case.settings.api_url, list[Response]()
     try:
         stated = await Img402(url).limits(_noting(case.send, seen))
     except UploadFailed as error:
@@ -39,15 +39,15 @@ async def api(case: Case) -> Findings:
     return [await _without_limits(case, seen[0].status)]
 
 
-def _noting(send: Send, seen: list[Answer]) -> Send:
-    async def noting(request: Request) -> Answer:
+def _noting(send: Send, seen: list[Response]) -> Send:
+    async def noting(request: Request) -> Response:
         seen.append(await send(request))
         return seen[-1]
 
     return noting
 
 
-async def _without_limits(case: Case, status: int) -> Finding:
+async def _without_limits(case: CheckContext, status: int) -> Finding:
     """The hosted API need not publish a description, so a route of it is asked for."""
     url = case.settings.api_url
     try:
@@ -78,7 +78,7 @@ def _in_words(stated: Limits) -> str:
     return f"free up to {free.max_bytes:,} bytes, kept {kept}{sold}"
 
 
-async def clock(case: Case) -> Findings:
+async def clock(case: CheckContext) -> Findings:
     if "IMG402_API_URL" in case.broken:
         return []
     try:
@@ -104,7 +104,7 @@ def _ahead(headers: Mapping[str, str]) -> float | None:
     return time.time() - told
 
 
-async def proxy(case: Case) -> Findings:
+async def proxy(case: CheckContext) -> Findings:
     return [*_proxies(case.environ), *_certificates(case.environ)] or [ok("no proxy is set")]
 
 
@@ -135,7 +135,7 @@ def _certificates(environ: Mapping[str, str]) -> Iterator[Finding]:
             yield fail(f"{name} names {quoted(text)}, which is not there.", "Name the certificates, or take it away.")
 
 
-async def node(case: Case) -> Findings:
+async def node(case: CheckContext) -> Findings:
     """Asks what every node of the chain can answer; the URL may hold a key, so it is not shown."""
     url = case.settings.money.rpc_url
     if not url:
@@ -151,15 +151,15 @@ async def node(case: Case) -> Findings:
     return [fail(" ".join(dict.fromkeys(refusals)), "Look at IMG402_RPC_URL and IMG402_NETWORKS.")]
 
 
-async def io42(case: Case) -> Findings:
+async def io42(case: CheckContext) -> Findings:
     return await _neighbour(case, case.settings.io42.url if case.settings.io42 else "", "IMG402_IO42_KEY")
 
 
-async def studio(case: Case) -> Findings:
+async def studio(case: CheckContext) -> Findings:
     return await _neighbour(case, case.settings.studio.url if case.settings.studio else "", "IMG402_STUDIO_URL")
 
 
-async def _neighbour(case: Case, url: str, variable: str) -> Findings:
+async def _neighbour(case: CheckContext, url: str, variable: str) -> Findings:
     if not url:
         return [] if variable in case.broken else [ok(f"{variable} is not set")]
     try:

@@ -7,7 +7,7 @@ import anyio
 
 from img402_mcp.client.http import sending
 from img402_mcp.doctor import agents, folders, money, network, runtime, variables
-from img402_mcp.doctor.finding import Case, Check, Findings, fail
+from img402_mcp.doctor.finding import Check, CheckContext, Findings, fail
 
 WITHIN = 10.0
 """Seconds for each check."""
@@ -17,7 +17,7 @@ CHECKS: dict[str, Check] = {
     "variables": variables.variables,
     "folders": folders.allowed,
     "state": folders.state,
-    "ledger": folders.ledger,
+    "history": folders.history,
     "journal": folders.journal,
     "api": network.api,
     "clock": network.clock,
@@ -49,13 +49,13 @@ async def examined(
         found[name] = await _looked(check, case, within)
 
     async with sending(patience=within * 0.8) as send, anyio.create_task_group() as tasks:
-        case = Case(environ, settings, variables.broken(environ, sentences), send, home, here)
+        case = CheckContext(environ, settings, variables.broken(environ, sentences), send, home, here)
         for name, check in checks.items():
             tasks.start_soon(look, name, check)
     return found
 
 
-async def _looked(check: Check, case: Case, within: float) -> Findings:
+async def _looked(check: Check, case: CheckContext, within: float) -> Findings:
     try:
         with anyio.fail_after(within):
             return await check(case)

@@ -10,7 +10,7 @@ from typing import TextIO
 
 from img402_mcp import __version__
 from img402_mcp.client.fit.subprocess import fitted
-from img402_mcp.doctor.finding import Case, Findings, fail, ok
+from img402_mcp.doctor.finding import CheckContext, Findings, fail, ok
 from img402_mcp.errors import ReadRefused
 from img402_mcp.formats import examine
 
@@ -19,7 +19,7 @@ _SIDE = 64
 _INSTALL = "pip install --upgrade img402-mcp"
 
 
-async def python(_: Case) -> Findings:
+async def python(_: CheckContext) -> Findings:
     missing = [name for name in PACKAGES if not _version(name)]
     if missing:
         return [fail(f"Not installed: {', '.join(missing)}.", _INSTALL)]
@@ -34,7 +34,7 @@ def _version(package: str) -> str:
         return ""
 
 
-async def fitting(_: Case) -> Findings:
+async def fitting(_: CheckContext) -> Findings:
     """A picture that is badly packed is made smaller, as a large screenshot would be."""
     data = _unpacked_png()
     try:
@@ -53,7 +53,7 @@ def _unpacked_png() -> bytes:
     )
 
 
-async def server(case: Case) -> Findings:
+async def server(case: CheckContext) -> Findings:
     """Without the settings that `settings` complains about it could not start, and that is told there."""
     if case.broken:
         return []

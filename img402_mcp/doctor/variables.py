@@ -5,7 +5,7 @@ from difflib import get_close_matches
 
 from img402_mcp.client import settings as client_settings
 from img402_mcp.client.settings import Settings
-from img402_mcp.doctor.finding import Case, Finding, Findings, fail, ok, warn
+from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, warn
 from img402_mcp.errors import SettingsError, quoted
 
 PREFIX = "IMG402_"
@@ -22,7 +22,7 @@ KNOWN = (
     "IMG402_IO42_MAX_FEE",
     "IMG402_IO42_PAY_TO",
     "IMG402_IO42_URL",
-    "IMG402_LEDGER",
+    "IMG402_HISTORY",
     "IMG402_MAX_PAYMENT",
     "IMG402_NETWORKS",
     "IMG402_PAID_FLOW",
@@ -64,14 +64,14 @@ def _family(name: str) -> str:
     return next((family for family in FAMILIES if name.startswith(family)), name)
 
 
-async def settings(case: Case) -> Findings:
+async def settings(case: CheckContext) -> Findings:
     _, sentences = read(case.environ)
     number = sum(name in KNOWN for name in case.environ)
     told = f"{number} set by variables" if number else "all as they are without any variable"
     return [fail(sentence) for sentence in sentences.values()] or [ok(f"{told}; all can be read")]
 
 
-async def variables(case: Case) -> Findings:
+async def variables(case: CheckContext) -> Findings:
     return [*unknown(case.environ)] or [ok("no IMG402_ variable that is not known")]
 
 

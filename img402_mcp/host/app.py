@@ -20,35 +20,35 @@ from starlette.routing import Route
 from img402_mcp.errors import SettingsError
 from img402_mcp.host.apis import deletion
 from img402_mcp.host.apis.img402 import free, paid
-from img402_mcp.host.apis.img402.paid import Shop
+from img402_mcp.host.apis.img402.paid import PaidContext
 from img402_mcp.host.apis.io42 import submit
 from img402_mcp.host.apis.openapi import document
 from img402_mcp.host.apis.studio import uploads
-from img402_mcp.host.cleanup import Swept, sweep_for_ever
+from img402_mcp.host.cleanup import CleanupReport, sweep_for_ever
 from img402_mcp.host.context import Clock, Host
 from img402_mcp.host.daily_caps import DailyCaps
-from img402_mcp.host.errors import UNCACHED, Refused, problem
-from img402_mcp.host.http.lingering_close import EarlyAnswers
-from img402_mcp.host.http.timeouts import Pacing
+from img402_mcp.host.errors import UNCACHED, ApiError, problem
+from img402_mcp.host.http.lingering_close import LingeringClose
+from img402_mcp.host.http.timeouts import BodyTimeouts
 from img402_mcp.host.observability import access_log, health
 from img402_mcp.host.observability.access_log import AccessLog
 from img402_mcp.host.pages import front
 from img402_mcp.host.payments.chain import Chain
 from img402_mcp.host.payments.facilitators.base import Facilitator
-from img402_mcp.host.payments.facilitators.counting import Counting
+from img402_mcp.host.payments.facilitators.counting import CountedFacilitator
 from img402_mcp.host.payments.facilitators.play import Play
 from img402_mcp.host.payments.facilitators.remote import Authorize, Remote
 from img402_mcp.host.payments.paywall import PATIENCE, Paywall
 from img402_mcp.host.payments.products import payee, well_known
-from img402_mcp.host.payments.records import Payments
-from img402_mcp.host.payments.upload_tokens import Redeeming
+from img402_mcp.host.payments.records import PaymentRecords
+from img402_mcp.host.payments.upload_tokens import UploadTokens
 from img402_mcp.host.secret_key import kept_secret
 from img402_mcp.host.serving.fast_path import PlainGets
 from img402_mcp.host.serving.hot_path import HotGets
 from img402_mcp.host.settings import HostSettings, PaidSettings
 from img402_mcp.host.storage.blobs.base import Blobs
 from img402_mcp.host.storage.blobs.opening import open_blobs
-from img402_mcp.host.storage.cache import Recent
+from img402_mcp.host.storage.cache import ImageCache
 from img402_mcp.host.storage.delete_urls import DeleteKeys
 from img402_mcp.host.storage.images import Index
 from img402_mcp.host.storage.quota import Quota
@@ -84,21 +84,23 @@ def create_app(
     """
     host = _open(settings, now)
     metrics, status = _metrics(host), health.Health(host)
-    shop = None
+    context = None
     if settings.paid:
         asked = facilitator or _facilitator(host, settings.paid, authorize)
-        shop = _shop(host, settings.paid, Counting(asked, metrics.settled) if metrics else asked, patience)
+        context = _paid_context(
+            host, settings.paid, CountedFacilitator(asked, metrics.settled) if metrics else asked, patience
+        )
     app = Starlette(
-        routes=_routes(host, shop, status),
+        routes=_routes(host, context, status),
         middleware=_middleware(host, metrics),
         exception_handlers={
-            Refused: _refused,
+            ApiError: _refused,
             HTTPException: _no_such_route,
             ClientDisconnect: _client_gone,
             OSError: _unavailable,
             SQLAlchemyError: _unavailable,
         },
-        lifespan=_lifespan(host, shop, metrics),
+        lifespan=_lifespan(host, context, metrics),
     )
     app.state.drain, app.state.metrics = status.drain, metrics
     app.state.hot = HotGets(host, metrics).answer
@@ -107,7 +109,7 @@ def create_app(
     return app
 
 
-def _routes(host: Host, shop: Shop | None, status: health.Health) -> list[Route]:
+def _routes(host: Host, context: PaidContext | None, status: health.Health) -> list[Route]:
     """The first that fits answers; an image's name fits nearly everything."""
     settings = host.settings
     return [
@@ -115,8 +117,8 @@ def _routes(host: Host, shop: Shop | None, status: health.Health) -> list[Route]
         Route(OPENAPI, _openapi(settings), methods=["GET"]),
         *health.routes(status),
         Route(WELL_KNOWN, _well_known(settings), methods=["GET"]),
-        *paid.routes(shop),
-        *submit.routes(host, shop.paywall if shop else None),
+        *paid.routes(context),
+        *submit.routes(host, context.paywall if context else None),
         *uploads.routes(host),
         *deletion.routes(host),
         *free.routes(host),
@@ -131,8 +133,8 @@ def _middleware(host: Host, metrics: "Metrics | None") -> list[Middleware]:
         # Starlette's own lies outside of all these: no log and no id would know of its answer.
         Middleware(ServerErrorMiddleware, handler=_broken),
         Middleware(PlainGets, host=host),
-        Middleware(EarlyAnswers),
-        Middleware(Pacing, patience=host.settings.patience),
+        Middleware(LingeringClose),
+        Middleware(BodyTimeouts, patience=host.settings.patience),
     ]
 
 
@@ -166,7 +168,7 @@ def _host(settings: HostSettings, blobs: Blobs, index: Index, now: Clock) -> Hos
         writers=anyio.CapacityLimiter(WRITERS),
         index=index,
         caps=DailyCaps(settings.free),
-        recent=Recent(),
+        recent=ImageCache(),
         signed_urls=SignedUrls(secret, settings.public_url),
         quota=quota,
         delete_keys=DeleteKeys(secret, settings.public_url) if upkeep.delete_urls else None,
@@ -190,12 +192,12 @@ def _measured(metrics: "Metrics | None") -> list[Middleware]:
     return [Middleware(Measured, metrics=metrics)]
 
 
-def _shop(host: Host, paid: PaidSettings, facilitator: Facilitator, patience: float) -> Shop:
+def _paid_context(host: Host, paid: PaidSettings, facilitator: Facilitator, patience: float) -> PaidContext:
     # Where the chain itself can be asked, nothing is taken on trust.
     trust_used = 0 if paid.rpc_url else paid.trust_used
-    paywall = Paywall(payee(paid), facilitator, Payments(host.index, host.now), host.now, trust_used, patience)
+    paywall = Paywall(payee(paid), facilitator, PaymentRecords(host.index, host.now), host.now, trust_used, patience)
     life = timedelta(minutes=paid.terms.token_minutes)
-    return Shop(host, paid, paywall, Redeeming(host.index, _secret(host.settings), life))
+    return PaidContext(host, paid, paywall, UploadTokens(host.index, _secret(host.settings), life))
 
 
 def _facilitator(host: Host, paid: PaidSettings, authorize: Authorize | None) -> Facilitator:
@@ -216,7 +218,7 @@ def _secret(settings: HostSettings) -> bytes:
 
 
 def _lifespan(
-    host: Host, shop: Shop | None, metrics: "Metrics | None"
+    host: Host, context: PaidContext | None, metrics: "Metrics | None"
 ) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
@@ -224,15 +226,15 @@ def _lifespan(
             tasks.start_soon(sweep_for_ever, host, metrics.swept if metrics else _nobody)
             yield
             tasks.cancel_scope.cancel()
-        if shop is not None:
-            await shop.paywall.facilitator.aclose()
+        if context is not None:
+            await context.paywall.facilitator.aclose()
         host.index.close()
         access_log.flush()
 
     return lifespan
 
 
-def _nobody(_swept: Swept) -> None:
+def _nobody(_swept: CleanupReport) -> None:
     """Who is told where there are no metrics."""
 
 
@@ -255,7 +257,7 @@ def _well_known(settings: HostSettings) -> Endpoint:
 
 
 async def _refused(_request: Request, error: Exception) -> Response:
-    return cast("Refused", error).response()
+    return cast("ApiError", error).response()
 
 
 async def _no_such_route(_request: Request, error: Exception) -> Response:

@@ -30,14 +30,14 @@ _log = logging.getLogger("img402_mcp.host.sweep")
 
 
 @dataclass(frozen=True)
-class Swept:
+class CleanupReport:
     """How many images were removed, and how many bytes without a row."""
 
     expired: int = 0
     orphans: int = 0
 
 
-async def sweep_for_ever(host: Host, tell: Callable[[Swept], None]) -> None:
+async def sweep_for_ever(host: Host, tell: Callable[[CleanupReport], None]) -> None:
     """Each worker asks every minute; one of all is told that it is its turn. The spool is each one's own."""
     while True:
         try:
@@ -47,11 +47,11 @@ async def sweep_for_ever(host: Host, tell: Callable[[Swept], None]) -> None:
         await anyio.sleep(ROUND.total_seconds())
 
 
-def _round(index: Index, blobs: Blobs, now: datetime) -> Swept:
+def _round(index: Index, blobs: Blobs, now: datetime) -> CleanupReport:
     blobs.clear_spool(now - GRACE)
     expired = sweep(index, blobs, now) if is_mine(index, "sweep", now, ROUND) else 0
     orphans = tidy(index, blobs, now) if is_mine(index, "tidy", now, TIDYING) else 0
-    return Swept(expired, orphans)
+    return CleanupReport(expired, orphans)
 
 
 def sweep(index: Index, blobs: Blobs, now: datetime) -> int:

@@ -9,7 +9,7 @@ from anyio import CapacityLimiter
 from img402_mcp.host.daily_caps import DailyCaps
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.host.storage.blobs.base import Blobs
-from img402_mcp.host.storage.cache import Recent
+from img402_mcp.host.storage.cache import ImageCache
 from img402_mcp.host.storage.delete_urls import DeleteKeys
 from img402_mcp.host.storage.images import Index
 from img402_mcp.host.storage.quota import Quota
@@ -31,7 +31,7 @@ class Host:
     writers: CapacityLimiter
     index: Index
     caps: DailyCaps
-    recent: Recent
+    recent: ImageCache
     signed_urls: SignedUrls
     quota: Quota
     delete_keys: DeleteKeys | None

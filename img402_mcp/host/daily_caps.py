@@ -10,7 +10,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from sqlalchemy import BigInteger, Connection, Date, TextClause, bindparam, delete, text
 
 from img402_mcp.host.client_address import Address, shared_by
-from img402_mcp.host.errors import Refused
+from img402_mcp.host.errors import ApiError
 from img402_mcp.host.storage.images import DAILY_COUNTS
 from img402_mcp.wire.img402 import FreeTerms
 
@@ -73,10 +73,10 @@ def _counted(connection: Connection, day: date, caps: Sequence[tuple[str, int]])
     return {*connection.execute(_COUNTING[len(caps)], values).scalars()} if caps else set()
 
 
-def _refusal(who: str, cap: int, now: datetime) -> Refused:
+def _refusal(who: str, cap: int, now: datetime) -> ApiError:
     whose = "all free uploads" if who == EVERYBODY else "free uploads from your address"
     tomorrow = datetime.combine(now.date() + timedelta(days=1), time(), UTC)
-    return Refused(
+    return ApiError(
         "daily_limit",
         f"The daily limit of {cap} for {whose} is reached. Try again after midnight UTC ({tomorrow:%Y-%m-%dT%H:%MZ}).",
         retry_after=int((tomorrow - now).total_seconds()) + 1,

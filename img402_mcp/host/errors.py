@@ -19,7 +19,7 @@ CODE = "img402.code"
 """Where a request's scope holds the code that it was refused with, for the log and the metrics."""
 
 
-class Refused(Exception):
+class ApiError(Exception):
     """An upload that will not be taken, by one of the codes of the wire's error reference."""
 
     def __init__(self, code: str, message: str, *, retry_after: int | None = None) -> None:
@@ -50,8 +50,8 @@ class _Problem(Response):
         await super().__call__(scope, receive, send)
 
 
-def too_large(max_bytes: int) -> Refused:
-    return Refused(
+def too_large(max_bytes: int) -> ApiError:
+    return ApiError(
         "file_too_large",
         f"The request carries more than the {in_words(max_bytes)} that an image may have here. "
         "Make the image smaller (fewer pixels, or WebP) and send it again.",

@@ -12,7 +12,7 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from img402_mcp.errors import SettingsError, quoted
-from img402_mcp.host.http.timeouts import Patience
+from img402_mcp.host.http.timeouts import Timeouts
 from img402_mcp.host.upkeep import Upkeep
 from img402_mcp.host.variables import integer, service, split_url, switch, usdc, without_secrets
 from img402_mcp.wire import io42, studio, x402
@@ -61,7 +61,7 @@ class PaidSettings:
 
 
 @dataclass(frozen=True)
-class Io42Settings:
+class Io42HostSettings:
     """Terms of submissions; `pixels` of each side, fewest and most. No hourly limit: None."""
 
     max_bytes: int = io42.MOST_BYTES
@@ -72,7 +72,7 @@ class Io42Settings:
 
 
 @dataclass(frozen=True)
-class StudioSettings:
+class StudioHostSettings:
     """Terms of the studio's inputs. No hourly limit: None."""
 
     max_bytes: int = studio.MOST_BYTES
@@ -96,10 +96,10 @@ class HostSettings:
     trusted_proxies: tuple[Network, ...] = ()
     paid: PaidSettings | None = None
     secret: str | None = field(default=None, repr=False)
-    io42: Io42Settings = Io42Settings()
-    studio: StudioSettings = StudioSettings()
+    io42: Io42HostSettings = Io42HostSettings()
+    studio: StudioHostSettings = StudioHostSettings()
     objects: str | None = None
-    patience: Patience = field(default_factory=Patience)
+    patience: Timeouts = field(default_factory=Timeouts)
     upkeep: Upkeep = field(default_factory=Upkeep)
 
 
@@ -172,14 +172,14 @@ def _paid(environ: Mapping[str, str]) -> PaidSettings | None:
     )
 
 
-def _io42(environ: Mapping[str, str]) -> Io42Settings:
+def _io42(environ: Mapping[str, str]) -> Io42HostSettings:
     fewest = integer(environ, "IMG402_HOST_IO42_MIN_PIXELS", io42.FEWEST_PIXELS, (1, MOST_PIXELS))
     most = integer(environ, "IMG402_HOST_IO42_MAX_PIXELS", io42.MOST_PIXELS, (1, MOST_PIXELS))
     if fewest > most:
         raise SettingsError(
             f"IMG402_HOST_IO42_MIN_PIXELS is {fewest} and IMG402_HOST_IO42_MAX_PIXELS {most}; swap them."
         )
-    return Io42Settings(
+    return Io42HostSettings(
         max_bytes=integer(environ, "IMG402_HOST_IO42_MAX_BYTES", io42.MOST_BYTES, (1, LARGEST)),
         pixels=(fewest, most),
         url_minutes=integer(environ, "IMG402_HOST_IO42_URL_MINUTES", io42.URL_MINUTES, (1, A_DAY_OF_MINUTES)),
@@ -188,8 +188,8 @@ def _io42(environ: Mapping[str, str]) -> Io42Settings:
     )
 
 
-def _studio(environ: Mapping[str, str]) -> StudioSettings:
-    return StudioSettings(
+def _studio(environ: Mapping[str, str]) -> StudioHostSettings:
+    return StudioHostSettings(
         max_bytes=integer(environ, "IMG402_HOST_STUDIO_MAX_BYTES", studio.MOST_BYTES, (1, LARGEST)),
         preview_minutes=integer(environ, "IMG402_HOST_STUDIO_PREVIEW_MINUTES", PREVIEW_MINUTES, (1, A_DAY_OF_MINUTES)),
         hourly=integer(environ, "IMG402_HOST_STUDIO_HOURLY", STUDIO_HOURLY, (0, LARGEST)) or None,
@@ -197,9 +197,9 @@ def _studio(environ: Mapping[str, str]) -> StudioSettings:
     )
 
 
-def _patience(environ: Mapping[str, str]) -> Patience:
-    usual = Patience()
-    return Patience(
+def _patience(environ: Mapping[str, str]) -> Timeouts:
+    usual = Timeouts()
+    return Timeouts(
         connections=integer(environ, "IMG402_HOST_CONNECTIONS", usual.connections, (1, LARGEST)),
         head=integer(environ, "IMG402_HOST_HEAD_SECONDS", usual.head, (1, A_DAY)),
         body=integer(environ, "IMG402_HOST_BODY_SECONDS", usual.body, (1, A_DAY)),

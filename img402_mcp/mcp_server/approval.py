@@ -12,50 +12,50 @@ from mcp.server.mcpserver.resolve import Elicit, Resolve
 from pydantic import Field
 
 from img402_mcp.errors import PaymentRefused
-from img402_mcp.mcp_server.results import Told, Visit, errors_told, free_corridor, paid_corridor
+from img402_mcp.mcp_server.results import ToolContext, ToolResult, errors_as_tool_errors, free_uploader, paid_uploader
 
 if TYPE_CHECKING:
-    from img402_mcp.client.paid_upload import PaidCorridor
-    from img402_mcp.client.payments.journal import Intention
+    from img402_mcp.client.paid_upload import PaidUploader
+    from img402_mcp.client.payments.journal import PaymentIntent
     from img402_mcp.client.payments.payer import Approve
     from img402_mcp.client.payments.payment_required import Offer
-    from img402_mcp.client.upload import Corridor
+    from img402_mcp.client.upload import Uploader
 
 
-class Consent(Told):
+class Consent(ToolResult):
     pay: bool = Field(description="Pay this once")
 
 
-async def token_price(ctx: Visit) -> int | None:
+async def token_price(ctx: ToolContext) -> int | None:
     """What the API asks now, in atomic units; None where nothing will be paid, or nobody is to be or can be asked."""
-    async with errors_told():
-        paid = await paid_corridor(ctx)
+    async with errors_as_tool_errors():
+        paid = await paid_uploader(ctx)
         return None if paid is None or await paid.live_token() else await _asked(ctx, paid)
 
 
-async def file_price(ctx: Visit, path: str) -> int | None:
+async def file_price(ctx: ToolContext, path: str) -> int | None:
     """The same; a file that may not be read is refused before anyone is asked."""
-    async with errors_told():
-        paid = await paid_corridor(ctx)
-        if paid is None or not asks(paid.corridor) or await paid.is_paid_for(path):
+    async with errors_as_tool_errors():
+        paid = await paid_uploader(ctx)
+        if paid is None or not asks(paid.uploader) or await paid.is_paid_for(path):
             return None
         return await _asked(ctx, paid)
 
 
-async def _asked(ctx: Visit, paid: "PaidCorridor") -> int | None:
-    if not asks(paid.corridor) or not can_ask(ctx):
+async def _asked(ctx: ToolContext, paid: "PaidUploader") -> int | None:
+    if not asks(paid.uploader) or not can_ask(ctx):
         return None
     from img402_mcp.client.paid_upload import asked  # noqa: PLC0415  # most sessions never pay
 
-    return (await asked(paid.corridor)).offer.amount
+    return (await asked(paid.uploader)).offer.amount
 
 
-async def _question(ctx: Visit, price: int | None) -> Consent | Elicit[Consent]:
+async def _question(ctx: ToolContext, price: int | None) -> Consent | Elicit[Consent]:
     if price is None:
         return Consent(pay=False)
     from img402_mcp.wire.x402 import usdc  # noqa: PLC0415  # most sessions never pay
 
-    where = urlsplit((await free_corridor(ctx)).settings.api_url).netloc
+    where = urlsplit((await free_uploader(ctx)).settings.api_url).netloc
     return Elicit(f"Pay {usdc(price)} USDC to {where} for one image upload?", Consent)
 
 
@@ -63,11 +63,11 @@ TokenPrice = Annotated[int | None, Resolve(token_price)]
 FilePrice = Annotated[int | None, Resolve(file_price)]
 
 
-async def answered_for_token(ctx: Visit, price: TokenPrice) -> Consent | Elicit[Consent]:
+async def answered_for_token(ctx: ToolContext, price: TokenPrice) -> Consent | Elicit[Consent]:
     return await _question(ctx, price)
 
 
-async def answered_for_file(ctx: Visit, price: FilePrice) -> Consent | Elicit[Consent]:
+async def answered_for_file(ctx: ToolContext, price: FilePrice) -> Consent | Elicit[Consent]:
     return await _question(ctx, price)
 
 
@@ -75,12 +75,12 @@ AnsweredForToken = Annotated[ElicitationResult[Consent], Resolve(answered_for_to
 AnsweredForFile = Annotated[ElicitationResult[Consent], Resolve(answered_for_file)]
 
 
-def consent(corridor: "Corridor", price: int | None, answer: ElicitationResult[Consent]) -> "Approve | None":
+def consent(uploader: "Uploader", price: int | None, answer: ElicitationResult[Consent]) -> "Approve | None":
     """None: no one is to be asked."""
-    if not asks(corridor):
+    if not asks(uploader):
         return None
 
-    async def approve(offer: "Offer", _: "Intention") -> bool:
+    async def approve(offer: "Offer", _: "PaymentIntent") -> bool:
         if price is None:
             raise PaymentRefused(
                 "IMG402_APPROVE=ask demands that the user is asked before each payment, and this client cannot ask; "
@@ -93,11 +93,11 @@ def consent(corridor: "Corridor", price: int | None, answer: ElicitationResult[C
     return approve
 
 
-def asks(corridor: "Corridor") -> bool:
-    return corridor.settings.money.approve == "ask"
+def asks(uploader: "Uploader") -> bool:
+    return uploader.settings.money.approve == "ask"
 
 
-def can_ask(ctx: Visit) -> bool:
+def can_ask(ctx: ToolContext) -> bool:
     capabilities = ctx.client_capabilities
     elicitation = capabilities.elicitation if capabilities else None
     return elicitation is not None and (elicitation.form is not None or elicitation.url is None)

@@ -1,4 +1,4 @@
-"""What the doors share: the corridors of this session, errors that reach the model, answers in text and structure."""
+"""What the doors share: the uploaders of this session, errors that reach the model, answers in text and structure."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from img402_mcp.client.apis.base import Receipt
-    from img402_mcp.client.io42_submit import SubmittingCorridor
-    from img402_mcp.client.paid_upload import PaidCorridor
-    from img402_mcp.client.studio_upload import InputCorridor
-    from img402_mcp.client.upload import Corridor, Progress, Upload, Wish
+    from img402_mcp.client.io42_submit import Io42Submitter
+    from img402_mcp.client.paid_upload import PaidUploader
+    from img402_mcp.client.studio_upload import StudioUploader
+    from img402_mcp.client.upload import Progress, Upload, Uploader, UploadOptions
 
 
 T = TypeVar("T")
@@ -42,30 +42,30 @@ class Once(Generic[T]):
 
 
 @dataclass(frozen=True)
-class Corridors:
-    free: "Once[Corridor]"
-    paid: "Once[PaidCorridor] | None" = None
+class Uploaders:
+    free: "Once[Uploader]"
+    paid: "Once[PaidUploader] | None" = None
     """None: no wallet is set."""
-    submitting: "Once[SubmittingCorridor] | None" = None
-    inputs: "Once[InputCorridor] | None" = None
+    submitting: "Once[Io42Submitter] | None" = None
+    inputs: "Once[StudioUploader] | None" = None
     """None: that API is not configured, and its tool is not listed."""
 
 
-Visit = Context[Corridors, Any]
+ToolContext = Context[Uploaders, Any]
 
 
-async def free_corridor(ctx: Visit) -> "Corridor":
+async def free_uploader(ctx: ToolContext) -> "Uploader":
     return await ctx.request_context.lifespan_context.free()
 
 
-async def paid_corridor(ctx: Visit) -> "PaidCorridor | None":
+async def paid_uploader(ctx: ToolContext) -> "PaidUploader | None":
     """None: no wallet is set."""
     paid = ctx.request_context.lifespan_context.paid
     return await paid() if paid else None
 
 
 @asynccontextmanager
-async def errors_told() -> AsyncIterator[None]:
+async def errors_as_tool_errors() -> AsyncIterator[None]:
     """Only a ToolError's text reaches the model."""
     try:
         yield
@@ -73,19 +73,19 @@ async def errors_told() -> AsyncIterator[None]:
         raise ToolError(str(error)) from error
 
 
-def progress_of(ctx: Visit) -> "Progress":
+def progress_of(ctx: ToolContext) -> "Progress":
     async def progress(sent: int, total: int) -> None:
         await ctx.report_progress(sent, total, "uploading")
 
     return progress
 
 
-class Told(BaseModel):
+class ToolResult(BaseModel):
     # defer_build: made ready at the first answer; the schema that is listed comes from elsewhere.
     model_config = ConfigDict(defer_build=True)
 
 
-class UploadTold(Told):
+class UploadResult(ToolResult):
     url: str
     id: str
     content_type: str
@@ -104,13 +104,13 @@ class UploadTold(Told):
 Fit = Literal["auto", "never"]
 
 
-def wish(fit: Fit, width: int = 0, *, fresh: bool = False) -> "Wish":
-    from img402_mcp.client.upload import Wish  # noqa: PLC0415  # the corridor imports it
+def upload_options(fit: Fit, width: int = 0, *, fresh: bool = False) -> "UploadOptions":
+    from img402_mcp.client.upload import UploadOptions  # noqa: PLC0415  # the uploader imports it
 
-    return Wish(fit == "auto", fresh, width)
+    return UploadOptions(fit == "auto", fresh, width)
 
 
-def told(text: str, answer: BaseModel) -> CallToolResult:
+def tool_result(text: str, answer: BaseModel) -> CallToolResult:
     """Some hosts show the model the text alone, others the structure alone: the whole answer goes into both."""
     return CallToolResult(
         content=[TextContent(type="text", text=text)],
@@ -118,9 +118,9 @@ def told(text: str, answer: BaseModel) -> CallToolResult:
     )
 
 
-def upload_told(upload: "Upload") -> CallToolResult:
+def upload_result(upload: "Upload") -> CallToolResult:
     receipt = upload.receipt
-    answer = UploadTold(
+    answer = UploadResult(
         url=receipt.url,
         id=receipt.id,
         content_type=receipt.content_type,
@@ -135,7 +135,7 @@ def upload_told(upload: "Upload") -> CallToolResult:
         note=note_of(upload),
         delete_url=receipt.delete_url,
     )
-    return told(_in_words(upload), answer)
+    return tool_result(_in_words(upload), answer)
 
 
 def note_of(upload: "Upload") -> str:

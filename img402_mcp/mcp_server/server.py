@@ -1,4 +1,4 @@
-"""The MCP server: the tools, and a lifespan that opens the corridor once."""
+"""The MCP server: the tools, and a lifespan that opens the uploader once."""
 
 import hmac
 import re
@@ -15,24 +15,24 @@ from pydantic import AnyHttpUrl
 from img402_mcp import __version__
 from img402_mcp.client.files.safe_open import Roots
 from img402_mcp.client.settings import Serving, Settings
-from img402_mcp.mcp_server.results import Corridors, Once
+from img402_mcp.mcp_server.results import Once, Uploaders
 from img402_mcp.mcp_server.tools import tools
 
 if TYPE_CHECKING:
     import httpx2
     from starlette.applications import Starlette
 
-    from img402_mcp.client.io42_submit import SubmittingCorridor
-    from img402_mcp.client.paid_upload import PaidCorridor
-    from img402_mcp.client.studio_upload import InputCorridor
-    from img402_mcp.client.upload import Corridor
+    from img402_mcp.client.io42_submit import Io42Submitter
+    from img402_mcp.client.paid_upload import PaidUploader
+    from img402_mcp.client.studio_upload import StudioUploader
+    from img402_mcp.client.upload import Uploader
 
 INSTRUCTIONS = "Turns local image files into public URLs. Pass paths, never image data."
 
 
 def create_server(
     settings: Settings, *, transport: "httpx2.AsyncBaseTransport | None" = None, token: str | None = None
-) -> MCPServer[Corridors]:
+) -> MCPServer[Uploaders]:
     """`transport` joins the client wing to a host in memory; `token` is demanded in the HTTP modes.
 
     Raises SettingsError for a folder that does not exist: here, before anything is served.
@@ -40,7 +40,7 @@ def create_server(
     roots = Roots.resolve(settings.allow_dirs)
 
     @asynccontextmanager
-    async def lifespan(_: MCPServer[Corridors]) -> AsyncIterator[Corridors]:
+    async def lifespan(_: MCPServer[Uploaders]) -> AsyncIterator[Uploaders]:
         async with AsyncExitStack() as stack:
             yield _corridors(stack, settings, roots, transport)
 
@@ -63,31 +63,31 @@ def _configured(settings: Settings) -> list[str]:
 
 def _corridors(
     stack: AsyncExitStack, settings: Settings, roots: Roots, transport: "httpx2.AsyncBaseTransport | None"
-) -> Corridors:
+) -> Uploaders:
     """Each imported and opened at its first call, not at every start."""
 
-    async def open_free() -> "Corridor":
-        from img402_mcp.client.upload import open_corridor  # noqa: PLC0415
+    async def open_free() -> "Uploader":
+        from img402_mcp.client.upload import open_uploader  # noqa: PLC0415
 
-        return await stack.enter_async_context(open_corridor(settings, roots, transport))
+        return await stack.enter_async_context(open_uploader(settings, roots, transport))
 
-    async def open_paid() -> "PaidCorridor":
+    async def open_paid() -> "PaidUploader":
         from img402_mcp.client import paid_upload  # noqa: PLC0415
 
-        return stack.enter_context(paid_upload.open_paid(await free()))
+        return stack.enter_context(paid_upload.open_paid_uploader(await free()))
 
-    async def open_submitting() -> "SubmittingCorridor":
+    async def open_submitting() -> "Io42Submitter":
         from img402_mcp.client import io42_submit  # noqa: PLC0415
 
-        return stack.enter_context(io42_submit.open_submitting(await free(), transport))
+        return stack.enter_context(io42_submit.open_io42_submitter(await free(), transport))
 
-    async def open_inputs() -> "InputCorridor":
+    async def open_inputs() -> "StudioUploader":
         from img402_mcp.client import studio_upload  # noqa: PLC0415
 
-        return studio_upload.input_corridor(await free())
+        return studio_upload.studio_uploader(await free())
 
     free = Once(open_free)
-    return Corridors(
+    return Uploaders(
         free,
         paid=Once(open_paid) if settings.money.wallet else None,
         submitting=Once(open_submitting) if settings.io42 else None,
@@ -95,7 +95,7 @@ def _corridors(
     )
 
 
-def http_app(server: MCPServer[Corridors], serving: Serving) -> "Starlette":
+def http_app(server: MCPServer[Uploaders], serving: Serving) -> "Starlette":
     """Streamable HTTP at /mcp, or SSE at /sse, with the Host and Origin lists enforced at every address."""
     from starlette.middleware.cors import CORSMiddleware  # noqa: PLC0415  # not needed on stdio
 

@@ -56,7 +56,7 @@ class _Wire(BaseModel):
     )
 
 
-class Uploaded(_Wire):
+class UploadedImage(_Wire):
     """The answer to an upload: `{url, id, contentType, sizeBytes, expiresAt}`; expiresAt is null for ever."""
 
     url: str
@@ -68,7 +68,7 @@ class Uploaded(_Wire):
     delete_url: str | None = Field(default=None, exclude_if=lambda url: url is None)
 
 
-class Token(_Wire):
+class TokenAnswer(_Wire):
     """The answer to a payment at TOKEN, unless it was used already: then it is an Uploaded."""
 
     token: str

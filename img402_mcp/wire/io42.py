@@ -105,19 +105,19 @@ class Slot(_Wire):
     expires_at: Moment
 
 
-class Problem(_Wire):
+class EnvelopeError(_Wire):
     code: str
     message: str
 
 
-class Granted(_Wire):
+class DataEnvelope(_Wire):
     success: Literal[True] = True
     data: Slot
     error: None = None
 
 
-class Refused(_Wire):
+class ErrorEnvelope(_Wire):
     """Every error. In a 402 `x402Version` and `accepts` stand beside these fields."""
 
     success: Literal[False] = False
-    error: Problem
+    error: EnvelopeError

@@ -26,14 +26,14 @@ class _Wire(BaseModel):
     model_config = ConfigDict(frozen=True, strict=True, defer_build=True)
 
 
-class Stored(_Wire):
+class StoredInput(_Wire):
     """`upload_key` is the durable handle that workflows take, `image_url` a preview that soon dies and no handle."""
 
     upload_key: str
     image_url: str
 
 
-class Problem(_Wire):
+class DetailError(_Wire):
     """Every error but a 422."""
 
     detail: str

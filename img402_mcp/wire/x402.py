@@ -93,7 +93,7 @@ class ExactPayload(_Wire):
     authorization: Authorization
 
 
-class OfferV1(_Wire):
+class PaymentRequirementsV1(_Wire):
     """One of a v1 body's `accepts`."""
 
     scheme: str
@@ -109,7 +109,7 @@ class OfferV1(_Wire):
     extra: dict[str, Any] | None = None
 
 
-class OfferV2(_Wire):
+class PaymentRequirementsV2(_Wire):
     scheme: str
     network: str
     amount: Atomic
@@ -130,7 +130,7 @@ class PaymentRequiredV1(_Wire):
 
     x402_version: Literal[1] = 1
     error: str = ""
-    accepts: tuple[OfferV1, ...]
+    accepts: tuple[PaymentRequirementsV1, ...]
 
 
 class PaymentRequiredV2(_Wire):
@@ -139,11 +139,11 @@ class PaymentRequiredV2(_Wire):
     x402_version: Literal[2] = 2
     error: str | None = None
     resource: Resource
-    accepts: tuple[OfferV2, ...]
+    accepts: tuple[PaymentRequirementsV2, ...]
     extensions: dict[str, Any] | None = None
 
 
-class ProofV1(_Wire):
+class PaymentPayloadV1(_Wire):
     """The X-PAYMENT header, decoded."""
 
     x402_version: Literal[1] = 1
@@ -152,7 +152,7 @@ class ProofV1(_Wire):
     payload: ExactPayload
 
 
-class ProofV2(_Wire):
+class PaymentPayloadV2(_Wire):
     """The PAYMENT-SIGNATURE header, decoded. `accepted` is the chosen offer, as it came."""
 
     x402_version: Literal[2] = 2
@@ -162,7 +162,7 @@ class ProofV2(_Wire):
     extensions: dict[str, Any] | None = None
 
 
-class Receipt(_Wire):
+class SettlementResponse(_Wire):
     """The receipt header of either version, decoded; also what a facilitator answers to /settle."""
 
     success: bool

@@ -18,7 +18,7 @@ from httpx2 import ASGITransport, AsyncBaseTransport, AsyncClient, Request, Resp
 from sqlalchemy import NullPool, create_engine, make_url
 from starlette.applications import Starlette
 
-from img402_mcp.host.admin.accounts import Register
+from img402_mcp.host.admin.accounts import Accounts
 from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import HostSettings, host_settings
 from img402_mcp.host.storage.blobs.opening import open_blobs
@@ -32,7 +32,7 @@ import logging, os, socket, sys
 import uvicorn
 from img402_mcp.host.app import create_app
 from img402_mcp.host.storage.images import Index
-from img402_mcp.host.admin.accounts import Register
+from img402_mcp.host.admin.accounts import Accounts
 from img402_mcp.host.settings import host_settings
 
 listening = socket.create_server(("127.0.0.1", 0))
@@ -138,11 +138,11 @@ async def client(hosting: Callable[..., AbstractAsyncContextManager[AsyncClient]
 
 
 @pytest.fixture
-def register(settings: Callable[..., HostSettings], data: Path, clock: SimpleNamespace) -> Iterator[Register]:
+def register(settings: Callable[..., HostSettings], data: Path, clock: SimpleNamespace) -> Iterator[Accounts]:
     """What the person who runs the host does, over the same data."""
     data.mkdir(exist_ok=True)
     index = Index(settings().database)
-    yield Register(index, lambda: clock.now)
+    yield Accounts(index, lambda: clock.now)
     index.close()
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from img402_mcp.host.cleanup import sweep, tidy
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.host.storage.blobs.opening import open_blobs
-from img402_mcp.host.storage.images import Image, Index, new_id
+from img402_mcp.host.storage.images import Index, StoredImage, new_id
 from img402_mcp.host.storage.receive import Incoming
 from img402_mcp.host.storage.spool import Body
 from img402_mcp.host.storage.store import keep
@@ -49,7 +49,7 @@ class Rooms:
         incoming.write(image)
         return incoming
 
-    def keep(self, image: bytes, admit: Callable[[Connection], None] = lambda _: None) -> Image:
+    def keep(self, image: bytes, admit: Callable[[Connection], None] = lambda _: None) -> StoredImage:
         return keep(self.blobs, self.index, self.incoming(image), admit=admit, now=NOW, days=7)
 
 

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from img402_mcp.host.admin.accounts import Register
+from img402_mcp.host.admin.accounts import Accounts
 from img402_mcp.host.storage.images import Index
 
 MEGABYTE = 1_048_576
@@ -27,8 +27,8 @@ def forget(pid: int) -> None:
 
 
 @pytest.fixture
-def known(server: SimpleNamespace) -> Register:
-    return Register(Index(server.settings.database), lambda: datetime.now(UTC))
+def known(server: SimpleNamespace) -> Accounts:
+    return Accounts(Index(server.settings.database), lambda: datetime.now(UTC))
 
 
 @pytest.fixture
@@ -48,7 +48,7 @@ def sent(server: SimpleNamespace, method: str, path: str, body: bytes, headers: 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is read from Linux's /proc")
 def test_the_largest_files_cost_less_than_64_mb(
-    server: SimpleNamespace, known: Register, large: Callable[[int], bytes]
+    server: SimpleNamespace, known: Accounts, large: Callable[[int], bytes]
 ):
     key, token = known.add_agent("large")["key"], known.add_token("large", may_upload=True)["token"]
     known.add_project("large", "0", "open", "image")

@@ -182,7 +182,7 @@ def settings(host: str, tmp_path_factory: pytest.TempPathFactory) -> dict[str, s
     pictures = tmp_path_factory.mktemp("pictures").resolve()
     state = tmp_path_factory.mktemp("state")
     folders = {"IMG402_ALLOW_DIRS": str(pictures), "IMG402_STATE_DIR": str(state)}
-    return {"IMG402_API_URL": host, "IMG402_LEDGER": "off", **folders}
+    return {"IMG402_API_URL": host, "IMG402_HISTORY": "off", **folders}
 
 
 @pytest.fixture(scope="session")

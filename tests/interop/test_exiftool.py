@@ -13,7 +13,7 @@ import pytest
 from img402_mcp.client.scrub.strip import scrubbed
 from img402_mcp.formats import examine
 
-BUILT = runpy.run_path(str(Path(__file__).parents[1] / "images" / "scrub_variants.py"))
+BUILT = runpy.run_path(str(Path(__file__).parents[1] / "client" / "scrub" / "scrub_variants.py"))
 VARIANTS: tuple[Any, ...] = BUILT["VARIANTS"]
 
 MANIFEST = {"name": "exiftool", "private": True, "dependencies": {"exiftool-vendored.pl": "13.59.3"}}

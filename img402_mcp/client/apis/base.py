@@ -10,7 +10,7 @@ from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from img402_mcp.client.files.safe_open import Image
-from img402_mcp.client.http import Answer
+from img402_mcp.client.http import Response
 from img402_mcp.errors import BadAnswer, ReadRefused, quoted
 from img402_mcp.formats import FORMATS
 
@@ -93,7 +93,7 @@ def _integer(digits: str) -> int | None:
     return int(digits) if len(digits) < 20 else None
 
 
-def wait_told(answer: Answer, otherwise: str) -> str:
+def wait_told(answer: Response, otherwise: str) -> str:
     """When to come back, from Retry-After (RFC 9110, 10.2.3): seconds or a date."""
     value = answer.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit() and len(value) < 9:

@@ -11,7 +11,7 @@ import anyio
 
 from img402_mcp.client.apis.base import Receipt, fields_in, multipart, showable, wait_told
 from img402_mcp.client.files.safe_open import Image
-from img402_mcp.client.http import Answer, Request, Send, retrying
+from img402_mcp.client.http import Request, Response, Send, retrying
 from img402_mcp.errors import BadAnswer, TokenRefused, UploadFailed, UploadRejected, quoted
 from img402_mcp.formats import FORMATS
 from img402_mcp.wire import img402 as wire
@@ -62,7 +62,7 @@ class Img402:
         """Asks for the price of an inline upload without the image."""
         return Request("POST", self.api_url + wire.PAID)
 
-    def token_in(self, answer: Answer) -> Token | Receipt:
+    def token_in(self, answer: Response) -> Token | Receipt:
         """A token for one paid upload; the image, where the payment bought one already."""
         if not _granted(answer):
             raise self._rejection(None, answer)
@@ -76,7 +76,7 @@ class Img402:
 
     def receipt_in(self, document: str) -> Receipt:
         """The receipt of an answer that was kept. Raises BadAnswer."""
-        return self._receipt(None, Answer(200, {}, document.encode()))
+        return self._receipt(None, Response(200, {}, document.encode()))
 
     async def limits(self, send: Send) -> wire.Limits | None:
         """The limits as the API states them in its openapi.json, or None where it states none.
@@ -99,7 +99,7 @@ class Img402:
         kind, body = multipart(wire.FIELD, image)
         return Request("POST", self.api_url + route, {**kind, **(headers or {})}, body)
 
-    def _receipt(self, image: Image | None, answer: Answer) -> Receipt:
+    def _receipt(self, image: Image | None, answer: Response) -> Receipt:
         if not _granted(answer):
             raise self._rejection(image, answer)
         fields = fields_in(answer.body)
@@ -120,7 +120,7 @@ class Img402:
         except BadAnswer:
             return ""
 
-    def _rejection(self, image: Image | None, answer: Answer) -> UploadRejected | UploadFailed:
+    def _rejection(self, image: Image | None, answer: Response) -> UploadRejected | UploadFailed:
         fields = fields_in(answer.body)
         said = fields.get("error")
         code = said if isinstance(said, str) and said in _SENTENCES else _CODE_OF_STATUS.get(answer.status, "")
@@ -197,7 +197,7 @@ def _unknown(status: int) -> str:
     return "{where} refused the upload (status {status}) without a reason that is known here."
 
 
-def _granted(answer: Answer) -> bool:
+def _granted(answer: Response) -> bool:
     return 200 <= answer.status < 300
 
 

@@ -12,13 +12,13 @@ from pydantic import ValidationError
 
 from img402_mcp.client.apis.base import demand_fits, fields_in, wait_told
 from img402_mcp.client.files.safe_open import Image
-from img402_mcp.client.http import Answer, Request
+from img402_mcp.client.http import Request, Response
 from img402_mcp.errors import BadAnswer, ReadRefused, UploadFailed, UploadRejected, quoted
 from img402_mcp.wire import io42 as wire
 
 
 @dataclass(frozen=True)
-class Submission:
+class SubmissionTarget:
     """Which one of which project. Raises ReadRefused for what are no ids."""
 
     project_id: str
@@ -49,7 +49,7 @@ class Io42:
                 f"{wire.MOST_PIXELS} on each side. Scale it and submit that file; nothing was sent or paid."
             )
 
-    def request(self, image: Image, submission: Submission) -> Request:
+    def request(self, image: Image, submission: SubmissionTarget) -> Request:
         """Asks for an upload URL. The same image and ids make the same bytes."""
         kind = image.picture.format
         name = f"{submission.submission_id}.{kind.extension}"  # the user's own name can tell more than the picture
@@ -58,12 +58,12 @@ class Io42:
         route = wire.SUBMISSION.format(project_id=submission.project_id, submission_id=submission.submission_id)
         return Request("POST", self.api_url + route, self._headers(), (body,))
 
-    def slot_in(self, answer: Answer, submission: Submission) -> wire.Slot:
+    def slot_in(self, answer: Response, submission: SubmissionTarget) -> wire.Slot:
         """Raises UploadRejected, UploadFailed, BadAnswer."""
         if code_in(answer) or not 200 <= answer.status < 300:
             raise self._rejection(answer)
         try:
-            slot = wire.Granted.model_validate_json(answer.body).data
+            slot = wire.DataEnvelope.model_validate_json(answer.body).data
         except ValidationError as error:
             odd = ", ".join(sorted({".".join(map(str, part["loc"])) for part in error.errors()}))
             raise BadAnswer(
@@ -86,7 +86,7 @@ class Io42:
         forwarded = {wire.FORWARDED_FOR: self.forwarded_for} if self.forwarded_for else {}
         return {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json", **forwarded}
 
-    def _rejection(self, answer: Answer) -> UploadRejected | UploadFailed:
+    def _rejection(self, answer: Response) -> UploadRejected | UploadFailed:
         code, message = problem_in(answer)
         sentence = _SENTENCES.get(code) or _unknown(answer.status)
         told = sentence.format(where=self._where, wait=_wait(answer), status=answer.status)
@@ -96,17 +96,17 @@ class Io42:
         return UploadFailed(told) if failed else UploadRejected(told, code=code)
 
 
-def by_code(answer: Answer) -> Answer:
+def by_code(answer: Response) -> Response:
     """The answer with the status that its code stands for, so that who looks at statuses goes by the code."""
     status = wire.STATUS_OF.get(code_in(answer))  # type: ignore[call-overload]  # any text may be asked for
     return replace(answer, status=status) if status else answer
 
 
-def code_in(answer: Answer) -> str:
+def code_in(answer: Response) -> str:
     return problem_in(answer)[0]
 
 
-def problem_in(answer: Answer) -> tuple[str, str]:
+def problem_in(answer: Response) -> tuple[str, str]:
     """Code and message of a refusal; empty where there is none."""
     document = fields_in(answer.body)
     error = document.get("error")
@@ -151,12 +151,12 @@ def _unknown(status: int) -> str:
     return "{where} refused the submission (status {status}) without a reason that is known here."
 
 
-def _wait(answer: Answer) -> str:
+def _wait(answer: Response) -> str:
     """From Retry-After, or the reset of the rate headers."""
     return wait_told(answer, _reset_told(answer) or "within the hour")
 
 
-def _reset_told(answer: Answer) -> str:
+def _reset_told(answer: Response) -> str:
     limit, reset = (answer.headers.get(name.lower(), "") for name in (wire.RATE_LIMIT, wire.RATE_RESET))
     if not _is_number(reset) or int(reset) > _YEAR_3000:
         return ""

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from img402_mcp.client.apis.base import demand_fits, fields_in, multipart, showable, wait_told
 from img402_mcp.client.files.safe_open import Image
-from img402_mcp.client.http import Answer, Request, Send, retrying
+from img402_mcp.client.http import Request, Response, Send, retrying
 from img402_mcp.errors import BadAnswer, UploadFailed, UploadRejected, quoted
 from img402_mcp.wire import studio as wire
 
@@ -19,7 +19,7 @@ _KEY = re.compile(r"[A-Za-z0-9._~/+=:@%,-]{1,1024}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Stored:
+class StudioInput:
     """`upload_key` is the durable handle; `image_url` a preview that soon dies, None where the API named no usable."""
 
     upload_key: str
@@ -36,7 +36,7 @@ class Studio:
         """Raises ReadRefused."""
         demand_fits(image, "the studio", wire.MEDIA_TYPES, wire.MOST_BYTES)
 
-    async def upload(self, image: Image, send: Send) -> Stored:
+    async def upload(self, image: Image, send: Send) -> StudioInput:
         """Free, so the same bytes may be sent again after a 5xx or a lost answer: at worst one copy lies unused.
 
         Raises UploadRejected, UploadFailed.
@@ -52,7 +52,7 @@ class Studio:
         kind, body = multipart(wire.FIELD, image)
         return Request("POST", self.api_url + wire.UPLOADS, {"Authorization": f"Bearer {self.token}", **kind}, body)
 
-    def _stored(self, image: Image, answer: Answer) -> Stored:
+    def _stored(self, image: Image, answer: Response) -> StudioInput:
         if not 200 <= answer.status < 300:
             raise self._rejection(image, answer)
         key, url = (fields_in(answer.body).get(name) for name in ("upload_key", "image_url"))
@@ -61,7 +61,7 @@ class Studio:
                 f"{self._where} answered {answer.status}, but with no usable upload_key in it. Is the setting "
                 f"IMG402_STUDIO_URL, now {self.api_url}, the address of a studio API?"
             )
-        return Stored(key, self._preview(url))
+        return StudioInput(key, self._preview(url))
 
     def _preview(self, url: object) -> str | None:
         try:
@@ -69,7 +69,7 @@ class Studio:
         except BadAnswer:
             return None
 
-    def _rejection(self, image: Image, answer: Answer) -> UploadRejected | UploadFailed:
+    def _rejection(self, image: Image, answer: Response) -> UploadRejected | UploadFailed:
         sentence = _SENTENCES.get(answer.status) or _unknown(answer.status)
         told = sentence.format(
             where=self._where, size=len(image.data), wait=wait_told(answer, "later"), status=answer.status
@@ -102,7 +102,7 @@ def _unknown(status: int) -> str:
     return "{where} refused the upload (status {status}) without a reason that is known here."
 
 
-def _said(answer: Answer) -> str:
+def _said(answer: Response) -> str:
     """`detail` as one line: a text, or FastAPI's list of what is wrong where."""
     try:
         flaws = wire.Invalid.model_validate_json(answer.body).detail

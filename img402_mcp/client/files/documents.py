@@ -20,7 +20,7 @@ from img402_mcp.client.files.safe_open import (
     CAN_WALK,
     OPENING,
     REASONS,
-    Refused,
+    FileRefused,
     Roots,
     flags,
     located_in_roots,
@@ -52,24 +52,24 @@ def read_document(path: str, roots: Roots, *, base: Path | None = None) -> Docum
         located = located_in_roots(path, roots, base)
         _demand_name(located)
         return Document(located, _text(read_bytes(located, roots, MOST_BYTES, OPENING)))
-    except Refused as reason:
+    except FileRefused as reason:
         refused = refusal(path, reason, roots, base)
     raise refused
 
 
 def _text(data: bytes) -> str:
     if b"\0" in data:
-        raise Refused("holds a zero byte, so it is no text")
+        raise FileRefused("holds a zero byte, so it is no text")
     try:
         return data.decode()
     except UnicodeDecodeError as error:
-        raise Refused(f"is not UTF-8 at byte {error.start:,}; save it as UTF-8 first") from None
+        raise FileRefused(f"is not UTF-8 at byte {error.start:,}; save it as UTF-8 first") from None
 
 
 def _demand_name(path: Path) -> None:
     if path.suffix.lower() not in (*MARKDOWN_NAMES, *HTML_NAMES):
         names = ", ".join((*MARKDOWN_NAMES, *HTML_NAMES))
-        raise Refused(f"is no document: its name must end in one of {names}")
+        raise FileRefused(f"is no document: its name must end in one of {names}")
 
 
 # The copy
@@ -82,7 +82,7 @@ def place_for(path: str, document: Document, roots: Roots, *, overwrite: bool, b
         _demand_fitting_name(place, document)
         with _explained(), _opened_folder(place.parent) as (prefix, folder):
             _demand_free(prefix / place.name, folder, overwrite=overwrite)
-    except Refused as reason:
+    except FileRefused as reason:
         refused = refusal(path, reason, roots, base)
     else:
         return place
@@ -95,7 +95,7 @@ def write_document(text: str, place: Path, document: Document, roots: Roots, *, 
         _demand_unedited(place, document, roots)
         with _explained(), _opened_folder(place.parent) as (prefix, folder):
             _write(text.encode(), prefix, place.name, folder, overwrite=overwrite)
-    except Refused as reason:
+    except FileRefused as reason:
         refused = refusal(str(place), reason, roots, None)
     else:
         return
@@ -105,23 +105,23 @@ def write_document(text: str, place: Path, document: Document, roots: Roots, *, 
 def _demand_unedited(place: Path, document: Document, roots: Roots) -> None:
     """Over the document itself only what was made of its very text may be written."""
     if place == document.path and read_document(str(place), roots) != document:
-        raise Refused("was edited while its images were uploaded, and stays as it is")
+        raise FileRefused("was edited while its images were uploaded, and stays as it is")
 
 
 def _located_place(path: str, roots: Roots, base: Path | None) -> Path:
     """The folder is resolved; the last name is not, for a link there is to be seen."""
     plain = plain_path(path)
     if plain.name in {"", ".."}:
-        raise Refused("names no file; the name of a document to write was wanted")
+        raise FileRefused("names no file; the name of a document to write was wanted")
     return located_in_roots(str(plain.parent), roots, base) / plain.name
 
 
 def _demand_fitting_name(place: Path, document: Document) -> None:
     _demand_name(place)
     if place.name.startswith("."):
-        raise Refused("is a hidden file, and none is written")
+        raise FileRefused("is a hidden file, and none is written")
     if Document(place, "").is_html != document.is_html:
-        raise Refused(f'is of another kind than the document; the name must end in "{document.path.suffix}"')
+        raise FileRefused(f'is of another kind than the document; the name must end in "{document.path.suffix}"')
 
 
 @contextmanager
@@ -133,7 +133,7 @@ def _opened_folder(path: Path) -> Iterator[tuple[Path, int | None]]:
     elif Path(os.path.realpath(path)) == path:
         yield path, None
     else:
-        raise Refused(REASONS[errno.ENOTDIR])
+        raise FileRefused(REASONS[errno.ENOTDIR])
 
 
 @contextmanager
@@ -141,11 +141,11 @@ def _explained() -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise Refused("lies in a folder that does not exist; make it first") from None
+        raise FileRefused("lies in a folder that does not exist; make it first") from None
     except FileExistsError:
-        raise Refused(_EXISTS) from None
+        raise FileRefused(_EXISTS) from None
     except OSError as error:
-        raise Refused(_REASONS.get(error.errno or 0) or f"cannot be written: {error.strerror}") from None
+        raise FileRefused(_REASONS.get(error.errno or 0) or f"cannot be written: {error.strerror}") from None
 
 
 _EXISTS = "exists already; name another file, or allow it by `overwrite`"
@@ -166,9 +166,9 @@ def _demand_free(name: Path, folder: int | None, *, overwrite: bool) -> int | No
     except FileNotFoundError:
         return None
     if not stat.S_ISREG(status.st_mode):
-        raise Refused("exists already, and is not a regular file but a folder, link, device, pipe or socket")
+        raise FileRefused("exists already, and is not a regular file but a folder, link, device, pipe or socket")
     if not overwrite:
-        raise Refused(_EXISTS)
+        raise FileRefused(_EXISTS)
     return stat.S_IMODE(status.st_mode)
 
 

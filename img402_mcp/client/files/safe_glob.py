@@ -18,7 +18,7 @@ from pathlib import Path
 
 from img402_mcp.client.files.safe_open import (
     CAN_WALK,
-    Refused,
+    FileRefused,
     Roots,
     listable,
     located_in_roots,
@@ -68,7 +68,7 @@ class _Budget:
     def spent_on(self, entries: Iterator[os.DirEntry[str]]) -> list[os.DirEntry[str]]:
         seen = list(islice(entries, self._left + 1))
         if len(seen) > self._left:
-            raise Refused(f"looks through more than {self._names:,} names; begin the pattern in a narrower folder")
+            raise FileRefused(f"looks through more than {self._names:,} names; begin the pattern in a narrower folder")
         self._left -= len(seen)
         return seen
 
@@ -87,7 +87,7 @@ def expanded(patterns: Iterable[str], roots: Roots, base: Path | None = None, *,
         try:
             for file in _named_by(pattern, roots, base, budget):
                 found.setdefault(file.place, file)
-        except Refused as reason:
+        except FileRefused as reason:
             refused.append((pattern, refusal(pattern, reason, roots, base)))
     return Expanded({file.path: file.size for file in found.values()}, tuple(refused))
 
@@ -106,9 +106,9 @@ def _named_by(pattern: str, roots: Roots, base: Path | None, budget: _Budget) ->
         return [_File(pattern, pattern)]
     found = list(islice(_files(located_in_roots(str(folder), roots, None), way, budget), MOST_FILES + 1))
     if not found:
-        raise Refused("matches no file", "Links and hidden files are only found by their names.")
+        raise FileRefused("matches no file", "Links and hidden files are only found by their names.")
     if len(found) > MOST_FILES:
-        raise Refused(f"matches more than {MOST_FILES:,} files; a narrower pattern was wanted")
+        raise FileRefused(f"matches more than {MOST_FILES:,} files; a narrower pattern was wanted")
     return sorted(found, key=_natural)
 
 
@@ -117,7 +117,7 @@ def _literal(path: str, roots: Roots, base: Path | None) -> _File | None:
     try:
         place = located_in_roots(path, roots, base)
         status = _status(place)
-    except (Refused, OSError):
+    except (FileRefused, OSError):
         return None
     return _File(path, str(place), status.st_size if stat.S_ISREG(status.st_mode) else 0)
 
@@ -129,7 +129,7 @@ def _whole(pattern: str, base: Path | None) -> Path:
     try:
         return Path(os.path.normpath(working_directory(base) / plain_path(pattern)))
     except RuntimeError:  # a user without a home
-        raise Refused("does not lead into an allowed folder") from None
+        raise FileRefused("does not lead into an allowed folder") from None
 
 
 def _divided(whole: Path, roots: Roots, base: Path | None) -> tuple[Path, Way]:

@@ -90,7 +90,7 @@ Opening = Callable[[Path], AbstractContextManager[int]]
 Trailing = Literal["refuse", "keep"]
 
 
-class Refused(Exception):
+class FileRefused(Exception):
     """`clause` goes on from the path; `hint` is a sentence of its own."""
 
     def __init__(self, clause: str, hint: str = "") -> None:
@@ -117,12 +117,12 @@ def read_image(  # noqa: PLR0913  keywords, each with a default
         located = located_in_roots(path, roots, base)
         data = read_bytes(located, roots, limit, opening or OPENING)
         return Image(located, data, _picture_in(data, trailing))
-    except Refused as reason:
+    except FileRefused as reason:
         refused = refusal(path, reason, roots, base)
     raise refused
 
 
-def refusal(path: str, reason: Refused, roots: Roots, base: Path | None) -> ReadRefused:
+def refusal(path: str, reason: FileRefused, roots: Roots, base: Path | None) -> ReadRefused:
     sentences = (f"{quoted(path)} {reason.clause}.", reason.hint, _start(path, base), roots.in_words())
     return ReadRefused(" ".join(filter(None, sentences)))
 
@@ -137,7 +137,7 @@ def located_in_roots(text: str, roots: Roots, base: Path | None) -> Path:
     except (OSError, RuntimeError):  # a link that may not be read, too long a chain of them, a user without a home
         resolved = None
     if resolved is None or not roots.contain(resolved):
-        raise Refused("does not lead into an allowed folder")
+        raise FileRefused("does not lead into an allowed folder")
     return resolved
 
 
@@ -168,13 +168,13 @@ def plain_path(text: str) -> Path:
     if text.lower().startswith("file://"):
         text = _from_file_url(text)
     elif _URL.match(text):
-        raise Refused("is a URL; the path of a file on this machine was wanted")
+        raise FileRefused("is a URL; the path of a file on this machine was wanted")
     if len(text) > LONGEST_PATH:
-        raise Refused(f"is {len(text):,} characters long; a path has at most {LONGEST_PATH:,}")
+        raise FileRefused(f"is {len(text):,} characters long; a path has at most {LONGEST_PATH:,}")
     if "\0" in text:
-        raise Refused("holds a character that no file name can have")
+        raise FileRefused("holds a character that no file name can have")
     if not _is_encodable(text):
-        raise Refused("holds a character that is no UTF-8; rename the file to upload it")
+        raise FileRefused("holds a character that is no UTF-8; rename the file to upload it")
     is_home = text == "~" or text.startswith(("~/", f"~{os.path.sep}"))
     return Path(text).expanduser() if is_home else Path(text)
 
@@ -182,11 +182,11 @@ def plain_path(text: str) -> Path:
 def _from_file_url(url: str) -> str:
     host, _, rest = url[len("file://") :].partition("/")
     if host.lower() not in ("", "localhost"):
-        raise Refused("names another host; only files on this machine can be read, as in file:///folder/shot.png")
+        raise FileRefused("names another host; only files on this machine can be read, as in file:///folder/shot.png")
     try:
         path = "/" + unquote_to_bytes(rest).decode()
     except ValueError:
-        raise Refused("is not percent-encoded UTF-8; give the plain path instead") from None
+        raise FileRefused("is not percent-encoded UTF-8; give the plain path instead") from None
     return path[1:] if os.path.splitdrive(path[1:])[0] else path  # /C:/shot.png, on Windows alone
 
 
@@ -262,11 +262,11 @@ def _checked(descriptor: int, seen: os.stat_result) -> Iterator[int]:
 
 def _demand_file(status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
-        raise Refused("is a folder; the path of one file was wanted")
+        raise FileRefused("is a folder; the path of one file was wanted")
     if stat.S_ISLNK(status.st_mode):
-        raise Refused(_LINKED)
+        raise FileRefused(_LINKED)
     if not stat.S_ISREG(status.st_mode):
-        raise Refused("is not a regular file but a device, pipe or socket")
+        raise FileRefused("is not a regular file but a device, pipe or socket")
 
 
 # From an open file to an image
@@ -277,17 +277,17 @@ def read_bytes(path: Path, roots: Roots, limit: int, opening: Opening) -> bytes:
         with opening(path) as descriptor:
             return _read_once(descriptor, limit)
     except FileNotFoundError:
-        raise Refused("does not exist", _meant(path, roots)) from None
+        raise FileRefused("does not exist", _meant(path, roots)) from None
     except OSError as error:
-        raise Refused(REASONS.get(error.errno or 0) or f"cannot be read: {error.strerror}") from None
+        raise FileRefused(REASONS.get(error.errno or 0) or f"cannot be read: {error.strerror}") from None
 
 
 def _read_once(descriptor: int, limit: int) -> bytes:
     before = os.fstat(descriptor)
     if not before.st_size:
-        raise Refused("is empty, or still being written")
+        raise FileRefused("is empty, or still being written")
     if before.st_size > limit:
-        raise Refused(f"is too large: it has {before.st_size:,} bytes, and at most {limit:,} can be sent")
+        raise FileRefused(f"is too large: it has {before.st_size:,} bytes, and at most {limit:,} can be sent")
     with open(descriptor, "rb", closefd=False) as file:
         data = file.read(before.st_size + 1)
     after = os.fstat(descriptor)
@@ -300,10 +300,12 @@ def _picture_in(data: bytes, trailing: Trailing) -> Picture:
     try:
         picture = examine(data)
     except NotAnImage as error:
-        raise Refused(f"{error}; only {_names()} images are sent") from None
+        raise FileRefused(f"{error}; only {_names()} images are sent") from None
     surplus = len(data) - picture.end
     if surplus and trailing == "refuse":
-        raise Refused(f"is refused: {surplus:,} bytes follow the image's end; the file may hold more than the picture")
+        raise FileRefused(
+            f"is refused: {surplus:,} bytes follow the image's end; the file may hold more than the picture"
+        )
     return picture
 
 
@@ -326,8 +328,8 @@ REASONS = {
 }
 
 
-def _changed() -> Refused:
-    return Refused("changed while it was read; try again")
+def _changed() -> FileRefused:
+    return FileRefused("changed while it was read; try again")
 
 
 def _meant(path: Path, roots: Roots) -> str:

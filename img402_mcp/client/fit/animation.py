@@ -21,7 +21,7 @@ LEAST_SCALE = 25
 
 
 @dataclass(frozen=True)
-class Film:
+class Animation:
     frames: list[Image.Image]
     durations: list[int]  # milliseconds
     rounds: int  # 0: for ever
@@ -39,14 +39,14 @@ def fit_moving(file: ImageFile.ImageFile, order: Order, data: bytes) -> tuple[Ou
     return replace(outcome, had_metadata=has_metadata(file)), made
 
 
-def _fit(film: Film, order: Order) -> tuple[Outcome, bytes]:
+def _fit(film: Animation, order: Order) -> tuple[Outcome, bytes]:
     for quality in QUALITIES:
         if _is_worth_trying(film, quality, order.limit) and len(made := _encoded(film, quality)) <= order.limit:
             return Outcome(quality=quality), made
     return _scaled(film, order.limit)
 
 
-def _film(file: ImageFile.ImageFile, data: bytes) -> Film:
+def _film(file: ImageFile.ImageFile, data: bytes) -> Animation:
     if isinstance(file, PngImageFile):
         demand_known_colours(file, data)
     frames: int = getattr(file, "n_frames", 1)
@@ -58,7 +58,7 @@ def _film(file: ImageFile.ImageFile, data: bytes) -> Film:
     if profile and profile[16:20] != b"RGB ":
         raise Unfit("colours")
     shown = [*_frames(file, frames)]
-    return Film([image for image, _ in shown], [duration for _, duration in shown], rounds, profile)
+    return Animation([image for image, _ in shown], [duration for _, duration in shown], rounds, profile)
 
 
 def _rounds(file: ImageFile.ImageFile) -> int:
@@ -77,13 +77,13 @@ def _frames(file: ImageFile.ImageFile, count: int) -> Iterator[tuple[Image.Image
         yield frame, int(file.info.get("duration", 0))
 
 
-def _is_worth_trying(film: Film, quality: int | None, limit: int) -> bool:
+def _is_worth_trying(film: Animation, quality: int | None, limit: int) -> bool:
     if quality is None and film.pixels > LOSSLESS_PIXELS:
         return False
     return _foretold(film, quality) <= limit * NEAR
 
 
-def _foretold(film: Film, quality: int | None) -> float:
+def _foretold(film: Animation, quality: int | None) -> float:
     """From some frames in a row: one alone would not tell what its neighbours save."""
     count = max(2, int(len(film.frames) * min(1.0, EXCERPT_PIXELS / film.pixels)))
     start = (len(film.frames) - count) // 2
@@ -93,7 +93,7 @@ def _foretold(film: Film, quality: int | None) -> float:
     return first + (whole - first) * (len(film.frames) - 1) / max(1, count - 1)
 
 
-def _encoded(film: Film, quality: int | None) -> bytes:
+def _encoded(film: Animation, quality: int | None) -> bytes:
     target = BytesIO()
     how = {"lossless": True, "quality": 20} if quality is None else {"quality": quality}
     profile = {"icc_profile": film.profile} if film.profile else {}
@@ -105,7 +105,7 @@ def _encoded(film: Film, quality: int | None) -> bytes:
     return target.getvalue()
 
 
-def _scaled(film: Film, limit: int) -> tuple[Outcome, bytes]:
+def _scaled(film: Animation, limit: int) -> tuple[Outcome, bytes]:
     scale = max(LEAST_SCALE, min(90, int(100 * (limit / _foretold(film, 80)) ** 0.55)))
     while scale >= LEAST_SCALE:
         if len(made := _encoded(_shrunk(film, scale), 80)) <= limit:
@@ -114,7 +114,7 @@ def _scaled(film: Film, limit: int) -> tuple[Outcome, bytes]:
     raise Unfit("floor")
 
 
-def _shrunk(film: Film, scale: int) -> Film:
+def _shrunk(film: Animation, scale: int) -> Animation:
     width, height = film.frames[0].size
     size = max(1, width * scale // 100), max(1, height * scale // 100)
     return replace(film, frames=[frame.resize(size, Image.Resampling.BILINEAR) for frame in film.frames])

@@ -21,7 +21,7 @@ JPEG_BUFFER = 64 * MP  # bytes, of the memory that the child has; real pictures 
 
 
 @dataclass(frozen=True)
-class Way:
+class Encoding:
     """One kind of encoding; without quality, bits (a channel) and colours it is lossless."""
 
     format: str
@@ -37,19 +37,19 @@ EFFORTS = (
     {"method": 2, "quality": 30},
 )
 """Of WebP's lossless encoder. Each takes about twice the time of the one before; the first packs some drawings best."""
-AS_PNG = Way("PNG")
-LOSSLESS = (AS_PNG, Way("WebP", effort=0), Way("WebP", effort=1), Way("WebP"))
-NEARLY_LOSSLESS = (Way("WebP", bits=7), Way("WebP", bits=6))
-WEBP = tuple(Way("WebP", quality=quality) for quality in (98, 95, 92, 88, 84, 80))
-JPEG = tuple(Way("JPEG", quality=quality) for quality in (95, 92, 88, 84, 80))
-PNGS = (AS_PNG, Way("PNG", colours=256))
+AS_PNG = Encoding("PNG")
+LOSSLESS = (AS_PNG, Encoding("WebP", effort=0), Encoding("WebP", effort=1), Encoding("WebP"))
+NEARLY_LOSSLESS = (Encoding("WebP", bits=7), Encoding("WebP", bits=6))
+WEBP = tuple(Encoding("WebP", quality=quality) for quality in (98, 95, 92, 88, 84, 80))
+JPEG = tuple(Encoding("JPEG", quality=quality) for quality in (95, 92, 88, 84, 80))
+PNGS = (AS_PNG, Encoding("PNG", colours=256))
 
 
-def possible(ways: Iterable[Way], source: Source, formats: Collection[str]) -> list[Way]:
+def possible(ways: Iterable[Encoding], source: Source, formats: Collection[str]) -> list[Encoding]:
     return [way for way in ways if way.format in formats and _can_hold(way, source.image)]
 
 
-def _can_hold(way: Way, image: Image.Image) -> bool:
+def _can_hold(way: Encoding, image: Image.Image) -> bool:
     pixels, side = image.width * image.height, max(image.size)
     if way.format == "JPEG":
         return image.mode != "RGBA" and side <= JPEG_SIDE
@@ -59,7 +59,7 @@ def _can_hold(way: Way, image: Image.Image) -> bool:
     return side <= WEBP_SIDE and pixels <= most
 
 
-def encoded(source: Source, way: Way, pixels: int = 0) -> bytes | None:
+def encoded(source: Source, way: Encoding, pixels: int = 0) -> bytes | None:
     """As an image of so many pixels is encoded, by default its own: a sample goes the way of the whole.
 
     None: the encoder cannot hold this image, which others still may.
@@ -80,11 +80,11 @@ def _make_room(image: Image.Image) -> None:
     ImageFile.MAXBLOCK = max(65_536, min(4 * image.width * image.height, JPEG_BUFFER))
 
 
-def as_seen(data: bytes, way: Way) -> Image.Image:
+def as_seen(data: bytes, way: Encoding) -> Image.Image:
     return DECODERS[way.format](BytesIO(data))
 
 
-def _thinned(image: Image.Image, way: Way) -> Image.Image:
+def _thinned(image: Image.Image, way: Encoding) -> Image.Image:
     if way.bits:
         return _rounded(image, way.bits)
     if way.colours:
@@ -109,7 +109,7 @@ def _in_palette(image: Image.Image) -> Image.Image:
     return small if is_same else image
 
 
-def _options(way: Way, source: Source, pixels: int) -> dict[str, Any]:
+def _options(way: Encoding, source: Source, pixels: int) -> dict[str, Any]:
     if way.format == "PNG":
         return {"format": "PNG"}
     if way.format == "JPEG":

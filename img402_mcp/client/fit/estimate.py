@@ -17,7 +17,7 @@ from img402_mcp.client.fit.encoders import (
     NEARLY_LOSSLESS,
     PNGS,
     WEBP,
-    Way,
+    Encoding,
     as_seen,
     encoded,
     possible,
@@ -41,7 +41,7 @@ USUAL_BIAS = (0.6, 1.5)
 
 
 @dataclass(frozen=True)
-class Foretelling:
+class Estimates:
     """`share`: how much of the whole the sample holds; `pixels`: of the whole; `came`: bytes of the file."""
 
     order: Order
@@ -50,28 +50,28 @@ class Foretelling:
     pixels: int
     came: int
     least: float = LIKE_ENOUGH
-    told: dict[Way, bytes | None] = field(default_factory=dict)
-    alike: dict[Way, float] = field(default_factory=dict)
+    told: dict[Encoding, bytes | None] = field(default_factory=dict)
+    alike: dict[Encoding, float] = field(default_factory=dict)
 
-    def scaled(self, scale: int) -> "Foretelling":
+    def scaled(self, scale: int) -> "Estimates":
         sample = replace(self.sample, image=resized(self.sample.image, scale))
         pixels = self.pixels * scale * scale // 10_000
         return replace(self, sample=sample, pixels=pixels, least=LIKE_SCALED, told={}, alike={})
 
-    def size(self, way: Way) -> float:
+    def size(self, way: Encoding) -> float:
         data = self._encoded(way)
         if data is None:
             return inf
         head = HEADS[way.format] if self.share < 1 else 0
         return (len(data) - head) / self.share + head + len(self.sample.profile or b"")
 
-    def likeness(self, way: Way) -> float:
+    def likeness(self, way: Encoding) -> float:
         if way not in self.alike:
             data = self._encoded(way)
             self.alike[way] = likeness(self.sample.image, as_seen(data, way)) if data else 0.0
         return self.alike[way]
 
-    def _encoded(self, way: Way) -> bytes | None:
+    def _encoded(self, way: Encoding) -> bytes | None:
         if way not in self.told:
             self.told[way] = encoded(replace(self.sample, profile=None), way, self.pixels)
         return self.told[way]
@@ -82,7 +82,7 @@ class Foretelling:
         if self.has_few_colours():
             return False
         beyond = HOPELESS * self.order.limit
-        return (self.order.name != "PNG" or self.came > beyond) and self.size(Way("WebP", effort=0)) > beyond
+        return (self.order.name != "PNG" or self.came > beyond) and self.size(Encoding("WebP", effort=0)) > beyond
 
     def has_few_colours(self) -> bool:
         return bool(self.sample.image.getcolors(FEW_COLOURS))
@@ -95,7 +95,7 @@ class Foretelling:
         bias = self.came / self.size(AS_PNG)
         return bias if least < bias < most else 1.0  # else the file was packed in a way of its own
 
-    def slack(self, way: Way) -> float:
+    def slack(self, way: Encoding) -> float:
         """How far below or beyond the limit a try is worth its time; the last effort takes 0.2 s for a megapixel."""
         if way == AS_PNG:
             return 1.04
@@ -109,15 +109,15 @@ class Foretelling:
 
     # Lossy
 
-    def best(self, whole: Source, limit: float) -> Way | None:
+    def best(self, whole: Source, limit: float) -> Encoding | None:
         """Of the ways that should fit and be like enough, the one most alike."""
-        bests = list[Way]()
+        bests = list[Encoding]()
         for family in families(whole, self.order):
             if family != NEARLY_LOSSLESS or not any(self.likeness(way) >= HARDLY_SEEN for way in bests):
                 bests += self._best_of(family, whole, limit)
         return max(bests, key=self.likeness) if bests else None
 
-    def smallest(self, whole: Source) -> Way | None:
+    def smallest(self, whole: Source) -> Encoding | None:
         """Where none should fit: the one that comes nearest, if it comes near enough to be tried."""
         near = [way for way in self._last(whole) if self.size(way) <= NEAR * self.order.limit]
         return min((way for way in near if self._will_do(way, whole)), key=self.size, default=None)
@@ -125,16 +125,16 @@ class Foretelling:
     def least_size(self, whole: Source) -> float:
         return min(map(self.size, self._last(whole)), default=inf)
 
-    def _last(self, whole: Source) -> list[Way]:
+    def _last(self, whole: Source) -> list[Encoding]:
         return [ways[-1] for family in families(whole, self.order) if (ways := self._possible(family, whole))]
 
-    def _possible(self, ways: tuple[Way, ...], whole: Source) -> list[Way]:
+    def _possible(self, ways: tuple[Encoding, ...], whole: Source) -> list[Encoding]:
         return possible(ways, whole, self.order.formats)
 
-    def _will_do(self, way: Way, whole: Source) -> bool:
+    def _will_do(self, way: Encoding, whole: Source) -> bool:
         return whole.was_photo or self.likeness(way) >= self.least
 
-    def _best_of(self, family: tuple[Way, ...], whole: Source, limit: float) -> Iterator[Way]:
+    def _best_of(self, family: tuple[Encoding, ...], whole: Source, limit: float) -> Iterator[Encoding]:
         """A family goes from large to small, so few of it need to be looked at."""
         ways = self._possible(family, whole)
         place = bisect_left(ways, True, key=lambda way: self.size(way) <= limit)
@@ -142,7 +142,7 @@ class Foretelling:
             yield ways[place]
 
 
-def families(source: Source, order: Order) -> tuple[tuple[Way, ...], ...]:
+def families(source: Source, order: Order) -> tuple[tuple[Encoding, ...], ...]:
     """Each from good to bad; what takes long stands last."""
     if "WebP" not in order.formats and (source.image.mode == "RGBA" or "JPEG" not in order.formats):
         return (PNGS,)

@@ -9,8 +9,8 @@ from math import inf
 
 from img402_mcp.client.fit.animation import fit_moving
 from img402_mcp.client.fit.decode import Source, Unfit, decoded, is_moving, opened
-from img402_mcp.client.fit.encoders import LOSSLESS, Way, encoded, possible, resized
-from img402_mcp.client.fit.estimate import Foretelling
+from img402_mcp.client.fit.encoders import LOSSLESS, Encoding, encoded, possible, resized
+from img402_mcp.client.fit.estimate import Estimates
 from img402_mcp.client.fit.messages import Order, Outcome
 from img402_mcp.client.fit.ssim import sample_of
 
@@ -36,12 +36,12 @@ def fit(order: Order, data: bytes) -> tuple[Outcome, bytes]:
     return replace(outcome, **lost), smaller
 
 
-def _foretelling(order: Order, source: Source, came: int) -> Foretelling:
+def _foretelling(order: Order, source: Source, came: int) -> Estimates:
     sample, share = sample_of(source.image)
-    return Foretelling(order, replace(source, image=sample), share, source.image.width * source.image.height, came)
+    return Estimates(order, replace(source, image=sample), share, source.image.width * source.image.height, came)
 
 
-def _lossless(source: Source, foretelling: Foretelling) -> Made:
+def _lossless(source: Source, foretelling: Estimates) -> Made:
     limit = foretelling.order.limit
     if source.was_photo or foretelling.is_hopeless():
         return None
@@ -57,10 +57,10 @@ def _lossless(source: Source, foretelling: Foretelling) -> Made:
     return None
 
 
-def _lossy(source: Source, foretelling: Foretelling) -> Made:
+def _lossy(source: Source, foretelling: Estimates) -> Made:
     """The first try shows by how much the sample is wrong, which the next ones go by."""
     limit, missed, kept = foretelling.order.limit, 1.0, None
-    tried = set[Way]()
+    tried = set[Encoding]()
     for _ in range(TRIES):
         best = foretelling.best(source, limit / missed)
         way = best or (None if tried else foretelling.smallest(source))
@@ -76,11 +76,11 @@ def _lossy(source: Source, foretelling: Foretelling) -> Made:
     return kept
 
 
-def _outcome(way: Way) -> Outcome:
+def _outcome(way: Encoding) -> Outcome:
     return Outcome(quality=way.quality, bits=way.bits, colours=way.colours)
 
 
-def _scaled(source: Source, foretelling: Foretelling) -> Made:
+def _scaled(source: Source, foretelling: Estimates) -> Made:
     """The sample is scaled until it should fit, and only then the whole."""
     scale = 95
     while scale >= LEAST_SCALE:

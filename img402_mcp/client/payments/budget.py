@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from img402_mcp.client.payments.payment_required import Challenge, Offer
+from img402_mcp.client.payments.payment_required import Offer, PaymentRequired
 from img402_mcp.errors import PaymentRefused, quoted
 from img402_mcp.wire.x402 import NETWORKS, usdc
 
@@ -50,7 +50,7 @@ class Spending:
     """Network -> the payee of the first payment."""
 
 
-def decide(challenge: Challenge, origin: str, policy: Policy, spending: Spending) -> Offer:
+def decide(challenge: PaymentRequired, origin: str, policy: Policy, spending: Spending) -> Offer:
     """The cheapest offer that is allowed. Raises PaymentRefused."""
     if not trustworthy(origin):
         raise PaymentRefused(
@@ -125,7 +125,7 @@ def _day_refusal(offer: Offer, policy: Policy, spending: Spending) -> str:
     )
 
 
-def _told(challenge: Challenge, origin: str, refusals: list[str]) -> str:
+def _told(challenge: PaymentRequired, origin: str, refusals: list[str]) -> str:
     reasons = [*dict.fromkeys(refusals)] or [f"No offer of its can be paid: {'; '.join(challenge.skipped[:4])}."]
     asked = f"{urlsplit(origin).netloc} asks for a payment that is not made; nothing was signed."
     words = f" Its own words: {quoted(challenge.error)}" if challenge.error else ""

@@ -1,7 +1,7 @@
 """Every payment on disk before it leaves: one SQLite file that several processes share.
 
 A row is written and fsynced before `claim` returns the proof, so a proof that left is always here, and no second
-one is signed for what stands. An intention goes
+one is signed for what stands. An intent goes
 
     signed -> sent -> answered -> used
                    -> ambiguous -> answered ...
@@ -91,7 +91,7 @@ class State(StrEnum):
 
 
 @dataclass(frozen=True)
-class Intention:
+class PaymentIntent:
     """What is paid for once. Derived by us, never an argument that a model could vary."""
 
     origin: str
@@ -104,7 +104,7 @@ class Intention:
 @dataclass(frozen=True)
 class Payment:
     nonce: str
-    intention: Intention
+    intent: PaymentIntent
     method: str
     url: str
     bodied: bool
@@ -156,7 +156,7 @@ class Journal:
 
     def claim(  # noqa: PLR0913  # one transaction decides all of it
         self,
-        intention: Intention,
+        intent: PaymentIntent,
         request: Request,
         *,
         decide: Callable[[Spending], Offer],
@@ -165,17 +165,17 @@ class Journal:
         renewing: str | None = None,
         beside: "Callable[[list[Payment]], None] | None" = None,
     ) -> Payment:
-        """The payment that stands for this intention, or a new one: decided, signed and on disk in one transaction.
+        """The payment that stands for this intent, or a new one: decided, signed and on disk in one transaction.
 
         No other process can decide between our look at what is spent and our row. Raises what `decide` raises.
         """
         with self._writing(_refused):
-            if standing := self._standing(intention, renewing):
+            if standing := self._standing(intent, renewing):
                 return standing
             if beside is not None:
-                beside(self._of_other_files(intention))
-            made = sign(decide(self._spending(intention.origin, now)))
-            self._insert(intention, request, made, now)
+                beside(self._of_other_files(intent))
+            made = sign(decide(self._spending(intent.origin, now)))
+            self._insert(intent, request, made, now)
             return self._payment("nonce = ?", made.nonce)
 
     def spending(self, origin: str, now: float) -> Spending:
@@ -187,32 +187,32 @@ class Journal:
         with self._lock:
             return self._spent(since)
 
-    def standing(self, intention: Intention, renewing: str | None = None) -> Payment | None:
+    def standing(self, intent: PaymentIntent, renewing: str | None = None) -> Payment | None:
         """The payment that keeps a new one from being made: an open one, or for a file the finished one.
 
         `renewing` names a finished payment whose image is gone, so that it no longer counts.
         """
         with self._lock:
-            return self._standing(intention, renewing)
+            return self._standing(intent, renewing)
 
-    def finished(self, intention: Intention) -> Payment | None:
-        """The last payment of the intention whose image was recorded; `result` holds it."""
+    def finished(self, intent: PaymentIntent) -> Payment | None:
+        """The last payment of the intent whose image was recorded; `result` holds it."""
         with self._lock:
-            return self._one("origin = ? AND route = ? AND source = ? AND state = 'used'", *_key(intention))
+            return self._one("origin = ? AND route = ? AND source = ? AND state = 'used'", *_key(intent))
 
-    def of_other_files(self, intention: Intention) -> list[Payment]:
+    def of_other_files(self, intent: PaymentIntent) -> list[Payment]:
         """What was paid, and not given up, on the same route for another file."""
         with self._lock:
-            return self._of_other_files(intention)
+            return self._of_other_files(intent)
 
-    def _of_other_files(self, intention: Intention) -> list[Payment]:
-        return self._all("origin = ? AND route = ? AND source <> ? AND state <> 'expired'", *_key(intention))
+    def _of_other_files(self, intent: PaymentIntent) -> list[Payment]:
+        return self._all("origin = ? AND route = ? AND source <> ? AND state <> 'expired'", *_key(intent))
 
-    def live_token(self, intention: Intention, now: float) -> Payment | None:
+    def live_token(self, intent: PaymentIntent, now: float) -> Payment | None:
         """A payment whose `token` is unused and still alive for a while."""
         with self._lock:
             where = "origin = ? AND route = ? AND source = ? AND state = 'answered' AND token_expires_at > ?"
-            return self._one(where, *_key(intention), now + LEAST_TOKEN_LIFE)
+            return self._one(where, *_key(intent), now + LEAST_TOKEN_LIFE)
 
     def payment_of_token(self, token: str) -> Payment | None:
         with self._lock:
@@ -276,16 +276,16 @@ class Journal:
             statement = "UPDATE payments SET source = ? WHERE nonce = ? AND state = 'answered'"
             self._connection.execute(statement, (f"{_SPARE}{nonce}", nonce))
 
-    def adopt(self, intention: Intention) -> None:
-        """Gives a spared payment of that API to this intention, if it has none of its own."""
+    def adopt(self, intent: PaymentIntent) -> None:
+        """Gives a spared payment of that API to this intent, if it has none of its own."""
         with self._writing(_refused):
-            if self._standing(intention, None):
+            if self._standing(intent, None):
                 return
             where = "origin = ? AND route = ? AND source LIKE ? AND state = 'answered'"
-            spare = self._one(where, intention.origin, intention.route, f"{_SPARE}%")
+            spare = self._one(where, intent.origin, intent.route, f"{_SPARE}%")
             if spare is not None:
                 statement = "UPDATE payments SET source = ? WHERE nonce = ?"
-                self._connection.execute(statement, (intention.source, spare.nonce))
+                self._connection.execute(statement, (intent.source, spare.nonce))
 
     def used(self, nonce: str, now: float, result: str) -> Payment:
         """`result`: the image, as the JSON that the API itself would answer. The first one stays."""
@@ -312,13 +312,13 @@ class Journal:
             self._connection.execute(statement, (*changes.values(), nonce))
             return self._payment("nonce = ?", nonce)
 
-    def _insert(self, intention: Intention, request: Request, made: Proof, now: float) -> None:
+    def _insert(self, intent: PaymentIntent, request: Request, made: Proof, now: float) -> None:
         offer = made.offer
         row = {
             "nonce": made.nonce,
-            "origin": intention.origin,
-            "route": intention.route,
-            "source": intention.source,
+            "origin": intent.origin,
+            "route": intent.route,
+            "source": intent.source,
             "method": request.method,
             "url": request.url,
             "bodied": int(request.length > 0),
@@ -339,13 +339,13 @@ class Journal:
         statement = f"INSERT INTO payments ({', '.join(row)}) VALUES ({places})"  # noqa: S608  # our own names
         self._connection.execute(statement, tuple(row.values()))
         pin = "INSERT OR REPLACE INTO payees VALUES (?, ?, ?, ?)"
-        self._connection.execute(pin, (intention.origin, offer.network.name, offer.pay_to, now))
+        self._connection.execute(pin, (intent.origin, offer.network.name, offer.pay_to, now))
 
-    def _standing(self, intention: Intention, renewing: str | None) -> Payment | None:
-        last = self._one("origin = ? AND route = ? AND source = ? AND state <> 'expired'", *_key(intention))
+    def _standing(self, intent: PaymentIntent, renewing: str | None) -> Payment | None:
+        last = self._one("origin = ? AND route = ? AND source = ? AND state <> 'expired'", *_key(intent))
         if last is None or last.state.is_open:
             return last
-        return last if intention.source and last.nonce != renewing else None
+        return last if intent.source and last.nonce != renewing else None
 
     def _spending(self, origin: str, now: float) -> Spending:
         rows = self._connection.execute("SELECT network, pay_to FROM payees WHERE origin = ?", (origin,))
@@ -383,18 +383,16 @@ class Journal:
                 raise failed(error) from error
 
 
-def _key(intention: Intention) -> tuple[str, str, str]:
-    return intention.origin, intention.route, intention.source
+def _key(intent: PaymentIntent) -> tuple[str, str, str]:
+    return intent.origin, intent.route, intent.source
 
 
 def _read(row: sqlite3.Row) -> Payment:
     columns: dict[str, Any] = dict(row)
     for unread in ("serial", "asset"):
         del columns[unread]
-    intention = Intention(columns.pop("origin"), columns.pop("route"), columns.pop("source"))
-    return Payment(
-        intention=intention, state=State(columns.pop("state")), bodied=bool(columns.pop("bodied")), **columns
-    )
+    intent = PaymentIntent(columns.pop("origin"), columns.pop("route"), columns.pop("source"))
+    return Payment(intent=intent, state=State(columns.pop("state")), bodied=bool(columns.pop("bodied")), **columns)
 
 
 def _refused(error: sqlite3.Error) -> PaymentRefused:

@@ -16,12 +16,12 @@ import anyio
 from anyio.to_thread import run_sync
 from pydantic import ValidationError
 
-from img402_mcp.client.http import Answer, Request, Send
+from img402_mcp.client.http import Request, Response, Send
 from img402_mcp.client.payments import payment_required as challenges
 from img402_mcp.client.payments.budget import Policy, decide
 from img402_mcp.client.payments.chain import Node
-from img402_mcp.client.payments.journal import Intention, Journal, Payment, State
-from img402_mcp.client.payments.payment_required import Challenge, Offer
+from img402_mcp.client.payments.journal import Journal, Payment, PaymentIntent, State
+from img402_mcp.client.payments.payment_required import Offer, PaymentRequired
 from img402_mcp.client.payments.sign import proof
 from img402_mcp.client.payments.wallet import Wallet
 from img402_mcp.errors import AnswerLost, BadAnswer, NotReached, PaymentPending, PaymentRefused, UploadFailed, quoted
@@ -35,14 +35,14 @@ BACKOFF = (0.5, 1.0, 2.0, 4.0, 8.0, 14.0)
 # How long after its window a payment may still be found on the chain: a block takes seconds, and clocks differ.
 GRACE = 60
 
-Approve = Callable[[Offer, Intention], Awaitable[bool]]
+Approve = Callable[[Offer, PaymentIntent], Awaitable[bool]]
 """Asks the user. It may itself raise PaymentRefused, with the way out."""
 
 
 @dataclass(frozen=True)
 class Resumed:
     payment: Payment
-    answer: Answer | None
+    answer: Response | None
     """What the API granted, if it did."""
     said: str
     """For a person: what became of it."""
@@ -64,29 +64,29 @@ class Payer:
     patience: float = PATIENCE
 
     async def paid(
-        self, request: Request, intention: Intention, *, probe: Request | None = None, renewing: str | None = None
-    ) -> tuple[Answer, Payment | None]:
+        self, request: Request, intent: PaymentIntent, *, probe: Request | None = None, renewing: str | None = None
+    ) -> tuple[Response, Payment | None]:
         """The answer to `request`, paid for where the API asks for it; the payment is None where it does not.
 
         `probe` is sent in place of the first, unpaid request. `renewing` names the finished payment of this
-        intention whose image is gone. A finished one that is not named is answered from the journal, with the result
+        intent whose image is gone. A finished one that is not named is answered from the journal, with the result
         recorded there. Answers that are no grant (4xx, 3xx) come back as they are, and their payment stays open.
         Raises PaymentRefused, PaymentPending, UploadFailed.
         """
-        _demand_origin(intention, request, probe or request)
-        standing = await run_sync(self.journal.standing, intention, renewing)
+        _demand_origin(intent, request, probe or request)
+        standing = await run_sync(self.journal.standing, intent, renewing)
         if standing is not None and (answered := await self._continued(_same_door(request, standing), standing)):
             return answered
         unpaid = await self.send(probe or request)
         if unpaid.status != 402:
             return unpaid, None
-        payment = await self._claimed(challenges.read(unpaid), request, intention, renewing)
+        payment = await self._claimed(challenges.read(unpaid), request, intent, renewing)
         answered = await self._continued(_same_door(request, payment), payment)
         if answered is None:
             raise PaymentPending(_begin_again(payment))
         return answered
 
-    async def again(self, request: Request, payment: Payment) -> tuple[Answer, Payment]:
+    async def again(self, request: Request, payment: Payment) -> tuple[Response, Payment]:
         """The answer to a payment that was made before; buys nothing. Raises PaymentRefused, PaymentPending."""
         answered = await self._continued(request, payment) if payment.state is not State.EXPIRED else None
         if answered is None:
@@ -132,34 +132,34 @@ class Payer:
         return Resumed(latest, answer if _grants(answer) else None, f"the API answered with status {answer.status}")
 
     async def _claimed(
-        self, challenge: Challenge, request: Request, intention: Intention, renewing: str | None
+        self, challenge: PaymentRequired, request: Request, intent: PaymentIntent, renewing: str | None
     ) -> Payment:
         """Looks and asks first; then the journal decides once more, in one transaction, about what was agreed to."""
-        chosen, wallet = await self._agreed(challenge, intention)
+        chosen, wallet = await self._agreed(challenge, intent)
         agreed = replace(challenge, offers=(chosen,))
         now = self.now()
         claim = partial(
             self.journal.claim,
-            decide=lambda spending: decide(agreed, intention.origin, self.policy, spending),
+            decide=lambda spending: decide(agreed, intent.origin, self.policy, spending),
             sign=lambda offer: proof(offer, agreed, wallet, now),
             now=now,
             renewing=renewing,
             beside=self.beside,
         )
-        return await run_sync(claim, intention, request)
+        return await run_sync(claim, intent, request)
 
-    async def _agreed(self, challenge: Challenge, intention: Intention) -> tuple[Offer, Wallet]:
-        seen = await run_sync(self.journal.spending, intention.origin, self.now())
-        chosen = decide(challenge, intention.origin, self.policy, seen)
+    async def _agreed(self, challenge: PaymentRequired, intent: PaymentIntent) -> tuple[Offer, Wallet]:
+        seen = await run_sync(self.journal.spending, intent.origin, self.now())
+        chosen = decide(challenge, intent.origin, self.policy, seen)
         wallet = await run_sync(self.wallet)
-        if self.approve is not None and not await self.approve(chosen, intention):
+        if self.approve is not None and not await self.approve(chosen, intent):
             raise PaymentRefused(
-                f"The payment of {wire.usdc(chosen.amount)} USDC to {urlsplit(intention.origin).netloc} was declined; "
+                f"The payment of {wire.usdc(chosen.amount)} USDC to {urlsplit(intent.origin).netloc} was declined; "
                 "nothing was signed."
             )
         return chosen, wallet
 
-    async def _continued(self, request: Request, payment: Payment) -> tuple[Answer, Payment] | None:
+    async def _continued(self, request: Request, payment: Payment) -> tuple[Response, Payment] | None:
         """The answer to this payment; None where it is closed unpaid. Raises PaymentPending."""
         if payment.state is State.USED and (recorded := _earlier_answer(payment)):
             return recorded, payment
@@ -181,7 +181,7 @@ class Payer:
     def _is_over(self, payment: Payment) -> bool:
         return self.now() > payment.valid_before + GRACE
 
-    async def _deciding_answer(self, request: Request, payment: Payment) -> Answer | None:
+    async def _deciding_answer(self, request: Request, payment: Payment) -> Response | None:
         """The same request again and again, until an answer decides; None where none does in time."""
         # What is over, or was answered before, is asked for once: waiting would change nothing.
         waits = () if self._is_over(payment) or payment.state is State.ANSWERED else BACKOFF
@@ -200,7 +200,7 @@ class Payer:
         await self._doubted(payment)
         return None
 
-    async def _attempt(self, request: Request) -> Answer | None:
+    async def _attempt(self, request: Request) -> Response | None:
         try:
             return await self.send(request)
         except (NotReached, AnswerLost, BadAnswer):
@@ -209,13 +209,13 @@ class Payer:
     async def _doubted(self, payment: Payment) -> None:
         await run_sync(self.journal.ambiguous, payment.nonce, self.now())
 
-    async def _recorded(self, answer: Answer, payment: Payment) -> Payment:
+    async def _recorded(self, answer: Response, payment: Payment) -> Payment:
         write = partial(self.journal.answered, answer=answer.body, settlement=_settlement(answer, payment))
         with anyio.CancelScope(shield=True):  # an answer that came is kept, whoever gave up waiting
             payment = await run_sync(write, payment.nonce, self.now())
         return payment  # noqa: RET504  # for all that mypy knows the scope may swallow a return
 
-    async def _ungranted(self, answer: Answer | None, payment: Payment) -> tuple[Answer, Payment] | None:
+    async def _ungranted(self, answer: Response | None, payment: Payment) -> tuple[Response, Payment] | None:
         """Another call may have been granted it meanwhile; else what time and the chain say decides."""
         if (earlier := _earlier_answer(payment)) is not None:
             return earlier, payment
@@ -231,7 +231,7 @@ class Payer:
     def _has_run_out(self, payment: Payment) -> bool:
         """A bare token that was bought and is past its time: it was paid for and is gone, and a new one may follow."""
         expiry = payment.token_expires_at
-        return not payment.intention.source and expiry is not None and self.now() > expiry
+        return not payment.intent.source and expiry is not None and self.now() > expiry
 
     async def _demand_unsettled(self, payment: Payment) -> None:
         """Returns only where the chain says that the payment was never charged."""
@@ -259,11 +259,11 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def _demand_origin(intention: Intention, *requests: Request) -> None:
+def _demand_origin(intent: PaymentIntent, *requests: Request) -> None:
     """A proof goes nowhere but to the origin that asked for it."""
     for request in requests:
-        if origin_of(request.url) != intention.origin:
-            raise ValueError(f"a payment for {intention.origin} does not go to {origin_of(request.url)}")
+        if origin_of(request.url) != intent.origin:
+            raise ValueError(f"a payment for {intent.origin} does not go to {origin_of(request.url)}")
 
 
 def _same_door(request: Request, payment: Payment) -> Request:
@@ -274,38 +274,38 @@ def _same_door(request: Request, payment: Payment) -> Request:
 
 
 def _with_proof(request: Request, payment: Payment) -> Request:
-    _demand_origin(payment.intention, request)
+    _demand_origin(payment.intent, request)
     return replace(request, headers={**request.headers, payment.header: payment.proof})
 
 
-def _decides(answer: Answer) -> bool:
+def _decides(answer: Response) -> bool:
     """A second 402 may hide a payment that was taken; 408 is a time-out by another name."""
     return answer.status < 500 and answer.status not in {402, 408}
 
 
-def _grants(answer: Answer) -> bool:
+def _grants(answer: Response) -> bool:
     return 200 <= answer.status < 300
 
 
-def _earlier_answer(payment: Payment) -> Answer | None:
+def _earlier_answer(payment: Payment) -> Response | None:
     """What was granted before and never taken up (a token that was is in the journal for itself), or the result."""
     if payment.state is State.USED:
-        return Answer(200, {}, (payment.result or "").encode())
+        return Response(200, {}, (payment.result or "").encode())
     if payment.state is State.ANSWERED and payment.token is None and payment.answer is not None:
-        return Answer(200, {}, payment.answer)
+        return Response(200, {}, payment.answer)
     return None
 
 
-def _retry_after(answer: Answer | None) -> float:
+def _retry_after(answer: Response | None) -> float:
     value = challenges.header(answer, "retry-after").strip() if answer else ""
     return float(value) if value.isascii() and value.isdigit() and len(value) < 6 else 0.0
 
 
-def _settlement(answer: Answer, payment: Payment) -> str:
+def _settlement(answer: Response, payment: Payment) -> str:
     """The transaction that the receipt names, if it is one."""
     for name in wire.RECEIPT_HEADERS.values():
         try:
-            receipt = wire.Receipt.model_validate(wire.decoded(challenges.header(answer, name)))
+            receipt = wire.SettlementResponse.model_validate(wire.decoded(challenges.header(answer, name)))
         except (ValueError, ValidationError):
             continue
         if _is_hash(receipt.transaction):
@@ -322,7 +322,7 @@ def _clock(moment: float) -> str:
 
 
 def what(payment: Payment) -> str:
-    where = urlsplit(payment.intention.origin).netloc
+    where = urlsplit(payment.intent.origin).netloc
     return f"{wire.usdc(payment.amount)} USDC to {where} (nonce {payment.nonce})"
 
 

@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
 
-from img402_mcp.client.http import Answer
+from img402_mcp.client.http import Response
 from img402_mcp.errors import quoted
 from img402_mcp.wire import x402 as wire
 
@@ -39,7 +39,7 @@ class Offer:
 
 
 @dataclass(frozen=True)
-class Challenge:
+class PaymentRequired:
     version: int
     offers: tuple[Offer, ...]
     resource: dict[str, Any] | None = field(default=None, repr=False)
@@ -54,18 +54,18 @@ class _Unusable(ValueError):
     """`str()` is the reason."""
 
 
-def read(answer: Answer) -> Challenge:
+def read(answer: Response) -> PaymentRequired:
     """The v2 header if one of its offers can be paid, else the body. Never raises: no offers, then."""
     challenges = [_challenge(*document) for document in _documents(answer)]
     payable = next((challenge for challenge in challenges if challenge.offers), None)
     skipped = tuple(reason for challenge in challenges for reason in challenge.skipped)
-    chosen = payable or (challenges or [Challenge(1, (), skipped=("it names no payment",))])[0]
-    return Challenge(
+    chosen = payable or (challenges or [PaymentRequired(1, (), skipped=("it names no payment",))])[0]
+    return PaymentRequired(
         chosen.version, chosen.offers, chosen.resource, chosen.extensions, chosen.error, skipped or chosen.skipped
     )
 
 
-def _documents(answer: Answer) -> Iterator[tuple[dict[str, Any], int | None]]:
+def _documents(answer: Response) -> Iterator[tuple[dict[str, Any], int | None]]:
     """Each document of the answer, with the version that its carrier stands for."""
     if (in_header := _header_document(answer)) is not None:
         yield in_header, 2
@@ -73,21 +73,21 @@ def _documents(answer: Answer) -> Iterator[tuple[dict[str, Any], int | None]]:
         yield in_body, None
 
 
-def _header_document(answer: Answer) -> dict[str, Any] | None:
+def _header_document(answer: Response) -> dict[str, Any] | None:
     try:
         return wire.decoded(header(answer, wire.OFFER_HEADER))
     except ValueError:
         return None
 
 
-def _body_document(answer: Answer) -> dict[str, Any] | None:
+def _body_document(answer: Response) -> dict[str, Any] | None:
     try:
         return _object(json.loads(answer.body, parse_constant=_no_number))
     except (ValueError, RecursionError):
         return None
 
 
-def header(answer: Answer, name: str) -> str:
+def header(answer: Response, name: str) -> str:
     return next((value for key, value in answer.headers.items() if key.lower() == name.lower()), "")
 
 
@@ -95,7 +95,7 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
 
 
-def _challenge(document: dict[str, Any], version: int | None) -> Challenge:
+def _challenge(document: dict[str, Any], version: int | None) -> PaymentRequired:
     offers, skipped = [], []
     stated = version or document.get("x402Version")
     listed = document.get("accepts")
@@ -104,7 +104,7 @@ def _challenge(document: dict[str, Any], version: int | None) -> Challenge:
             offers.append(_offer(raw, stated))
         except _Unusable as reason:
             skipped.append(str(reason))
-    return Challenge(
+    return PaymentRequired(
         version=offers[0].version if offers else version or 1,
         offers=tuple(offers),
         resource=_object(document.get("resource")),

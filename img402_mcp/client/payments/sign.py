@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from img402_mcp.client.payments.budget import window
-from img402_mcp.client.payments.payment_required import Challenge, Offer
+from img402_mcp.client.payments.payment_required import Offer, PaymentRequired
 from img402_mcp.client.payments.wallet import Wallet
 from img402_mcp.wire import x402 as wire
 
@@ -22,7 +22,7 @@ class Proof:
     value: str = field(repr=False)
 
 
-def proof(offer: Offer, challenge: Challenge, wallet: Wallet, now: float) -> Proof:
+def proof(offer: Offer, challenge: PaymentRequired, wallet: Wallet, now: float) -> Proof:
     """Signs. Each call is a new payment with a nonce of its own."""
     valid_after, valid_before = window(offer, now)
     authorization = wire.Authorization(
@@ -47,11 +47,13 @@ def proof(offer: Offer, challenge: Challenge, wallet: Wallet, now: float) -> Pro
 
 
 def _message(
-    offer: Offer, challenge: Challenge, payload: wire.ExactPayload, extensions: dict[str, Any] | None
-) -> wire.ProofV1 | wire.ProofV2:
+    offer: Offer, challenge: PaymentRequired, payload: wire.ExactPayload, extensions: dict[str, Any] | None
+) -> wire.PaymentPayloadV1 | wire.PaymentPayloadV2:
     if offer.version == 1:
-        return wire.ProofV1(network=offer.raw["network"], payload=payload)
-    return wire.ProofV2(resource=challenge.resource, accepted=dict(offer.raw), payload=payload, extensions=extensions)
+        return wire.PaymentPayloadV1(network=offer.raw["network"], payload=payload)
+    return wire.PaymentPayloadV2(
+        resource=challenge.resource, accepted=dict(offer.raw), payload=payload, extensions=extensions
+    )
 
 
 def _extensions(offered: dict[str, Any] | None) -> tuple[dict[str, Any] | None, str]:

@@ -21,7 +21,7 @@ import pyromark
 from pyromark import Options
 
 from img402_mcp.client.publish.html import NOT_PLACED, attributes, in_attributes
-from img402_mcp.client.publish.references import Found, LeftAlone, Reference, Writing
+from img402_mcp.client.publish.references import LeftAlone, Reference, References, Writing
 
 OPTIONS = (
     Options.ENABLE_GFM
@@ -68,7 +68,7 @@ class _Html:
         return None if start is None else start + at - self.starts[piece]
 
 
-def found(text: str) -> Found:
+def found(text: str) -> References:
     bom = len(text) - len(text.removeprefix("\ufeff"))  # the parser takes it for text, and a heading for a paragraph
     plain = text[bom:]
     reading = _read(plain)
@@ -80,7 +80,7 @@ def found(text: str) -> Found:
     hidden = (LeftAlone(image.target, HIDDEN) for image in images.values())
     in_text = _references(plain, live)
     shown = [_moved(each, bom) for each in chain(in_markup.references, in_text.references)]
-    return Found(tuple(shown), (*in_markup.left_alone, *in_text.left_alone, *hidden))
+    return References(tuple(shown), (*in_markup.left_alone, *in_text.left_alone, *hidden))
 
 
 def _moved(reference: Reference, by: int) -> Reference:
@@ -165,12 +165,12 @@ def _place_of_byte(text: str) -> Callable[[int], int]:
 # Where a destination stands
 
 
-def _references(text: str, images: list[_Image]) -> Found:
+def _references(text: str, images: list[_Image]) -> References:
     shown = {image.start: _inline(text, image) for image in images if image.is_inline}
     left = [LeftAlone(image.target, NOT_PLACED) for image in images if image.is_inline and not shown[image.start]]
     labels = {image.label for image in images if not image.is_inline}
-    defined = _defined(text, labels) if labels else Found((), ())
-    return Found((*filter(None, shown.values()), *defined.references), (*left, *defined.left_alone))
+    defined = _defined(text, labels) if labels else References((), ())
+    return References((*filter(None, shown.values()), *defined.references), (*left, *defined.left_alone))
 
 
 def _inline(text: str, image: _Image) -> Reference | None:
@@ -181,7 +181,7 @@ def _inline(text: str, image: _Image) -> Reference | None:
 _LABEL = re.compile(r"\[(?:[^\[\]\\]|\\.)*\]:", re.DOTALL)
 
 
-def _defined(text: str, labels: set[str]) -> Found:
+def _defined(text: str, labels: set[str]) -> References:
     """A definition's destination, once for all who name its label; a link of that label goes along."""
     place = _place_of_byte(text)
     shown: list[Reference] = []
@@ -193,7 +193,7 @@ def _defined(text: str, labels: set[str]) -> Found:
             reference = _destination(text, name.end(), end, definition["dest"]) if name else None
             shown.extend((reference,) if reference else ())
             left.extend(() if reference else (LeftAlone(definition["dest"], NOT_PLACED),))
-    return Found(tuple(shown), tuple(left))
+    return References(tuple(shown), tuple(left))
 
 
 # Spaces, and one line's end with whatever marks the block quotes that go on behind it.

@@ -11,7 +11,7 @@ from html import unescape
 
 from justhtml import JustHTML
 
-from img402_mcp.client.publish.references import Found, LeftAlone, Reference, Writing
+from img402_mcp.client.publish.references import LeftAlone, Reference, References, Writing
 
 _SHOWN = {("img", "src"), ("img", "srcset"), ("source", "srcset")}
 _OTHERS = {("video", "poster"), ("input", "src"), ("image", "href"), ("image", "xlink:href"), ("object", "data")}
@@ -31,12 +31,12 @@ class Attribute:
     tag_start: int
 
 
-def found(text: str) -> Found:
+def found(text: str) -> References:
     bom = len(text) - len(text.removeprefix("\ufeff"))  # not counted by the parser
     return in_attributes(attributes(text[bom:]), text[bom:], lambda at: at + bom)
 
 
-def in_attributes(attributes: Iterable[Attribute], html: str, place: Callable[[int], int | None]) -> Found:
+def in_attributes(attributes: Iterable[Attribute], html: str, place: Callable[[int], int | None]) -> References:
     """`place` tells where in the document a character of the HTML stands; None: nowhere."""
     shown: list[Reference] = []
     left: list[LeftAlone] = []
@@ -48,7 +48,7 @@ def in_attributes(attributes: Iterable[Attribute], html: str, place: Callable[[i
             placed = _placed(reference, place)
             left.extend(() if placed else (LeftAlone(reference.target, NOT_PLACED),))
             shown.extend((placed,) if placed else ())
-    return Found(tuple(shown), tuple(left))
+    return References(tuple(shown), tuple(left))
 
 
 def _references(attribute: Attribute, html: str) -> Iterable[Reference]:

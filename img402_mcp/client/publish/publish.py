@@ -15,17 +15,25 @@ from anyio.to_thread import run_sync
 from img402_mcp.client.batch import Batch, upload_batch
 from img402_mcp.client.files.documents import Document, place_for, read_document, write_document
 from img402_mcp.client.files.safe_glob import sizes_of
-from img402_mcp.client.files.safe_open import Refused, Roots, plain_path
+from img402_mcp.client.files.safe_open import FileRefused, Roots, plain_path
 from img402_mcp.client.publish.finding import references
-from img402_mcp.client.publish.references import Found, Kind, LeftAlone, Reference, path_in, rewritten, with_fragment
-from img402_mcp.client.upload import Corridor, Progress, Upload
+from img402_mcp.client.publish.references import (
+    Kind,
+    LeftAlone,
+    Reference,
+    References,
+    path_in,
+    rewritten,
+    with_fragment,
+)
+from img402_mcp.client.upload import Progress, Upload, Uploader
 from img402_mcp.errors import Img402Error, ReadRefused, quoted
 
 MOST_IMAGES = 200  # of one document; a free API takes some hundred uploads a day
 
 
 @dataclass(frozen=True)
-class Wanted:
+class PublishOptions:
     """What to publish. `longest`, in bytes: a longer text is not handed back, so that it needs `out`."""
 
     path: str
@@ -35,7 +43,7 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Sent:
+class PublishedImage:
     target: str
     """As the document names it, for the first time."""
     upload: Upload
@@ -50,7 +58,7 @@ class Failed:
 @dataclass(frozen=True)
 class Published:
     text: str
-    uploads: tuple[Sent, ...]
+    uploads: tuple[PublishedImage, ...]
     failures: tuple[Failed, ...]
     left_alone: tuple[LeftAlone, ...]
     out: Path | None
@@ -74,30 +82,30 @@ class Planned:
     out: Path | None
 
 
-async def publish(corridor: Corridor, wanted: Wanted, progress: Progress | None = None) -> Published:
+async def publish(uploader: Uploader, wanted: PublishOptions, progress: Progress | None = None) -> Published:
     """Raises ReadRefused, before anything is sent."""
-    draft = await run_sync(_draft, wanted, corridor.roots)
-    sizes = await run_sync(sizes_of, draft.images, corridor.roots)
-    batch = await upload_batch(corridor.upload, draft.images, progress, sizes)
+    draft = await run_sync(_draft, wanted, uploader.roots)
+    sizes = await run_sync(sizes_of, draft.images, uploader.roots)
+    batch = await upload_batch(uploader.upload, draft.images, progress, sizes)
     urls = {
         reference: with_fragment(each.upload.receipt.url, reference.target)
         for each in batch.uploads
         for reference in draft.images[each.path]
     }
     text = rewritten(draft.document.text, urls)
-    note = await run_sync(_written, text, draft, corridor.roots, wanted.overwrite)
-    uploads = tuple(Sent(draft.target(each.path), each.upload) for each in batch.uploads)
+    note = await run_sync(_written, text, draft, uploader.roots, wanted.overwrite)
+    uploads = tuple(PublishedImage(draft.target(each.path), each.upload) for each in batch.uploads)
     return Published(text, uploads, _failures(draft, batch), draft.left_alone, None if note else draft.place, note)
 
 
-async def plan(corridor: Corridor, wanted: Wanted) -> Planned:
+async def plan(uploader: Uploader, wanted: PublishOptions) -> Planned:
     """The same without sending or writing. Raises ReadRefused."""
-    draft = await run_sync(_draft, wanted, corridor.roots)
+    draft = await run_sync(_draft, wanted, uploader.roots)
 
     sizes, refused = dict[str, int](), dict[str, str]()
     for path in draft.images:
         try:
-            sizes[path] = len((await corridor.read(path)).data)
+            sizes[path] = len((await uploader.read(path)).data)
         except Img402Error as error:
             refused[path] = str(error)
     images = tuple(Readable(draft.target(path), size_bytes) for path, size_bytes in sizes.items())
@@ -122,7 +130,7 @@ class _Draft:
         return tuple(Failed(self.target(path), reason) for path, reason in reasons.items())
 
 
-def _draft(wanted: Wanted, roots: Roots) -> _Draft:
+def _draft(wanted: PublishOptions, roots: Roots) -> _Draft:
     document = read_document(wanted.path, roots)
     place = place_for(wanted.out, document, roots, overwrite=wanted.overwrite) if wanted.out else None
     _demand_short(document, wanted)
@@ -130,7 +138,7 @@ def _draft(wanted: Wanted, roots: Roots) -> _Draft:
     return _Draft(document, place, _images(document, found), found.left_alone)
 
 
-def _demand_short(document: Document, wanted: Wanted) -> None:
+def _demand_short(document: Document, wanted: PublishOptions) -> None:
     size = len(document.text.encode())
     if not wanted.out and wanted.longest is not None and size > wanted.longest:
         raise ReadRefused(
@@ -139,7 +147,7 @@ def _demand_short(document: Document, wanted: Wanted) -> None:
         )
 
 
-def _images(document: Document, found: Found) -> Mapping[str, Sequence[Reference]]:
+def _images(document: Document, found: References) -> Mapping[str, Sequence[Reference]]:
     images: dict[str, list[Reference]] = {}
     for reference in found.references:
         images.setdefault(_path(document.path.parent, reference.target), []).append(reference)
@@ -156,7 +164,7 @@ def _path(folder: Path, target: str) -> str:
     path = path_in(target)
     try:
         named = plain_path(path) if path.lower().startswith("file://") else Path(path)
-    except Refused:
+    except FileRefused:
         return path
     return os.path.normpath(folder / named)
 

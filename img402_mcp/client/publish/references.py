@@ -40,7 +40,7 @@ class LeftAlone:
 
 
 @dataclass(frozen=True)
-class Found:
+class References:
     references: tuple[Reference, ...]
     """In the document's order; none overlaps another."""
     left_alone: tuple[LeftAlone, ...]

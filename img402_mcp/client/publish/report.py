@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from img402_mcp.client.publish.publish import Failed, Planned, Published, Sent
+from img402_mcp.client.publish.publish import Failed, Planned, Published, PublishedImage
 from img402_mcp.client.publish.references import LeftAlone
 from img402_mcp.errors import quoted
 
@@ -31,7 +31,7 @@ def planned(plan: Planned) -> Fields:
     }
 
 
-def _sent(sent: Sent) -> Fields:
+def _sent(sent: PublishedImage) -> Fields:
     upload = sent.upload
     reused = ("uploaded before",) if upload.reused else ()
     notes = (*reused, *upload.done, *upload.receipt.notes, *upload.notes)

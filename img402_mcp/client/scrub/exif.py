@@ -46,19 +46,19 @@ _ORDER = list(dict.fromkeys((*_POSITION.values(), *_MAIN.values(), *_DETAILS.val
 _Entry = tuple[int, int, int, bytes]  # tag, type, count, value or its offset
 
 
-class Told(NamedTuple):
+class ExifContent(NamedTuple):
     kinds: tuple[str, ...]
     """In a person's words, the gravest first."""
     turning: bytes
     """The block with nothing but the orientation, in the same byte order; empty where the picture stands upright."""
 
 
-def told(tiff: bytes) -> Told:
+def content_of(tiff: bytes) -> ExifContent:
     try:
         order, first = _start(tiff)
         entries = _entries(tiff, order, first)
     except struct.error:
-        return Told(("EXIF",), b"")
+        return ExifContent(("EXIF",), b"")
     found = {_MAIN.get(entry[0], "") for entry in entries}
     turning = b""
     for tag, kind, count, value in entries:
@@ -67,7 +67,7 @@ def told(tiff: bytes) -> Told:
         elif tag in _DIRECTORIES:
             found |= _in_directory(tiff, order, value, _DIRECTORIES[tag])
     found |= _thumbnail(tiff, order, first)
-    return Told(tuple(sorted(found - {""}, key=_ORDER.index)) or ("EXIF",), turning)
+    return ExifContent(tuple(sorted(found - {""}, key=_ORDER.index)) or ("EXIF",), turning)
 
 
 def _turning(order: str, kind: int, count: int, value: bytes) -> bytes:

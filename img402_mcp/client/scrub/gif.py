@@ -3,7 +3,7 @@
 A plain text extension goes, although GIF89a would have it drawn: no browser draws it, and it is text.
 """
 
-from img402_mcp.client.scrub.segments import Cut
+from img402_mcp.client.scrub.segments import Segments
 from img402_mcp.formats import Piece
 
 _CONTROL, _APPLICATION = b"!\xf9", b"!\xff"
@@ -17,14 +17,14 @@ _NAMES = (
 )
 
 
-def clean(cut: Cut) -> None:
+def clean(cut: Segments) -> None:
     for piece in cut.pieces():
         if not cut.length:
             cut.keep(0, piece.start)  # the header and the colours of all frames
         _decide(cut, piece)
 
 
-def _decide(cut: Cut, piece: Piece) -> None:
+def _decide(cut: Segments, piece: Piece) -> None:
     content = piece.start + 2
     if piece.kind in (b",", b";") or (piece.kind == _APPLICATION and cut.data.startswith(_PROFILE, content)):
         cut.keep(piece.start, piece.end)
@@ -36,7 +36,7 @@ def _decide(cut: Cut, piece: Piece) -> None:
         cut.drop(_name(cut, piece))
 
 
-def _shorten(cut: Cut, piece: Piece, length: int) -> None:
+def _shorten(cut: Segments, piece: Piece, length: int) -> None:
     """To the first `length` bytes behind the label, which are all that decoders read."""
     start = piece.start + 2
     control = piece.kind == _CONTROL
@@ -44,7 +44,7 @@ def _shorten(cut: Cut, piece: Piece, length: int) -> None:
     cut.swap(piece.start, piece.end, piece.kind + content + b"\0", "application data")
 
 
-def _name(cut: Cut, piece: Piece) -> str:
+def _name(cut: Segments, piece: Piece) -> str:
     for kind, begins, name in _NAMES:
         if piece.kind == kind and cut.data.startswith(begins, piece.start + 2):
             return name

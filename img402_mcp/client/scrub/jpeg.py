@@ -3,7 +3,7 @@
 import struct
 
 from img402_mcp.client.scrub import exif
-from img402_mcp.client.scrub.segments import Cut
+from img402_mcp.client.scrub.segments import Segments
 from img402_mcp.formats import Piece
 
 _CODING = frozenset(range(0xC0, 0xD0)) - {0xC8} | {0xD9, 0xDA, 0xDB, 0xDD}  # frames, tables, scans, restarts, the end
@@ -21,7 +21,7 @@ _NAMES = (
 )
 
 
-def clean(cut: Cut) -> None:
+def clean(cut: Segments) -> None:
     cut.keep(0, 2)
     previous = 2
     for piece in cut.pieces():
@@ -31,7 +31,7 @@ def clean(cut: Cut) -> None:
         _decide(cut, piece)
 
 
-def _decide(cut: Cut, piece: Piece) -> None:
+def _decide(cut: Segments, piece: Piece) -> None:
     marker, content = piece.kind[0], piece.start + 4
     if marker in _CODING or (marker == 0xE2 and cut.data.startswith(_ICC, content)):
         cut.keep(piece.start, piece.end)
@@ -40,7 +40,7 @@ def _decide(cut: Cut, piece: Piece) -> None:
     elif marker == 0xEE and _is_long(piece, _ADOBE_LENGTH) and cut.data.startswith(_ADOBE, content):
         _shorten(cut, piece, cut.data[content : content + _ADOBE_LENGTH], "application data")
     elif marker == 0xE1 and cut.data.startswith(_EXIF, content):
-        kinds, turning = exif.told(cut.data[content + len(_EXIF) : piece.end])
+        kinds, turning = exif.content_of(cut.data[content + len(_EXIF) : piece.end])
         cut.swap_exif(piece, kinds, turning and _segment(marker, _EXIF + turning))
     else:
         cut.drop(_name(cut, marker, content))
@@ -50,7 +50,7 @@ def _is_long(piece: Piece, content: int) -> bool:
     return piece.end - piece.start >= 4 + content
 
 
-def _shorten(cut: Cut, piece: Piece, content: bytes, kind: str) -> None:
+def _shorten(cut: Segments, piece: Piece, content: bytes, kind: str) -> None:
     cut.swap(piece.start, piece.end, _segment(piece.kind[0], content), kind)
 
 
@@ -58,7 +58,7 @@ def _segment(marker: int, content: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
 
 
-def _name(cut: Cut, marker: int, content: int) -> str:
+def _name(cut: Segments, marker: int, content: int) -> str:
     for each, begins, name in _NAMES:
         if marker == each and cut.data.startswith(begins, content):
             return name

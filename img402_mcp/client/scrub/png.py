@@ -7,7 +7,7 @@ import struct
 import zlib
 
 from img402_mcp.client.scrub import exif
-from img402_mcp.client.scrub.segments import Cut, NotClean
+from img402_mcp.client.scrub.segments import NotClean, Segments
 from img402_mcp.formats import Piece
 
 _ANCILLARY = {
@@ -44,14 +44,14 @@ _XMP = b"XML:com.adobe.xmp\0"
 _HIDDEN_PROFILES = ((b"Raw profile type exif\0", "EXIF"), (b"Raw profile type iptc\0", "IPTC"), (_XMP, "XMP"))
 
 
-def clean(cut: Cut) -> None:
+def clean(cut: Segments) -> None:
     cut.keep(0, 8)
     needed = _Needed()
     for piece in cut.pieces():
         length = piece.end - piece.start - 12
         content = piece.start + 8
         if piece.kind == b"eXIf":
-            kinds, turning = exif.told(cut.data[content : piece.end - 4].removeprefix(b"Exif\0\0"))
+            kinds, turning = exif.content_of(cut.data[content : piece.end - 4].removeprefix(b"Exif\0\0"))
             cut.swap_exif(piece, kinds, turning and _chunk(b"eXIf", turning))
         elif needed.includes(piece.kind, length, cut.data[content : content + 4]):
             cut.keep(piece.start, piece.end)
@@ -103,7 +103,7 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
-def _name(cut: Cut, piece: Piece) -> str:
+def _name(cut: Segments, piece: Piece) -> str:
     for begins, name in _HIDDEN_PROFILES:
         if piece.kind in (b"tEXt", b"zTXt", b"iTXt") and cut.data.startswith(begins, piece.start + 8):
             return name

@@ -10,7 +10,7 @@ class NotClean(ValueError):
     """The image could not be scrubbed. `str()` is a clause that goes on from "it"."""
 
 
-class Cut:
+class Segments:
     """Neighbouring pieces are copied in one go, and none at all while nothing goes."""
 
     def __init__(self, data: bytes, picture: Picture) -> None:

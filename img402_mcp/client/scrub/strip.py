@@ -14,12 +14,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from img402_mcp.client.scrub import gif, jpeg, png, webp
-from img402_mcp.client.scrub.segments import Cut, NotClean
+from img402_mcp.client.scrub.segments import NotClean, Segments
 from img402_mcp.formats import GIF, JPEG, PNG, WEBP, Format, NotAnImage, Picture, examine
 
 __all__ = ["NotClean", "Scrubbed", "scrubbed"]
 
-CLEANERS: dict[Format, Callable[[Cut], None]] = {
+CLEANERS: dict[Format, Callable[[Segments], None]] = {
     PNG: png.clean,
     JPEG: jpeg.clean,
     GIF: gif.clean,
@@ -50,8 +50,8 @@ def scrubbed(data: bytes, picture: Picture) -> Scrubbed:
     return Scrubbed(clean, _proven(clean, cut), tuple(cut.removed))
 
 
-def _cut(data: bytes, picture: Picture) -> Cut:
-    cut = Cut(data, picture)
+def _cut(data: bytes, picture: Picture) -> Segments:
+    cut = Segments(data, picture)
     try:
         CLEANERS[picture.format](cut)
     except (NotAnImage, struct.error, IndexError):
@@ -59,7 +59,7 @@ def _cut(data: bytes, picture: Picture) -> Cut:
     return cut
 
 
-def _proven(clean: bytes, cut: Cut) -> Picture:
+def _proven(clean: bytes, cut: Segments) -> Picture:
     """The structure is parsed anew; the coded pixels, which were copied, are leapt over."""
     before = cut.picture
     try:

@@ -7,7 +7,7 @@ import struct
 from collections.abc import Iterator
 
 from img402_mcp.client.scrub import exif
-from img402_mcp.client.scrub.segments import Cut, NotClean
+from img402_mcp.client.scrub.segments import NotClean, Segments
 from img402_mcp.formats import Piece
 
 _ANIMATED, _XMP, _EXIF = 0x02, 0x04, 0x08
@@ -17,7 +17,7 @@ _NAMES = {b"EXIF": "EXIF", b"XMP ": "XMP", b"C2PA": "content credentials"}
 _FRAME_HEADER = 24  # the chunk's own, then place, size, duration and flags
 
 
-def clean(cut: Cut) -> None:
+def clean(cut: Segments) -> None:
     flags = cut.data[20] if cut.data[12:16] == b"VP8X" else None
     kept = _kept(flags)
     cut.keep(0, 12)
@@ -34,7 +34,7 @@ def clean(cut: Cut) -> None:
         _tell(cut, flags)
 
 
-def _tell(cut: Cut, flags: int | None) -> None:
+def _tell(cut: Segments, flags: int | None) -> None:
     """The header's length, and its flags for EXIF and XMP."""
     cut.overwrite(4, struct.pack("<I", cut.length - 8))
     if flags is not None:
@@ -49,21 +49,21 @@ def _kept(flags: int | None) -> set[bytes]:
     return {b"VP8X", b"ICCP", *_PIXELS}
 
 
-def _content(cut: Cut, piece: Piece) -> bytes:
+def _content(cut: Segments, piece: Piece) -> bytes:
     (length,) = struct.unpack_from("<I", cut.data, piece.start + 4)
     return cut.data[piece.start + 8 : piece.start + 8 + length]
 
 
-def _without(cut: Cut, piece: Piece, *, extended: bool) -> None:
+def _without(cut: Segments, piece: Piece, *, extended: bool) -> None:
     if piece.kind == b"EXIF":
-        kinds, turning = exif.told(_content(cut, piece).removeprefix(b"Exif\0\0"))
+        kinds, turning = exif.content_of(_content(cut, piece).removeprefix(b"Exif\0\0"))
         cut.swap_exif(piece, kinds, _chunk(b"EXIF", turning) if extended and turning else b"")
     else:
         unused = piece.kind in (*_PIXELS, b"ANMF", b"ANIM", b"ICCP", b"VP8X")
         cut.drop("chunk that decoders skip" if unused else _NAMES.get(piece.kind, "unknown chunk"))
 
 
-def _with(cut: Cut, piece: Piece) -> None:
+def _with(cut: Segments, piece: Piece) -> None:
     if piece.kind in _LENGTHS and len(_content(cut, piece)) != _LENGTHS[piece.kind]:
         raise NotClean("is a WebP with a header of the wrong length")
     if piece.kind == b"ANMF":
@@ -72,7 +72,7 @@ def _with(cut: Cut, piece: Piece) -> None:
         cut.keep(piece.start, piece.end)
 
 
-def _clean_frame(cut: Cut, frame: Piece) -> None:
+def _clean_frame(cut: Segments, frame: Piece) -> None:
     at, drawn = cut.length, False
     cut.keep(frame.start, frame.start + _FRAME_HEADER)
     for kind, start, end in _chunks_in(cut, frame):
@@ -85,7 +85,7 @@ def _clean_frame(cut: Cut, frame: Piece) -> None:
         cut.overwrite(at + 4, struct.pack("<I", cut.length - at - 8))
 
 
-def _chunks_in(cut: Cut, frame: Piece) -> Iterator[Piece]:
+def _chunks_in(cut: Segments, frame: Piece) -> Iterator[Piece]:
     position = frame.start + _FRAME_HEADER
     while position < frame.end:
         start = position

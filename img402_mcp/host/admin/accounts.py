@@ -27,7 +27,7 @@ _ID = re.compile(io42.ID, re.ASCII)
 
 
 @dataclass(frozen=True)
-class Register:
+class Accounts:
     index: Index
     now: Callable[[], datetime]
 

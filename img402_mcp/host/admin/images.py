@@ -45,7 +45,7 @@ WAYS_OUT = {
 
 
 @dataclass(frozen=True)
-class Wanted:
+class ImageFilter:
     """Which images; None: all. `kind` is free, paid or private, the moments are of the upload."""
 
     kind: str | None = None
@@ -64,12 +64,12 @@ class Wanted:
 
 
 @dataclass(frozen=True)
-class Inventory:
+class ImagesAdmin:
     index: Index
     blobs: Blobs
     now: Callable[[], datetime]
 
-    def images(self, wanted: Wanted, at_most: int) -> list[Entry]:
+    def images(self, wanted: ImageFilter, at_most: int) -> list[Entry]:
         """The newest first."""
         query = select(_ALL).where(wanted.condition()).order_by(_ALL.c.created_at.desc(), _ALL.c.id).limit(at_most)
         with self.index.reading() as connection:

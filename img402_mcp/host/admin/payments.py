@@ -8,7 +8,7 @@ from typing import Any
 
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.host.payments.products import fee_product
-from img402_mcp.host.payments.records import Payment, Payments
+from img402_mcp.host.payments.records import PaymentRecord, PaymentRecords
 from img402_mcp.host.storage.images import Index
 from img402_mcp.wire.x402 import usdc
 
@@ -18,7 +18,7 @@ PATIENCE = timedelta(hours=1)
 
 def release(index: Index, now: datetime, submission_id: str, transaction: str | None) -> dict[str, Any]:
     """With the transaction the fee counts as paid; without one as if it had never been tried."""
-    book = Payments(index, lambda: now)
+    book = PaymentRecords(index, lambda: now)
     payment = book.sold(fee_product(submission_id))
     if payment is None or payment.paid:
         state = "is paid" if payment else "has not been tried"
@@ -30,7 +30,7 @@ def release(index: Index, now: datetime, submission_id: str, transaction: str | 
     return {"submission": submission_id, "fee": usdc(payment.amount), "paid": transaction is not None}
 
 
-def _free(book: Payments, payment: Payment, submission_id: str, now: datetime) -> None:
+def _free(book: PaymentRecords, payment: PaymentRecord, submission_id: str, now: datetime) -> None:
     if now - payment.reserved_at < PATIENCE:
         raise SettingsError(
             f"The fee of submission {quoted(submission_id)} was signed at {payment.reserved_at:%H:%M:%S} UTC and may "

@@ -22,8 +22,8 @@ from img402_mcp.wire.img402 import (
     TOKEN_HEADER,
     Limits,
     Problem,
-    Token,
-    Uploaded,
+    TokenAnswer,
+    UploadedImage,
 )
 
 Json = dict[str, Any]
@@ -64,7 +64,7 @@ def document(settings: HostSettings) -> Json:
             "/{name}": {"get": _serve()},
         },
         "components": {
-            "schemas": {model.__name__: _schema(model) for model in (Uploaded, Token, Problem)}
+            "schemas": {model.__name__: _schema(model) for model in (UploadedImage, TokenAnswer, Problem)}
             | io42.SCHEMAS
             | studio.SCHEMAS,
             "securitySchemes": io42.SECURITY | studio.SECURITY,
@@ -81,7 +81,7 @@ def limits(settings: HostSettings) -> Limits:
     )
 
 
-def _schema(model: type[Uploaded | Token | Problem]) -> Json:
+def _schema(model: type[UploadedImage | TokenAnswer | Problem]) -> Json:
     return model.model_json_schema(by_alias=True, mode="serialization")
 
 
@@ -91,7 +91,7 @@ def _upload(settings: HostSettings) -> Json:
         "operationId": "uploadFree",
         "summary": f"Upload an image of at most {settings.free.max_bytes} bytes, kept {kept}.",
         "requestBody": _image_body(),
-        "responses": {"200": _answer("The image is public.", "Uploaded") | _LINK} | _problems(FREE_CODES),
+        "responses": {"200": _answer("The image is public.", "UploadedImage") | _LINK} | _problems(FREE_CODES),
     }
 
 
@@ -99,7 +99,7 @@ def _paid(settings: HostSettings) -> Json:
     if settings.paid is None:
         return {}
     token, upload = token_sale(settings.paid, settings.public_url), upload_sale(settings.paid, settings.public_url)
-    answers = [{"$ref": f"#/components/schemas/{name}"} for name in ("Token", "Uploaded")]
+    answers = [{"$ref": f"#/components/schemas/{name}"} for name in ("TokenAnswer", "UploadedImage")]
     return {
         TOKEN: {
             "post": _bought(settings.paid, token, "buyUploadToken")

@@ -8,7 +8,7 @@ from threading import Lock
 from sqlalchemy import Connection
 from sqlalchemy.exc import IntegrityError
 
-from img402_mcp.host.errors import Refused
+from img402_mcp.host.errors import ApiError
 
 Write = Callable[[Connection], None]
 """Writes rows, inside the transaction; raises Refused where none may be written. It may be run a second time."""
@@ -46,7 +46,7 @@ class _Waiter:
 def _commit(group: Sequence[_Waiter], transaction: Transaction) -> None:
     """One that is refused must leave no trace and must not cost the others theirs: then each goes by itself."""
     error = _written(group, transaction)
-    if isinstance(error, Refused | IntegrityError) and len(group) > 1:
+    if isinstance(error, ApiError | IntegrityError) and len(group) > 1:
         for waiter in group:
             _commit([waiter], transaction)
         return

@@ -12,10 +12,10 @@ from sqlalchemy.schema import CreateIndex, CreateTable
 from img402_mcp.errors import SettingsError
 from img402_mcp.host.db.engine import POSTGRESQL, take_turns
 
-Step = Mapping[str, Sequence[str]]
+Migration = Mapping[str, Sequence[str]]
 """Dialect -> statements. IF EXISTS belongs into them: a table may not be there yet, and is then made as it is now."""
 
-STEPS: tuple[Step, ...] = (
+STEPS: tuple[Migration, ...] = (
     # 2: counts go up to caps of 2^40.
     {
         POSTGRESQL: (
@@ -30,7 +30,7 @@ _ANY_TABLE_OF_THE_FIRST = "images"
 _VERSION = Table("schema_version", MetaData(), Column("version", Integer, nullable=False))
 
 
-def prepare(engine: Engine, tables: MetaData, steps: Sequence[Step] = STEPS) -> None:
+def prepare(engine: Engine, tables: MetaData, steps: Sequence[Migration] = STEPS) -> None:
     """All of it or nothing; workers that start at once wait for each other. SettingsError for a newer schema."""
     newest = FIRST + len(steps)
     with engine.begin() as connection:

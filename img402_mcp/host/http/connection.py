@@ -11,9 +11,9 @@ from starlette.types import Scope
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from img402_mcp.host.errors import problem
-from img402_mcp.host.http.connection_limits import Places, Refusal
-from img402_mcp.host.http.timeouts import Patience
-from img402_mcp.host.http.write_coalescing import OneWrite
+from img402_mcp.host.http.connection_limits import ConnectionLimits, Refusal
+from img402_mcp.host.http.timeouts import Timeouts
+from img402_mcp.host.http.write_coalescing import WriteCoalescing
 from img402_mcp.host.settings import Network
 
 HEAD_BYTES = 32_768  # Node takes 16 KB, nginx 32 KB, h11 64 KB
@@ -37,20 +37,20 @@ def nothing_is_hot(_scope: Scope, _headers: Sequence[Header]) -> None:
 
 
 def connections(
-    patience: Patience, hot: Hot = nothing_is_hot, trusted: Sequence[Network] = ()
+    patience: Timeouts, hot: Hot = nothing_is_hot, trusted: Sequence[Network] = ()
 ) -> type[HttpToolsProtocol]:
     """The protocol for uvicorn's `http`. The connections that one call makes share one bound."""
-    places = Places(patience, trusted)
+    places = ConnectionLimits(patience, trusted)
     shared = {"patience": patience, "places": places, "waiting": places.waiting, "hot": staticmethod(hot)}
-    return type("Connection", (Connection,), shared)
+    return type("HttpConnection", (HttpConnection,), shared)
 
 
-class Connection(HttpToolsProtocol):
-    patience: ClassVar[Patience]
+class HttpConnection(HttpToolsProtocol):
+    patience: ClassVar[Timeouts]
     hot: ClassVar[Any]
     """A Hot."""
-    places: ClassVar[Places]
-    waiting: ClassVar[dict["Connection", None]]
+    places: ClassVar[ConnectionLimits]
+    waiting: ClassVar[dict["HttpConnection", None]]
     """Those without a request in hand, the longest first; they make room for others."""
 
     _head_timer: TimerHandle | None = None
@@ -66,7 +66,7 @@ class Connection(HttpToolsProtocol):
     """The moment up to which the body's bytes would have lasted at its rate, never in the future."""
 
     def connection_made(self, transport: BaseTransport) -> None:
-        super().connection_made(cast("Any", OneWrite(cast("Transport", transport), self.loop)))
+        super().connection_made(cast("Any", WriteCoalescing(cast("Transport", transport), self.loop)))
         if refusal := self.places.take(self, self.client):
             self._write(refusal)
             self.transport.close()
@@ -215,7 +215,7 @@ class Connection(HttpToolsProtocol):
         self._end_timer = self.loop.call_later(LINGER, self.transport.abort)
 
     def _write(self, refusal: Refusal) -> None:
-        response = problem(*refusal, {"Connection": "close"})
+        response = problem(*refusal, {"HttpConnection": "close"})
         head = [b"HTTP/1.1 %d Refused" % refusal[0], *(b": ".join(header) for header in response.raw_headers)]
         self.transport.write(b"\r\n".join([*head, b"", bytes(response.body)]))
 

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from img402_mcp.host.client_address import client_address, is_trusted, shared_by
-from img402_mcp.host.http.timeouts import Patience
+from img402_mcp.host.http.timeouts import Timeouts
 from img402_mcp.host.settings import Network
 
 SHARE = 4  # one address may have a fourth: it takes four that mean ill to keep everybody else out
@@ -21,7 +21,7 @@ HAS_ITS_SHARE = (
 )
 
 
-class Guest(Protocol):
+class Connection(Protocol):
     def lag(self) -> float:
         """How many seconds its body is behind; 0 where it owes none."""
 
@@ -29,17 +29,17 @@ class Guest(Protocol):
         """It has no place any more."""
 
 
-class Places:
+class ConnectionLimits:
     """`waiting`: those without a request in hand, the longest first. `trusted`: proxies, which stand for many."""
 
-    def __init__(self, patience: Patience, trusted: Sequence[Network] = ()) -> None:
+    def __init__(self, patience: Timeouts, trusted: Sequence[Network] = ()) -> None:
         self._most, self._share = patience.connections, max(1, patience.connections // SHARE)
         self._stalled, self._trusted = patience.body / STALLED, trusted
-        self._owners: dict[Guest, str | None] = {}
+        self._owners: dict[Connection, str | None] = {}
         self._each: Counter[str | None] = Counter()
-        self.waiting: dict[Guest, None] = {}
+        self.waiting: dict[Connection, None] = {}
 
-    def take(self, guest: Guest, peer: Peer) -> Refusal | None:
+    def take(self, guest: Connection, peer: Peer) -> Refusal | None:
         """Why there is no place for it. Where one is made, somebody else has just lost it."""
         owner = self._owner(peer)
         if owner is not None and self._each[owner] >= self._share:
@@ -51,7 +51,7 @@ class Places:
             self._each[owner] += 1
         return refusal
 
-    def leave(self, guest: Guest) -> None:
+    def leave(self, guest: Connection) -> None:
         """May be said twice."""
         self.waiting.pop(guest, None)
         if guest in self._owners:
@@ -67,10 +67,10 @@ class Places:
             victim.give_way()
         return victim is not None
 
-    def _longest_waiting(self, owner: str | None = None) -> Guest | None:
+    def _longest_waiting(self, owner: str | None = None) -> Connection | None:
         return next((guest for guest in self.waiting if owner in {None, self._owners.get(guest)}), None)
 
-    def _furthest_behind(self, owner: str | None = None) -> Guest | None:
+    def _furthest_behind(self, owner: str | None = None) -> Connection | None:
         some = [guest for guest, whose in self._owners.items() if owner in {None, whose}]
         last = max(some, key=lambda guest: guest.lag(), default=None)
         return last if last is not None and last.lag() >= self._stalled else None

@@ -13,7 +13,7 @@ DROPPED_SECONDS = 10
 TOO_SLOW = 408  # says that the rest will not be waited for
 
 
-class EarlyAnswers:
+class LingeringClose:
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
 

@@ -10,7 +10,7 @@ from img402_mcp.host.http.lingering_close import has_body
 
 
 @dataclass(frozen=True)
-class Patience:
+class Timeouts:
     """`connections` of one process; `head`, `body` and `answer` in seconds, `rate` in bytes a second."""
 
     # A process has 1024 descriptors unless told otherwise; an upload needs two, and the database some.
@@ -27,10 +27,10 @@ class TooSlow(Exception):
     """The rest of a body will not be waited for."""
 
 
-class Pacing:
+class BodyTimeouts:
     """A body may fall behind its rate by some seconds. Only waiting counts, not what the host does meanwhile."""
 
-    def __init__(self, app: ASGIApp, patience: Patience) -> None:
+    def __init__(self, app: ASGIApp, patience: Timeouts) -> None:
         self._app, self._patience = app, patience
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -49,7 +49,7 @@ class Pacing:
 
 
 class _Paced:
-    def __init__(self, receive: Receive, patience: Patience) -> None:
+    def __init__(self, receive: Receive, patience: Timeouts) -> None:
         self._receive, self._patience = receive, patience
         self._left: float = patience.body
         self._more_body = True

@@ -9,7 +9,7 @@ from typing import Any
 LARGE = 65_536  # is sent with what came before it, and copied nowhere
 
 
-class OneWrite:
+class WriteCoalescing:
     def __init__(self, transport: Transport, loop: AbstractEventLoop) -> None:
         self._transport, self._loop = transport, loop
         self._held: list[bytes] = []

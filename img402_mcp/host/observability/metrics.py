@@ -28,7 +28,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from img402_mcp.errors import SettingsError
-from img402_mcp.host.cleanup import Swept
+from img402_mcp.host.cleanup import CleanupReport
 from img402_mcp.host.errors import CODE
 from img402_mcp.host.storage.images import Index
 from img402_mcp.host.storage.quota import Kept, kept
@@ -79,7 +79,7 @@ class Metrics:
     def settled(self, outcome: str) -> None:
         self.payments.labels(outcome).inc()
 
-    def swept(self, swept: Swept) -> None:
+    def swept(self, swept: CleanupReport) -> None:
         self._swept.labels("expired").inc(swept.expired)
         self._swept.labels("orphans").inc(swept.orphans)
 

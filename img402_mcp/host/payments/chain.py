@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 
-from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Undecided
+from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Unknown
 from img402_mcp.wire.x402 import Network
 
 # Keccak hashes: of "authorizationState(address,bytes32)" the first four bytes, of events the whole.
@@ -34,21 +34,21 @@ class Chain:
     async def aclose(self) -> None:
         await self._client.aclose()
 
-    async def outcome(self, claim: Claim, since: datetime) -> Settled | Rejected | Undecided:
+    async def outcome(self, claim: Claim, since: datetime) -> Settled | Rejected | Unknown:
         """Rejected only where it can never be settled any more: cancelled, or past its window by the chain's clock."""
         try:
             return await self._outcome(claim, since)
         except (httpx2.HTTPError, ValueError, KeyError, TypeError, RecursionError) as error:
-            return Undecided(f"the chain gave no usable answer ({type(error).__name__})")
+            return Unknown(f"the chain gave no usable answer ({type(error).__name__})")
 
-    async def _outcome(self, claim: Claim, since: datetime) -> Settled | Rejected | Undecided:
+    async def _outcome(self, claim: Claim, since: datetime) -> Settled | Rejected | Unknown:
         if _number(await self._call("eth_chainId")) != self._network.chain_id:
-            return Undecided(f"IMG402_HOST_RPC_URL serves another chain than {self._network.name}")
+            return Unknown(f"IMG402_HOST_RPC_URL serves another chain than {self._network.name}")
         block = await self._call("eth_getBlockByNumber", "latest", False)  # without its transactions
         paid = claim.authorization
         if not await self._is_used(paid.payer, paid.nonce, block["number"]):
             over = _number(block["timestamp"]) >= paid.valid_before
-            return Rejected("expired") if over else Undecided("it can still be settled")
+            return Rejected("expired") if over else Unknown("it can still be settled")
         age = max(0, _number(block["timestamp"]) - int(since.timestamp()))
         first = max(0, _number(block["number"]) - age // BLOCK_SECONDS - SLACK)
         return await self._transfer(claim, first, min(_number(block["number"]), first + SPAN))
@@ -57,13 +57,13 @@ class Chain:
         call = {"to": self._network.usdc, "data": AUTHORIZATION_STATE + _word(payer)[2:] + nonce[2:]}
         return _number(await self._call("eth_call", call, block)) == 1
 
-    async def _transfer(self, claim: Claim, first: int, last: int) -> Settled | Rejected | Undecided:
+    async def _transfer(self, claim: Claim, first: int, last: int) -> Settled | Rejected | Unknown:
         paid = claim.authorization
         topics = [[AUTHORIZATION_USED, AUTHORIZATION_CANCELED], _word(paid.payer), paid.nonce.lower()]
         where = {"address": self._network.usdc, "fromBlock": hex(first), "toBlock": hex(last), "topics": topics}
         found = await self._call("eth_getLogs", where)
         if not found:
-            return Undecided("it was used or cancelled, in a block where nobody looked")
+            return Unknown("it was used or cancelled, in a block where nobody looked")
         (used,) = found
         if used["topics"][0] == AUTHORIZATION_CANCELED:
             return Rejected("authorization_canceled")

@@ -9,7 +9,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from img402_mcp.host.errors import Refused
+from img402_mcp.host.errors import ApiError
 from img402_mcp.host.payments.facilitators.base import Claim
 from img402_mcp.host.payments.requirements import Payee, Sale, offer_v1, offer_v2
 from img402_mcp.wire import x402
@@ -18,8 +18,8 @@ _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{16,128}", re.ASCII)
 
 
 @dataclass(frozen=True)
-class Proof:
-    message: x402.ProofV1 | x402.ProofV2 = field(repr=False)
+class PaymentPayload:
+    message: x402.PaymentPayloadV1 | x402.PaymentPayloadV2 = field(repr=False)
     identifier: str | None = field(repr=False)
     """The v2 `payment-identifier`, which no chain ever shows."""
 
@@ -59,7 +59,7 @@ def _hash(*parts: object) -> str:
     return hashlib.sha256("\n".join(str(part).lower() for part in parts).encode()).hexdigest()
 
 
-def presented(headers: Mapping[str, str]) -> Proof | None:
+def presented(headers: Mapping[str, str]) -> PaymentPayload | None:
     """The proof in the headers, v2's first; None where there is none. Raises Refused for one that cannot be read."""
     for version in (2, 1):
         value = headers.get(x402.PROOF_HEADERS[version])
@@ -68,19 +68,19 @@ def presented(headers: Mapping[str, str]) -> Proof | None:
     return None
 
 
-def _read(version: int, value: str) -> Proof:
+def _read(version: int, value: str) -> PaymentPayload:
     name = x402.PROOF_HEADERS[version]
     try:
         document = x402.decoded(value)
-        message = (x402.ProofV2 if version == 2 else x402.ProofV1).model_validate(document)
+        message = (x402.PaymentPayloadV2 if version == 2 else x402.PaymentPayloadV1).model_validate(document)
         message.dump()  # what is nested too deep to be passed on is refused here
-        return Proof(message, _identifier(document))
+        return PaymentPayload(message, _identifier(document))
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
         why = f"its field {where} is missing or not as x402 v{version} has it"
     except ValueError as error:
         why = str(error)
-    raise Refused("invalid_payment", f"The header {name} holds no proof of payment that can be read: {why}.")
+    raise ApiError("invalid_payment", f"The header {name} holds no proof of payment that can be read: {why}.")
 
 
 def _identifier(document: Mapping[str, Any]) -> str | None:
@@ -95,7 +95,7 @@ def _identifier(document: Mapping[str, Any]) -> str | None:
     return identifier
 
 
-def claim(proof: Proof, sale: Sale, payee: Payee) -> Claim:
+def claim(proof: PaymentPayload, sale: Sale, payee: Payee) -> Claim:
     """What the facilitator is told: made of the fields that were checked here, so that it cannot read another payment.
 
     The payment-identifier stays here: it tells the payer from those who read the chain.
@@ -112,15 +112,15 @@ def claim(proof: Proof, sale: Sale, payee: Payee) -> Claim:
     )
 
 
-def _forwarded(proof: Proof, payee: Payee, offer: dict[str, Any]) -> dict[str, Any]:
+def _forwarded(proof: PaymentPayload, payee: Payee, offer: dict[str, Any]) -> dict[str, Any]:
     message = proof.message
-    if isinstance(message, x402.ProofV1):
+    if isinstance(message, x402.PaymentPayloadV1):
         return message.model_copy(update={"network": payee.network.name}).dump()
     extensions = {name: value for name, value in (message.extensions or {}).items() if name != x402.PAYMENT_IDENTIFIER}
     return message.model_copy(update={"accepted": offer, "extensions": extensions or None}).dump()
 
 
-def mismatch(proof: Proof, sale: Sale, payee: Payee, now: datetime) -> tuple[str, str] | None:
+def mismatch(proof: PaymentPayload, sale: Sale, payee: Payee, now: datetime) -> tuple[str, str] | None:
     """What is wrong with it by the offer's own terms, as x402's reason and a sentence; None if nothing is."""
     paid, asked = proof.authorization, f"{x402.usdc(sale.price)} USDC on {payee.network.name}"
     if not _accepts(proof.message, sale, payee):
@@ -137,8 +137,8 @@ def mismatch(proof: Proof, sale: Sale, payee: Payee, now: datetime) -> tuple[str
     return None
 
 
-def _accepts(message: x402.ProofV1 | x402.ProofV2, sale: Sale, payee: Payee) -> bool:
-    if isinstance(message, x402.ProofV1):
+def _accepts(message: x402.PaymentPayloadV1 | x402.PaymentPayloadV2, sale: Sale, payee: Payee) -> bool:
+    if isinstance(message, x402.PaymentPayloadV1):
         return x402.NETWORK_OF.get(message.network) == payee.network
     accepted, offer = message.accepted, offer_v2(sale, payee).dump()
     named = ("scheme", "network", "asset", "payTo", "amount")

@@ -17,10 +17,10 @@ from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
 from img402_mcp.errors import quoted
-from img402_mcp.host.errors import UNCACHED, Refused
-from img402_mcp.host.payments.facilitators.base import Claim, Facilitator, Rejected, Settled, Undecided
-from img402_mcp.host.payments.payload import Proof, claim, mismatch
-from img402_mcp.host.payments.records import ONCE, Payment, Payments
+from img402_mcp.host.errors import UNCACHED, ApiError
+from img402_mcp.host.payments.facilitators.base import Claim, Facilitator, Rejected, Settled, Unknown
+from img402_mcp.host.payments.payload import PaymentPayload, claim, mismatch
+from img402_mcp.host.payments.records import ONCE, PaymentRecord, PaymentRecords
 from img402_mcp.host.payments.requirements import Payee, Sale, required_v1, required_v2
 from img402_mcp.wire import x402
 
@@ -33,17 +33,19 @@ RETRY_AFTER = 2
 _log = logging.getLogger("img402_mcp.host.payments")
 
 
-class PaymentRequired(Refused):
+class PaymentRequiredError(ApiError):
     """The 402: what is asked, in v1's words in the body and in v2's in the header."""
 
-    def __init__(self, sale: Sale, payee: Payee, code: str, message: str, proof: Proof | None = None) -> None:
+    def __init__(self, sale: Sale, payee: Payee, code: str, message: str, proof: PaymentPayload | None = None) -> None:
         super().__init__(code, message)
         self._sale, self._payee, self._proof = sale, payee, proof
 
     def response(self) -> Response:
         body = required_v1(self._sale, self._payee, self.code, str(self))
         offer = {x402.OFFER_HEADER: x402.encoded(required_v2(self._sale, self._payee, self.code))}
-        failed = _receipt_header(self._proof, self._payee, x402.Receipt(success=False, error_reason=self.code))
+        failed = _receipt_header(
+            self._proof, self._payee, x402.SettlementResponse(success=False, error_reason=self.code)
+        )
         return Response(json.dumps(body), 402, {**UNCACHED, **EXPOSED, **offer, **failed}, "application/json")
 
 
@@ -52,7 +54,7 @@ EXPOSED = {
 }
 
 
-def _receipt_header(proof: Proof | None, payee: Payee, receipt: x402.Receipt) -> dict[str, str]:
+def _receipt_header(proof: PaymentPayload | None, payee: Payee, receipt: x402.SettlementResponse) -> dict[str, str]:
     """In the version that the proof came in."""
     if proof is None:
         return {}
@@ -66,7 +68,7 @@ class Paywall:
         self,
         payee: Payee,
         facilitator: Facilitator,
-        payments: Payments,
+        payments: PaymentRecords,
         now: Callable[[], datetime],
         trust_used: int,
         patience: float = PATIENCE,
@@ -74,28 +76,28 @@ class Paywall:
         self.payee, self.facilitator = payee, facilitator
         self._payments, self._now, self._trust_used, self._patience = payments, now, trust_used, patience
 
-    def required(self, sale: Sale) -> PaymentRequired:
+    def required(self, sale: Sale) -> PaymentRequiredError:
         asked = f"{x402.usdc(sale.price)} USDC on {self.payee.network.name}"
         message = f"This costs {asked}. Pay with any x402 client: sign the offer, then send this request again with it."
-        return PaymentRequired(sale, self.payee, "payment_required", message)
+        return PaymentRequiredError(sale, self.payee, "payment_required", message)
 
-    async def known(self, proof: Proof, sale: Sale) -> Payment | None:
+    async def known(self, proof: PaymentPayload, sale: Sale) -> PaymentRecord | None:
         """The payment, if this proof was shown before. Raises Refused where it was bound to something else."""
         payment = await to_thread.run_sync(self._payments.find, proof.key(self.payee.network))
         return payment and _bound(payment, proof, sale)
 
-    async def sold(self, sale: Sale) -> Payment | None:
+    async def sold(self, sale: Sale) -> PaymentRecord | None:
         """The payment of what is sold once, paid or on its way."""
         if not sale.product.startswith(ONCE):
             return None
         return await to_thread.run_sync(self._payments.sold, sale.product)
 
-    def check(self, proof: Proof, sale: Sale) -> None:
+    def check(self, proof: PaymentPayload, sale: Sale) -> None:
         """Raises PaymentRequired for a proof that does not meet the offer; asks nobody."""
         if found := mismatch(proof, sale, self.payee, self._now()):
-            raise PaymentRequired(sale, self.payee, *found, proof=proof)
+            raise PaymentRequiredError(sale, self.payee, *found, proof=proof)
 
-    async def charge(self, proof: Proof, sale: Sale) -> Payment:
+    async def charge(self, proof: PaymentPayload, sale: Sale) -> PaymentRecord:
         """The payment, paid. Raises Refused: 402 if it was refused, 409 if it is bound, 503 if nobody knows yet."""
         payment = await self.known(proof, sale) or await self._reserved(proof, sale)
         deadline = anyio.current_time() + self._patience
@@ -110,12 +112,14 @@ class Paywall:
             payment = await self.known(proof, sale) or await self._reserved(proof, sale)
         return payment
 
-    def receipt(self, proof: Proof, payment: Payment) -> dict[str, str]:
+    def receipt(self, proof: PaymentPayload, payment: PaymentRecord) -> dict[str, str]:
         return EXPOSED | _receipt_header(
-            proof, self.payee, x402.Receipt(success=True, transaction=payment.settlement, amount=str(payment.amount))
+            proof,
+            self.payee,
+            x402.SettlementResponse(success=True, transaction=payment.settlement, amount=str(payment.amount)),
         )
 
-    async def _reserved(self, proof: Proof, sale: Sale) -> Payment:
+    async def _reserved(self, proof: PaymentPayload, sale: Sale) -> PaymentRecord:
         self.check(proof, sale)
         verdict = await self.facilitator.verify(claim(proof, sale, self.payee))
         if isinstance(verdict, Rejected):
@@ -123,17 +127,17 @@ class Paywall:
             if payment := await self.known(proof, sale):
                 return payment
             raise self._refused(proof, sale, verdict)
-        if isinstance(verdict, Undecided):
+        if isinstance(verdict, Unknown):
             raise pending(verdict.reason)
         reserve = partial(self._payments.reserve, proof, self.payee.network, sale.product, sale.price)
         payment = await to_thread.run_sync(reserve)
         if payment is None:
             if await self.sold(sale):
                 raise pending("another payment for the same is being settled")
-            raise Refused("payment_conflict", "The payment-identifier belongs to another payment; use a new one.")
+            raise ApiError("payment_conflict", "The payment-identifier belongs to another payment; use a new one.")
         return _bound(payment, proof, sale)
 
-    async def _settle(self, payment: Payment, proof: Proof, sale: Sale) -> None:
+    async def _settle(self, payment: PaymentRecord, proof: PaymentPayload, sale: Sale) -> None:
         """Returns once it is paid, else raises Refused. Called by who has the lease."""
         async with self._renewing(payment):
             outcome = await self._outcome(claim(proof, sale, self.payee), payment)
@@ -149,7 +153,7 @@ class Paywall:
             self._note("undecided", proof, outcome.reason)
             raise pending(outcome.reason)
 
-    async def _outcome(self, asked: Claim, payment: Payment) -> Settled | Rejected | Undecided:
+    async def _outcome(self, asked: Claim, payment: PaymentRecord) -> Settled | Rejected | Unknown:
         """A refusal is certain at the first attempt only: behind a second one the first may have moved the money.
 
         Nor need the second attempt say so: some facilitators call a used authorization a failed transaction.
@@ -159,28 +163,28 @@ class Paywall:
         if isinstance(outcome, Settled) or (payment.attempts == 1 and not used):
             return outcome
         recalled = await self.facilitator.recall(asked, payment.reserved_at)
-        if not isinstance(recalled, Undecided):
+        if not isinstance(recalled, Unknown):
             return recalled
         if payment.amount <= self._trust_used and await self._is_used(asked, outcome):
             return Settled()
         return recalled if isinstance(outcome, Rejected) else outcome
 
-    async def _is_used(self, asked: Claim, outcome: Rejected | Undecided) -> bool:
-        verdict = await self.facilitator.verify(asked) if isinstance(outcome, Undecided) else outcome
+    async def _is_used(self, asked: Claim, outcome: Rejected | Unknown) -> bool:
+        verdict = await self.facilitator.verify(asked) if isinstance(outcome, Unknown) else outcome
         return isinstance(verdict, Rejected) and verdict.used
 
     @asynccontextmanager
-    async def _renewing(self, payment: Payment) -> AsyncIterator[None]:
+    async def _renewing(self, payment: PaymentRecord) -> AsyncIterator[None]:
         async with anyio.create_task_group() as tasks:
             tasks.start_soon(_repeatedly, partial(self._payments.renew, payment))
             yield
             tasks.cancel_scope.cancel()
 
-    def _refused(self, proof: Proof, sale: Sale, why: Rejected) -> PaymentRequired:
+    def _refused(self, proof: PaymentPayload, sale: Sale, why: Rejected) -> PaymentRequiredError:
         message = f"The payment was refused ({why.reason}); it bought nothing here."
-        return PaymentRequired(sale, self.payee, why.reason, message, proof)
+        return PaymentRequiredError(sale, self.payee, why.reason, message, proof)
 
-    def _note(self, what: str, proof: Proof, detail: str) -> None:
+    def _note(self, what: str, proof: PaymentPayload, detail: str) -> None:
         """Payer and nonce are on the chain anyway; signature and payment-identifier are in no log."""
         money = "PLAY MONEY payment" if self.facilitator.play_money else "payment"
         _log.info("%s %s: payer %s nonce %s (%s)", money, what, proof.payer, proof.nonce, quoted(detail))
@@ -196,22 +200,22 @@ async def _repeatedly(renew: Callable[[], None]) -> None:
             _log.exception("a settlement's lease could not be renewed")
 
 
-def _bound(payment: Payment, proof: Proof, sale: Sale) -> Payment:
+def _bound(payment: PaymentRecord, proof: PaymentPayload, sale: Sale) -> PaymentRecord:
     """The same answer is only for who shows the same proof, with what the chain does not show, for the same thing."""
     if payment.fingerprint != proof.fingerprint:
-        raise Refused("payment_conflict", "Another proof is known here under this payer and nonce.")
+        raise ApiError("payment_conflict", "Another proof is known here under this payer and nonce.")
     if payment.identifier_hash is not None and payment.identifier_hash != proof.identifier_hash:
-        raise Refused(
+        raise ApiError(
             "payment_conflict",
             "This payment came with a payment-identifier the first time; show the proof with that same id.",
         )
     if payment.product != sale.product:
-        raise Refused("payment_conflict", "This payment was made for something else here; it buys nothing twice.")
+        raise ApiError("payment_conflict", "This payment was made for something else here; it buys nothing twice.")
     return payment
 
 
-def pending(reason: str) -> Refused:
-    return Refused(
+def pending(reason: str) -> ApiError:
+    return ApiError(
         "payment_pending",
         f"The outcome of this payment is not known yet ({reason}). Send this request again with the same proof, "
         "never with another one: it will be charged once.",

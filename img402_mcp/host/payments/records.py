@@ -26,7 +26,7 @@ from sqlalchemy import (
 from sqlalchemy import Index as DatabaseIndex
 
 from img402_mcp.host.db.engine import insert_for
-from img402_mcp.host.payments.payload import Proof
+from img402_mcp.host.payments.payload import PaymentPayload
 from img402_mcp.host.storage.images import METADATA, Index, Moment
 from img402_mcp.wire.x402 import Network
 
@@ -61,7 +61,7 @@ DatabaseIndex("one_payment", _PAYMENTS.c.product, unique=True, sqlite_where=_IS_
 
 
 @dataclass(frozen=True)
-class Payment:
+class PaymentRecord:
     """`attempts`: how often somebody began to settle it. `settlement`: the transaction, once paid."""
 
     key: str
@@ -75,20 +75,20 @@ class Payment:
     settlement: str
 
 
-class Payments:
+class PaymentRecords:
     def __init__(self, index: Index, now: Callable[[], datetime]) -> None:
         self._index, self._now = index, now
 
-    def find(self, key: str) -> Payment | None:
+    def find(self, key: str) -> PaymentRecord | None:
         with self._index.reading() as connection:
             return _payment(connection.execute(select(_PAYMENTS).where(_is(key))).first())
 
-    def sold(self, product: str) -> Payment | None:
+    def sold(self, product: str) -> PaymentRecord | None:
         """The one payment of a product that is sold once, paid or on its way."""
         with self._index.reading() as connection:
             return _payment(connection.execute(select(_PAYMENTS).where(_PAYMENTS.c.product == product)).first())
 
-    def reserve(self, proof: Proof, network: Network, product: str, amount: int) -> Payment | None:
+    def reserve(self, proof: PaymentPayload, network: Network, product: str, amount: int) -> PaymentRecord | None:
         """The row of this authorization, made now or before. None: another has its identifier or its product."""
         key, now = proof.key(network), self._now()
         row = {
@@ -113,7 +113,7 @@ class Payments:
                 pass
         return next((_payment(it) for it in found if it.key == key), None)
 
-    def lease(self, key: str) -> Payment | None:
+    def lease(self, key: str) -> PaymentRecord | None:
         """The right to settle it, for one at a time; None while somebody else has it, or it is paid or gone."""
         now = self._now()
         taken = (
@@ -125,14 +125,14 @@ class Payments:
         with self._index.transaction() as connection:
             return _payment(connection.execute(taken).first())
 
-    def renew(self, payment: Payment) -> None:
+    def renew(self, payment: PaymentRecord) -> None:
         self._change(payment, leased_until=self._now() + LEASE)
 
-    def release(self, payment: Payment) -> None:
+    def release(self, payment: PaymentRecord) -> None:
         """It has no outcome yet; the next who shows the proof may try."""
         self._change(payment, leased_until=self._now())
 
-    def settled(self, payment: Payment, settlement: str) -> None:
+    def settled(self, payment: PaymentRecord, settlement: str) -> None:
         """Whoever learns it: money that has moved is never forgotten because a lease ran out.
 
         Nor because a facilitator named the transaction with what a database does not store (NUL, lone surrogates).
@@ -142,12 +142,12 @@ class Payments:
         with self._index.transaction() as connection:
             connection.execute(row.values(state=PAID, settlement=told))
 
-    def free(self, payment: Payment) -> None:
+    def free(self, payment: PaymentRecord) -> None:
         """It was refused for certain: as if it had never been shown."""
         with self._index.transaction() as connection:
             connection.execute(delete(_PAYMENTS).where(_of_attempt(payment)))
 
-    def _change(self, payment: Payment, leased_until: datetime) -> None:
+    def _change(self, payment: PaymentRecord, leased_until: datetime) -> None:
         with self._index.transaction() as connection:
             connection.execute(update(_PAYMENTS).where(_of_attempt(payment)).values(leased_until=leased_until))
 
@@ -165,15 +165,15 @@ def _in_the_way(connection: Connection, row: Mapping[str, object]) -> Sequence[R
     return connection.execute(select(_PAYMENTS).where(same)).all()
 
 
-def _of_attempt(payment: Payment) -> ColumnElement[bool]:
+def _of_attempt(payment: PaymentRecord) -> ColumnElement[bool]:
     """Its row, unless it was settled or another attempt began meanwhile."""
     return _is(payment.key) & (_PAYMENTS.c.state == RESERVED) & (_PAYMENTS.c.attempts == payment.attempts)
 
 
-def _payment(row: Row[tuple[object, ...]] | None) -> Payment | None:
+def _payment(row: Row[tuple[object, ...]] | None) -> PaymentRecord | None:
     if row is None:
         return None
-    return Payment(
+    return PaymentRecord(
         key=row.key,
         fingerprint=row.fingerprint,
         identifier_hash=row.identifier_hash,

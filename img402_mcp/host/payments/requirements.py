@@ -63,8 +63,8 @@ def plain_envelope(offer: Json, code: str, message: str) -> Json:
     return {**offer, "error": code, "message": message}
 
 
-def offer_v1(sale: Sale, payee: Payee) -> x402.OfferV1:
-    return x402.OfferV1(
+def offer_v1(sale: Sale, payee: Payee) -> x402.PaymentRequirementsV1:
+    return x402.PaymentRequirementsV1(
         scheme="exact",
         network=payee.network.name,
         max_amount_required=sale.price,
@@ -79,8 +79,8 @@ def offer_v1(sale: Sale, payee: Payee) -> x402.OfferV1:
     )
 
 
-def offer_v2(sale: Sale, payee: Payee) -> x402.OfferV2:
-    return x402.OfferV2(
+def offer_v2(sale: Sale, payee: Payee) -> x402.PaymentRequirementsV2:
+    return x402.PaymentRequirementsV2(
         scheme="exact",
         network=payee.network.caip2,
         amount=sale.price,

@@ -13,9 +13,9 @@ from pathlib import Path
 from sqlalchemy import Column, Connection, Integer, String, Table, UniqueConstraint, func, select
 
 from img402_mcp.host.db.engine import insert_for
-from img402_mcp.host.errors import Refused
-from img402_mcp.host.storage.images import METADATA, Image, Index, Moment
-from img402_mcp.wire.img402 import Token
+from img402_mcp.host.errors import ApiError
+from img402_mcp.host.storage.images import METADATA, Index, Moment, StoredImage
+from img402_mcp.wire.img402 import TokenAnswer
 
 _TOKENS = Table(
     "upload_tokens",
@@ -47,18 +47,18 @@ class Bought:
     sha256: str
 
 
-class AlreadyRedeemed(Refused):
+class AlreadyRedeemed(ApiError):
     """Somebody else was first with this payment."""
 
     def __init__(self) -> None:
         super().__init__("invalid_token", "This payment has bought its one image already.")
 
 
-class Redeeming:
+class UploadTokens:
     def __init__(self, index: Index, secret: bytes, life: timedelta) -> None:
         self._index, self._secret, self._life = index, secret, life
 
-    def token(self, payment: str, now: datetime) -> Token:
+    def token(self, payment: str, now: datetime) -> TokenAnswer:
         """The payment's live token, or its next one: a payment buys an upload, not ten minutes."""
         with self._index.transaction() as connection:
             number = _last_number(connection, payment)
@@ -66,7 +66,7 @@ class Redeeming:
                 value = self._value(payment, number)
                 row = _token(connection, value)
                 if row is not None and row.expires_at > now:
-                    return Token(token=value, expires_at=row.expires_at)
+                    return TokenAnswer(token=value, expires_at=row.expires_at)
                 number += 1
                 _issue(connection, self._value(payment, number), payment, number, now + self._life)
 
@@ -83,7 +83,7 @@ class Redeeming:
         return hmac.new(self._secret, f"{payment} {number}".encode(), hashlib.sha256).hexdigest()[:40]
 
 
-def redeem(connection: Connection, payment: str, image: Image, sha256: str) -> None:
+def redeem(connection: Connection, payment: str, image: StoredImage, sha256: str) -> None:
     """In the transaction that adds the image's row. Raises AlreadyRedeemed; then it must not be committed."""
     row = insert_for(connection, _BOUGHT).values(payment=payment, image_id=image.id, sha256=sha256)
     taken = row.on_conflict_do_nothing().returning(_BOUGHT.c.payment)

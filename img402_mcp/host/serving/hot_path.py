@@ -11,7 +11,7 @@ from img402_mcp.host.context import Host
 from img402_mcp.host.observability.access_log import REQUEST_ID, Answered, id_for, tell
 from img402_mcp.host.serving.fast_path import ROUTE, is_plain
 from img402_mcp.host.serving.response import image_headers, is_expired
-from img402_mcp.host.storage.cache import LARGEST, Found
+from img402_mcp.host.storage.cache import LARGEST, CachedImage
 
 if TYPE_CHECKING:
     from img402_mcp.host.observability.metrics import Metrics
@@ -34,16 +34,16 @@ class HotGets:
         self._tell(scope, Answered(request_id, 200, len(found.data), time.perf_counter() - start))
         return answer
 
-    def _found(self, name: str, now: datetime) -> Found | None:
+    def _found(self, name: str, now: datetime) -> CachedImage | None:
         found = self._host.recent.get(name, now) or self._read(name, now)
         return None if found is None or is_expired(found.image, now) else found
 
-    def _read(self, name: str, now: datetime) -> Found | None:
+    def _read(self, name: str, now: datetime) -> CachedImage | None:
         """The bytes of an image whose row is known, if the system has them in memory."""
         image = self._host.recent.row(name, now)
         if image is None or image.size_bytes > LARGEST:
             return None
-        found = Found(image, self._host.blobs.at_hand(name, image.size_bytes))
+        found = CachedImage(image, self._host.blobs.at_hand(name, image.size_bytes))
         self._host.recent.put_bytes(found)
         return found
 
@@ -60,7 +60,7 @@ class _Exchange(NamedTuple):
     sent: int
 
 
-def _head(found: Found, now: datetime, request_id: str) -> bytes:
+def _head(found: CachedImage, now: datetime, request_id: str) -> bytes:
     size = 0 if found.data is None else len(found.data)
     more = {"Content-Length": str(size), REQUEST_ID: request_id}
     headers = image_headers(found.image, now) | more

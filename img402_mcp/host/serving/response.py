@@ -11,8 +11,8 @@ from starlette.responses import Response, StreamingResponse
 from img402_mcp.host.context import Host
 from img402_mcp.host.errors import problem
 from img402_mcp.host.storage.blobs.base import Blobs
-from img402_mcp.host.storage.cache import LARGEST, Found
-from img402_mcp.host.storage.images import Image, parse_name
+from img402_mcp.host.storage.cache import LARGEST, CachedImage
+from img402_mcp.host.storage.images import StoredImage, parse_name
 
 PIECE = 1_048_576  # up to this an answer is one piece, which is several times faster than a stream
 A_YEAR = 31_536_000
@@ -41,17 +41,17 @@ async def image_response(host: Host, request: Request, name: str) -> Response:
     return await bytes_response(host.blobs, found, headers, _asked_range(request, headers["ETag"]))
 
 
-async def found_image(host: Host, name: str, now: datetime) -> Found | None:
+async def found_image(host: Host, name: str, now: datetime) -> CachedImage | None:
     """None too where it has expired and is not swept yet."""
     found = host.recent.get(name, now) or await _looked_up(host, name, now)
     return None if found is None or is_expired(found.image, now) else found
 
 
-def is_expired(image: Image, now: datetime) -> bool:
+def is_expired(image: StoredImage, now: datetime) -> bool:
     return image.expires_at is not None and image.expires_at <= now
 
 
-async def private_response(host: Host, request: Request, image: Image) -> Response:
+async def private_response(host: Host, request: Request, image: StoredImage) -> Response:
     """For a signed URL, which is a secret that expires: no cache may answer in our place."""
     headers = image_headers(image, host.now()) | {
         "Cache-Control": "private, no-store",
@@ -59,14 +59,14 @@ async def private_response(host: Host, request: Request, image: Image) -> Respon
     }
     if request.method == "HEAD":
         return Response(None, 200, headers | {"Content-Length": str(image.size_bytes)})
-    return await bytes_response(host.blobs, Found(image, None), headers, _asked_range(request, headers["ETag"]))
+    return await bytes_response(host.blobs, CachedImage(image, None), headers, _asked_range(request, headers["ETag"]))
 
 
 def missing() -> Response:
     return problem(404, "not_found", "There is no such image; it may have expired.")
 
 
-async def _looked_up(host: Host, name: str, now: datetime) -> Found | None:
+async def _looked_up(host: Host, name: str, now: datetime) -> CachedImage | None:
     """Remembered from now on, and not from each answer on: what was deleted elsewhere is noticed in time."""
     found = await to_thread.run_sync(_look_up, host, name)
     if found is not None:
@@ -74,15 +74,15 @@ async def _looked_up(host: Host, name: str, now: datetime) -> Found | None:
     return found
 
 
-def _look_up(host: Host, name: str) -> Found | None:
+def _look_up(host: Host, name: str) -> CachedImage | None:
     parsed = parse_name(name)
     image = host.index.find(parsed[0]) if parsed else None
     if image is None or image.name != name:
         return None
     if image.size_bytes > LARGEST:
-        return Found(image, None)
+        return CachedImage(image, None)
     try:
-        return Found(image, _read(host.blobs, name, 0, image.size_bytes))
+        return CachedImage(image, _read(host.blobs, name, 0, image.size_bytes))
     except FileNotFoundError:  # swept between the look and the read
         return None
 
@@ -95,7 +95,7 @@ def _read(blobs: Blobs, name: str, start: int, length: int) -> bytes:
     return data
 
 
-def image_headers(image: Image, now: datetime) -> dict[str, str]:
+def image_headers(image: StoredImage, now: datetime) -> dict[str, str]:
     return {
         "Content-Type": image.format.media_type,
         "Cache-Control": _cache_control(image, now),
@@ -108,7 +108,7 @@ def image_headers(image: Image, now: datetime) -> dict[str, str]:
     }
 
 
-def _cache_control(image: Image, now: datetime) -> str:
+def _cache_control(image: StoredImage, now: datetime) -> str:
     """Rounded down: a cache may never outlive the image."""
     left = A_YEAR if image.expires_at is None else int((image.expires_at - now).total_seconds())
     immutable = ", immutable" if image.paid or left >= A_YEAR else ""
@@ -125,7 +125,7 @@ def _asked_range(request: Request, etag: str) -> str | None:
     return request.headers.get("range") if request.headers.get("if-range", etag) == etag else None
 
 
-async def bytes_response(blobs: Blobs, found: Found, headers: Mapping[str, str], asked: str | None) -> Response:
+async def bytes_response(blobs: Blobs, found: CachedImage, headers: Mapping[str, str], asked: str | None) -> Response:
     image = found.image
     span = parse_range(asked, image.size_bytes)
     if span is None:

@@ -4,7 +4,7 @@ from collections import OrderedDict
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from img402_mcp.host.storage.images import Image
+from img402_mcp.host.storage.images import StoredImage
 
 LARGEST = 256 * 1024
 TOGETHER = 32 * 1_048_576
@@ -14,34 +14,34 @@ LIFE = timedelta(seconds=5)
 
 
 @dataclass(frozen=True)
-class Found:
+class CachedImage:
     """`data` None: too large to be kept in memory; read what is asked for."""
 
-    image: Image
+    image: StoredImage
     data: bytes | None
 
 
-class Recent:
+class ImageCache:
     """Bytes, and the rows of more images than these. Used from the event loop only, so it needs no lock."""
 
     def __init__(self, together: int = TOGETHER) -> None:
-        self._entries: OrderedDict[str, Found] = OrderedDict()
-        self._rows: OrderedDict[str, tuple[Image, datetime]] = OrderedDict()
+        self._entries: OrderedDict[str, CachedImage] = OrderedDict()
+        self._rows: OrderedDict[str, tuple[StoredImage, datetime]] = OrderedDict()
         self._gone: OrderedDict[str, datetime] = OrderedDict()
         self._together, self._size = together, 0
 
-    def get(self, name: str, now: datetime) -> Found | None:
+    def get(self, name: str, now: datetime) -> CachedImage | None:
         found = self._entries.get(name)
         if found is None or self.row(name, now) is None:
             return None
         self._entries.move_to_end(name)
         return found
 
-    def row(self, name: str, now: datetime) -> Image | None:
+    def row(self, name: str, now: datetime) -> StoredImage | None:
         image, until = self._rows.get(name, (None, now))
         return None if until <= now else image
 
-    def put(self, found: Found, now: datetime) -> None:
+    def put(self, found: CachedImage, now: datetime) -> None:
         """As it was looked up at that moment."""
         if now <= self._gone.get(found.image.name, datetime.min.replace(tzinfo=UTC)):
             return
@@ -51,7 +51,7 @@ class Recent:
         if len(self._rows) > ROWS:
             self._forget(next(iter(self._rows)))
 
-    def put_bytes(self, found: Found) -> None:
+    def put_bytes(self, found: CachedImage) -> None:
         """Of an image whose row is remembered; how long that holds stays as it is."""
         self._remove(found.image.name)
         if found.data is None:

@@ -14,7 +14,7 @@ LONGEST_PREFIX = 262_144  # of a JPEG whose frame header stands behind long meta
 _FILL = re.compile(rb"\xff+")
 
 
-class EarlySize:
+class DimensionsReader:
     """Fed the file piece by piece until it knows the size or gives up."""
 
     def __init__(self, form: Format) -> None:

@@ -89,7 +89,7 @@ DAILY_COUNTS = Table(
 
 
 @dataclass(frozen=True)
-class Image:
+class StoredImage:
     """`expires_at` None: kept for ever."""
 
     id: str
@@ -152,7 +152,7 @@ class Index:
         with self._looking.connect() as connection:
             connection.execute(select(IMAGES.c.id).limit(1))
 
-    def add(self, connection: Connection, image: Image) -> None:
+    def add(self, connection: Connection, image: StoredImage) -> None:
         connection.execute(
             insert(IMAGES),
             {
@@ -165,7 +165,7 @@ class Index:
             },
         )
 
-    def find(self, image_id: str) -> Image | None:
+    def find(self, image_id: str) -> StoredImage | None:
         """Its statement was compiled beforehand, since sqlalchemy's ways around it take twice as long as it does."""
         with self._looking.connect() as connection:
             values = (image_id,) if self._find.positional else {"id": image_id}
@@ -173,7 +173,7 @@ class Index:
         if row is None:
             return None
         _, extension, size, created, expires, paid = row
-        return Image(
+        return StoredImage(
             image_id, _BY_EXTENSION[extension], size, moment_of(created), expires and moment_of(expires), bool(paid)
         )
 
@@ -183,14 +183,14 @@ class Index:
             gone = [connection.execute(delete(t).where(t.c.id == image_id).returning(t)).all() for t in _OWNING_BYTES]
         return [f"{row.id}.{row.extension}" for rows in gone for row in rows]
 
-    def add_private(self, connection: Connection, image: Image) -> None:
+    def add_private(self, connection: Connection, image: StoredImage) -> None:
         row = {"id": image.id, "extension": image.format.extension, "size_bytes": image.size_bytes}
         connection.execute(insert(PRIVATE), row | {"created_at": image.created_at})
 
-    def find_private(self, image_id: str) -> Image | None:
+    def find_private(self, image_id: str) -> StoredImage | None:
         with self._looking.connect() as connection:
             row = connection.execute(select(PRIVATE).where(PRIVATE.c.id == image_id)).first()
-        return Image(row.id, _BY_EXTENSION[row.extension], row.size_bytes, row.created_at, None) if row else None
+        return StoredImage(row.id, _BY_EXTENSION[row.extension], row.size_bytes, row.created_at, None) if row else None
 
     def remove_expired(self, now: datetime, at_most: int) -> Sequence[str]:
         """The rows are gone when this returns; the names are those of the bytes that nobody can reach any more.

@@ -17,7 +17,7 @@ from threading import Lock
 from anyio import to_thread
 from sqlalchemy import func, select
 
-from img402_mcp.host.errors import Refused, in_words
+from img402_mcp.host.errors import ApiError, in_words
 from img402_mcp.host.storage.images import IMAGES, PRIVATE, Index
 
 LIFE = timedelta(seconds=5)  # for which a sum holds; over a million rows it takes 0.3
@@ -25,7 +25,7 @@ RETRY_AFTER = 600
 _NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-class StorageFull(Refused):
+class StorageFull(ApiError):
     def __init__(self, why: str) -> None:
         message = f"The host is full ({why}) and takes no uploads until there is room. Nothing was stored."
         super().__init__("storage_full", message, retry_after=RETRY_AFTER)

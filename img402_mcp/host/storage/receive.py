@@ -20,7 +20,7 @@ from starlette.requests import Request
 
 from img402_mcp.errors import quoted
 from img402_mcp.formats import FORMATS, Buffer, Format, NotAnImage, Picture, examine, sniff
-from img402_mcp.host.errors import Refused, too_large
+from img402_mcp.host.errors import ApiError, too_large
 from img402_mcp.host.storage.spool import Body, arriving
 from img402_mcp.wire.img402 import FIELD
 
@@ -56,7 +56,7 @@ class Incoming:
 
     def check_not_empty(self) -> None:
         if not self.size:
-            raise Refused("empty_file", "The image has zero bytes. Check that it was written before it was sent.")
+            raise ApiError("empty_file", "The image has zero bytes. Check that it was written before it was sent.")
 
     def examine(self) -> Picture:
         """Walk the whole structure. Bytes behind the image's end are let pass; they are served as they came."""
@@ -79,9 +79,9 @@ def _picture(data: Buffer, formats: tuple[Format, ...]) -> Picture:
         raise _unsupported(str(error), formats) from None
 
 
-def _unsupported(what_it_is: str, formats: tuple[Format, ...]) -> Refused:
+def _unsupported(what_it_is: str, formats: tuple[Format, ...]) -> ApiError:
     message = f"The file {what_it_is}. {_names(formats)} taken; the bytes decide, not the name."
-    return Refused("unsupported_format", message)
+    return ApiError("unsupported_format", message)
 
 
 def _names(formats: tuple[Format, ...]) -> str:
@@ -91,7 +91,7 @@ def _names(formats: tuple[Format, ...]) -> str:
 
 
 @dataclass(frozen=True)
-class Asked:
+class ImageRules:
     """What a request is to carry. `example` is a command that works, for the refusals."""
 
     max_bytes: int
@@ -102,7 +102,7 @@ class Asked:
 
 
 @asynccontextmanager
-async def incoming_image(request: Request, spool: Path, asked: Asked) -> AsyncGenerator[Incoming]:
+async def incoming_image(request: Request, spool: Path, asked: ImageRules) -> AsyncGenerator[Incoming]:
     """The image that the request carries. Its file is gone when the block ends, unless the store took it over."""
     with arriving(spool) as body:
         incoming = Incoming(body, asked.max_bytes, asked.formats)
@@ -111,7 +111,7 @@ async def incoming_image(request: Request, spool: Path, asked: Asked) -> AsyncGe
         yield incoming
 
 
-async def _receive(request: Request, incoming: Incoming, asked: Asked) -> None:
+async def _receive(request: Request, incoming: Incoming, asked: ImageRules) -> None:
     if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
         raise _no_file(f"The body's Content-Encoding is {quoted(encoding)}: it is taken only as it is.", asked)
     kind, options = parse_options_header(request.headers.get("content-type"))
@@ -142,9 +142,9 @@ async def counted(request: Request, most: int, max_bytes: int) -> AsyncIterator[
             yield piece
 
 
-def _no_file(what_came: str, asked: Asked) -> Refused:
+def _no_file(what_came: str, asked: ImageRules) -> ApiError:
     instead = f' (or as JSON: {{"{JSON_FIELD}": "<base64>"}})' if asked.as_json else ""
-    return Refused(
+    return ApiError(
         "no_file", f'{what_came} Send the image as the multipart field "{asked.field}": {asked.example}{instead}.'
     )
 
@@ -152,7 +152,7 @@ def _no_file(what_came: str, asked: Asked) -> Refused:
 class _Form:
     """A multipart body: the one part that was asked for goes on, all else is dropped."""
 
-    def __init__(self, boundary: bytes, incoming: Incoming, asked: Asked) -> None:
+    def __init__(self, boundary: bytes, incoming: Incoming, asked: ImageRules) -> None:
         self._boundary, self._incoming, self._asked = boundary, incoming, asked
         self._names: list[str] = []
         self._header, self._value, self._name = b"", b"", ""
@@ -220,7 +220,7 @@ class _Form:
         self._whole = True
 
 
-def _image_in_json(body: bytes, asked: Asked) -> bytes:
+def _image_in_json(body: bytes, asked: ImageRules) -> bytes:
     # Before it is parsed: each value costs thirty times its own bytes, and base64 has none of these marks.
     if sum(map(body.count, (b"[", b"{", b","))) > JSON_VALUES:
         raise _no_file(f"The JSON has more than {JSON_VALUES} values.", asked)

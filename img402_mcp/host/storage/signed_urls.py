@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from starlette.datastructures import QueryParams
 from starlette.responses import Response
 
-from img402_mcp.host.errors import Refused, problem
+from img402_mcp.host.errors import ApiError, problem
 
 PUTTING, LOOKING = "/uploads/", "/previews/"
 _PREFIX = {"PUT": PUTTING, "GET": LOOKING}
@@ -32,7 +32,7 @@ class Permit:
     size: int = 0
 
 
-class Denied(Refused):
+class Denied(ApiError):
     """The URL allows nothing (any more)."""
 
     def response(self) -> Response:

@@ -7,9 +7,9 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from img402_mcp.host.db.group_commit import Write
-from img402_mcp.host.errors import Refused
+from img402_mcp.host.errors import ApiError
 from img402_mcp.host.storage.blobs.base import Blobs
-from img402_mcp.host.storage.images import Image, Index, new_id
+from img402_mcp.host.storage.images import Index, StoredImage, new_id
 from img402_mcp.host.storage.receive import Incoming
 from img402_mcp.host.storage.spool import Body
 
@@ -22,14 +22,14 @@ Admit = Callable[[Connection], None]
 
 def keep(  # noqa: PLR0913 - one hop to a thread carries all it needs
     blobs: Blobs, index: Index, incoming: Incoming, *, admit: Admit, now: datetime, days: int | None
-) -> Image:
+) -> StoredImage:
     """Blocks. A crash between bytes and row leaves bytes that nobody can reach and the sweep takes."""
     image = described(incoming, now, days)
     store(blobs, index, incoming.body, image, admit)
     return image
 
 
-def described(incoming: Incoming, now: datetime, days: int | None, *, paid: bool = False) -> Image:
+def described(incoming: Incoming, now: datetime, days: int | None, *, paid: bool = False) -> StoredImage:
     """The image that it will be. Blocks; raises Refused for what is none."""
     created = now.replace(microsecond=now.microsecond // 1000 * 1000)
     expires = None if days is None else created + timedelta(days=days)
@@ -37,10 +37,10 @@ def described(incoming: Incoming, now: datetime, days: int | None, *, paid: bool
         expires = expires.replace(second=0, microsecond=0) + A_MINUTE
     if paid and not incoming.path.exists():  # a full disk is noticed before money moves
         raise FileNotFoundError("The body's file vanished.")
-    return Image(new_id(), incoming.examine().format, incoming.size, created, expires, paid)
+    return StoredImage(new_id(), incoming.examine().format, incoming.size, created, expires, paid)
 
 
-def store(blobs: Blobs, index: Index, file: Path | Body, image: Image, admit: Admit) -> None:
+def store(blobs: Blobs, index: Index, file: Path | Body, image: StoredImage, admit: Admit) -> None:
     """Blocks. The file is the store's afterwards."""
 
     def write(connection: Connection) -> None:
@@ -58,7 +58,7 @@ def store_bytes(blobs: Blobs, index: Index, file: Path | Body, name: str, write:
         blobs.keep(name, file)
     try:
         index.together(write)
-    except Refused:
+    except ApiError:
         # Only here is it certain that there is no row; after a lost connection the commit may have happened.
         blobs.drop(name)
         raise

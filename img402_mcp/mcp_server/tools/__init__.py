@@ -1,4 +1,4 @@
-"""The MCP doors: what the model reads and calls. No logic: it stands in the corridor."""
+"""The MCP doors: what the model reads and calls. No logic: it stands in the uploader."""
 
 from types import ModuleType
 from typing import Any

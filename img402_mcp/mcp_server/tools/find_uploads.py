@@ -10,24 +10,31 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
 from img402_mcp.errors import quoted
-from img402_mcp.mcp_server.results import Told, Visit, errors_told, free_corridor, in_utc, told
+from img402_mcp.mcp_server.results import (
+    ToolContext,
+    ToolResult,
+    errors_as_tool_errors,
+    free_uploader,
+    in_utc,
+    tool_result,
+)
 
 if TYPE_CHECKING:
-    from img402_mcp.client.history import Entry
-    from img402_mcp.client.upload import Corridor
+    from img402_mcp.client.history import HistoryEntry
+    from img402_mcp.client.upload import Uploader
 
 DESCRIPTION = (
     "Find images uploaded before and their URLs. query: part of a path or URL; "
     "expiring_within_days: only those that expire so soon."
 )
 MOST_SHOWN = 20
-NO_LEDGER = (
-    "Earlier uploads are not known: the ledger is switched off (IMG402_LEDGER=off), or its folder cannot be used, "
+NO_HISTORY = (
+    "Earlier uploads are not known: the history is switched off (IMG402_HISTORY=off), or its folder cannot be used, "
     "which `img402-mcp doctor` tells."
 )
 
 
-class Found(Told):
+class FoundUpload(ToolResult):
     url: str
     path: str
     at: str
@@ -35,21 +42,21 @@ class Found(Told):
     note: str = ""
 
 
-class UploadsTold(Told):
-    uploads: list[Found]
+class FindUploadsResult(ToolResult):
+    uploads: list[FoundUpload]
     more: int = 0
     note: str = ""
 
 
 async def find_uploads(
-    ctx: Visit, query: str = "", expiring_within_days: int = 0
-) -> Annotated[CallToolResult, UploadsTold]:
-    async with errors_told():
-        corridor = await free_corridor(ctx)
-        if corridor.ledger is None:
-            return told(NO_LEDGER, UploadsTold(uploads=[], note=NO_LEDGER))
-        answer = await to_thread.run_sync(_search, corridor, query, expiring_within_days)
-    return told(_in_words(answer), answer)
+    ctx: ToolContext, query: str = "", expiring_within_days: int = 0
+) -> Annotated[CallToolResult, FindUploadsResult]:
+    async with errors_as_tool_errors():
+        uploader = await free_uploader(ctx)
+        if uploader.history is None:
+            return tool_result(NO_HISTORY, FindUploadsResult(uploads=[], note=NO_HISTORY))
+        answer = await to_thread.run_sync(_search, uploader, query, expiring_within_days)
+    return tool_result(_in_words(answer), answer)
 
 
 def tool() -> Tool:
@@ -61,27 +68,29 @@ def tool() -> Tool:
     )
 
 
-def _search(corridor: "Corridor", query: str, days: int) -> UploadsTold:
-    """Of the files in this session's folders alone: the ledger is the user's, and others look at other folders."""
-    from img402_mcp.client.history import expiring_before  # noqa: PLC0415  # a corridor is open by now
+def _search(uploader: "Uploader", query: str, days: int) -> FindUploadsResult:
+    """Of the files in this session's folders alone: the history is the user's, and others look at other folders."""
+    from img402_mcp.client.history import expiring_before  # noqa: PLC0415  # a uploader is open by now
 
     now = time.time()
-    known = corridor.ledger.find(query, expiring_before(now, days), now=now, limit=-1) if corridor.ledger else []
-    entries = [entry for entry in known if corridor.roots.contain(Path(entry.path))]
+    known = uploader.history.find(query, expiring_before(now, days), now=now, limit=-1) if uploader.history else []
+    entries = [entry for entry in known if uploader.roots.contain(Path(entry.path))]
     shown = [_found(entry, now) for entry in entries[:MOST_SHOWN]]
-    return UploadsTold(uploads=shown, more=len(entries) - len(shown))
+    return FindUploadsResult(uploads=shown, more=len(entries) - len(shown))
 
 
-def _found(entry: "Entry", now: float) -> Found:
+def _found(entry: "HistoryEntry", now: float) -> FoundUpload:
     expires_at = None if entry.expires_at is None else _moment(entry.expires_at)
-    return Found(url=entry.url, path=entry.path, at=_moment(entry.at), expires_at=expires_at, note=_note(entry, now))
+    return FoundUpload(
+        url=entry.url, path=entry.path, at=_moment(entry.at), expires_at=expires_at, note=_note(entry, now)
+    )
 
 
 def _moment(at: float) -> str:
     return in_utc(datetime.fromtimestamp(at, UTC))
 
 
-def _note(entry: "Entry", now: float) -> str:
+def _note(entry: "HistoryEntry", now: float) -> str:
     if entry.gone:
         return "gone: it serves the image no more"
     if not entry.expiry_known:
@@ -89,13 +98,13 @@ def _note(entry: "Entry", now: float) -> str:
     return "expired" if entry.expires_at is not None and entry.expires_at <= now else ""
 
 
-def _in_words(answer: UploadsTold) -> str:
+def _in_words(answer: FindUploadsResult) -> str:
     if not answer.uploads:
         return "No such upload is known."
     more = [f"{answer.more} more; narrow the query."] if answer.more else []
     return "\n".join((*map(_line, answer.uploads), *more))
 
 
-def _line(found: Found) -> str:
+def _line(found: FoundUpload) -> str:
     expiry = found.note or (f"expires {found.expires_at}" if found.expires_at else "no expiry")
     return f"{found.url} {quoted(found.path)} uploaded {found.at}, {expiry}"

@@ -6,11 +6,20 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
 from img402_mcp.mcp_server.approval import AnsweredForToken, TokenPrice, consent
-from img402_mcp.mcp_server.results import Told, Visit, errors_told, free_corridor, in_utc, moment, paid_corridor, told
+from img402_mcp.mcp_server.results import (
+    ToolContext,
+    ToolResult,
+    errors_as_tool_errors,
+    free_uploader,
+    in_utc,
+    moment,
+    paid_uploader,
+    tool_result,
+)
 
 if TYPE_CHECKING:
     from img402_mcp.client.apis.base import Receipt
-    from img402_mcp.client.paid_upload import Asked, Issued
+    from img402_mcp.client.paid_upload import Issued, UploadPrice
 
 DESCRIPTION = (
     "Get a token for one paid, lasting upload. SPENDS MONEY where a wallet is set, else tells how to pay. "
@@ -18,7 +27,7 @@ DESCRIPTION = (
 )
 
 
-class TokenTold(Told):
+class TokenResult(ToolResult):
     """Either a token, or the image that the payment bought already, or what is asked for one."""
 
     token: str = ""
@@ -35,15 +44,15 @@ class TokenTold(Told):
 
 
 async def get_upload_token(
-    ctx: Visit, price: TokenPrice, answer: AnsweredForToken
-) -> Annotated[CallToolResult, TokenTold]:
+    ctx: ToolContext, price: TokenPrice, answer: AnsweredForToken
+) -> Annotated[CallToolResult, TokenResult]:
     from img402_mcp.client.paid_upload import Issued, asked  # noqa: PLC0415  # most sessions never pay
 
-    async with errors_told():
-        paid = await paid_corridor(ctx)
+    async with errors_as_tool_errors():
+        paid = await paid_uploader(ctx)
         if paid is None:
-            return _asked_told(await asked(await free_corridor(ctx)))
-        bought = await paid.token(consent(paid.corridor, price, answer))
+            return _asked_told(await asked(await free_uploader(ctx)))
+        bought = await paid.token(consent(paid.uploader, price, answer))
         return _token_told(bought) if isinstance(bought, Issued) else _image_told(bought)
 
 
@@ -58,8 +67,8 @@ def tool() -> Tool:
     )
 
 
-def _asked_told(asked: "Asked") -> CallToolResult:
-    answer = TokenTold(
+def _asked_told(asked: "UploadPrice") -> CallToolResult:
+    answer = TokenResult(
         endpoint=asked.endpoint,
         method="POST",
         amount_usdc=asked.amount,
@@ -68,7 +77,7 @@ def _asked_told(asked: "Asked") -> CallToolResult:
         pay_to=asked.pay_to,
         next="Pay the endpoint with any x402 client, such as a payments MCP tool; then upload_with_token(path, token).",
     )
-    return told(
+    return tool_result(
         f"No wallet is set here, nothing was paid. A token costs {asked.amount} USDC on {asked.network} "
         f"(asset {asked.asset}, to {asked.pay_to}). {answer.next} Endpoint: {asked.endpoint}",
         answer,
@@ -76,14 +85,14 @@ def _asked_told(asked: "Asked") -> CallToolResult:
 
 
 def _image_told(image: "Receipt") -> CallToolResult:
-    answer = TokenTold(url=image.url, expires_at=moment(image), next="Call again for a new token.")
-    return told(f"This payment was used already, for the image {image.url}. {answer.next}", answer)
+    answer = TokenResult(url=image.url, expires_at=moment(image), next="Call again for a new token.")
+    return tool_result(f"This payment was used already, for the image {image.url}. {answer.next}", answer)
 
 
 def _token_told(issued: "Issued") -> CallToolResult:
     expiry = in_utc(issued.token.expires_at)
     paid = "paid for before, nothing was paid now" if issued.reused else "just paid for"
-    return told(
+    return tool_result(
         f"Token {issued.token.value} ({paid}), good for one upload_with_token(path, token) until {expiry}.",
-        TokenTold(token=issued.token.value, expires_at=expiry, reused=issued.reused),
+        TokenResult(token=issued.token.value, expires_at=expiry, reused=issued.reused),
     )

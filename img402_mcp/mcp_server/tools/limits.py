@@ -9,10 +9,10 @@ from mcp_types import CallToolResult, ToolAnnotations
 from img402_mcp import __version__
 from img402_mcp.client.settings import HOSTED_API
 from img402_mcp.errors import UploadFailed
-from img402_mcp.mcp_server.results import Told, Visit, errors_told, free_corridor, told
+from img402_mcp.mcp_server.results import ToolContext, ToolResult, errors_as_tool_errors, free_uploader, tool_result
 
 if TYPE_CHECKING:
-    from img402_mcp.client.upload import Corridor
+    from img402_mcp.client.upload import Uploader
     from img402_mcp.wire.img402 import Limits, PaidTerms
 
 DESCRIPTION = (
@@ -21,7 +21,7 @@ DESCRIPTION = (
 )
 
 
-class LimitsTold(Told):
+class LimitsResult(ToolResult):
     api: str
     api_answers: bool
     limits: str
@@ -32,11 +32,11 @@ class LimitsTold(Told):
     version: str
 
 
-async def limits(ctx: Visit) -> Annotated[CallToolResult, LimitsTold]:
-    async with errors_told():
-        here = await free_corridor(ctx)
+async def limits(ctx: ToolContext) -> Annotated[CallToolResult, LimitsResult]:
+    async with errors_as_tool_errors():
+        here = await free_uploader(ctx)
         answers, terms = await _terms(here)
-    answer = LimitsTold(
+    answer = LimitsResult(
         api=here.settings.api_url,
         api_answers=answers,
         limits=terms,
@@ -46,7 +46,7 @@ async def limits(ctx: Visit) -> Annotated[CallToolResult, LimitsTold]:
         state_dir=str(here.settings.state_dir),
         version=__version__,
     )
-    return told(_text(answer), answer)
+    return tool_result(_text(answer), answer)
 
 
 def tool() -> Tool:
@@ -65,8 +65,8 @@ def _working_dir() -> str:
         return "(it was deleted)"
 
 
-async def _terms(here: "Corridor") -> tuple[bool, str]:
-    from img402_mcp.client.apis.img402 import DOCUMENTED  # noqa: PLC0415  # a corridor is open by now
+async def _terms(here: "Uploader") -> tuple[bool, str]:
+    from img402_mcp.client.apis.img402 import DOCUMENTED  # noqa: PLC0415  # a uploader is open by now
 
     documented = f"documented {DOCUMENTED}" if here.settings.api_url == HOSTED_API else "not known"
     try:
@@ -93,7 +93,7 @@ def _paid_in_words(paid: "PaidTerms") -> str:
     return f"for {paid.price} USDC on {paid.network} up to {paid.max_bytes} bytes, {kept}"
 
 
-def _text(answer: LimitsTold) -> str:
+def _text(answer: LimitsResult) -> str:
     return "\n".join(
         f"{name}: {', '.join(value) if isinstance(value, list) else value}"
         for name, value in answer.model_dump().items()

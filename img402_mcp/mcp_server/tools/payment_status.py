@@ -8,7 +8,7 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 from pydantic import Field
 
-from img402_mcp.mcp_server.results import Told, Visit, errors_told, paid_corridor, told
+from img402_mcp.mcp_server.results import ToolContext, ToolResult, errors_as_tool_errors, paid_uploader, tool_result
 from img402_mcp.wire.x402 import usdc
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ DESCRIPTION = (
 )
 
 
-class StatusTold(Told):
+class PaymentStatusResult(ToolResult):
     address: str
     networks: list[str]
     spent_24h_usdc: str
@@ -30,13 +30,13 @@ class StatusTold(Told):
     open_payments: list[str] = Field(default_factory=list)
 
 
-async def payment_status(ctx: Visit) -> Annotated[CallToolResult, StatusTold]:
-    async with errors_told():
-        paid = await paid_corridor(ctx)
+async def payment_status(ctx: ToolContext) -> Annotated[CallToolResult, PaymentStatusResult]:
+    async with errors_as_tool_errors():
+        paid = await paid_uploader(ctx)
         if paid is None:
             raise RuntimeError("this tool is listed only where there is a wallet")
         status = await paid.status()
-    return told(in_words(status), _answer(status))
+    return tool_result(in_words(status), _answer(status))
 
 
 def tool() -> Tool:
@@ -48,8 +48,8 @@ def tool() -> Tool:
     )
 
 
-def _answer(status: "Status") -> StatusTold:
-    return StatusTold(
+def _answer(status: "Status") -> PaymentStatusResult:
+    return PaymentStatusResult(
         address=status.address,
         networks=[*status.networks],
         spent_24h_usdc=usdc(status.spent_today),
@@ -60,11 +60,11 @@ def _answer(status: "Status") -> StatusTold:
 
 
 def _open_in_words(payment: "Payment") -> str:
-    intention = payment.intention
-    bought = f"file {intention.source[:12]}" if len(intention.source) == 64 else "a token"
+    intent = payment.intent
+    bought = f"file {intent.source[:12]}" if len(intent.source) == 64 else "a token"
     until = datetime.fromtimestamp(payment.valid_before, UTC)
     return (
-        f"{usdc(payment.amount)} USDC to {urlsplit(intention.origin).netloc} for {bought}, nonce {payment.nonce}, "
+        f"{usdc(payment.amount)} USDC to {urlsplit(intent.origin).netloc} for {bought}, nonce {payment.nonce}, "
         f"chargeable until {until:%Y-%m-%d %H:%M:%S}Z: {_NEXT[payment.state.value]}"
     )
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
-from img402_mcp.mcp_server.results import Told, Visit, errors_told, free_corridor, told
+from img402_mcp.mcp_server.results import ToolContext, ToolResult, errors_as_tool_errors, free_uploader, tool_result
 
 if TYPE_CHECKING:
     from img402_mcp.client.publish.report import Fields
@@ -15,7 +15,7 @@ DESCRIPTION = "Upload the local images of a Markdown/HTML file for free and rewr
 LONGEST = 20_000  # bytes, some 6,000 tokens: more of a document is better left in a file
 
 
-class ImageTold(Told):
+class PublishedImageResult(ToolResult):
     image: str
     url: str = ""
     size_bytes: int | None = None
@@ -23,11 +23,11 @@ class ImageTold(Told):
     note: str = ""
 
 
-class PublishTold(Told):
-    uploads: tuple[ImageTold, ...] = ()
-    would_upload: tuple[ImageTold, ...] = ()
-    failures: tuple[ImageTold, ...] = ()
-    left_alone: tuple[ImageTold, ...] = ()
+class PublishResult(ToolResult):
+    uploads: tuple[PublishedImageResult, ...] = ()
+    would_upload: tuple[PublishedImageResult, ...] = ()
+    failures: tuple[PublishedImageResult, ...] = ()
+    left_alone: tuple[PublishedImageResult, ...] = ()
     out: str = ""
     note: str = ""
     text: str = ""
@@ -35,20 +35,20 @@ class PublishTold(Told):
 
 async def publish_markdown(
     path: str,
-    ctx: Visit,
+    ctx: ToolContext,
     out: str = "",
     dry_run: bool = False,  # noqa: FBT001, FBT002  # the names of a tool's arguments
     overwrite: bool = False,  # noqa: FBT001, FBT002  # the same
-) -> Annotated[CallToolResult, PublishTold]:
+) -> Annotated[CallToolResult, PublishResult]:
     from img402_mcp.client.publish import report  # noqa: PLC0415  # with the parsers, which few sessions need
-    from img402_mcp.client.publish.publish import Wanted, plan, publish  # noqa: PLC0415  # the same
+    from img402_mcp.client.publish.publish import PublishOptions, plan, publish  # noqa: PLC0415  # the same
 
-    wanted = Wanted(path, out, overwrite, LONGEST)
-    async with errors_told():
-        corridor = await free_corridor(ctx)
+    wanted = PublishOptions(path, out, overwrite, LONGEST)
+    async with errors_as_tool_errors():
+        uploader = await free_uploader(ctx)
         if dry_run:
-            return _answer(report.planned(await plan(corridor, wanted)))
-        return _answer(report.published(await publish(corridor, wanted, _counting(ctx))))
+            return _answer(report.planned(await plan(uploader, wanted)))
+        return _answer(report.published(await publish(uploader, wanted, _counting(ctx))))
 
 
 def tool() -> Tool:
@@ -66,10 +66,10 @@ def _answer(fields: "Fields") -> CallToolResult:
     from img402_mcp.client.publish.report import lines  # noqa: PLC0415  # the parsers are here by now
 
     text = f"\n\n{fields['text']}" if fields.get("text") else ""
-    return told("\n".join(lines(fields)) + text, PublishTold.model_validate(fields))
+    return tool_result("\n".join(lines(fields)) + text, PublishResult.model_validate(fields))
 
 
-def _counting(ctx: Visit) -> "Progress":
+def _counting(ctx: ToolContext) -> "Progress":
     async def progress(done: int, total: int) -> None:
         await ctx.report_progress(done, total, "images")
 

@@ -8,16 +8,26 @@ from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
 from img402_mcp.errors import quoted
-from img402_mcp.mcp_server.results import Fit, Told, Visit, errors_told, free_corridor, moment, note_of, told, wish
+from img402_mcp.mcp_server.results import (
+    Fit,
+    ToolContext,
+    ToolResult,
+    errors_as_tool_errors,
+    free_uploader,
+    moment,
+    note_of,
+    tool_result,
+    upload_options,
+)
 
 if TYPE_CHECKING:
-    from img402_mcp.client.batch import Batch, Uploaded
+    from img402_mcp.client.batch import Batch, Success
     from img402_mcp.client.upload import Progress
 
 DESCRIPTION = "Upload many images (paths, globs) for free. pairs: as a table"
 
 
-class OneUploaded(Told):
+class BatchUploaded(ToolResult):
     path: str
     url: str
     expires_at: str | None
@@ -27,30 +37,30 @@ class OneUploaded(Told):
     note: str = ""
 
 
-class OneFailed(Told):
+class BatchFailed(ToolResult):
     path: str
     error: str
 
 
-class BatchTold(Told):
-    uploads: list[OneUploaded]
-    failures: list[OneFailed]
+class BatchResult(ToolResult):
+    uploads: list[BatchUploaded]
+    failures: list[BatchFailed]
     retry: list[str]
     """Those that may go through later as they are."""
     markdown: str
 
 
 async def upload_batch(
-    paths: list[str], ctx: Visit, *, fit: Fit = "auto", pairs: bool = False, width: int = 0
-) -> Annotated[CallToolResult, BatchTold]:
-    from img402_mcp.client.batch import markdown, upload_matching  # noqa: PLC0415  # the corridor imports it
+    paths: list[str], ctx: ToolContext, *, fit: Fit = "auto", pairs: bool = False, width: int = 0
+) -> Annotated[CallToolResult, BatchResult]:
+    from img402_mcp.client.batch import markdown, upload_matching  # noqa: PLC0415  # the uploader imports it
 
-    async with errors_told():
-        corridor = await free_corridor(ctx)
-        upload = partial(corridor.upload, wish=wish(fit, width))
-        batch = await upload_matching(upload, paths, corridor.roots, _progress_of(ctx))
+    async with errors_as_tool_errors():
+        uploader = await free_uploader(ctx)
+        upload = partial(uploader.upload, options=upload_options(fit, width))
+        batch = await upload_matching(upload, paths, uploader.roots, _progress_of(ctx))
     block = markdown(batch, pairs=pairs)
-    result = told(_in_words(batch, block), _structured(batch, block))
+    result = tool_result(_in_words(batch, block), _structured(batch, block))
     result.is_error = not batch.uploads
     return result
 
@@ -66,7 +76,7 @@ def tool() -> Tool:
     )
 
 
-def _progress_of(ctx: Visit) -> "Progress":
+def _progress_of(ctx: ToolContext) -> "Progress":
     from img402_mcp.client.batch import PARTS  # noqa: PLC0415  # the call has imported it
 
     async def progress(parts: int, total: int) -> None:
@@ -75,18 +85,18 @@ def _progress_of(ctx: Visit) -> "Progress":
     return progress
 
 
-def _structured(batch: "Batch", block: str) -> BatchTold:
-    return BatchTold(
+def _structured(batch: "Batch", block: str) -> BatchResult:
+    return BatchResult(
         uploads=[_one_uploaded(each) for each in batch.uploads],
-        failures=[OneFailed(path=_sayable(each.path), error=str(each.error)) for each in batch.failures],
+        failures=[BatchFailed(path=_sayable(each.path), error=str(each.error)) for each in batch.failures],
         retry=list(batch.retry),
         markdown=block,
     )
 
 
-def _one_uploaded(uploaded: "Uploaded") -> OneUploaded:
+def _one_uploaded(uploaded: "Success") -> BatchUploaded:
     upload = uploaded.upload
-    return OneUploaded(
+    return BatchUploaded(
         path=uploaded.path,
         url=upload.receipt.url,
         expires_at=moment(upload.receipt),
@@ -112,7 +122,7 @@ def _summary(batch: "Batch") -> str:
     return f"{len(batch.uploads)} uploaded, {len(batch.failures)} failed, {len(batch.unsent)} not tried{expiry}."
 
 
-def remark(uploaded: "Uploaded") -> str:
+def remark(uploaded: "Success") -> str:
     """What was done to it or is doubtful; most have none."""
     upload = uploaded.upload
     reused = "uploaded before: the URL of then" if upload.reused else ""

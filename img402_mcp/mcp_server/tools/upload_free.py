@@ -7,24 +7,24 @@ from mcp_types import CallToolResult, ToolAnnotations
 
 from img402_mcp.mcp_server.results import (
     Fit,
-    UploadTold,
-    Visit,
-    errors_told,
-    free_corridor,
+    ToolContext,
+    UploadResult,
+    errors_as_tool_errors,
+    free_uploader,
     progress_of,
-    upload_told,
-    wish,
+    upload_options,
+    upload_result,
 )
 
 DESCRIPTION = "Upload a local image for free: get a public URL and markdown. Pass the path, not bytes. No delete."
 
 
 async def upload_free(
-    path: str, ctx: Visit, *, fit: Fit = "auto", width: int = 0, fresh: bool = False
-) -> Annotated[CallToolResult, UploadTold]:
-    async with errors_told():
-        corridor = await free_corridor(ctx)
-        return upload_told(await corridor.upload(path, progress_of(ctx), wish(fit, width, fresh=fresh)))
+    path: str, ctx: ToolContext, *, fit: Fit = "auto", width: int = 0, fresh: bool = False
+) -> Annotated[CallToolResult, UploadResult]:
+    async with errors_as_tool_errors():
+        uploader = await free_uploader(ctx)
+        return upload_result(await uploader.upload(path, progress_of(ctx), upload_options(fit, width, fresh=fresh)))
 
 
 def tool() -> Tool:

@@ -5,7 +5,15 @@ from typing import TYPE_CHECKING, Annotated
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
-from img402_mcp.mcp_server.results import Fit, Told, Visit, errors_told, progress_of, told, wish
+from img402_mcp.mcp_server.results import (
+    Fit,
+    ToolContext,
+    ToolResult,
+    errors_as_tool_errors,
+    progress_of,
+    tool_result,
+    upload_options,
+)
 
 if TYPE_CHECKING:
     from img402_mcp.client.studio_upload import Input
@@ -16,19 +24,19 @@ DESCRIPTION = (
 )
 
 
-class InputTold(Told):
+class InputResult(ToolResult):
     upload_key: str
     image_url: str | None
     done: str = ""
     note: str = ""
 
 
-async def upload_input(path: str, ctx: Visit, fit: Fit = "auto") -> Annotated[CallToolResult, InputTold]:
+async def upload_input(path: str, ctx: ToolContext, fit: Fit = "auto") -> Annotated[CallToolResult, InputResult]:
     inputs = ctx.request_context.lifespan_context.inputs
     if inputs is None:
         raise RuntimeError("this tool is listed only where the studio is configured")
-    async with errors_told():
-        return _input_told(await (await inputs()).upload(path, progress_of(ctx), wish(fit)))
+    async with errors_as_tool_errors():
+        return _input_told(await (await inputs()).upload(path, progress_of(ctx), upload_options(fit)))
 
 
 def tool() -> Tool:
@@ -49,7 +57,7 @@ def _input_told(done: "Input") -> CallToolResult:
     facts = f"{size.format.media_type}, {size.width}x{size.height}, {len(done.image.data)} bytes"
     changed = "; ".join(done.image.done)
     facts += f". Sent after: {changed}." if changed else ""
-    return told(
+    return tool_result(
         f"upload_key: {stored.upload_key} (for workflows, durable)\n{preview}\n{facts}",
-        InputTold(upload_key=stored.upload_key, image_url=stored.image_url, done=changed, note=note),
+        InputResult(upload_key=stored.upload_key, image_url=stored.image_url, done=changed, note=note),
     )

@@ -8,13 +8,13 @@ from mcp_types import CallToolResult, ToolAnnotations
 from img402_mcp.mcp_server.approval import AnsweredForFile, FilePrice, consent
 from img402_mcp.mcp_server.results import (
     Fit,
-    UploadTold,
-    Visit,
-    errors_told,
-    paid_corridor,
+    ToolContext,
+    UploadResult,
+    errors_as_tool_errors,
+    paid_uploader,
     progress_of,
-    upload_told,
-    wish,
+    upload_options,
+    upload_result,
 )
 
 DESCRIPTION = (
@@ -24,14 +24,14 @@ DESCRIPTION = (
 
 
 async def upload_paid(  # noqa: PLR0913  # three are the model's, three are filled in here
-    path: str, ctx: Visit, *, price: FilePrice, answer: AnsweredForFile, fit: Fit = "auto", width: int = 0
-) -> Annotated[CallToolResult, UploadTold]:
-    async with errors_told():
-        paid = await paid_corridor(ctx)
+    path: str, ctx: ToolContext, *, price: FilePrice, answer: AnsweredForFile, fit: Fit = "auto", width: int = 0
+) -> Annotated[CallToolResult, UploadResult]:
+    async with errors_as_tool_errors():
+        paid = await paid_uploader(ctx)
         if paid is None:
             raise RuntimeError("this tool is listed only where there is a wallet")
-        approve = consent(paid.corridor, price, answer)
-        return upload_told(await paid.upload(path, progress_of(ctx), approve, wish(fit, width)))
+        approve = consent(paid.uploader, price, answer)
+        return upload_result(await paid.upload(path, progress_of(ctx), approve, upload_options(fit, width)))
 
 
 def tool() -> Tool:

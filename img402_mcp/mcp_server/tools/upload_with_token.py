@@ -7,30 +7,30 @@ from mcp_types import CallToolResult, ToolAnnotations
 
 from img402_mcp.mcp_server.results import (
     Fit,
-    UploadTold,
-    Visit,
-    errors_told,
-    free_corridor,
-    paid_corridor,
+    ToolContext,
+    UploadResult,
+    errors_as_tool_errors,
+    free_uploader,
+    paid_uploader,
     progress_of,
-    upload_told,
-    wish,
+    upload_options,
+    upload_result,
 )
 
 DESCRIPTION = "Upload a local image with a token from get_upload_token or an x402 client. Pays nothing."
 
 
 async def upload_with_token(
-    path: str, token: str, ctx: Visit, fit: Fit = "auto", width: int = 0
-) -> Annotated[CallToolResult, UploadTold]:
+    path: str, token: str, ctx: ToolContext, fit: Fit = "auto", width: int = 0
+) -> Annotated[CallToolResult, UploadResult]:
     from img402_mcp.client.token_upload import with_foreign_token  # noqa: PLC0415  # most sessions never pay
 
     progress = progress_of(ctx)
-    async with errors_told():
-        wished = wish(fit, width)
-        if paid := await paid_corridor(ctx):
-            return upload_told(await paid.upload_with_token(path, token.strip(), progress, wished))
-        return upload_told(await with_foreign_token(await free_corridor(ctx), path, token.strip(), progress, wished))
+    async with errors_as_tool_errors():
+        wished = upload_options(fit, width)
+        if paid := await paid_uploader(ctx):
+            return upload_result(await paid.upload_with_token(path, token.strip(), progress, wished))
+        return upload_result(await with_foreign_token(await free_uploader(ctx), path, token.strip(), progress, wished))
 
 
 def tool() -> Tool:

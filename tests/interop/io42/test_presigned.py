@@ -7,15 +7,15 @@ from pathlib import Path
 import anyio
 import pytest
 
-from img402_mcp.client.apis.io42 import Submission
+from img402_mcp.client.apis.io42 import SubmissionTarget
 from img402_mcp.client.files.safe_open import Roots
-from img402_mcp.client.io42_submit import open_submitting
+from img402_mcp.client.io42_submit import open_io42_submitter
 from img402_mcp.client.settings import Io42Settings, Settings
-from img402_mcp.client.upload import open_corridor
+from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import UploadFailed
 
 MB = 1024 * 1024
-SUBMISSION = Submission("logos", "sub_1")
+SUBMISSION = SubmissionTarget("logos", "sub_1")
 
 
 @pytest.fixture(params=[1, 5 * MB, 20 * MB - 1000], ids=["small", "5-MB", "20-MB"])
@@ -40,8 +40,8 @@ def granted(url: str, submission: str = "sub_1") -> dict[str, object]:
 async def desk(api: str, picture: Path):
     io42 = Io42Settings(f"{api}/api", "io42_canary")
     settings = Settings(api, (picture.parent,), named_state_dir=picture.parent / "state", io42=io42)
-    async with open_corridor(settings, Roots.resolve(settings.allow_dirs)) as corridor:
-        with open_submitting(corridor) as submitting:
+    async with open_uploader(settings, Roots.resolve(settings.allow_dirs)) as uploader:
+        with open_io42_submitter(uploader) as submitting:
             yield submitting
 
 
@@ -76,7 +76,7 @@ async def test_a_url_that_the_storage_does_not_take_is_asked_for_again_once(
     async with desk(api.url, picture) as submitting:
         await submitting.submit(SUBMISSION, str(picture))
         with pytest.raises(UploadFailed) as caught:
-            await submitting.submit(Submission("logos", "sub_1"), str(picture))
+            await submitting.submit(SubmissionTarget("logos", "sub_1"), str(picture))
     assert await anyio.to_thread.run_sync(storage.get, "again.png") == picture.read_bytes()
     told = f"The storage that {api.url[7:]} named does not take the file (status 40"
     assert str(caught.value).startswith(told)

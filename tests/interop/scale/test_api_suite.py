@@ -7,25 +7,25 @@ from pathlib import Path
 
 HOST = Path(__file__).parents[2] / "host"
 FREE = [
-    "test_blobs.py",
+    "storage/test_blobs.py",
     "test_invariant_10_visible_only_whole.py",
-    "test_io42.py",
-    "test_limits.py",
+    "apis/test_io42.py",
+    "test_rate_limits.py",
     "test_memory.py",
-    "test_putting.py",
-    "test_schema.py",
-    "test_serving.py",
-    "test_studio.py",
-    "test_uploading.py",
+    "apis/test_presigned_put.py",
+    "db/test_schema.py",
+    "serving/test_response.py",
+    "apis/test_studio.py",
+    "storage/test_receive.py",
 ]
 PAID = [
-    "paid/test_invariant_10_one_payment_one_thing.py",
-    "paid/test_io42_fees.py",
-    "paid/test_paying.py",
-    "paid/test_payments_book.py",
-    "paid/test_play_money.py",
-    "paid/test_races.py",
-    "paid/test_real_workers.py",
+    "payments/test_invariant_10_one_payment_one_thing.py",
+    "payments/test_io42_fees.py",
+    "payments/test_paywall.py",
+    "payments/test_records.py",
+    "payments/test_play_money.py",
+    "payments/test_races.py",
+    "payments/test_real_workers.py",
 ]
 OF_ONE_MACHINE = {
     "a folder's own": [

@@ -34,7 +34,7 @@ def signed(nonce: int) -> dict[str, str]:
     )
     message = encode_typed_data(full_message=typed_data(paid, x402.BASE_SEPOLIA))
     payload = x402.ExactPayload(signature="0x" + account.sign_message(message).signature.hex(), authorization=paid)
-    return {"X-PAYMENT": x402.encoded(x402.ProofV1(network="base-sepolia", payload=payload))}
+    return {"X-PAYMENT": x402.encoded(x402.PaymentPayloadV1(network="base-sepolia", payload=payload))}
 
 
 @pytest.fixture

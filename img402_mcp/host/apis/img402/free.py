@@ -12,12 +12,12 @@ from starlette.routing import Route
 
 from img402_mcp.host.client_address import client_address
 from img402_mcp.host.context import Host
-from img402_mcp.host.errors import UNCACHED, Refused
+from img402_mcp.host.errors import UNCACHED, ApiError
 from img402_mcp.host.serving.response import image_response
-from img402_mcp.host.storage.images import Image
-from img402_mcp.host.storage.receive import Asked, Incoming, incoming_image
+from img402_mcp.host.storage.images import StoredImage
+from img402_mcp.host.storage.receive import ImageRules, Incoming, incoming_image
 from img402_mcp.host.storage.store import Admit, keep
-from img402_mcp.wire.img402 import FIELD, FREE, Uploaded
+from img402_mcp.wire.img402 import FIELD, FREE, UploadedImage
 
 _log = logging.getLogger("img402_mcp.host.failures")
 _PREFLIGHT = {
@@ -48,7 +48,7 @@ async def _preflight(_request: Request) -> Response:
     return Response(None, 204, _PREFLIGHT)
 
 
-async def _upload_free(host: Host, request: Request) -> Image:
+async def _upload_free(host: Host, request: Request) -> StoredImage:
     free, now = host.settings.free, host.now()
     address = client_address(request.scope, host.settings.trusted_proxies)
     host.caps.refuse_early(address, now)
@@ -56,22 +56,22 @@ async def _upload_free(host: Host, request: Request) -> Image:
     admit = partial(host.caps.take, address=address, now=now)
     example = f"curl -F {FIELD}=@screenshot.png {host.settings.public_url}{FREE}"
     try:
-        async with incoming_image(request, host.blobs.spool, Asked(free.max_bytes, example)) as incoming:
+        async with incoming_image(request, host.blobs.spool, ImageRules(free.max_bytes, example)) as incoming:
             return await to_thread.run_sync(_kept, host, incoming, admit, now, limiter=host.writers)
     except (OSError, SQLAlchemyError) as error:
         _log.exception("an upload failed")
         message = "The host could not store the image. Nothing was published; it is safe to try again."
-        raise Refused("upload_failed", message) from error
+        raise ApiError("upload_failed", message) from error
 
 
-def _kept(host: Host, incoming: Incoming, admit: Admit, now: datetime) -> Image:
+def _kept(host: Host, incoming: Incoming, admit: Admit, now: datetime) -> StoredImage:
     with host.quota.room(incoming.size):
         return keep(host.blobs, host.index, incoming, admit=admit, now=now, days=host.settings.free.days)
 
 
-def uploaded(host: Host, image: Image, *, deletable: bool = True) -> Uploaded:
+def uploaded(host: Host, image: StoredImage, *, deletable: bool = True) -> UploadedImage:
     """`deletable`: who asks is sure to be the one who uploaded it."""
-    return Uploaded(
+    return UploadedImage(
         url=f"{host.settings.public_url}/{image.name}",
         id=image.id,
         content_type=image.format.media_type,

@@ -9,7 +9,7 @@ from img402_mcp.wire import io42
 from img402_mcp.wire.x402 import OFFER_HEADER, RECEIPT_HEADERS
 
 SECURITY: Json = {"io42Key": {"type": "http", "scheme": "bearer", "description": "the key of an io42 agent"}}
-SCHEMAS = schemas("Io42", io42.Granted, io42.Refused)
+SCHEMAS = schemas("Io42", io42.DataEnvelope, io42.ErrorEnvelope)
 
 _RATE_HEADERS = {
     io42.RATE_LIMIT: "requests an hour",
@@ -49,11 +49,11 @@ def _answers() -> Json:
     refused = by_status((status, code) for code, status in io42.STATUS_OF.items())
     money = {OFFER_HEADER: "x402's offer, v2"}
     receipts = {RECEIPT_HEADERS[2]: "x402's receipt, in the version of the proof"}
-    answers = {status: answer(codes, "Io42Refused") for status, codes in refused.items()}
+    answers = {status: answer(codes, "Io42ErrorEnvelope") for status, codes in refused.items()}
     for status in answers.keys() - {"401"}:
-        answers[status] = answer(refused[status], "Io42Refused", _RATE_HEADERS)
-    answers["402"] = answer(f"{refused['402']}; x402's offer, v1, stands beside", "Io42Refused", money)
-    return {"200": answer("Put the file there.", "Io42Granted", _RATE_HEADERS | receipts)} | answers
+        answers[status] = answer(refused[status], "Io42ErrorEnvelope", _RATE_HEADERS)
+    answers["402"] = answer(f"{refused['402']}; x402's offer, v1, stands beside", "Io42ErrorEnvelope", money)
+    return {"200": answer("Put the file there.", "Io42DataEnvelope", _RATE_HEADERS | receipts)} | answers
 
 
 def _put() -> Json:

@@ -9,8 +9,8 @@ from starlette.responses import Response
 
 from img402_mcp.errors import quoted
 from img402_mcp.formats import FORMATS, Picture
-from img402_mcp.host.errors import Refused, problem
-from img402_mcp.host.storage.dimensions import EarlySize
+from img402_mcp.host.errors import ApiError, problem
+from img402_mcp.host.storage.dimensions import DimensionsReader
 from img402_mcp.host.storage.receive import Incoming, counted
 from img402_mcp.host.storage.signed_urls import Permit
 from img402_mcp.host.storage.spool import Body, arriving
@@ -18,20 +18,20 @@ from img402_mcp.host.storage.spool import Body, arriving
 _BY_MEDIA_TYPE = {form.media_type: form for form in FORMATS}
 
 
-class Unpromised(Refused):
+class NotAsSigned(ApiError):
     """Something else came than the URL was given for; the URL is still good for the right file."""
 
     def response(self) -> Response:
         return problem(400, self.code, str(self))
 
 
-class Promised(Incoming):
+class PresignedBody(Incoming):
     """`pixels`: the fewest and the most of each side."""
 
     def __init__(self, body: Body, permit: Permit, pixels: tuple[int, int]) -> None:
         form = _BY_MEDIA_TYPE[permit.media_type]
         super().__init__(body, permit.size, (form,))
-        self._promised, self._pixels, self._early_size = permit.size, pixels, EarlySize(form)
+        self._promised, self._pixels, self._early_size = permit.size, pixels, DimensionsReader(form)
 
     def write(self, piece: bytes) -> None:
         if self.size + len(piece) > self._promised:
@@ -52,25 +52,25 @@ class Promised(Incoming):
     def _check_pixels(self, size: tuple[int, int]) -> None:
         fewest, most = self._pixels
         if not all(fewest <= side <= most for side in size):
-            raise Unpromised(
+            raise NotAsSigned(
                 "wrong_dimensions",
                 f"The picture has {size[0]}x{size[1]} pixels; {fewest}x{fewest} to {most}x{most} are taken. "
                 "Resize it, and ask for an upload URL for the new file.",
             )
 
 
-def wrong_size(came: str, promised: int) -> Unpromised:
-    return Unpromised("wrong_size", f"The body has {came} bytes; this URL is for a file of exactly {promised}.")
+def wrong_size(came: str, promised: int) -> NotAsSigned:
+    return NotAsSigned("wrong_size", f"The body has {came} bytes; this URL is for a file of exactly {promised}.")
 
 
 @asynccontextmanager
 async def promised_image(
     request: Request, spool: Path, permit: Permit, pixels: tuple[int, int]
-) -> AsyncGenerator[Promised]:
+) -> AsyncGenerator[PresignedBody]:
     """The file, counted. Whoever takes it over examines it first; otherwise it is gone when the block ends."""
     _check_headers(request, permit)
     with arriving(spool) as body:
-        promised = Promised(body, permit, pixels)
+        promised = PresignedBody(body, permit, pixels)
         async for piece in counted(request, permit.size + 1, permit.size):
             promised.write(piece)
         promised.check_whole()
@@ -80,7 +80,7 @@ async def promised_image(
 def _check_headers(request: Request, permit: Permit) -> None:
     came = request.headers.get("content-type", "")
     if came.strip().lower() != permit.media_type:
-        raise Unpromised("wrong_type", f"The Content-Type is {quoted(came)}; this URL is for {permit.media_type}.")
+        raise NotAsSigned("wrong_type", f"The Content-Type is {quoted(came)}; this URL is for {permit.media_type}.")
     length = request.headers.get("content-length")
     if length is not None and length != str(permit.size):
         raise wrong_size(quoted(length, 20), permit.size)

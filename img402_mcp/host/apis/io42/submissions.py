@@ -24,8 +24,8 @@ from sqlalchemy import (
 from starlette.responses import Response
 
 from img402_mcp.host.api_keys import hash_of
-from img402_mcp.host.errors import Refused, problem
-from img402_mcp.host.storage.images import METADATA, Image, Index, Moment, new_id
+from img402_mcp.host.errors import ApiError, problem
+from img402_mcp.host.storage.images import METADATA, Index, Moment, StoredImage, new_id
 from img402_mcp.wire.io42 import Intent
 
 AGENTS = Table(
@@ -83,7 +83,7 @@ class Project:
 
 
 @dataclass(frozen=True)
-class Upload:
+class PromisedUpload:
     """What was promised under `media_id`."""
 
     media_id: str
@@ -97,11 +97,11 @@ class Submission:
     id: str
     project_id: str
     agent_id: str
-    upload: Upload | None
+    upload: PromisedUpload | None
     completed: bool
 
 
-class AlreadyUploaded(Refused):
+class AlreadyUploaded(ApiError):
     """The submission has its file; who was second is told so."""
 
     def __init__(self) -> None:
@@ -132,7 +132,7 @@ class Submissions:
         row = self._first(select(SUBMISSIONS).where(SUBMISSIONS.c.media_id == media_id))
         return _submission(row) if row else None
 
-    def promise(self, submission_id: str, intent: Intent, now: datetime, life: timedelta) -> Upload:
+    def promise(self, submission_id: str, intent: Intent, now: datetime, life: timedelta) -> PromisedUpload:
         """The live upload for this very file, or the next: the id stays while the file does. Raises AlreadyUploaded."""
         expires = (now + life).replace(microsecond=0)
         waiting = _is(submission_id) & SUBMISSIONS.c.completed_at.is_(None)
@@ -149,7 +149,7 @@ class Submissions:
             raise AlreadyUploaded
         return _upload(row)
 
-    def complete(self, connection: Connection, media_id: str, image: Image) -> None:
+    def complete(self, connection: Connection, media_id: str, image: StoredImage) -> None:
         """In the transaction that adds the image's row. Raises AlreadyUploaded; then it must not be committed."""
         first = (
             update(SUBMISSIONS)
@@ -179,6 +179,6 @@ def _submission(row: Row[Any]) -> Submission:
     return Submission(row.id, row.project_id, row.agent_id, upload, row.completed_at is not None)
 
 
-def _upload(row: Row[Any]) -> Upload:
+def _upload(row: Row[Any]) -> PromisedUpload:
     intent = Intent(file_name=row.file_name, file_type=row.file_type, file_size=row.file_size)
-    return Upload(row.media_id, intent, row.asked_at, row.url_expires_at)
+    return PromisedUpload(row.media_id, intent, row.asked_at, row.url_expires_at)

@@ -21,25 +21,25 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from img402_mcp.host.api_keys import bearer
-from img402_mcp.host.apis.io42.presigned_put import Promised, promised_image
+from img402_mcp.host.apis.io42.presigned_put import PresignedBody, promised_image
 from img402_mcp.host.apis.io42.submissions import (
     IMAGE,
     OPEN,
     Agent,
     AlreadyUploaded,
     Project,
+    PromisedUpload,
     Submission,
     Submissions,
-    Upload,
 )
 from img402_mcp.host.context import Host
-from img402_mcp.host.errors import UNCACHED, Refused
+from img402_mcp.host.errors import UNCACHED, ApiError
 from img402_mcp.host.hourly_limits import Allowance, HourlyLimits
 from img402_mcp.host.payments.payload import presented
-from img402_mcp.host.payments.paywall import EXPOSED, PaymentRequired, Paywall, pending
+from img402_mcp.host.payments.paywall import EXPOSED, PaymentRequiredError, Paywall, pending
 from img402_mcp.host.payments.products import fee_sale
-from img402_mcp.host.settings import Io42Settings
-from img402_mcp.host.storage.images import Image, new_id
+from img402_mcp.host.settings import Io42HostSettings
+from img402_mcp.host.storage.images import StoredImage, new_id
 from img402_mcp.host.storage.quota import held
 from img402_mcp.host.storage.receive import counted
 from img402_mcp.host.storage.signed_urls import PUTTING, Denied, Permit
@@ -64,18 +64,18 @@ _CODES: dict[str, io42.Code] = {
 """What the rooms that several APIs share say -> this API's word."""
 
 
-class Declined(Refused):
+class Io42Error(ApiError):
     def __init__(self, code: io42.Code, message: str, *, retry_after: int | None = None) -> None:
         super().__init__(code, message, retry_after=retry_after)
         self.word = code
 
     def response(self) -> Response:
-        body = io42.Refused(error=io42.Problem(code=self.word, message=str(self)))
+        body = io42.ErrorEnvelope(error=io42.EnvelopeError(code=self.word, message=str(self)))
         return _json(io42.STATUS_OF[self.word], body.model_dump_json(by_alias=True), self.headers)
 
 
 @dataclass(frozen=True)
-class Desk:
+class Io42Context:
     """What the endpoints share. `paywall` None: this host takes no payments."""
 
     host: Host
@@ -87,13 +87,13 @@ class Desk:
 def routes(host: Host, paywall: Paywall | None) -> list[Route]:
     terms = host.settings.io42
     limits = HourlyLimits(host.index, "io42", terms.hourly, terms.hourly_all)
-    desk = Desk(host, paywall, Submissions(host.index), limits)
+    context = Io42Context(host, paywall, Submissions(host.index), limits)
 
     async def submit(request: Request) -> Response:
-        return await _in_envelope(partial(_limited, desk, request))
+        return await _in_envelope(partial(_limited, context, request))
 
     async def put(request: Request) -> Response:
-        return await _put(desk, request)
+        return await _put(context, request)
 
     return [Route(PATH, submit, methods=["POST"]), Route(PUTTING + "{key}", put, methods=["PUT"])]
 
@@ -101,7 +101,7 @@ def routes(host: Host, paywall: Paywall | None) -> list[Route]:
 def envelope(offer: dict[str, Any], code: str, message: str) -> dict[str, Any]:
     """The 402's body: x402's fields beside the API's own."""
     word: io42.Code = "PAYMENT_REQUIRED" if code == "payment_required" else "PAYMENT_FAILED"
-    refused = io42.Refused(error=io42.Problem(code=word, message=message))
+    refused = io42.ErrorEnvelope(error=io42.EnvelopeError(code=word, message=message))
     return {**offer, **refused.model_dump(mode="json", by_alias=True)}
 
 
@@ -112,112 +112,112 @@ def _json(status: int, body: str, headers: dict[str, str]) -> Response:
 async def _in_envelope(answer: Callable[[], Any]) -> Response:
     try:
         response: Response = await answer()
-    except PaymentRequired as refused:
+    except PaymentRequiredError as refused:
         return refused.response()
-    except Refused as refused:
+    except ApiError as refused:
         return _declined(refused).response()
     except (OSError, SQLAlchemyError):
         _log.exception("a submission failed")
         message = "The host could not store this. Send the same request again; it will not be charged twice."
-        return Declined("UPLOAD_FAILED", message).response()
+        return Io42Error("UPLOAD_FAILED", message).response()
     return response
 
 
-def _declined(refused: Refused) -> Refused:
-    if isinstance(refused, Declined):
+def _declined(refused: ApiError) -> ApiError:
+    if isinstance(refused, Io42Error):
         return refused
-    return Declined(_CODES[refused.code], str(refused), retry_after=refused.retry_after)
+    return Io42Error(_CODES[refused.code], str(refused), retry_after=refused.retry_after)
 
 
-async def _limited(desk: Desk, request: Request) -> Response:
+async def _limited(context: Io42Context, request: Request) -> Response:
     """Every request of a known agent is counted and told what is left of its hour."""
-    agent, now = await _agent(desk, request), desk.host.now()
-    allowance = await to_thread.run_sync(desk.limits.take, agent.id, now)
-    response = await _in_envelope(partial(_submit, desk, request, agent, allowance))
+    agent, now = await _agent(context, request), context.host.now()
+    allowance = await to_thread.run_sync(context.limits.take, agent.id, now)
+    response = await _in_envelope(partial(_submit, context, request, agent, allowance))
     response.headers.update(allowance.headers)
     return response
 
 
-async def _agent(desk: Desk, request: Request) -> Agent:
+async def _agent(context: Io42Context, request: Request) -> Agent:
     key = bearer(request.headers)
     if key is None:
-        raise Declined("UNAUTHORIZED", "Authentication required")
-    agent = await to_thread.run_sync(desk.submissions.agent, key)
+        raise Io42Error("UNAUTHORIZED", "Authentication required")
+    agent = await to_thread.run_sync(context.submissions.agent, key)
     if agent is None:
-        raise Declined("UNAUTHORIZED", "Invalid API key")
+        raise Io42Error("UNAUTHORIZED", "Invalid API key")
     return agent
 
 
-async def _submit(desk: Desk, request: Request, agent: Agent, allowance: Allowance) -> Response:
+async def _submit(context: Io42Context, request: Request, agent: Agent, allowance: Allowance) -> Response:
     if allowance.exceeded:
-        wait = allowance.seconds_left(desk.host.now())
-        raise Declined("RATE_LIMITED", "Rate limit exceeded. Please try again later.", retry_after=wait)
-    project, submission = await to_thread.run_sync(_admitted, desk, agent, request.path_params)
-    intent = await _intent(request, desk.host.settings.io42)
-    receipt = await _paid(desk, request, project, submission, intent.file_size)
-    life = timedelta(minutes=desk.host.settings.io42.url_minutes)
-    promise = partial(desk.submissions.promise, submission.id, intent, desk.host.now(), life)
-    slot = _slot(desk.host, submission, await to_thread.run_sync(promise))
-    return _json(200, io42.Granted(data=slot).model_dump_json(by_alias=True), receipt)
+        wait = allowance.seconds_left(context.host.now())
+        raise Io42Error("RATE_LIMITED", "Rate limit exceeded. Please try again later.", retry_after=wait)
+    project, submission = await to_thread.run_sync(_admitted, context, agent, request.path_params)
+    intent = await _intent(request, context.host.settings.io42)
+    receipt = await _paid(context, request, project, submission, intent.file_size)
+    life = timedelta(minutes=context.host.settings.io42.url_minutes)
+    promise = partial(context.submissions.promise, submission.id, intent, context.host.now(), life)
+    slot = _slot(context.host, submission, await to_thread.run_sync(promise))
+    return _json(200, io42.DataEnvelope(data=slot).model_dump_json(by_alias=True), receipt)
 
 
-def _admitted(desk: Desk, agent: Agent, ids: dict[str, str]) -> tuple[Project, Submission]:
+def _admitted(context: Io42Context, agent: Agent, ids: dict[str, str]) -> tuple[Project, Submission]:
     """Blocks. Raises Declined for what takes no file (any more)."""
-    project = _project(desk, ids["project_id"])
-    submission = _submission(desk, ids["submission_id"])
+    project = _project(context, ids["project_id"])
+    submission = _submission(context, ids["submission_id"])
     if submission is None or (submission.agent_id, submission.project_id) != (agent.id, project.id):
-        raise Declined("SUBMISSION_NOT_FOUND", "Submission not found or not authorized")
+        raise Io42Error("SUBMISSION_NOT_FOUND", "Submission not found or not authorized")
     if submission.completed:
-        raise Declined("SUBMISSION_ALREADY_EXISTS", "Submission has already been uploaded")
+        raise Io42Error("SUBMISSION_ALREADY_EXISTS", "Submission has already been uploaded")
     return project, submission
 
 
-def _project(desk: Desk, project_id: str) -> Project:
-    project = desk.submissions.project(project_id) if _ID.fullmatch(project_id) else None
+def _project(context: Io42Context, project_id: str) -> Project:
+    project = context.submissions.project(project_id) if _ID.fullmatch(project_id) else None
     if project is None:
-        raise Declined("PROJECT_NOT_FOUND", "Project not found")
+        raise Io42Error("PROJECT_NOT_FOUND", "Project not found")
     if project.status != OPEN:
-        raise Declined("PROJECT_NOT_ACCEPTING", f"Project is not accepting submissions (status: {project.status})")
+        raise Io42Error("PROJECT_NOT_ACCEPTING", f"Project is not accepting submissions (status: {project.status})")
     if project.kind != IMAGE:
-        raise Declined("VALIDATION_ERROR", f"Unsupported project type: {project.kind}")
-    if project.fee and desk.paywall is None:
+        raise Io42Error("VALIDATION_ERROR", f"Unsupported project type: {project.kind}")
+    if project.fee and context.paywall is None:
         why = "it asks a fee, and this host takes no payments: IMG402_HOST_PAY_TO is not set"
-        raise Declined("PROJECT_NOT_ACCEPTING", f"Project is not accepting submissions ({why})")
+        raise Io42Error("PROJECT_NOT_ACCEPTING", f"Project is not accepting submissions ({why})")
     return project
 
 
-def _submission(desk: Desk, submission_id: str) -> Submission | None:
-    return desk.submissions.submission(submission_id) if _ID.fullmatch(submission_id) else None
+def _submission(context: Io42Context, submission_id: str) -> Submission | None:
+    return context.submissions.submission(submission_id) if _ID.fullmatch(submission_id) else None
 
 
-async def _intent(request: Request, terms: Io42Settings) -> io42.Intent:
+async def _intent(request: Request, terms: Io42HostSettings) -> io42.Intent:
     document = await _document(request)
     name, kind, size = (document.get(field) for field in ("fileName", "fileType", "fileSize"))
     if isinstance(size, float) and size.is_integer():  # 2048576.0 is the same number in JSON
         size = int(size)
     if not isinstance(name, str) or not name:
-        raise Declined("VALIDATION_ERROR", "File name is required")
+        raise Io42Error("VALIDATION_ERROR", "File name is required")
     if flaw := _flaw(name, kind, size, terms):
-        raise Declined("VALIDATION_ERROR", f"Upload validation failed: {flaw}")
+        raise Io42Error("VALIDATION_ERROR", f"Upload validation failed: {flaw}")
     return io42.Intent.model_validate({"file_name": name, "file_type": kind, "file_size": size})
 
 
 async def _document(request: Request) -> dict[str, Any]:
     try:
         body = b"".join([piece async for piece in counted(request, LARGEST_BODY, LARGEST_BODY)])
-    except Refused:
+    except ApiError:
         message = f"The body has more than {LARGEST_BODY} bytes; the image itself goes to the upload URL"
-        raise Declined("VALIDATION_ERROR", message) from None
+        raise Io42Error("VALIDATION_ERROR", message) from None
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise Declined("VALIDATION_ERROR", "The body must be a JSON object: fileName, fileType and fileSize")
+        raise Io42Error("VALIDATION_ERROR", "The body must be a JSON object: fileName, fileType and fileSize")
     return document
 
 
-def _flaw(name: str, kind: object, size: object, terms: Io42Settings) -> str | None:
+def _flaw(name: str, kind: object, size: object, terms: Io42HostSettings) -> str | None:
     """What is wrong with the file that is promised, in the seed's words where it has some."""
     if not name.isprintable() or len(name) > LONGEST_NAME or name in {".", ".."} or {*"/\\"} & {*name}:
         return f"Invalid file name. Give 1 to {LONGEST_NAME} printable characters without / and \\"
@@ -230,13 +230,15 @@ def _flaw(name: str, kind: object, size: object, terms: Io42Settings) -> str | N
     return None
 
 
-async def _paid(desk: Desk, request: Request, project: Project, submission: Submission, size: int) -> dict[str, str]:
+async def _paid(
+    context: Io42Context, request: Request, project: Project, submission: Submission, size: int
+) -> dict[str, str]:
     """The receipt's headers, once the fee is paid. A payment on its way goes on at the fee that it was made for."""
-    paywall, quota = desk.paywall, desk.host.quota
+    paywall, quota = context.paywall, context.host.quota
     if not project.fee or paywall is None:
         await to_thread.run_sync(quota.check, size)
         return {}
-    sale = fee_sale(project.id, submission.id, project.fee, desk.host.settings, envelope)
+    sale = fee_sale(project.id, submission.id, project.fee, context.host.settings, envelope)
     payment, proof = await paywall.sold(sale), presented(request.headers)
     if payment is not None:
         sale = replace(sale, price=payment.amount)
@@ -252,7 +254,7 @@ async def _paid(desk: Desk, request: Request, project: Project, submission: Subm
     return paywall.receipt(proof, payment) if proof is not None and shown else {}
 
 
-def _slot(host: Host, submission: Submission, upload: Upload) -> io42.Slot:
+def _slot(host: Host, submission: Submission, upload: PromisedUpload) -> io42.Slot:
     intent, expires = upload.intent, upload.url_expires_at
     permit = Permit("PUT", upload.media_id, int(expires.timestamp()), intent.file_type, intent.file_size)
     asked = int(upload.asked_at.timestamp() * 1000)
@@ -265,30 +267,30 @@ def _slot(host: Host, submission: Submission, upload: Upload) -> io42.Slot:
     )
 
 
-async def _put(desk: Desk, request: Request) -> Response:
-    host = desk.host
+async def _put(context: Io42Context, request: Request) -> Response:
+    host = context.host
     permit = host.signed_urls.permit("PUT", request.path_params["key"], request.query_params, host.now())
-    submission = await to_thread.run_sync(desk.submissions.promised, permit.key)
+    submission = await to_thread.run_sync(context.submissions.promised, permit.key)
     if submission is None:
         raise Denied("url_replaced", "Another upload URL was asked for since, for another file. Use that one.")
     if submission.completed:
         raise AlreadyUploaded
     try:
         async with promised_image(request, host.blobs.spool, permit, host.settings.io42.pixels) as promised:
-            await to_thread.run_sync(_kept, desk, permit, promised, limiter=host.writers)
+            await to_thread.run_sync(_kept, context, permit, promised, limiter=host.writers)
     except (OSError, SQLAlchemyError) as error:
         _log.exception("a submission's file could not be stored")
-        raise Refused("upload_failed", "The host could not store the file. Put it again, to the same URL.") from error
+        raise ApiError("upload_failed", "The host could not store the file. Put it again, to the same URL.") from error
     return Response(None, 200, UNCACHED)
 
 
-def _kept(desk: Desk, permit: Permit, promised: Promised) -> None:
+def _kept(context: Io42Context, permit: Permit, promised: PresignedBody) -> None:
     """Blocks: bytes, then the one transaction in which the submission is complete."""
-    image = Image(new_id(), promised.examine().format, promised.size, desk.host.now(), None)
+    image = StoredImage(new_id(), promised.examine().format, promised.size, context.host.now(), None)
 
     def write(connection: Connection) -> None:
-        desk.submissions.complete(connection, permit.key, image)
-        desk.host.index.add_private(connection, image)
+        context.submissions.complete(connection, permit.key, image)
+        context.host.index.add_private(connection, image)
 
-    with desk.host.quota.room(promised.size, owed=True):
-        store_bytes(desk.host.blobs, desk.host.index, promised.path, image.name, write)
+    with context.host.quota.room(promised.size, owed=True):
+        store_bytes(context.host.blobs, context.host.index, promised.path, image.name, write)

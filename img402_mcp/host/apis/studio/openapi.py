@@ -6,7 +6,7 @@ from img402_mcp.host.storage.signed_urls import LOOKING
 from img402_mcp.wire import studio
 
 SECURITY: Json = {"studioToken": {"type": "http", "scheme": "bearer", "description": "a token of the studio"}}
-SCHEMAS = schemas("Studio", studio.Stored, studio.Problem, studio.Invalid)
+SCHEMAS = schemas("Studio", studio.StoredInput, studio.DetailError, studio.Invalid)
 
 _REFUSALS = {
     studio.UNAUTHORIZED: "no token, or an unknown one",
@@ -24,14 +24,14 @@ def paths(settings: HostSettings) -> Json:
 def _upload(settings: HostSettings) -> Json:
     field = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
     form = {"type": "object", "required": [studio.FIELD], "properties": {studio.FIELD: field}}
-    refused = {str(status): answer(what, "StudioProblem") for status, what in _REFUSALS.items()}
+    refused = {str(status): answer(what, "DetailError") for status, what in _REFUSALS.items()}
     return {
         "operationId": "uploadInput",
         "summary": f"Upload an input image, JPEG, PNG or WebP of at most {settings.studio.max_bytes} bytes.",
         "security": [{"studioToken": []}],
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}},
         "responses": {
-            "200": answer("The handle to keep, and a preview that soon dies.", "StudioStored"),
+            "200": answer("The handle to keep, and a preview that soon dies.", "StudioStoredInput"),
             "422": answer("no such field, or no such image", "StudioInvalid"),
         }
         | refused,

@@ -25,7 +25,7 @@ class StudioToken:
     may_upload: bool
 
 
-class Inputs:
+class StudioTokens:
     def __init__(self, index: Index) -> None:
         self._index = index
 

@@ -12,14 +12,14 @@ from starlette.routing import Route
 
 from img402_mcp.formats import JPEG, PNG, WEBP
 from img402_mcp.host.api_keys import bearer
-from img402_mcp.host.apis.studio.tokens import Inputs, StudioToken
+from img402_mcp.host.apis.studio.tokens import StudioToken, StudioTokens
 from img402_mcp.host.context import Host
-from img402_mcp.host.errors import UNCACHED, Refused
+from img402_mcp.host.errors import UNCACHED, ApiError
 from img402_mcp.host.hourly_limits import Allowance, HourlyLimits
 from img402_mcp.host.serving.response import missing, private_response
-from img402_mcp.host.storage.images import Image, new_id, parse_name
+from img402_mcp.host.storage.images import StoredImage, new_id, parse_name
 from img402_mcp.host.storage.quota import StorageFull
-from img402_mcp.host.storage.receive import Asked, Incoming, incoming_image
+from img402_mcp.host.storage.receive import ImageRules, Incoming, incoming_image
 from img402_mcp.host.storage.signed_urls import LOOKING, Permit
 from img402_mcp.host.storage.store import store_bytes
 from img402_mcp.wire import studio
@@ -32,7 +32,7 @@ _FLAWS = {"no_file": "missing", "empty_file": "empty_file", "unsupported_format"
 """What receiving says -> the type of a flaw."""
 
 
-class Declined(Refused):
+class StudioError(ApiError):
     """`code` is of no account here: this API answers with statuses and a `detail`."""
 
     def __init__(self, status: int, answer: BaseModel, headers: dict[str, str] | None = None) -> None:
@@ -44,7 +44,7 @@ class Declined(Refused):
 
 
 def routes(host: Host) -> list[Route]:
-    terms, inputs = host.settings.studio, Inputs(host.index)
+    terms, inputs = host.settings.studio, StudioTokens(host.index)
     limits = HourlyLimits(host.index, "studio", terms.hourly, terms.hourly_all)
 
     async def upload(request: Request) -> Response:
@@ -52,7 +52,7 @@ def routes(host: Host) -> list[Route]:
         allowance = await to_thread.run_sync(limits.take, token.id, host.now())
         try:
             response = _json(200, await _upload(host, request, allowance))
-        except Refused as refused:
+        except ApiError as refused:
             response = refused.response()
         response.headers.update(allowance.headers)
         return response
@@ -71,55 +71,57 @@ def _json(status: int, answer: BaseModel, headers: dict[str, str] | None = None)
     return Response(body, status, UNCACHED | (headers or {}), "application/json")
 
 
-async def _token(inputs: Inputs, request: Request) -> StudioToken:
+async def _token(inputs: StudioTokens, request: Request) -> StudioToken:
     value = bearer(request.headers)
     token = await to_thread.run_sync(inputs.token, value) if value else None
     if token is None:
         said = "This token is unknown here." if value else "Send a token: Authorization: Bearer <token>."
-        raise Declined(studio.UNAUTHORIZED, studio.Problem(detail=said), {"WWW-Authenticate": "Bearer"})
+        raise StudioError(studio.UNAUTHORIZED, studio.DetailError(detail=said), {"WWW-Authenticate": "Bearer"})
     if not token.may_upload:
-        raise Declined(studio.FORBIDDEN, studio.Problem(detail="This token does not have the capability to upload."))
+        raise StudioError(
+            studio.FORBIDDEN, studio.DetailError(detail="This token does not have the capability to upload.")
+        )
     return token
 
 
-async def _upload(host: Host, request: Request, allowance: Allowance) -> studio.Stored:
+async def _upload(host: Host, request: Request, allowance: Allowance) -> studio.StoredInput:
     if allowance.exceeded:
         wait = {"Retry-After": str(allowance.seconds_left(host.now()))}
-        problem = studio.Problem(detail="Rate limit exceeded. Try again when the hour is over.")
-        raise Declined(studio.RATE_LIMITED, problem, wait)
+        problem = studio.DetailError(detail="Rate limit exceeded. Try again when the hour is over.")
+        raise StudioError(studio.RATE_LIMITED, problem, wait)
     example = f"curl -H 'Authorization: Bearer TOKEN' -F {studio.FIELD}=@photo.png"
     url = f"{host.settings.public_url}{studio.UPLOADS}"
     formats = (PNG, JPEG, WEBP)
-    asked = Asked(host.settings.studio.max_bytes, f"{example} {url}", studio.FIELD, formats, as_json=False)
+    asked = ImageRules(host.settings.studio.max_bytes, f"{example} {url}", studio.FIELD, formats, as_json=False)
     try:
         async with incoming_image(request, host.blobs.spool, asked) as incoming:
             return await to_thread.run_sync(_kept, host, incoming, limiter=host.writers)
-    except Refused as refused:
+    except ApiError as refused:
         raise _declined(refused) from None
     except (OSError, SQLAlchemyError) as error:
         _log.exception("an input could not be stored")
-        problem = studio.Problem(detail="The host could not store the image; it is safe to try again.")
-        raise Declined(studio.FAILED, problem) from error
+        problem = studio.DetailError(detail="The host could not store the image; it is safe to try again.")
+        raise StudioError(studio.FAILED, problem) from error
 
 
-def _declined(refused: Refused) -> Declined:
+def _declined(refused: ApiError) -> StudioError:
     if isinstance(refused, StorageFull):
-        return Declined(STATUS_OF[refused.code], studio.Problem(detail=str(refused)), refused.headers)
+        return StudioError(STATUS_OF[refused.code], studio.DetailError(detail=str(refused)), refused.headers)
     if refused.code == "file_too_large":
-        return Declined(studio.TOO_LARGE, studio.Problem(detail=str(refused)))
+        return StudioError(studio.TOO_LARGE, studio.DetailError(detail=str(refused)))
     flaw = studio.Flaw(loc=("body", studio.FIELD), msg=str(refused), type=_FLAWS[refused.code])
-    return Declined(studio.INVALID, studio.Invalid(detail=(flaw,)))
+    return StudioError(studio.INVALID, studio.Invalid(detail=(flaw,)))
 
 
-def _kept(host: Host, incoming: Incoming) -> studio.Stored:
+def _kept(host: Host, incoming: Incoming) -> studio.StoredInput:
     """Blocks."""
     now = host.now()
-    image = Image(new_id(), incoming.examine().format, incoming.size, now, None)
+    image = StoredImage(new_id(), incoming.examine().format, incoming.size, now, None)
     with host.quota.room(incoming.size):
         store_bytes(host.blobs, host.index, incoming.path, image.name, lambda row: host.index.add_private(row, image))
     expires = now + timedelta(minutes=host.settings.studio.preview_minutes)
     preview = host.signed_urls.url(Permit("GET", image.name, int(expires.timestamp())))
-    return studio.Stored(upload_key=f"{KEY_PREFIX}{image.name}", image_url=preview)
+    return studio.StoredInput(upload_key=f"{KEY_PREFIX}{image.name}", image_url=preview)
 
 
 async def _preview(host: Host, request: Request) -> Response:

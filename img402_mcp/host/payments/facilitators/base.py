@@ -48,7 +48,7 @@ class Rejected:
 
 
 @dataclass(frozen=True)
-class Undecided:
+class Unknown:
     """Nobody knows: no answer, half an answer, or a transaction still on its way."""
 
     reason: str
@@ -57,13 +57,13 @@ class Undecided:
 class Facilitator(Protocol):
     play_money: bool
 
-    async def verify(self, claim: Claim) -> Valid | Rejected | Undecided:
+    async def verify(self, claim: Claim) -> Valid | Rejected | Unknown:
         """Would it settle? Moves nothing."""
 
-    async def settle(self, claim: Claim) -> Settled | Rejected | Undecided:
+    async def settle(self, claim: Claim) -> Settled | Rejected | Unknown:
         """Move the money."""
 
-    async def recall(self, claim: Claim, since: datetime) -> Settled | Rejected | Undecided:
+    async def recall(self, claim: Claim, since: datetime) -> Settled | Rejected | Unknown:
         """What became of an authorization that somebody tried to settle, first at `since`.
 
         Rejected says that it was not settled and never can be any more.

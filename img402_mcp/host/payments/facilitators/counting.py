@@ -3,18 +3,18 @@
 from collections.abc import Callable
 from datetime import datetime
 
-from img402_mcp.host.payments.facilitators.base import Claim, Facilitator, Rejected, Settled, Undecided, Valid
+from img402_mcp.host.payments.facilitators.base import Claim, Facilitator, Rejected, Settled, Unknown, Valid
 
-Outcome = Settled | Rejected | Undecided
-WORDS: dict[type[Outcome], str] = {Settled: "settled", Rejected: "refused", Undecided: "undecided"}
+Outcome = Settled | Rejected | Unknown
+WORDS: dict[type[Outcome], str] = {Settled: "settled", Rejected: "refused", Unknown: "undecided"}
 
 
-class Counting:
+class CountedFacilitator:
     def __init__(self, facilitator: Facilitator, tell: Callable[[str], None]) -> None:
         self._facilitator, self._tell = facilitator, tell
         self.play_money = facilitator.play_money
 
-    async def verify(self, claim: Claim) -> Valid | Rejected | Undecided:
+    async def verify(self, claim: Claim) -> Valid | Rejected | Unknown:
         return await self._facilitator.verify(claim)
 
     async def settle(self, claim: Claim) -> Outcome:

@@ -15,7 +15,7 @@ from sqlalchemy import BigInteger, Column, Connection, String, Table, insert, se
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from img402_mcp.host.db.engine import insert_for
-from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Undecided, Valid
+from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Unknown, Valid
 from img402_mcp.host.storage.images import METADATA, Index
 from img402_mcp.wire.evm import account
 from img402_mcp.wire.x402 import Authorization, Network
@@ -47,23 +47,23 @@ class Play:
     def __init__(self, index: Index, now: Callable[[], datetime]) -> None:
         self._index, self._now = index, now
 
-    async def verify(self, claim: Claim) -> Valid | Rejected | Undecided:
+    async def verify(self, claim: Claim) -> Valid | Rejected | Unknown:
         return await self._in_thread(partial(self._verify, claim))
 
-    async def settle(self, claim: Claim) -> Settled | Rejected | Undecided:
+    async def settle(self, claim: Claim) -> Settled | Rejected | Unknown:
         return await self._in_thread(partial(self._settle, claim))
 
-    async def recall(self, claim: Claim, since: datetime) -> Settled | Rejected | Undecided:  # noqa: ARG002  # the interface's
+    async def recall(self, claim: Claim, since: datetime) -> Settled | Rejected | Unknown:  # noqa: ARG002  # the interface's
         return await self._in_thread(partial(self._recall, claim))
 
     async def aclose(self) -> None:
         pass
 
-    async def _in_thread(self, work: Callable[[], _Outcome]) -> _Outcome | Undecided:
+    async def _in_thread(self, work: Callable[[], _Outcome]) -> _Outcome | Unknown:
         try:
             return await to_thread.run_sync(work)
         except SQLAlchemyError as error:
-            return Undecided(f"the book of play money cannot be reached ({type(error).__name__})")
+            return Unknown(f"the book of play money cannot be reached ({type(error).__name__})")
 
     def _verify(self, claim: Claim) -> Valid | Rejected:
         if reason := _flaw(claim, self._now().timestamp()):
@@ -86,13 +86,13 @@ class Play:
             return Rejected(INSUFFICIENT)
         return Settled(_name(claim.authorization))
 
-    def _recall(self, claim: Claim) -> Settled | Rejected | Undecided:
+    def _recall(self, claim: Claim) -> Settled | Rejected | Unknown:
         with self._index.reading() as connection:
             if _is_used(connection, claim.authorization):
                 return Settled(_name(claim.authorization))
         if claim.authorization.valid_before <= self._now().timestamp():
             return Rejected("invalid_exact_evm_payload_authorization_valid_before")
-        return Undecided("it can still be settled")
+        return Unknown("it can still be settled")
 
 
 class _Overdrawn(Exception):

@@ -8,7 +8,7 @@ from typing import Any
 import httpx2
 
 from img402_mcp.host.payments.chain import Chain
-from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Undecided, Valid
+from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Unknown, Valid
 
 ANSWER_LIMIT = 65_536
 # A settlement waits for the chain: some seconds on Base, more when it is busy.
@@ -46,34 +46,34 @@ class Remote:
         if self._chain is not None:
             await self._chain.aclose()
 
-    async def verify(self, claim: Claim) -> Valid | Rejected | Undecided:
+    async def verify(self, claim: Claim) -> Valid | Rejected | Unknown:
         answer = await self._asked("/verify", claim)
-        if isinstance(answer, Undecided):
+        if isinstance(answer, Unknown):
             return answer
         if answer.get("isValid") is True:
             return Valid()
         reason = _text(answer.get("invalidReason"))
         if answer.get("isValid") is not False or not reason or "unexpected" in reason:
-            return Undecided(reason or "the facilitator's answer makes no sense")
+            return Unknown(reason or "the facilitator's answer makes no sense")
         return Rejected(reason, used=_is_used(reason))
 
-    async def settle(self, claim: Claim) -> Settled | Rejected | Undecided:
+    async def settle(self, claim: Claim) -> Settled | Rejected | Unknown:
         answer = await self._asked("/settle", claim)
-        if isinstance(answer, Undecided):
+        if isinstance(answer, Unknown):
             return answer
         if answer.get("success") is True:
             return Settled(_text(answer.get("transaction")))
         reason = _text(answer.get("errorReason"))
         if answer.get("success") is not False or answer.get("transaction"):
-            return Undecided(reason or "the facilitator's answer makes no sense")
+            return Unknown(reason or "the facilitator's answer makes no sense")
         return refusal(reason)
 
-    async def recall(self, claim: Claim, since: datetime) -> Settled | Rejected | Undecided:
+    async def recall(self, claim: Claim, since: datetime) -> Settled | Rejected | Unknown:
         if self._chain is None:
-            return Undecided("no chain can be asked: IMG402_HOST_RPC_URL is not set")
+            return Unknown("no chain can be asked: IMG402_HOST_RPC_URL is not set")
         return await self._chain.outcome(claim, since)
 
-    async def _asked(self, path: str, claim: Claim) -> dict[str, Any] | Undecided:
+    async def _asked(self, path: str, claim: Claim) -> dict[str, Any] | Unknown:
         message = {
             "x402Version": claim.version,
             "paymentPayload": claim.document,
@@ -82,7 +82,7 @@ class Remote:
         try:
             return await self._exchange(f"{self._url}{path}", message)
         except (httpx2.HTTPError, ValueError, RecursionError) as error:
-            return Undecided(f"the facilitator gave no usable answer ({type(error).__name__})")
+            return Unknown(f"the facilitator gave no usable answer ({type(error).__name__})")
 
     async def _exchange(self, url: str, message: dict[str, Any]) -> dict[str, Any]:
         """An error's status may carry an answer too: facilitators differ in this."""
@@ -94,11 +94,11 @@ class Remote:
         return document
 
 
-def refusal(reason: str) -> Rejected | Undecided:
+def refusal(reason: str) -> Rejected | Unknown:
     if _is_used(reason):
         return Rejected(reason, used=True)
     if any(part in reason for part in _OUTCOME_UNKNOWN) or not any(part in reason for part in _NEVER_SENT):
-        return Undecided(reason or "the facilitator gave no reason")
+        return Unknown(reason or "the facilitator gave no reason")
     return Rejected(reason)
 
 

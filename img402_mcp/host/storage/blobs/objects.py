@@ -26,7 +26,7 @@ _TELLING = re.compile(r"status code: \d{3}|<Code>\w{1,64}</Code>|error sending r
 
 
 @dataclass(frozen=True)
-class Patience:
+class StoreTimeouts:
     """How long a store may fail or keep silent: a request, and its last new try, counted from the first one."""
 
     request: timedelta = timedelta(seconds=20)  # a part of 5 MB at 2 Mbit/s
@@ -37,9 +37,9 @@ class Patience:
 class Objects:
     """Several hosts may share it; `spool` is each one's own."""
 
-    def __init__(self, store: ObjectStore, folder: Path, patience: Patience | None = None) -> None:
+    def __init__(self, store: ObjectStore, folder: Path, patience: StoreTimeouts | None = None) -> None:
         self.spool = spool_folder.made(spool_folder.made(folder) / "incoming")
-        self._store, self._wait = store, (patience or Patience()).request.total_seconds()
+        self._store, self._wait = store, (patience or StoreTimeouts()).request.total_seconds()
         self._large = Semaphore(LARGE_AT_ONCE)
 
     def keep(self, name: str, file: Path) -> None:
@@ -91,9 +91,9 @@ class Objects:
             self._large.release()
 
 
-def open_objects(url: str, folder: Path, patience: Patience | None = None) -> Objects:
+def open_objects(url: str, folder: Path, patience: StoreTimeouts | None = None) -> Objects:
     """`url`: s3://bucket/prefix, gs://..., az://...; nothing is asked of the store yet."""
-    patience = patience or Patience()
+    patience = patience or StoreTimeouts()
     try:
         store = from_url(
             url,

@@ -1,4 +1,4 @@
-"""Calls submit_image's corridor in processes that are killed: takes orders on stdin, a line of JSON each.
+"""Calls submit_image's uploader in processes that are killed: takes orders on stdin, a line of JSON each.
 
 Everything is imported once; each process is a fork with its own journal, and ends by SIGKILL where the order says so:
 at a step, which is `before-` or `after-` a method of the journal or the wallet's `sign`, `in-put`, which is when the
@@ -16,12 +16,12 @@ from multiprocessing import get_context
 from typing import Any
 
 from img402_mcp.client import settings as client_settings
-from img402_mcp.client.apis.io42 import Submission
+from img402_mcp.client.apis.io42 import SubmissionTarget
 from img402_mcp.client.files.safe_open import Roots
-from img402_mcp.client.io42_submit import open_submitting
+from img402_mcp.client.io42_submit import open_io42_submitter
 from img402_mcp.client.payments import wallet
 from img402_mcp.client.payments.journal import Journal
-from img402_mcp.client.upload import open_corridor
+from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import Img402Error
 from img402_mcp.wire import evm
 
@@ -54,10 +54,10 @@ def dying(method: Callable[..., Any], when: str) -> Callable[..., Any]:
 async def called(order: Order) -> str:
     settings = client_settings.settings(order["environ"])
     progress = die_on_the_way if order["step"] == "in-put" else None
-    async with open_corridor(settings, Roots.resolve(settings.allow_dirs)) as corridor:
-        with open_submitting(corridor) as submitting:
+    async with open_uploader(settings, Roots.resolve(settings.allow_dirs)) as uploader:
+        with open_io42_submitter(uploader) as submitting:
             try:
-                await submitting.submit(Submission("logos", order["submission"]), order["path"], progress)
+                await submitting.submit(SubmissionTarget("logos", order["submission"]), order["path"], progress)
             except Img402Error as error:
                 return f"{type(error).__name__}: {error}"
     return "submitted"

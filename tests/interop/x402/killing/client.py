@@ -23,10 +23,10 @@ import anyio
 from img402_mcp import __main__ as program
 from img402_mcp.client import settings as client_settings
 from img402_mcp.client.files.safe_open import Roots
-from img402_mcp.client.paid_upload import PaidCorridor, open_paid
+from img402_mcp.client.paid_upload import PaidUploader, open_paid_uploader
 from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.payments.wallet import Wallet
-from img402_mcp.client.upload import open_corridor
+from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import Img402Error
 from img402_mcp.wire import evm
 
@@ -56,8 +56,8 @@ async def calls(order: Order) -> list[str]:
     """What each of the calls said: a URL or an error."""
     settings = client_settings.settings(order["environ"])
     said: list[str] = []
-    async with open_corridor(settings, Roots.resolve(settings.allow_dirs)) as corridor:
-        with open_paid(corridor) as opened:
+    async with open_uploader(settings, Roots.resolve(settings.allow_dirs)) as uploader:
+        with open_paid_uploader(uploader) as opened:
             paid = replace(opened, payer=replace(opened.payer, patience=order["patience"]))
             async with anyio.create_task_group() as together:
                 for _ in range(order["calls"]):
@@ -65,7 +65,7 @@ async def calls(order: Order) -> list[str]:
     return said
 
 
-async def call(paid: PaidCorridor, order: Order, said: list[str]) -> None:
+async def call(paid: PaidUploader, order: Order, said: list[str]) -> None:
     with anyio.move_on_after(order["gives_up"] or UNBEARABLE) as waiting:
         try:
             said.append((await paid.upload(order["path"])).receipt.url)

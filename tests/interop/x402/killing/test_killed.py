@@ -182,7 +182,7 @@ def environ(chain, payer, picture) -> dict[str, str]:
 
 
 class Round:
-    """One intention, called through `told`, which carries out an order and gives back the lives of its processes."""
+    """One intent, called through `told`, which carries out an order and gives back the lives of its processes."""
 
     def __init__(self, scenario: Scenario, chance: Random, picture: Path, environ: dict[str, str], told: Any) -> None:
         self.scenario, self._chance, self._path, self._environ, self._told = scenario, chance, picture, environ, told

@@ -1,0 +1,342 @@
+"""The commands as processes: what they print, how they end, whom they let in."""
+
+import json
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+import pytest
+from mcp import Client
+from mcp.client.streamable_http import streamable_http_client
+
+from img402_mcp import __version__
+
+PROGRAM = [sys.executable, "-m", "img402_mcp"]
+TOKEN = "0123456789abcdef0123456789abcdef"
+HELLO = {
+    "jsonrpc": "2.0",
+    "id": 1,
+    "method": "initialize",
+    "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}},
+}
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    return folder
+
+
+def run(*arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PROGRAM, *map(str, arguments)],
+        env={"IMG402_HISTORY": "off"} | environ,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+
+
+@contextmanager
+def running(*arguments: object, **environ: str) -> Iterator[str]:
+    """The URL that the program says it serves at."""
+    command = [*PROGRAM, *map(str, arguments)]
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as program:
+        try:
+            line = next(line for line in program.stderr if "http://" in line)
+            yield re.search(r"http://\S+?(?=,|$)", line)[0]
+        finally:
+            program.terminate()
+
+
+@contextmanager
+def on_stdio(command: list[str], **environ: str) -> Iterator[subprocess.Popen[str]]:
+    with subprocess.Popen(
+        command, env=environ, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as program:
+        try:
+            yield program
+        finally:
+            program.kill()
+
+
+def ask(program: subprocess.Popen[str], message: dict[str, object]) -> dict[str, object]:
+    program.stdin.write(json.dumps(message) + "\n")
+    program.stdin.flush()
+    return json.loads(program.stdout.readline())
+
+
+def test_the_version_is_told():
+    assert run("--version").stdout == f"img402-mcp {__version__}\n"
+
+
+def test_the_end_of_the_input_ends_the_server_and_stdout_stays_silent(pictures):
+    ended = run(IMG402_ALLOW_DIRS=str(pictures))
+    assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
+
+
+def test_an_interrupt_ends_the_server_at_once_while_the_input_is_open(pictures):
+    with on_stdio(PROGRAM, IMG402_ALLOW_DIRS=str(pictures)) as program:
+        ask(program, HELLO)
+        program.send_signal(signal.SIGINT)
+        assert program.wait(timeout=5) == -signal.SIGINT
+
+
+NOISY = """
+import os, sys
+from img402_mcp import __main__
+from img402_mcp.mcp_server import tools
+from img402_mcp.mcp_server.results import ToolContext
+from mcp.server.mcpserver.tools import Tool
+
+class noisy_room:
+    @staticmethod
+    def tool() -> Tool:
+        async def noisy(ctx: ToolContext) -> str:
+            print("a stray print")
+            print("a stray word", end="")
+            os.write(1, b"a stray write\\n")
+            os.system("echo a stray child")
+            return "done"
+        return Tool.from_function(noisy)
+
+tools.ROOMS += (noisy_room,)
+sys.exit(__main__.ending([]))
+"""
+
+
+def test_invariant_9_a_stray_print_never_lands_in_the_protocol(pictures, tmp_path):
+    script = tmp_path / "noisy.py"
+    script.write_text(NOISY)
+    with on_stdio([sys.executable, str(script)], IMG402_ALLOW_DIRS=str(pictures)) as program:
+        ask(program, HELLO)
+        called = {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "noisy", "arguments": {}}}
+        answer = ask(program, called)
+        rest, strays = program.communicate(timeout=10)
+    assert answer["result"]["content"] == [{"type": "text", "text": "done"}]
+    assert rest == ""
+    assert {*strays.splitlines()} >= {"a stray print", "a stray write", "a stray child"}
+    assert strays.count("a stray word") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "environ", "sentence"),
+    [
+        pytest.param(
+            ["serve", "--transport", "sse", "--host", "0.0.0.0", "--allow-dir", "/", "--allowed-host", "x"],
+            {},
+            'img402-mcp: On "0.0.0.0" other machines can reach this server',
+            id="open-to-strangers",
+        ),
+        pytest.param(["serve"], {"IMG402_API_URL": "x"}, 'img402-mcp: IMG402_API_URL "x" is no http', id="api"),
+        pytest.param(
+            ["serve", "--allow-dir", "/nowhere-at-all"],
+            {},
+            'img402-mcp: IMG402_ALLOW_DIRS or --allow-dir names "/nowhere-at-all", which does not exist',
+            id="missing-folder",
+        ),
+        pytest.param(
+            ["host", "--host", "0.0.0.0", "--port", "0"], {}, "img402-mcp: The public URL is", id="host-without-a-name"
+        ),
+        pytest.param(
+            ["serve", "--transport=sse", "--host=203.0.113.1", "--port=0", "--allowed-host=x", "--allow-dir=/tmp"],
+            {"IMG402_SERVE_TOKEN": TOKEN},
+            'img402-mcp: Cannot listen on "203.0.113.1" port 0 (',
+            id="no-such-address",
+        ),
+    ],
+)
+def test_unusable_settings_end_with_one_sentence_and_code_2(arguments, environ, sentence):
+    ended = run(*arguments, **environ)
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith(sentence)
+    assert ended.stderr.count("\n") == 1
+
+
+async def test_with_a_token_only_its_bearer_is_served(pictures):
+    serve = ("serve", "--transport", "streamable-http", "--port", 0, "--allow-dir", pictures)
+    with running(*serve, IMG402_SERVE_TOKEN=TOKEN) as url:
+        async with httpx2.AsyncClient() as stranger:
+            without = await stranger.post(url, json=HELLO)
+            wrong = await stranger.post(url, json=HELLO, headers={"Authorization": f"Bearer {TOKEN[::-1]}"})
+        friend = httpx2.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"})
+        async with friend, Client(streamable_http_client(url, http_client=friend)) as client:
+            tools = [tool.name for tool in (await client.list_tools()).tools]
+    assert (without.status_code, wrong.status_code) == (401, 401)
+    assert without.headers["www-authenticate"].startswith("Bearer")
+    assert "upload_free" in tools
+
+
+@pytest.fixture(scope="module", params=["streamable-http", "sse"])
+def served(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
+    """The way a request is made there, and the URL."""
+    with running("serve", "--transport", request.param, "--port", 0, "--allow-dir", Path(__file__).parent) as url:
+        yield "GET" if request.param == "sse" else "POST", url
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [
+        pytest.param({"Host": "evil.example"}, 421, id="host"),
+        pytest.param({"Host": "127.0.0.1.evil.example:80"}, 421, id="host-prefix"),
+        pytest.param({"Origin": "http://evil.example"}, 403, id="origin"),
+        pytest.param({"Origin": "null"}, 403, id="origin-null"),
+    ],
+)
+def test_a_page_that_rebinds_its_name_to_this_machine_is_refused(served, headers, status):
+    method, url = served
+    answer = httpx2.request(method, url, json=HELLO, headers=headers | {"Accept": "application/json"})
+    assert answer.status_code == status
+
+
+def test_a_visitor_cannot_name_the_address_that_it_is_counted_by(tmp_path, sample):
+    with running("host", "--port", 0, "--data", tmp_path / "host", IMG402_HOST_FREE_DAILY_PER_ADDRESS="1") as api:
+        statuses = [
+            httpx2.post(
+                f"{api}/api/free", files={"image": sample("plain.png")}, headers={"X-Forwarded-For": address}
+            ).status_code
+            for address in ("9.9.9.1", "9.9.9.2")
+        ]
+    assert statuses == [200, 429]
+
+
+def test_the_host_writes_one_line_of_json_for_each_request(tmp_path):
+    command = [*PROGRAM, "host", "--port", "0", "--data", str(tmp_path / "host")]
+    with subprocess.Popen(command, env={}, stderr=subprocess.PIPE, text=True) as program:
+        url = re.search(r"http://\S+?(?=,)", program.stderr.readline())[0]
+        httpx2.get(f"{url}/healthz?token=secret")
+        program.terminate()
+        settings, line = program.stderr.read().splitlines()
+    assert json.loads(settings)["message"] == "the settings in force"
+    told = json.loads(line)
+    assert (told["method"], told["path"], told["status"], told["client"]) == ("GET", "/healthz", 200, "127.0.0.1")
+
+
+@pytest.mark.parametrize("arguments", [["host"], ["serve", "--transport=sse"]], ids=["host", "serve"])
+def test_an_interrupt_ends_a_server_without_a_word(arguments, tmp_path):
+    environ = {"IMG402_HOST_DATA": str(tmp_path / "host"), "IMG402_ALLOW_DIRS": str(tmp_path)}
+    with subprocess.Popen(
+        [*PROGRAM, *arguments, "--port=0"], env=environ, stderr=subprocess.PIPE, text=True
+    ) as program:
+        address = re.search(r"http://[^/,\s]+", program.stderr.readline())[0]
+        httpx2.get(f"{address}/nothing")  # it runs
+        program.send_signal(signal.SIGINT)
+        told = program.stderr.read()
+    # 0 where whoever started the tests ignores the signal, as a shell does for what it runs in the background.
+    assert program.returncode in {0, 130}
+    assert "Traceback" not in told
+
+
+@pytest.mark.parametrize("transport", ["streamable-http", "sse"])
+def test_named_hosts_and_origins_are_let_in_and_no_redirect_names_another(transport, pictures):
+    flags = (
+        "--transport",
+        transport,
+        "--port",
+        0,
+        "--allowed-host",
+        "mcp.example",
+        "--allowed-origin",
+        "https://a.example",
+    )
+    with running("serve", *flags, IMG402_ALLOW_DIRS=str(pictures)) as url:
+        preflight = httpx2.options(
+            url, headers={"Origin": "https://a.example", "Access-Control-Request-Method": "POST"}
+        )
+        stranger = httpx2.options(url, headers={"Origin": "https://b.example", "Access-Control-Request-Method": "POST"})
+        named = {"Host": "mcp.example", "Origin": "https://a.example", "Accept": "application/json, text/event-stream"}
+        method = "GET" if transport == "sse" else "POST"
+        with httpx2.stream(method, url, headers=named, json=HELLO) as entered:
+            status = entered.status_code
+        tidied = httpx2.post(f"{url}/", headers={"Host": "evil.example"})
+    assert preflight.headers["access-control-allow-origin"] == "https://a.example"
+    assert "access-control-allow-origin" not in stranger.headers
+    assert status == 200
+    assert "location" not in tidied.headers
+
+
+def test_one_refused_file_hides_none_of_the_others(tmp_path, pictures, sample):
+    (pictures / "a.png").write_bytes(sample("plain.png"))
+    with running("host", "--port", 0, "--data", tmp_path / "host") as api:
+        done = run(
+            "upload", pictures / "missing.png", pictures / "a.png", IMG402_API_URL=api, IMG402_ALLOW_DIRS=str(pictures)
+        )
+    assert (done.returncode, done.stdout.count(api), done.stderr.count("does not exist")) == (1, 1, 1)
+
+
+def test_the_command_line_walks_the_same_uploader(pictures, tmp_path, sample):
+    (pictures / "a.png").write_bytes(sample("plain.png"))
+    (tmp_path / "b.png").write_bytes(sample("plain.png"))
+    with running("host", "--port", 0, "--data", tmp_path / "host") as api:
+        environ = {"IMG402_API_URL": api, "IMG402_ALLOW_DIRS": str(pictures)}
+        done = run("upload", "--url", pictures / "a.png", pictures / "a.png", **environ)
+        refused = run("upload", tmp_path / "b.png", **environ)
+        served = [httpx2.get(url).content for url in done.stdout.split()]
+    assert served == [sample("plain.png")]
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(f'img402-mcp: "{tmp_path / "b.png"}" does not lead into an allowed folder.')
+
+
+KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
+ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
+PAYEE = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
+SELLING = {
+    "IMG402_HOST_PAY_TO": PAYEE,
+    "IMG402_HOST_NETWORK": "base-sepolia",
+    "IMG402_HOST_FACILITATOR": "play",
+}
+
+
+def test_a_wallet_is_imported_encrypted_and_pays(tmp_path, pictures, sample):
+    (pictures / "a.png").write_bytes(sample("plain.png"))
+    (tmp_path / "password").write_text("open sesame")
+    keystore = tmp_path / "keys" / "wallet.json"
+    password = {"IMG402_WALLET_PASSWORD_FILE": str(tmp_path / "password")}
+    made = run("wallet", "import", keystore, IMG402_WALLET_KEY=KEY, **password)
+    again = run("wallet", "new", keystore, **password)
+    with running("host", "--port", 0, "--data", tmp_path / "host", **SELLING) as api:
+        environ = {
+            "IMG402_API_URL": api,
+            "IMG402_ALLOW_DIRS": str(pictures),
+            "IMG402_STATE_DIR": str(tmp_path / "state"),
+            "IMG402_WALLET_KEY": KEY,
+            "IMG402_NETWORKS": "base-sepolia",
+        }
+        price = run("price", **environ)
+        address = run("wallet", "address", IMG402_WALLET_FILE=str(keystore), **password)
+        paid = run("upload", "--paid", "--url", pictures / "a.png", **environ)
+        status = run("wallet", "status", **environ)
+        resumed = run("wallet", "resume", **environ)
+        unknown = run("wallet", "resolve", "0x12", **environ)
+        served = httpx2.get(paid.stdout.strip()).content
+    assert (made.returncode, made.stdout) == (0, ADDRESS + "\n")
+    assert KEY[2:].lower() not in keystore.read_text().lower()
+    assert keystore.stat().st_mode & 0o777 == 0o600
+    assert again.returncode == 2
+    assert "exists already and may hold a key" in again.stderr
+    assert price.stdout == f"0.01 USDC on base-sepolia to {PAYEE}, within 300 s\n"
+    assert address.stdout == ADDRESS + "\n"
+    assert served == sample("plain.png")
+    assert status.stdout.splitlines() == [
+        f"Wallet {ADDRESS} on base-sepolia",
+        "Spent in 24 hours: 0.01 USDC, left: 0.99",
+        "Spent in all: 0.01 USDC",
+        "No payment is open.",
+    ]
+    assert (resumed.returncode, resumed.stdout) == (0, "")
+    assert unknown.returncode == 1
+    assert unknown.stderr.startswith('img402-mcp: No payment has the nonce "0x12".')
+
+
+def test_a_command_that_pays_needs_a_wallet(pictures):
+    ended = run("upload", "--paid", pictures / "a.png", IMG402_ALLOW_DIRS=str(pictures))
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr.startswith("img402-mcp: No wallet is set: name it with IMG402_WALLET_FILE")

@@ -1,0 +1,369 @@
+"""`img402-mcp upload`: what goes to stdout, what to stderr, how it ends."""
+
+import argparse
+import io
+import json
+import os
+import pty
+import re
+import signal
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from itertools import count
+from pathlib import Path
+
+import pytest
+
+from img402_mcp.cli import upload
+from img402_mcp.cli.progress_bar import ProgressBar, line
+from img402_mcp.client.batch import AT_ONCE
+from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.errors import SettingsError
+from img402_mcp.mcp_server.results import UploadResult
+
+SAMPLES = Path(__file__).parent.parent / "samples"
+Answer = tuple[int, dict[str, object]]
+Answering = Callable[[bytes], Answer | None]
+DAILY_LIMIT: Answer = (429, {"error": "daily_limit"})
+
+
+class Api:
+    """An img402 API that answers each upload as `answer(body)` says; None keeps it waiting until the end."""
+
+    def __init__(self) -> None:
+        self.answer: Answering = self._granted
+        self.ended = threading.Event()
+        self._numbers = count(1)
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def _granted(self, _: bytes) -> Answer:
+        return 200, {"url": f"{self.url}/{next(self._numbers)}.png", "expiresAt": None}
+
+    @contextmanager
+    def serving(self) -> Iterator["Api"]:
+        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
+        thread.start()
+        try:
+            yield self
+        finally:
+            self.ended.set()
+            self._server.shutdown()
+            thread.join()
+            self._server.server_close()
+
+
+class _Handler(BaseHTTPRequestHandler):
+    def __init__(self, api: Api, *arguments) -> None:
+        self._api = api
+        super().__init__(*arguments)
+
+    def do_POST(self) -> None:
+        answer = self._api.answer(self.rfile.read(int(self.headers["Content-Length"])))
+        if answer is None:
+            self._api.ended.wait()
+            return
+        self._send(answer[0], json.dumps(answer[1]).encode())
+
+    def do_GET(self) -> None:
+        self._send(404, b"")
+
+    def _send(self, status: int, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *_) -> None:
+        pass
+
+
+@pytest.fixture
+def api(monkeypatch, tmp_path):
+    with Api().serving() as serving:
+        monkeypatch.setenv("IMG402_API_URL", serving.url)
+        monkeypatch.setenv("IMG402_STATE_DIR", str(tmp_path / "state"))
+        monkeypatch.setenv("IMG402_VERIFY", "off")
+        monkeypatch.delenv("IMG402_ALLOW_DIRS", raising=False)
+        monkeypatch.chdir(tmp_path)
+        yield serving
+
+
+@pytest.fixture
+def shots(tmp_path, picture_of):
+    """`shots("a", "b")` draws these pictures, each another one."""
+    sizes = count(3)
+
+    def draw(*names: str) -> list[str]:
+        paths = [tmp_path / f"{name}.png" for name in names]
+        for path in paths:
+            path.write_bytes(picture_of(next(sizes), 2))
+        return [str(path) for path in paths]
+
+    return draw
+
+
+@pytest.fixture
+def command(capsys):
+    def run(*arguments: str):
+        parser = argparse.ArgumentParser()
+        upload.add_flags(parser)
+        code = upload.run(parser.parse_args(arguments))
+        told = capsys.readouterr()
+        return code, told.out, told.err
+
+    return run
+
+
+@pytest.mark.parametrize(
+    ("flags", "printed"),
+    [
+        pytest.param([], "![a]({api}/1.png)\n", id="markdown"),
+        pytest.param(["--markdown"], "![a]({api}/1.png)\n", id="markdown-by-name"),
+        pytest.param(["--url"], "{api}/1.png\n", id="url"),
+        pytest.param(["--width", "320"], '<img src="{api}/1.png" alt="a" width="320">\n', id="width"),
+        pytest.param(["--pairs"], "|  |  |\n| --- | --- |\n| ![a]({api}/1.png) |  |\n", id="pairs"),
+    ],
+)
+def test_stdout_holds_what_is_to_be_pasted_and_nothing_else(api, shots, command, flags, printed):
+    assert command(*flags, *shots("a")) == (0, printed.format(api=api.url), "")
+
+
+def test_each_image_has_a_line_in_the_order_of_the_paths(api, shots, command):
+    _, printed, _ = command(*shots("b", "a", "c"))
+    assert re.findall(r"(?m)^!\[(.)\]\(\S+\)$", printed) == ["b", "a", "c"]
+
+
+def test_a_quoted_pattern_works_like_the_shells(api, shots, command):
+    shots("shot10", "shot2")
+    assert re.findall(r"\[(\w+)\]", command("shot*.png")[1]) == ["shot2", "shot10"]
+
+
+def test_json_holds_the_fields_of_the_tools_and_what_failed(api, shots, command):
+    (path,) = shots("a")
+    code, printed, _ = command("--json", path, "missing.png")
+    done, failed = json.loads(printed)
+    assert code == 1
+    assert {name: done[name] for name in ("path", "url", "width", "height", "expires_at")} == {
+        "path": path,
+        "url": f"{api.url}/1.png",
+        "width": 3,
+        "height": 2,
+        "expires_at": None,
+    }
+    assert done.keys() - {"path"} <= UploadResult.model_fields.keys()
+    assert failed == {"path": "missing.png", "error": failed["error"], "retry": False}
+    assert failed["error"].startswith('"missing.png" does not exist')
+
+
+def test_what_was_uploaded_before_is_said_on_stderr_and_fresh_uploads_it_anew(api, shots, command):
+    (path,) = shots("a")
+    first, again, fresh = command("--url", path), command("--url", path), command("--url", "--fresh", path)
+    assert first == (0, f"{api.url}/1.png\n", "")
+    assert again == (0, f"{api.url}/1.png\n", f'"{path}": uploaded before: the URL of then\n')
+    assert fresh == (0, f"{api.url}/2.png\n", "")
+
+
+def test_what_was_done_to_an_image_is_said_on_stderr(api, command):
+    shot = str(SAMPLES / "exif.jpg")
+    code, printed, told = command("--url", shot)
+    assert (code, printed) == (0, f"{api.url}/1.png\n")
+    assert re.fullmatch(rf'"{shot}": sent after: removed: camera model, comment\n', told)
+
+
+def test_what_is_too_large_is_fitted_unless_that_is_forbidden(api, tmp_path, picture_of, command):
+    (tmp_path / "a.png").write_bytes(picture_of(5, 5, padding=3000))
+    too_large, granted = (400, {"error": "file_too_large", "message": "max 1000 bytes"}), api.answer
+    api.answer = lambda body: granted(body) if len(body) < 2000 else too_large
+    refused, fitted = command("--url", "--no-fit", "a.png"), command("--url", "a.png")
+    assert refused[:2] == (1, "")
+    assert refused[2].startswith('img402-mcp: "a.png": The image has 3,')
+    assert fitted == (0, f"{api.url}/1.png\n", '"a.png": sent after: png 3 kB -> png 1 kB, lossless\n')
+
+
+def test_what_the_api_takes_no_more_is_named_to_be_retried(api, shots, command):
+    api.answer = lambda _: DAILY_LIMIT
+    paths = shots(*(f"{number} of many" for number in range(AT_ONCE + 9)))
+    code, printed, told = command(*paths)
+    assert (code, printed) == (1, "")
+    assert re.search(r"\nimg402-mcp: Stopped early: The free uploads of .* \d+ not tried\.\n", told)
+    assert told.endswith(f"To retry: {' '.join(repr(path) for path in paths)}\n")
+
+
+def test_a_name_that_a_terminal_would_obey_is_written_out(api, shots, command):
+    api.answer = lambda _: DAILY_LIMIT
+    told = command(*shots("a\x1b[2J", "b"))[2]
+    assert "\x1b" not in told
+    assert "a\\x1b[2J.png" in told.splitlines()[-1]
+
+
+# Which folders
+
+
+def test_who_names_a_file_has_chosen_its_folder(api, command):
+    assert command("--url", str(SAMPLES / "plain.png"))[:2] == (0, f"{api.url}/1.png\n")
+
+
+def test_folders_that_are_set_are_the_limit_for_a_command_too(api, command, monkeypatch, tmp_path):
+    monkeypatch.setenv("IMG402_ALLOW_DIRS", str(tmp_path))
+    shot = str(SAMPLES / "plain.png")
+    code, printed, told = command(shot)
+    assert (code, printed) == (1, "")
+    assert told == (
+        f'img402-mcp: "{shot}" does not lead into an allowed folder. Allowed folders: "{tmp_path}" '
+        "(set by IMG402_ALLOW_DIRS or --allow-dir).\n"
+    )
+    assert command("--allow-dir", str(tmp_path), shot)[0] == 1
+    assert command("--allow-dir", str(SAMPLES), shot)[0] == 0
+
+
+def test_a_link_leads_no_further_than_the_folder_of_the_file_that_is_named(tmp_path):
+    (tmp_path / "chosen").mkdir()
+    (tmp_path / "other.png").touch()
+    (tmp_path / "chosen" / "link.png").symlink_to(tmp_path / "other.png")
+    folders = upload.chosen_folders([str(tmp_path / "chosen" / "link.png")])
+    assert not Roots.resolve(folders).contain((tmp_path / "other.png").resolve())
+
+
+@pytest.mark.parametrize(
+    ("named", "folder"),
+    [
+        pytest.param("{here}/shots/a.png", "shots", id="file"),
+        pytest.param("{here}/shots/*.png", "shots", id="pattern"),
+        pytest.param("{here}/shots/**/[ab]/*.png", "shots", id="pattern-of-folders"),
+        pytest.param("file://{here}/shots/a.png", "shots", id="file-url"),
+        pytest.param("{here}/[odd]/a.png", "[odd]", id="a-folder-named-like-a-pattern"),
+    ],
+)
+def test_the_chosen_folder_is_where_the_named_files_lie(tmp_path, named, folder):
+    (tmp_path / "shots").mkdir()
+    (tmp_path / "[odd]").mkdir()
+    assert upload.chosen_folders([named.format(here=tmp_path)]) == [tmp_path / folder]
+
+
+@pytest.mark.parametrize("named", ["https://example.org/a.png", "/nowhere/a.png", "a\0.png", "~nobody-at-all/a.png"])
+def test_what_lies_nowhere_adds_no_folder(named, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert upload.chosen_folders([named]) in ([], [Path()])
+
+
+# How it ends
+
+
+@pytest.mark.parametrize("width", ["0", "-1", "10001", "x", "٣"])
+def test_a_width_that_is_none_is_a_usage_error(width, capsys):
+    parser = argparse.ArgumentParser()
+    upload.add_flags(parser)
+    with pytest.raises(SystemExit) as ended:
+        parser.parse_args([f"--width={width}", "a.png"])
+    assert ended.value.code == 2
+    assert f"{width!r} is no width in CSS pixels; give 1 to 10000" in capsys.readouterr().err
+
+
+def test_fresh_and_paid_do_not_go_together(command):
+    with pytest.raises(SettingsError, match="--fresh does not go with --paid"):
+        command("--paid", "--fresh", "a.png")
+
+
+def test_a_wallet_that_does_not_open_is_a_matter_of_settings(api, shots, command, monkeypatch, tmp_path):
+    (tmp_path / "wallet.json").write_text("{}")
+    monkeypatch.setenv("IMG402_WALLET_FILE", str(tmp_path / "wallet.json"))
+    monkeypatch.setenv("IMG402_WALLET_PASSWORD", "open sesame")
+    api.answer = lambda _: (402, {})
+    code, printed, told = command("--paid", *shots("a"))
+    assert (code, printed) in ((2, ""), (1, ""))
+    assert "open sesame" not in told
+
+
+def all_of(terminal: int) -> bytes:
+    """What was written to the other end, which is closed by now."""
+    told = b""
+    with suppress(OSError), os.fdopen(terminal, "rb", buffering=0) as ours:
+        while piece := ours.read(1000):
+            told += piece
+    return told
+
+
+INTERRUPTIBLE = """
+import signal, sys
+from img402_mcp.__main__ import ending
+
+# Whoever started the tests may ignore it, as a shell does for what it runs in the background.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+sys.exit(ending(sys.argv[1:]))
+"""
+
+
+def test_an_interrupt_says_what_was_done_until_then(api, shots):
+    """The last of one more than go at once arrives when one of the others is done."""
+    *others, last = shots(*(f"quick{number}" for number in range(AT_ONCE)), "last")
+    awaited, granted = Path(last).read_bytes(), api.answer
+    arrived = threading.Event()
+
+    def answer(body: bytes):
+        if awaited in body:
+            arrived.set()
+            return None
+        return granted(body)
+
+    api.answer = answer
+    ours, theirs = pty.openpty()
+    command = [sys.executable, "-c", INTERRUPTIBLE, "upload", *others, last]
+    environ = os.environ | {"TERM": "xterm"}
+    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=theirs, text=True) as program:
+        os.close(theirs)
+        program.send_signal(signal.SIGINT if arrived.wait(20) else signal.SIGKILL)
+        printed = program.stdout.read()
+    told = all_of(ours).decode()
+    done = len(re.findall(r"(?m)^!\[quick\d+\]\(\S+\)$", printed))
+    assert (program.returncode, printed.count("\n")) == (130, done)
+    assert done > 0
+    assert told.startswith("\r\x1b[K[")
+    assert told.endswith(f"\r\x1b[K\rimg402-mcp: Interrupted; {done} uploaded until then. {upload.IN_THE_HISTORY}\r\n")
+
+
+# The bar
+
+
+@pytest.mark.parametrize(
+    ("done", "width", "shown"),
+    [
+        pytest.param(0, 80, f"[{'-' * 40}] 0 % of 4 images", id="begin"),
+        pytest.param(250, 80, f"[{'#' * 25}{'-' * 15}] 62 % of 4 images", id="half-a-file"),
+        pytest.param(400, 29, "[########] 100 % of 4 images", id="narrow"),
+        pytest.param(200, 24, "50 % of 4 images", id="no-room-for-a-bar"),
+        pytest.param(200, 6, "50 % ", id="no-room-at-all"),
+    ],
+)
+def test_the_bar_keeps_within_the_width(done, width, shown):
+    assert line(done, 400, 100, width) == shown
+    assert len(shown) < width
+
+
+async def test_nothing_of_the_bar_is_left_behind_on_a_terminal(monkeypatch):
+    monkeypatch.setenv("TERM", "xterm")
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 30))
+    with os.fdopen(theirs, "w", encoding="utf-8") as terminal:
+        bar = ProgressBar(terminal, 100)
+        await bar.show(100, 200)
+        await bar.show(100, 200)
+        bar.close()
+    written = all_of(ours)
+    assert written == b"\r\x1b[K[#####-----] 50 % of 2 images\r\r\x1b[K\r"
+
+
+@pytest.mark.parametrize("term", ["xterm", "dumb"])
+async def test_elsewhere_no_bar_is_drawn(term, monkeypatch):
+    monkeypatch.setenv("TERM", term)
+    told = io.StringIO()
+    bar = ProgressBar(told, 100)
+    await bar.show(100, 200)
+    bar.close()
+    assert told.getvalue() == ""

@@ -1,0 +1,100 @@
+"""Killed at any step of a purchase and called again: charged once, and delivered."""
+
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from threading import Thread
+from typing import Any
+
+import pytest
+
+from img402_mcp.client.http import Request, sending
+from img402_mcp.client.payments.budget import Policy
+from img402_mcp.client.payments.journal import Journal, PaymentIntent, State
+from img402_mcp.client.payments.payer import Payer
+from img402_mcp.errors import AnswerLost
+
+CRASHING = Path(__file__).with_name("crashing.py")
+STEPS: dict[str, list[str]] = {
+    "before-claim": [],
+    "while-signing": [],
+    "after-claim": [],
+    "before-sent": [],
+    "after-sent": [],
+    "before-answered": [],
+    "after-answered": [],
+    "before-token_received": [],
+    "after-token_received": [],
+    "before-used": [],
+    "after-used": [],
+    # After the money was taken: an answer that is lost, a second 402.
+    "before-ambiguous": ["answer-lost"],
+    "after-ambiguous": ["second-402"],
+}
+
+
+@dataclass
+class Scene:
+    """One purchase that was killed, and what the API knows of it."""
+
+    paywall: Any
+    state_dir: Path
+    url: str
+
+
+@pytest.fixture(scope="module")
+def scenes(open_paywall) -> Iterator[dict[str, Scene]]:
+    paywalls = {step: open_paywall() for step in STEPS}
+    for step, mishaps in STEPS.items():
+        paywalls[step].mishaps = [*mishaps]
+    with ThreadingHTTPServer(("127.0.0.1", 0), serving(paywalls)) as server, TemporaryDirectory() as folder:
+        thread = Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        url = f"http://127.0.0.1:{server.server_port}"
+        try:
+            subprocess.run([sys.executable, str(CRASHING), folder, url, *STEPS], check=True, timeout=60)
+            yield {step: Scene(paywalls[step], Path(folder, step), f"{url}/{step}/token") for step in STEPS}
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def serving(paywalls: dict[str, Any]) -> type[BaseHTTPRequestHandler]:
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            paywall = paywalls[self.path.split("/")[1]]
+            try:
+                answer = paywall.answer(Request("POST", self.path, dict(self.headers)))
+            except AnswerLost:
+                return
+            self.send_response(answer.status)
+            for name, value in {**answer.headers, "content-length": str(len(answer.body))}.items():
+                self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(answer.body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    return Handler
+
+
+@pytest.mark.parametrize("step", STEPS)
+async def test_killed_and_called_again_it_is_charged_once_and_delivered(scenes, wallet, step):
+    scene = scenes[step]
+    intent = PaymentIntent(scene.url.split(f"/{step}")[0], "/token", "aa" * 32)
+    with closing(Journal.open(scene.state_dir)) as journal:
+        async with sending() as send:
+            payer = Payer(lambda: wallet, journal, Policy(10_000, 20_000), send)
+            answer, payment = await payer.paid(Request("POST", scene.url), intent)
+        assert answer.status == 200
+        assert answer.body == (b"image" if step == "after-used" else answer.body) != b""
+        assert scene.paywall.signed == scene.paywall.books == {payment.nonce: 10_000}
+        assert (journal.spent(), payment.state) == (
+            10_000,
+            State.USED if step == "after-used" else State.ANSWERED,
+        )

@@ -1,0 +1,522 @@
+"""Paying an API that keeps its own books: whatever happens on the way, one intent is charged once."""
+
+import asyncio
+import json
+from contextlib import closing
+from dataclasses import replace
+
+import anyio
+import pytest
+
+from img402_mcp.client.http import Request, Response
+from img402_mcp.client.payments.journal import Journal, Payment, PaymentIntent, State
+from img402_mcp.client.payments.payer import Resumed
+from img402_mcp.client.payments.payment_required import Offer
+from img402_mcp.errors import NotReached, PaymentPending, PaymentRefused
+from img402_mcp.wire import x402 as wire
+
+TOKEN_EXPIRES = 1_790_000_600
+
+
+def token_of(answer: Response) -> str:
+    return json.loads(answer.body)["token"]
+
+
+async def test_a_payment_is_asked_for_signed_once_and_granted(payer, paywall, journal, intent, request_of_token):
+    answer, payment = await payer().paid(request_of_token, intent)
+    assert answer.status == 200
+    assert paywall.books == {payment.nonce: 10_000}
+    assert [wire.PROOF_HEADERS[2] in request.headers for request in paywall.requests] == [False, True]
+    assert (payment.state, payment.settlement, payment.valid_before) == (
+        State.ANSWERED,
+        "0x" + "ab" * 32,
+        1_790_000_300,
+    )
+    assert journal.payment(payment.nonce) == payment
+
+
+@pytest.mark.parametrize("status", [200, 201, 302, 400, 404, 429, 500])
+async def test_what_is_no_402_comes_back_as_it_is(payer, journal, intent, request_of_token, status):
+    async def send(request: Request) -> Response:
+        return Response(status, {}, b"as it is")
+
+    assert await payer(send=send).paid(request_of_token, intent) == (Response(status, {}, b"as it is"), None)
+    assert journal.spent() == 0
+
+
+@pytest.mark.parametrize(
+    ("mishaps", "waits"),
+    [
+        pytest.param(["answer-lost"], [0.5], id="the-answer-is-lost-after-the-money-was-taken"),
+        pytest.param(["never-arrived"], [0.5], id="the-proof-never-arrives"),
+        pytest.param(["502"], [0.5], id="a-5xx"),
+        pytest.param(["408"], [0.5], id="a-time-out-of-a-proxy"),
+        pytest.param(["second-402"], [0.5], id="a-second-402-after-the-money-was-taken"),
+        pytest.param(["refused"], [0.5], id="a-second-402-before-it-was"),
+        pytest.param(["pending"], [7], id="payment-pending-says-when-to-come-back"),
+        pytest.param(
+            ["502", "answer-lost", "second-402", "never-arrived", "502"], [0.5, 1, 2, 4, 8], id="one-after-another"
+        ),
+    ],
+)
+async def test_after_a_mishap_the_very_same_proof_is_sent_again(
+    payer, paywall, clock, intent, request_of_token, mishaps, waits
+):
+    paywall.mishaps = mishaps
+    answer, payment = await payer().paid(request_of_token, intent)
+    assert (answer.status, payment.state, clock.waits) == (200, State.ANSWERED, waits)
+    assert len({*paywall.proofs()}) == 1
+    assert paywall.books == {payment.nonce: 10_000}
+
+
+PENDING = (
+    "A payment of 0.01 USDC to api.example (nonce {nonce}) is under way, and its answer has not come. Nothing new is "
+    "signed for this: make the same call again, and the same proof is sent again; it can be charged once only. "
+    "`img402-mcp wallet resume` does the same."
+)
+
+
+async def test_without_an_answer_in_time_the_call_says_pending_and_the_next_one_goes_on(
+    payer, paywall, clock, journal, intent, request_of_token
+):
+    paywall.mishaps = ["502"] * 7
+    with pytest.raises(PaymentPending) as caught:
+        await payer().paid(request_of_token, intent)
+    (waiting,) = journal.open_payments()
+    assert str(caught.value) == PENDING.format(nonce=waiting.nonce)
+    assert (waiting.state, sum(clock.waits)) == (State.AMBIGUOUS, 29.5)
+    _, payment = await payer().paid(request_of_token, intent)
+    assert paywall.books == {payment.nonce: 10_000} == {waiting.nonce: 10_000}
+    assert len({*paywall.proofs()}) == 1
+
+
+async def test_a_server_that_wants_more_patience_than_a_call_has_is_not_waited_for(
+    payer, paywall, clock, intent, request_of_token
+):
+    paywall.mishaps = ["busy-for-long"]
+    with pytest.raises(PaymentPending):
+        await payer().paid(request_of_token, intent)
+    assert (clock.waits, len(paywall.proofs())) == ([], 1)
+
+
+async def test_a_hanging_server_is_left_in_time(payer, paywall, journal, intent, request_of_token):
+    paywall.mishaps = ["hangs"]
+    with pytest.raises(PaymentPending):
+        await payer(patience=0.05).paid(request_of_token, intent)
+    answer, payment = await payer().paid(request_of_token, intent)
+    assert (answer.status, [*paywall.books]) == (200, [payment.nonce])
+
+
+async def test_a_large_body_is_given_its_time_on_a_slow_link(payer, paywall, intent):
+    async def slowly(request: Request) -> Response:
+        await anyio.sleep(0.1 if request.length else 0)
+        return paywall.answer(request)
+
+    picture = Request("POST", paywall.url, body=(bytes(50_000),))
+    answer, _ = await payer(send=slowly, patience=0.02).paid(picture, intent, probe=Request("POST", paywall.url))
+    assert answer.status == 200
+
+
+@pytest.mark.parametrize("end", ["scope", "task"])
+async def test_a_cancelled_call_leaves_a_payment_that_the_next_one_finishes(
+    payer, paywall, journal, intent, request_of_token, end
+):
+    paywall.mishaps = ["hangs"]
+    if end == "scope":
+        async with anyio.create_task_group() as tasks:
+            tasks.start_soon(payer().paid, request_of_token, intent)
+            await paywall.hung.wait()
+            tasks.cancel_scope.cancel()
+    else:
+        task = asyncio.create_task(payer().paid(request_of_token, intent))
+        await paywall.hung.wait()
+        task.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await task
+    (waiting,) = journal.open_payments()
+    _, payment = await payer().paid(request_of_token, intent)
+    assert [waiting.nonce] == [payment.nonce] == [*paywall.books]
+
+
+async def test_five_calls_at_once_are_one_payment(payer, paywall, intent, request_of_token):
+    tokens = []
+
+    async def call() -> None:
+        answer, _ = await payer().paid(request_of_token, intent)
+        tokens.append(token_of(answer))
+
+    async with anyio.create_task_group() as calls:
+        for _ in range(5):
+            calls.start_soon(call)
+    assert (len(tokens), len({*tokens}), len(paywall.books)) == (5, 1, 1)
+
+
+async def test_two_files_are_two_payments(payer, paywall, intent, request_of_token):
+    for source in ("aa" * 32, "bb" * 32):
+        await payer().paid(request_of_token, replace(intent, source=source))
+    assert [*paywall.books.values()] == [10_000, 10_000]
+
+
+async def test_a_finished_file_is_answered_from_the_journal(payer, paywall, clock, journal, intent, request_of_token):
+    picture = replace(intent, source="aa" * 32)
+    _, payment = await payer().paid(request_of_token, picture)
+    journal.used(payment.nonce, clock.now(), '{"url": "https://i.example/1.png"}')
+    paywall.requests.clear()
+    answer, again = await payer().paid(request_of_token, picture)
+    assert (answer.body, again.nonce, paywall.requests) == (b'{"url": "https://i.example/1.png"}', payment.nonce, [])
+
+
+async def test_a_finished_file_is_paid_for_anew_only_where_its_payment_is_named(
+    payer, paywall, clock, journal, intent, request_of_token
+):
+    picture = replace(intent, source="aa" * 32)
+    for renewing in (None, "first", "second"):
+        name = [*paywall.books][-1] if renewing else None
+        _, payment = await payer().paid(request_of_token, picture, renewing=name)
+        journal.used(payment.nonce, clock.now(), "{}")
+    assert len(paywall.books) == 3
+    _, last = await payer().paid(request_of_token, picture)
+    assert (last.nonce, len(paywall.books)) == ([*paywall.books][-1], 3)
+
+
+async def test_inline_the_offer_is_asked_for_without_the_image(payer, paywall, intent):
+    picture = Request("POST", paywall.url, {"Content-Type": "image/png"}, (b"pixels",))
+    answer, payment = await payer().paid(picture, intent, probe=Request("POST", paywall.url))
+    assert [request.body for request in paywall.requests] == [(), (b"pixels",)]
+    assert (answer.status, payment.bodied) == (200, True)
+
+
+@pytest.mark.parametrize("version", [1, 2])
+async def test_the_proof_answers_in_the_version_of_the_offer(
+    payer, open_paywall, recovered, wallet, intent, request_of_token, version
+):
+    paywall = open_paywall(version)
+    await payer(send=paywall).paid(request_of_token, intent)
+    (sent,) = paywall.proofs()
+    message = wire.decoded(sent)
+    payload = wire.ExactPayload.model_validate(message.pop("payload"))
+    shape = {
+        1: {"x402Version": 1, "scheme": "exact", "network": "base"},
+        2: {"x402Version": 2, "resource": {"url": paywall.url}, "accepted": paywall.offers[0]},
+    }
+    assert message == shape[version]
+    assert recovered(payload, wire.BASE) == wallet.address
+
+
+async def test_extensions_are_repeated_and_the_payment_identifier_gets_an_id(
+    payer, paywall, journal, intent, request_of_token
+):
+    bazaar = {"info": {"input": {"type": "http", "method": "POST"}}}
+    paywall.extensions = {"payment-identifier": {"info": {"required": False}, "schema": {"x": 1}}, "bazaar": bazaar}
+    _, payment = await payer().paid(request_of_token, intent)
+    extensions = wire.decoded(paywall.proofs()[0])["extensions"]
+    identifier = extensions["payment-identifier"]["info"].pop("id")
+    assert extensions == paywall.extensions
+    assert identifier == payment.identifier
+    assert identifier.startswith("pay_")
+    assert len(identifier) == 36
+
+
+@pytest.mark.parametrize("status", [302, 400, 401, 404, 409, 413, 429])
+async def test_another_refusal_after_a_proof_comes_back_and_the_payment_stays_open(
+    payer, paywall, journal, intent, request_of_token, status
+):
+    paywall.mishaps = [str(status)]
+    answer, payment = await payer().paid(request_of_token, intent)
+    assert (answer.status, [payment]) == (status, journal.open_payments())
+    _, granted = await payer().paid(request_of_token, intent)
+    assert (granted.nonce, granted.state) == (payment.nonce, State.ANSWERED)
+
+
+async def test_an_answer_that_nobody_took_up_is_given_again_where_the_api_forgets(
+    payer, paywall, intent, request_of_token
+):
+    """As after a crash of ours between the answer and its use, with a server that answers each proof once."""
+    paywall.remembers = False
+    first, _ = await payer().paid(request_of_token, intent)
+    again, payment = await payer().paid(request_of_token, intent)
+    assert token_of(again) == token_of(first)
+    assert [*paywall.books] == [payment.nonce]
+
+
+async def test_a_token_past_its_time_is_asked_for_again_with_the_same_proof(
+    payer, paywall, clock, journal, intent, request_of_token
+):
+    _, payment = await payer().paid(request_of_token, intent)
+    journal.token_received(payment.nonce, clock.now(), "t" * 40, TOKEN_EXPIRES)
+    clock.seconds = TOKEN_EXPIRES + 1
+    _, again = await payer().paid(request_of_token, intent)
+    assert [*paywall.books] == [payment.nonce] == [again.nonce]
+
+
+@pytest.mark.parametrize("source", [pytest.param("", id="bare-token"), pytest.param("aa" * 32, id="of-a-file")])
+async def test_a_token_that_ran_out_for_good_gives_way_to_a_new_payment_but_never_a_file_s(
+    payer, paywall, clock, journal, intent, request_of_token, source
+):
+    paywall.remembers = False
+    asked = replace(intent, source=source)
+    _, payment = await payer().paid(request_of_token, asked)
+    journal.token_received(payment.nonce, clock.now(), "t" * 40, TOKEN_EXPIRES)
+    clock.seconds = TOKEN_EXPIRES + 1
+    if source:
+        with pytest.raises(PaymentPending, match="was charged, and what it paid for was not delivered"):
+            await payer().paid(request_of_token, asked)
+    else:
+        await payer().paid(request_of_token, asked)
+    assert len(paywall.books) == (1 if source else 2)
+
+
+UNKNOWN = (
+    "A payment of 0.01 USDC to api.example (nonce {nonce}) got no answer until its window ended at 2026-09-21 "
+    "14:18:20Z, and {why}: it may have been charged. Nothing new is signed for this. Set IMG402_RPC_URL to a node of "
+    "base; or, having seen that {payer} was not charged, run `img402-mcp wallet resolve {nonce} --presume-unsettled`, "
+    "and make the same call again."
+)
+
+
+async def unanswered(payer, paywall, clock, intent, request_of_token, mishap: str = "502") -> None:
+    """A payment past its window and the grace behind it, with an API that answers no proof any more."""
+    paywall.mishaps = [mishap] * 7
+    with pytest.raises(PaymentPending):
+        await payer().paid(request_of_token, intent)
+    paywall.mishaps = ["refused"]
+    paywall.requests.clear()
+    clock.seconds += 361
+
+
+async def test_past_its_window_nothing_new_is_signed_while_nobody_knows(
+    payer, paywall, clock, journal, wallet, intent, request_of_token
+):
+    await unanswered(payer, paywall, clock, intent, request_of_token)
+    with pytest.raises(PaymentPending) as caught:
+        await payer().paid(request_of_token, intent)
+    (waiting,) = journal.open_payments()
+    why = "IMG402_RPC_URL is not set, so the chain was not asked"
+    assert str(caught.value) == UNKNOWN.format(nonce=waiting.nonce, why=why, payer=wallet.address)
+    assert (len(paywall.proofs()), len(paywall.signed)) == (1, 1)
+
+
+async def test_past_its_window_an_answer_of_the_api_still_counts(payer, paywall, clock, intent, request_of_token):
+    await unanswered(payer, paywall, clock, intent, request_of_token)
+    paywall.mishaps = []
+    answer, payment = await payer().paid(request_of_token, intent)
+    assert (answer.status, [*paywall.books]) == (200, [payment.nonce])
+
+
+@pytest.mark.parametrize("last_word", ["refused", "declined", "never-arrived"])
+async def test_what_the_chain_says_was_never_charged_gives_way_to_a_new_payment(
+    payer, paywall, clock, journal, intent, request_of_token, last_word
+):
+    await unanswered(payer, paywall, clock, intent, request_of_token, mishap="never-arrived")
+    paywall.mishaps = [last_word]
+    _, payment = await payer(rpc=True).paid(request_of_token, intent)
+    old, new = paywall.signed
+    assert (journal.payment(old).state, new, paywall.books) == (State.EXPIRED, payment.nonce, {new: 10_000})
+
+
+async def test_what_the_chain_says_was_charged_is_reported_and_never_bought_again(
+    payer, paywall, clock, journal, intent, request_of_token
+):
+    await unanswered(payer, paywall, clock, intent, request_of_token)
+    paywall.mishaps = ["refused"] * 2
+    for _ in range(2):
+        with pytest.raises(PaymentPending) as caught:
+            await payer(rpc=True).paid(request_of_token, intent)
+    (waiting,) = journal.open_payments()
+    assert str(caught.value) == (
+        f"A payment of 0.01 USDC to api.example (nonce {waiting.nonce}) was charged, and what it paid for was not "
+        "delivered. Nothing new is signed for this. Make the same call again later, or show the operator the nonce. To "
+        "give the money up and allow a new payment, run "
+        f"`img402-mcp wallet resolve {waiting.nonce} --presume-unsettled`."
+    )
+    assert (waiting.state, len(paywall.signed)) == (State.UNDELIVERED, 1)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        pytest.param(
+            {"chain_id": 1},
+            "the chain could not be asked (The RPC node serves chain 1, not base, which is 8453.)",
+            id="another-chain",
+        ),
+        pytest.param(
+            {"behind": 100},
+            "the chain could not be asked (The RPC node has not seen the end of the payment's window.)",
+            id="a-node-that-lags-behind",
+        ),
+        pytest.param(
+            {"answers": {"eth_call": "0x"}},
+            """the chain could not be asked (The RPC node answered "'0x'" where a number was wanted.)""",
+            id="no-such-contract",
+        ),
+        pytest.param(
+            {"answers": {"eth_call": "0x2"}},
+            "the chain could not be asked (The RPC node says 2 where 0 (unused) or 1 (used) was wanted.)",
+            id="no-boolean",
+        ),
+        pytest.param(
+            {"answers": {"eth_getBlockByNumber": "soon"}},
+            "the chain could not be asked (The RPC node has not seen the end of the payment's window.)",
+            id="no-block",
+        ),
+    ],
+)
+async def test_a_node_that_cannot_know_settles_nothing(
+    payer, paywall, clock, chain, journal, wallet, intent, request_of_token, change, why
+):
+    await unanswered(payer, paywall, clock, intent, request_of_token, mishap="never-arrived")
+    for name, value in change.items():
+        setattr(chain, name, value)
+    with pytest.raises(PaymentPending) as caught:
+        await payer(rpc=True).paid(request_of_token, intent)
+    (waiting,) = journal.open_payments()
+    assert str(caught.value) == UNKNOWN.format(nonce=waiting.nonce, why=why, payer=wallet.address)
+    assert len(paywall.signed) == 1
+
+
+async def test_a_node_s_address_is_a_secret(payer, paywall, clock, intent, request_of_token):
+    await unanswered(payer, paywall, clock, intent, request_of_token)
+
+    async def no_node(request: Request) -> Response:
+        if "node.example" in request.url:
+            raise NotReached("node.example/secret-key could not be reached.")
+        return paywall.answer(request)
+
+    with pytest.raises(PaymentPending, match=r"could not be asked \(The RPC node did not answer\.\)") as caught:
+        await payer(rpc=True, send=no_node).paid(request_of_token, intent)
+    assert "secret-key" not in str(caught.value) + repr(payer(rpc=True))
+
+
+class Died(Exception):
+    pass
+
+
+class DiesBeforeSending(Journal):
+    def sent(self, nonce: str, now: float) -> Payment:
+        raise Died(nonce, now)
+
+
+async def test_a_payment_that_never_left_is_dropped_after_its_window_without_asking_anyone(
+    payer, paywall, clock, journal, state_dir, intent, request_of_token
+):
+    dying = DiesBeforeSending.open(state_dir)
+    with pytest.raises(Died), closing(dying):
+        await payer(journal=dying).paid(request_of_token, intent)
+    (waiting,) = journal.open_payments()
+    clock.seconds += 300
+    _, payment = await payer().paid(request_of_token, intent)
+    assert (waiting.state, journal.payment(waiting.nonce).state) == (State.SIGNED, State.EXPIRED)
+    assert paywall.signed == {payment.nonce: 10_000}
+
+
+async def test_resume_sends_every_open_proof_again_and_signs_nothing(payer, paywall, journal, intent, request_of_token):
+    paywall.mishaps = ["502"] * 7
+    with pytest.raises(PaymentPending):
+        await payer().paid(request_of_token, intent)
+    (resumed,) = await payer().resume()
+    assert resumed == Resumed(journal.payment(*paywall.books), resumed.answer, "the API answered with status 200")
+    assert (resumed.answer.status, len(paywall.signed), await payer().resume()) == (200, 1, [])
+
+
+async def test_resume_tells_what_it_cannot_finish(payer, paywall, clock, journal, intent, request_of_token):
+    with_image = Request("POST", paywall.url, body=(b"pixels",))
+    paywall.mishaps = ["502"] * 14
+    for request, source in ((request_of_token, ""), (with_image, "aa" * 32)):
+        with pytest.raises(PaymentPending):
+            await payer().paid(request, replace(intent, source=source))
+    paywall.mishaps = ["502"] * 7
+    bare, image = await payer().resume()
+    assert (bare.answer, bare.said) == (None, PENDING.format(nonce=bare.payment.nonce))
+    assert (image.answer, image.said) == (
+        None,
+        "its request has a body that is not kept here: make the same call again",
+    )
+
+
+async def test_resolving_needs_the_end_of_the_window(payer, paywall, intent, request_of_token):
+    paywall.mishaps = ["502"] * 7
+    with pytest.raises(PaymentPending):
+        await payer().paid(request_of_token, intent)
+    (nonce,) = paywall.signed
+    with pytest.raises(PaymentRefused) as caught:
+        await payer().resolve(nonce, presume_unsettled=True)
+    assert str(caught.value) == (
+        f"The payment {nonce} can still be charged until 2026-09-21 14:19:20Z; before that nobody can know that it was "
+        "not. `img402-mcp wallet resume` asks the API for its answer."
+    )
+
+
+@pytest.mark.parametrize(
+    ("rpc", "presume"),
+    [pytest.param(False, True, id="the-user-presumes"), pytest.param(True, False, id="the-chain-knows")],
+)
+async def test_resolving_makes_room_for_a_new_payment(payer, paywall, clock, intent, request_of_token, rpc, presume):
+    await unanswered(payer, paywall, clock, intent, request_of_token, mishap="never-arrived")
+    (nonce,) = paywall.signed
+    resolved = await payer(rpc=rpc).resolve(nonce, presume_unsettled=presume)
+    _, payment = await payer().paid(request_of_token, intent)
+    assert (resolved.state, [nonce, payment.nonce]) == (State.EXPIRED, [*paywall.signed])
+
+
+async def test_resolving_without_a_node_or_the_user_s_word_is_no_resolving(
+    payer, paywall, clock, intent, request_of_token
+):
+    await unanswered(payer, paywall, clock, intent, request_of_token)
+    (nonce,) = paywall.signed
+    with pytest.raises(PaymentPending, match="IMG402_RPC_URL is not set, so the chain was not asked"):
+        await payer().resolve(nonce)
+
+
+async def test_resolving_what_is_not_there_says_so(payer):
+    with pytest.raises(PaymentRefused) as caught:
+        await payer().resolve("0xabc")
+    assert str(caught.value) == 'No payment has the nonce "0xabc". `img402-mcp wallet status` lists the open ones.'
+
+
+async def test_a_user_who_declines_has_signed_nothing(payer, paywall, journal, intent, request_of_token):
+    seen = []
+
+    async def decline(offer: Offer, intent: PaymentIntent) -> bool:
+        seen.append((offer.amount, offer.pay_to, intent))
+        return False
+
+    with pytest.raises(PaymentRefused) as caught:
+        await payer(approve=decline).paid(request_of_token, intent)
+    assert str(caught.value) == "The payment of 0.01 USDC to api.example was declined; nothing was signed."
+    assert seen == [(10_000, paywall.offers[0]["payTo"], intent)]
+    assert (journal.spent(), paywall.proofs()) == (0, [])
+
+
+async def test_the_user_is_not_asked_about_what_the_budget_forbids(payer, paywall, offer, intent, request_of_token):
+    async def never(offer: object, intent: object) -> bool:
+        raise AssertionError
+
+    paywall.offers = [offer(amount="10001")]
+    with pytest.raises(PaymentRefused, match="IMG402_MAX_PAYMENT"):
+        await payer(approve=never).paid(request_of_token, intent)
+
+
+@pytest.mark.parametrize("where", ["request", "probe"])
+async def test_a_proof_goes_only_to_the_origin_that_asked_for_it(payer, intent, request_of_token, where):
+    elsewhere = Request("POST", "https://api.example.evil/api/upload/token")
+    requests = {"request": (elsewhere, None), "probe": (request_of_token, elsewhere)}
+    request, probe = requests[where]
+    with pytest.raises(ValueError, match="a payment for https://api.example does not go to https://api.example.evil"):
+        await payer().paid(request, intent, probe=probe)
+
+
+async def test_another_process_s_payment_is_taken_over(
+    payer, paywall, journal, intent: PaymentIntent, request_of_token
+):
+    """Both saw no payment and asked; the slower one finds the faster one's in the claim."""
+
+    async def overtaken(request: Request) -> Response:
+        if not paywall.requests:
+            asked = paywall.answer(request)
+            await payer().paid(request_of_token, intent)
+            return asked
+        return paywall.answer(request)
+
+    _, payment = await payer(send=overtaken).paid(request_of_token, intent)
+    assert [*paywall.books] == [payment.nonce]

@@ -1,0 +1,207 @@
+"""The studio's uploads (seed 003)."""
+
+import re
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from httpx2 import AsyncClient, Response
+
+from img402_mcp.host.admin.accounts import Accounts
+from img402_mcp.host.cleanup import sweep, tidy
+from img402_mcp.host.storage.blobs.folder import Folder
+from img402_mcp.wire import studio
+
+Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
+Picture = Callable[..., bytes]
+
+
+@pytest.fixture
+def bearer(register: Accounts) -> dict[str, str]:
+    return {"Authorization": f"Bearer {register.add_token('app', may_upload=True)['token']}"}
+
+
+async def upload(client: AsyncClient, bearer: dict[str, str], image: bytes, field: str = "file") -> Response:
+    return await client.post("/v1/uploads", files={field: ("photo.png", image)}, headers=bearer)
+
+
+def told(answer: Response) -> tuple[int, Any]:
+    return answer.status_code, answer.json()["detail"]
+
+
+@pytest.mark.parametrize("name", ["plain.png", "baseline.jpg", "lossy.webp"])
+async def test_an_upload_gets_a_key_and_a_preview(
+    client: AsyncClient, bearer: dict[str, str], sample: Callable[[str], bytes], name: str
+):
+    image = sample(name)
+    answer = await upload(client, bearer, image)
+    stored = studio.StoredInput.model_validate_json(answer.content)
+    preview = await client.get(stored.image_url)
+    assert (answer.status_code, set(answer.json())) == (200, {"upload_key", "image_url"})
+    assert re.fullmatch(rf"uploads/[a-z0-9]{{13}}\.{name[-4:].lstrip('.')}", stored.upload_key)
+    assert (preview.status_code, preview.content) == (200, image)
+    assert (preview.headers["Cache-Control"], preview.headers["X-Content-Type-Options"]) == (
+        "private, no-store",
+        "nosniff",
+    )
+
+
+async def test_the_preview_dies_and_the_file_stays(
+    client: AsyncClient, bearer: dict[str, str], picture: Picture, clock: SimpleNamespace, on_disk: Callable[[], Any]
+):
+    stored = (await upload(client, bearer, picture())).json()
+    clock.now += timedelta(minutes=15)
+    dead = await client.get(stored["image_url"])
+    assert (dead.status_code, dead.json()["error"]) == (403, "url_expired")
+    assert on_disk() == [stored["upload_key"].removeprefix("uploads/")]
+
+
+async def test_without_a_signature_nobody_looks(client: AsyncClient, bearer: dict[str, str], picture: Picture):
+    stored = (await upload(client, bearer, picture())).json()
+    name = stored["upload_key"].removeprefix("uploads/")
+    url = stored["image_url"]
+    answers = [
+        await client.get(address)
+        for address in (f"/{name}", f"/previews/{name}", url.replace("expires=1", "expires=2"), url[:-1])
+    ]
+    assert [answer.status_code for answer in answers] == [404, 403, 403, 403]
+
+
+async def test_a_url_to_look_is_none_to_put(client: AsyncClient, bearer: dict[str, str], picture: Picture):
+    url = (await upload(client, bearer, picture())).json()["image_url"]
+    answer = await client.put(url.replace("/previews/", "/uploads/") + "&type=&size=0", content=b"")
+    assert (answer.status_code, answer.json()["error"]) == (403, "access_denied")
+
+
+async def test_a_preview_is_served_in_ranges_and_to_head(client: AsyncClient, bearer: dict[str, str], picture: Picture):
+    image = picture(size=3_000_000)
+    url = (await upload(client, bearer, image)).json()["image_url"]
+    part, head, whole = (
+        await client.get(url, headers={"Range": "bytes=0-9"}),
+        await client.head(url),
+        await client.get(url),
+    )
+    assert (part.status_code, part.content) == (206, image[:10])
+    assert (head.headers["Content-Length"], whole.content == image) == ("3000000", True)
+
+
+@pytest.mark.parametrize(
+    ("header", "detail"),
+    [
+        pytest.param({}, "Send a token: Authorization: Bearer <token>.", id="none"),
+        pytest.param({"Authorization": "Bearer studio_0"}, "This token is unknown here.", id="unknown"),
+    ],
+)
+async def test_without_a_token_the_answer_is_401(
+    client: AsyncClient, picture: Picture, header: dict[str, str], detail: str
+):
+    answer = await upload(client, header, picture())
+    assert told(answer) == (401, detail)
+    assert answer.headers["WWW-Authenticate"] == "Bearer"
+
+
+async def test_without_the_capability_the_answer_is_403(client: AsyncClient, register: Accounts, picture: Picture):
+    token = register.add_token("reader", may_upload=False)["token"]
+    answer = await upload(client, {"Authorization": f"Bearer {token}"}, picture())
+    assert told(answer) == (403, "This token does not have the capability to upload.")
+
+
+async def test_a_removed_token_is_worth_nothing(
+    client: AsyncClient, bearer: dict[str, str], register: Accounts, picture: Picture
+):
+    register.remove_token("app")
+    assert (await upload(client, bearer, picture())).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("field", "content", "kind", "message"),
+    [
+        pytest.param(
+            "image",
+            b"x",
+            "missing",
+            'The form has "image" and no field "file". Send the image as the multipart field "file": '
+            "curl -H 'Authorization: Bearer TOKEN' -F file=@photo.png https://i.example/v1/uploads.",
+            id="another-field",
+        ),
+        pytest.param(
+            "file",
+            b"",
+            "empty_file",
+            "The image has zero bytes. Check that it was written before it was sent.",
+            id="empty",
+        ),
+        pytest.param(
+            "file",
+            b"%PDF-1.7" + bytes(100),
+            "unsupported_format",
+            "The file is a PDF. PNG, JPEG and WebP are taken; the bytes decide, not the name.",
+            id="pdf",
+        ),
+        pytest.param(
+            "file",
+            b"GIF89a" + bytes(100),
+            "unsupported_format",
+            "The file is a GIF. PNG, JPEG and WebP are taken; the bytes decide, not the name.",
+            id="gif",
+        ),
+    ],
+)
+async def test_what_is_no_input_is_told_in_the_seeds_shape(
+    client: AsyncClient, bearer: dict[str, str], field: str, content: bytes, kind: str, message: str
+):
+    answer = await upload(client, bearer, content, field)
+    assert told(answer) == (422, [{"loc": ["body", "file"], "msg": message, "type": kind}])
+    studio.Invalid.model_validate_json(answer.content)
+
+
+async def test_json_is_no_form_here(client: AsyncClient, bearer: dict[str, str]):
+    answer = await client.post("/v1/uploads", json={"file": "aGk="}, headers=bearer)
+    assert answer.status_code == 422
+    assert answer.json()["detail"][0]["msg"].startswith(
+        'The request\'s Content-Type is "application/json": no multipart form. '
+    )
+
+
+@pytest.mark.parametrize(("size", "status"), [(5000, 200), (5001, 413)])
+async def test_the_limit_holds_to_the_byte(
+    hosting: Hosting, bearer: dict[str, str], picture: Picture, size: int, status: int
+):
+    async with hosting(IMG402_HOST_STUDIO_MAX_BYTES="5000") as client:
+        answer = await upload(client, bearer, picture(size=size))
+    assert answer.status_code == status
+
+
+async def test_too_large_is_a_413_with_a_reason(hosting: Hosting, bearer: dict[str, str], picture: Picture):
+    async with hosting(IMG402_HOST_STUDIO_MAX_BYTES="5000") as client:
+        answer = await upload(client, bearer, picture(size=200_000))
+    sentence = (
+        "The request carries more than the 5000 bytes (0.00477 MB) that an image may have here. Make the image smaller "
+        "(fewer pixels, or WebP) and send it again."
+    )
+    assert told(answer) == (413, sentence)
+
+
+async def test_past_its_rate_a_token_waits(
+    hosting: Hosting, bearer: dict[str, str], picture: Picture, clock: SimpleNamespace
+):
+    async with hosting(IMG402_HOST_STUDIO_HOURLY="1") as client:
+        first, second = await upload(client, bearer, picture()), await upload(client, bearer, picture())
+        clock.now += timedelta(hours=1)
+        later = await upload(client, bearer, picture())
+    assert [first.status_code, later.status_code] == [200, 200]
+    assert told(second) == (429, "Rate limit exceeded. Try again when the hour is over.")
+    assert (second.headers["Retry-After"], second.headers["X-RateLimit-Remaining"]) == ("3600", "0")
+
+
+async def test_inputs_outlive_the_sweep(
+    client: AsyncClient, bearer: dict[str, str], picture: Picture, register: Accounts, data: Any, clock: SimpleNamespace
+):
+    stored = (await upload(client, bearer, picture())).json()
+    blobs, years_later = Folder(data / "blobs"), clock.now + timedelta(days=20_000)
+    sweep(register.index, blobs, years_later)
+    tidy(register.index, blobs, years_later)
+    assert blobs.read(stored["upload_key"].removeprefix("uploads/"), 0, 8) == b"\x89PNG\r\n\x1a\n"

@@ -1,0 +1,118 @@
+"""Versions of the schema: forward without loss, all or nothing, and never by a program that is too old."""
+
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine, MetaData
+from sqlalchemy.exc import SQLAlchemyError
+
+from img402_mcp.errors import SettingsError
+from img402_mcp.formats import PNG
+from img402_mcp.host.app import create_app
+from img402_mcp.host.db.engine import POSTGRESQL, SQLITE, open_engine
+from img402_mcp.host.db.schema import STEPS, Migration, prepare
+from img402_mcp.host.settings import HostSettings
+from img402_mcp.host.storage.images import Index, StoredImage
+
+NEWEST = 1 + len(STEPS)
+MOMENT = datetime(2026, 2, 8, 12, tzinfo=UTC)
+
+# The tables of the first version as their databases have them, of those that a step has changed since.
+FIRST = """
+CREATE TABLE images (id VARCHAR(32) NOT NULL, extension VARCHAR(8) NOT NULL, size_bytes BIGINT NOT NULL,
+    created_at BIGINT NOT NULL, expires_at BIGINT, paid BOOLEAN NOT NULL, PRIMARY KEY (id));
+CREATE INDEX ix_images_expires_at ON images (expires_at);
+CREATE TABLE daily_counts (day DATE NOT NULL, who VARCHAR(64) NOT NULL, uploads INTEGER NOT NULL,
+    PRIMARY KEY (day, who));
+INSERT INTO images VALUES ('aaaaaaaaaaaaa', 'png', 5, 1770552000000, NULL, TRUE);
+INSERT INTO daily_counts VALUES ('2026-02-08', '*', 3)
+"""
+
+
+@pytest.fixture
+def engine(data: Path, settings: Callable[..., HostSettings]) -> Iterator[Engine]:
+    data.mkdir()
+    engine = open_engine(settings().database)
+    yield engine
+    engine.dispose()
+
+
+def run(engine: Engine, statements: str) -> None:
+    with engine.begin() as connection:
+        for statement in statements.split(";"):
+            connection.exec_driver_sql(statement)
+
+
+def version(engine: Engine) -> list[int]:
+    with engine.connect() as connection:
+        return list(connection.exec_driver_sql("SELECT version FROM schema_version").scalars())
+
+
+def names_of(engine: Engine) -> set[str]:
+    with engine.connect() as connection:
+        return set(connection.exec_driver_sql("SELECT id FROM images").scalars())
+
+
+def adding(column: str) -> Migration:
+    return dict.fromkeys((SQLITE, POSTGRESQL), (f"ALTER TABLE images ADD COLUMN {column} VARCHAR(8)",))
+
+
+def test_a_new_database_has_the_newest_version(engine: Engine):
+    Index(engine.url).close()
+    Index(engine.url).close()
+    assert version(engine) == [NEWEST]
+
+
+def test_a_database_without_a_version_is_of_the_first_and_loses_nothing(engine: Engine):
+    run(engine, FIRST)
+    index = Index(engine.url)
+    assert (version(engine), index.find("aaaaaaaaaaaaa")) == (
+        [NEWEST],
+        StoredImage("aaaaaaaaaaaaa", PNG, 5, MOMENT, None, paid=True),
+    )
+    with index.transaction() as connection:
+        connection.exec_driver_sql("UPDATE daily_counts SET uploads = 1099511627776 + uploads")
+    index.close()
+
+
+def test_each_step_is_made_once_and_in_its_turn(engine: Engine):
+    run(engine, FIRST)
+    prepare(engine, MetaData(), [adding("one")])
+    assert version(engine) == [2]
+    prepare(engine, MetaData(), [adding("one"), adding("two"), adding("three")])
+    prepare(engine, MetaData(), [adding("one"), adding("two"), adding("three")])
+    run(engine, "UPDATE images SET one = 'a', two = 'b', three = 'c'")
+    assert (version(engine), names_of(engine)) == ([4], {"aaaaaaaaaaaaa"})
+
+
+def test_of_steps_that_fail_halfway_nothing_is_left(engine: Engine):
+    run(engine, FIRST)
+    prepare(engine, MetaData(), [])
+    with pytest.raises(SQLAlchemyError, match="no_such_table"):
+        prepare(engine, MetaData(), [adding("one"), dict.fromkeys((SQLITE, POSTGRESQL), ("DROP TABLE no_such_table",))])
+    assert version(engine) == [1]
+    prepare(engine, MetaData(), [adding("one")])
+
+
+def test_workers_that_start_at_once_make_each_step_once(engine: Engine):
+    run(engine, FIRST)
+    with ThreadPoolExecutor(6) as pool:
+        list(pool.map(lambda _: prepare(engine, MetaData(), [adding("one"), adding("two")]), range(6)))
+    assert version(engine) == [3]
+
+
+def test_a_newer_schema_is_refused_and_left_alone(
+    engine: Engine, settings: Callable[..., HostSettings], monkeypatch: pytest.MonkeyPatch
+):
+    Index(engine.url).close()
+    run(engine, "UPDATE schema_version SET version = 99")
+    with pytest.raises(SettingsError) as refused:
+        create_app(settings())
+    assert str(refused.value) == (
+        f"The database {engine.url!r} has schema version 99, made by a newer img402-mcp; this one knows versions up "
+        f"to {NEWEST}. Run `pip install -U img402-mcp`, or name another database with IMG402_HOST_DATABASE."
+    )
+    assert version(engine) == [99]

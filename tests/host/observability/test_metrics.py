@@ -1,0 +1,314 @@
+"""What the host tells of itself to those who run it: health, metrics, log lines, the settings at its start."""
+
+import json
+import os
+import re
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, ExitStack, closing
+from datetime import timedelta
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import anyio
+import httpx2
+import pytest
+from httpx2 import ASGITransport, AsyncClient
+from prometheus_client import generate_latest
+from prometheus_client.parser import text_string_to_metric_families
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from img402_mcp.errors import SettingsError
+from img402_mcp.host.app import create_app
+from img402_mcp.host.cleanup import CleanupReport
+from img402_mcp.host.observability.health import Health
+from img402_mcp.host.observability.metrics import READERS, Metrics, serving
+from img402_mcp.host.observability.shown_settings import shown
+from img402_mcp.host.payments.facilitators.base import Rejected, Settled, Unknown
+from img402_mcp.host.payments.facilitators.counting import WORDS
+from img402_mcp.host.settings import HostSettings, host_settings
+
+Sample = Callable[[str], bytes]
+Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
+ON = {"IMG402_HOST_METRICS": "127.0.0.1:9402"}
+
+
+def told(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:
+    """The values of one series by their labels."""
+    families = text_string_to_metric_families(generate_latest(metrics.registry).decode())
+    samples = (sample for family in families for sample in family.samples)
+    return {tuple(it.labels.values()): it.value for it in samples if it.name == name}
+
+
+async def test_requests_are_counted_by_route_and_never_by_path(settings: Callable[..., HostSettings], sample: Sample):
+    app = create_app(settings(**ON))
+    async with AsyncClient(transport=ASGITransport(app), base_url="https://i.example") as client:
+        url = (await client.post("/api/free", files={"image": sample("plain.png")})).json()["url"]
+        await client.get(url)
+        await client.post("/api/free", files={"image": b"no image" * 20})
+        await client.get("/aaaaaaaaaaaaa.png")
+        await client.get("/some/where/else")
+        await client.request("BREW", "/healthz")
+    metrics: Metrics = app.state.metrics
+    assert told(metrics, "img402_requests_total") == {
+        ("POST", "/api/free", "200"): 1,
+        ("POST", "/api/free", "400"): 1,
+        ("GET", "/{name}", "200"): 1,
+        ("GET", "/{name}", "404"): 1,
+        ("GET", "none", "404"): 1,
+        ("other", "/healthz", "405"): 1,
+    }
+    assert told(metrics, "img402_refusals_total") == {
+        ("unsupported_format",): 1,
+        ("not_found",): 2,
+        ("method_not_allowed",): 1,
+    }
+    assert told(metrics, "img402_uploads_total") == {("free",): 1}
+    assert told(metrics, "img402_kept_bytes") == {("free",): 1217, ("paid",): 0, ("private",): 0}
+    assert told(metrics, "img402_request_seconds_count")["GET", "/{name}"] == 2
+    assert told(metrics, "img402_received_bytes_total")[()] > 1217
+    assert told(metrics, "img402_sent_bytes_total")[()] > 1217
+    assert told(metrics, "img402_requests_in_flight") == {(): 0}
+
+
+def test_payments_and_sweeps_are_counted_by_what_became_of_them(settings: Callable[..., HostSettings]):
+    metrics: Metrics = create_app(settings(**ON)).state.metrics
+    for outcome in (Settled(), Settled(), Rejected("no"), Unknown("?")):
+        metrics.settled(WORDS[type(outcome)])
+    metrics.swept(CleanupReport(expired=3, orphans=1))
+    assert told(metrics, "img402_payments_total") == {("settled",): 2, ("refused",): 1, ("undecided",): 1}
+    assert told(metrics, "img402_swept_total") == {("expired",): 3, ("orphans",): 1}
+
+
+def test_a_port_that_is_taken_is_explained(settings: Callable[..., HostSettings]):
+    metrics: Metrics = create_app(settings(**ON)).state.metrics
+    with serving(metrics, ("127.0.0.1", 0)) as address:
+        port = httpx2.URL(address).port
+        assert "img402_kept_images" in httpx2.get(address).text
+        with (
+            pytest.raises(SettingsError, match="Each process needs a port of its own"),
+            serving(metrics, ("127.0.0.1", port or 0)),
+        ):
+            pass
+
+
+async def test_without_the_setting_nothing_is_counted_and_no_route_tells(client: AsyncClient):
+    assert (await client.get("/metrics")).status_code == 404
+
+
+@pytest.mark.parametrize("trouble", ["database", "store"])
+async def test_readyz_names_the_part_and_healthz_lives_on(
+    client: AsyncClient, data: Path, clock: SimpleNamespace, trouble: str
+):
+    assert (await client.get("/readyz")).json() == {"status": "ok"}
+    part = {"database": data / "index.sqlite", "store": data / "blobs" / "kept"}[trouble]
+    part.rename(part.with_name("away"))
+    assert (await client.get("/readyz")).status_code == 200  # for some seconds what was found holds
+    clock.now += timedelta(seconds=6)
+    refused, alive = await client.get("/readyz"), await client.get("/healthz")
+    what = {"database": "reach its database", "store": "write to its store"}[trouble]
+    assert (refused.status_code, refused.headers["retry-after"], refused.json()) == (
+        503,
+        "5",
+        {"error": "not_ready", "message": f"The host cannot {what}."},
+    )
+    assert alive.status_code == 200
+    part.with_name("away").rename(part)
+    clock.now += timedelta(seconds=6)
+    assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_a_full_host_is_ready_to_be_looked_at(hosting: Hosting):
+    async with hosting(IMG402_HOST_MIN_FREE_BYTES=str(1 << 60)) as client:
+        assert (await client.get("/readyz")).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("trusted", "given", "taken"),
+    [
+        pytest.param("127.0.0.1", "abc-123", True, id="from-a-trusted-proxy"),
+        pytest.param("10.0.0.1", "abc-123", False, id="from-anybody"),
+        pytest.param("127.0.0.1", "a b\u00ff", False, id="not-printable"),
+        pytest.param("127.0.0.1", "a" * 65, False, id="too-long"),
+    ],
+)
+async def test_a_request_has_an_id_which_only_a_trusted_proxy_chooses(hosting: Hosting, trusted, given, taken):
+    async with hosting(IMG402_HOST_TRUSTED_PROXIES=trusted) as client:
+        answer = (await client.get("/healthz", headers={"X-Request-Id": given.encode("latin-1")})).headers
+    assert (answer["x-request-id"] == given) == taken
+    assert taken or re.fullmatch("[0-9a-f]{16}", answer["x-request-id"])
+
+
+def test_the_settings_are_shown_without_what_is_secret(tmp_path: Path):
+    environ = {
+        "IMG402_HOST_DATABASE": "postgresql://me:hunter2@db/x?sslpassword=hunter2",
+        "IMG402_HOST_SECRET": "hunter2" * 8,
+        "IMG402_HOST_PAY_TO": "0x" + "1" * 40,
+        "IMG402_HOST_FACILITATOR_URL": "https://pay.example/hunter2?key=hunter2",
+        "IMG402_HOST_RPC_URL": "https://node.example/hunter2",
+    }
+    said = shown(host_settings(environ, data=tmp_path, public_url="https://i.example/pictures"))
+    assert "hunter2" not in json.dumps(said)
+    assert {name: said[name] for name in ("database", "secret", "paid.facilitator_url", "paid.rpc_url")} == {
+        "database": "postgresql+psycopg://me:***@db/x",
+        "secret": "set, not shown",
+        "paid.facilitator_url": "https://pay.example",
+        "paid.rpc_url": "set, not shown",
+    }
+    assert (said["public_url"], said["free.days"], said["upkeep.delete_urls"]) == (
+        "https://i.example/pictures",
+        7,
+        True,
+    )
+
+
+@pytest.fixture
+def program(tmp_path: Path) -> Iterator[SimpleNamespace]:
+    """The host as it is started by a person: `.url`, `.process`, `.line(part)` of its log, the next."""
+    command = [sys.executable, "-m", "img402_mcp", "host", "--port", "0", "--data", str(tmp_path / "data")]
+    environ = os.environ | {"IMG402_HOST_METRICS": "127.0.0.1:0", "IMG402_HOST_DRAIN_SECONDS": "30"}
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as process:
+        output = process.stderr
+        assert output is not None
+        url = output.readline().split(" is at ")[1].split(",")[0]
+        yield SimpleNamespace(
+            url=url,
+            process=process,
+            line=lambda part: next(line for line in output if part in line).strip(),
+            data=tmp_path / "data",
+        )
+        process.kill()
+
+
+def test_told_to_stop_it_first_says_so_and_serves_on_and_a_second_word_ends_it(
+    program: SimpleNamespace, sample: Sample
+):
+    assert json.loads(program.line("settings"))["settings"]["upkeep.drain"] == 30
+    assert (
+        "img402_requests_in_flight 0.0" in httpx2.get(program.line(" are at ").split(" are at ")[1].split('"')[0]).text
+    )
+    ready = [httpx2.get(f"{program.url}/readyz").status_code]
+    program.process.send_signal(signal.SIGTERM)
+    while (answer := httpx2.get(f"{program.url}/readyz")).status_code == 200:
+        pass
+    uploaded = httpx2.post(f"{program.url}/api/free", files={"image": sample("plain.png")})
+    assert (ready, answer.status_code, answer.json()["message"]) == ([200], 503, "The host is about to stop.")
+    assert uploaded.status_code == 200
+    program.process.send_signal(signal.SIGTERM)
+    assert program.process.wait(timeout=10) in {0, -signal.SIGTERM}
+
+
+def test_every_line_of_the_log_is_json_and_a_failures_line_names_its_request(program: SimpleNamespace, sample: Sample):
+    (program.data / "blobs" / "kept").rename(program.data / "away")
+    (program.data / "index.sqlite").rename(program.data / "index.away")
+    address = json.loads(program.line("metrics are at"))["message"].removeprefix("metrics are at ")
+    scraped = httpx2.get(address)
+    with socket.create_connection((httpx2.URL(address).host, httpx2.URL(address).port)) as rude:
+        rude.sendall(b"no request\r\n\r\n")
+    failed = httpx2.post(f"{program.url}/api/free", files={"image": sample("plain.png")})
+    program.process.send_signal(signal.SIGINT)
+    program.process.send_signal(signal.SIGTERM)
+    lines = [json.loads(line) for line in program.process.stderr]
+    failure, access = (next(it for it in lines if key in it) for key in ("exception", "path"))
+    assert (scraped.status_code, failed.status_code, access["error"]) == (200, 500, "upload_failed")
+    assert failure["exception"].startswith("Traceback")
+    failure = next(it for it in lines if it.get("message") == "an upload failed")
+    assert (failure["level"], failure["logger"]) == ("error", "img402_mcp.host.failures")
+    assert {failure["request_id"], access["request_id"]} == {failed.headers["x-request-id"]}
+
+
+async def test_a_failure_of_our_own_has_an_id_and_is_counted_too(settings: Callable[..., HostSettings]):
+    async def fail(_request: Request) -> Response:
+        raise RuntimeError
+
+    app = create_app(settings(**ON))
+    app.router.routes.insert(0, Route("/fails", fail))
+    transport = ASGITransport(app, raise_app_exceptions=False)
+    async with AsyncClient(transport=transport, base_url="https://i.example") as client:
+        answer = await client.get("/fails")
+    assert (answer.status_code, answer.json()["error"]) == (500, "internal_error")
+    assert re.fullmatch("[0-9a-f]{16}", answer.headers["x-request-id"])
+    assert told(app.state.metrics, "img402_refusals_total") == {("internal_error",): 1}
+
+
+def test_while_the_database_is_away_the_other_series_are_told(settings: Callable[..., HostSettings], data: Path):
+    metrics: Metrics = create_app(settings(**ON)).state.metrics
+    (data / "index.sqlite").rename(data / "away")
+    assert (told(metrics, "img402_kept_up"), told(metrics, "img402_kept_bytes")) == ({(): 0}, {})
+    assert told(metrics, "img402_requests_in_flight") == {(): 0}
+    (data / "away").rename(data / "index.sqlite")
+    assert told(metrics, "img402_kept_up") == {(): 1}
+    assert told(metrics, "img402_kept_bytes") == {("free",): 0, ("paid",): 0, ("private",): 0}
+
+
+def test_many_silent_connections_to_the_metrics_cost_few_threads(settings: Callable[..., HostSettings]):
+    metrics: Metrics = create_app(settings(**ON)).state.metrics
+    before = threading.active_count()
+    with serving(metrics, ("127.0.0.1", 0)) as address, ExitStack() as stack:
+        where = (httpx2.URL(address).host, httpx2.URL(address).port or 0)
+        silent = [stack.enter_context(socket.create_connection(where, timeout=5)) for _ in range(40)]
+        assert silent[-1].recv(1) == b""  # the last one is closed: by then each was seen
+        assert threading.active_count() - before <= READERS + 1
+
+
+class Hanging:
+    """A store whose writes never end, until it is told to."""
+
+    def __init__(self, spool: Path) -> None:
+        self.spool, self.end = spool, threading.Event()
+
+    def keep(self, name: str, file: Path) -> None:  # noqa: ARG002  # the interface's
+        self.end.wait(20)
+
+
+async def test_a_store_that_hangs_is_named_again_and_again_and_the_database_is_not_blamed(
+    tmp_path: Path, clock: SimpleNamespace
+):
+    store = Hanging(tmp_path)
+    host = SimpleNamespace(index=SimpleNamespace(check=lambda: None), blobs=store, now=lambda: clock.now)
+    health = Health(cast("Any", host), patience=0.2)
+    told = []
+    for _ in range(3):
+        told.append(await health.trouble())
+        clock.now += timedelta(seconds=6)
+    store.end.set()
+    assert told == ["The host cannot write to its store: no answer within 0.2 seconds."] * 3
+
+
+async def test_while_uploads_wait_for_the_rows_images_are_served_and_the_host_is_ready(
+    hosting: Hosting, sample: Sample, data: Path
+):
+    async with hosting(IMG402_HOST_DATABASE=f"sqlite:///{data}/index.sqlite?timeout=2") as client:
+        url = (await client.post("/api/free", files={"image": sample("plain.png")})).json()["url"]
+        order: list[str] = []
+        both = anyio.Event()
+
+        async def ask(what: str, path: str) -> None:
+            await client.get(path)
+            order.append(what)
+            if {"image", "ready"} <= {*order}:
+                both.set()
+
+        async def upload() -> None:
+            await client.post("/api/free", files={"image": sample("plain.png")})
+            order.append("upload")
+
+        with closing(sqlite3.connect(data / "index.sqlite", isolation_level=None)) as other:
+            other.execute("BEGIN IMMEDIATE")
+            async with anyio.create_task_group() as tasks:
+                for _ in range(45):
+                    tasks.start_soon(upload)
+                await anyio.wait_all_tasks_blocked()
+                tasks.start_soon(ask, "image", url)
+                tasks.start_soon(ask, "ready", "/readyz")
+                await both.wait()
+                other.execute("ROLLBACK")
+    assert sorted(order[:2]) == ["image", "ready"]

@@ -1,0 +1,171 @@
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from anyio import Event, sleep_forever
+from httpx2 import AsyncClient
+from starlette.applications import Starlette
+
+from img402_mcp.host.app import create_app
+from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Unknown, Valid
+from img402_mcp.host.payments.paywall import Paywall
+from img402_mcp.host.payments.products import payee, token_sale
+from img402_mcp.host.payments.records import PaymentRecords
+from img402_mcp.host.payments.requirements import Sale
+from img402_mcp.host.settings import HostSettings
+from img402_mcp.host.storage.images import Index
+from img402_mcp.wire import x402
+
+PUBLIC_URL = "https://i.example"
+PAYEE = "0x77f3c9bCb898Ad1d30e9a336E2cC3108d88D6c09"
+PAYER = "0xdB00079cad3e665853Bf766eFe26F4C38cdbdCDA"
+IDENTIFIER = "pay_0123456789abcdef"
+
+
+@dataclass
+class Bank:
+    """A facilitator with a book of its own, honest about its own failures.
+
+    `moods` are what befalls the next settlements: "answers", "refuses", "unreachable" (nothing moved, no answer),
+    "answer lost" (moved, no answer), "hangs" (nothing moved), "moved and hangs".
+    """
+
+    play_money: bool = False
+    moods: list[str] = field(default_factory=list)
+    knows_the_past: bool = False
+    broke: bool = False
+    silent: bool = False
+    book: list[tuple[str, str, int]] = field(default_factory=list)
+    verified: list[Claim] = field(default_factory=list)
+    settled: list[Claim] = field(default_factory=list)
+    reached: Event = field(default_factory=Event)
+    holds: list[Event] = field(default_factory=list)
+    """The next verification waits for it."""
+
+    async def verify(self, claim: Claim) -> Valid | Rejected | Unknown:
+        self.verified.append(claim)
+        if self.holds:
+            await self.holds.pop().wait()
+        if self.silent:
+            return Unknown("no answer")
+        if self.broke:
+            return Rejected("insufficient_funds")
+        return Rejected("nonce_already_used", used=True) if self._is_used(claim) else Valid()
+
+    async def settle(self, claim: Claim) -> Settled | Rejected | Unknown:
+        self.settled.append(claim)
+        mood = self.moods.pop(0) if self.moods else "answers"
+        if mood == "refuses":
+            return Rejected("insufficient_funds")
+        if mood == "unreachable":
+            return Unknown("no connection")
+        if mood == "hangs":
+            await self._hang()
+        if self._is_used(claim):
+            return Rejected("nonce_already_used", used=True)
+        paid = claim.authorization
+        self.book.append((paid.payer, paid.nonce, paid.value))
+        if mood == "moved and hangs":
+            await self._hang()
+        return Unknown("time-out") if mood == "answer lost" else Settled("0xabc")
+
+    async def recall(self, claim: Claim, since: datetime) -> Settled | Rejected | Unknown:  # noqa: ARG002  # the interface's
+        if not self.knows_the_past:
+            return Unknown("no chain can be asked")
+        return Settled("0xabc") if self._is_used(claim) else Rejected("expired")
+
+    async def aclose(self) -> None:
+        pass
+
+    def _is_used(self, claim: Claim) -> bool:
+        return any(entry[1] == claim.authorization.nonce for entry in self.book)
+
+    async def _hang(self) -> None:
+        self.reached.set()
+        await sleep_forever()
+
+
+@pytest.fixture
+def bank() -> Bank:
+    return Bank()
+
+
+@pytest.fixture
+def paid_settings(settings: Callable[..., HostSettings]) -> Callable[..., HostSettings]:
+    return lambda **environ: settings(
+        **{"IMG402_HOST_PAY_TO": PAYEE, "IMG402_HOST_FACILITATOR_URL": "http://127.0.0.1:1", **environ}
+    )
+
+
+@pytest.fixture
+def selling(
+    paid_settings: Callable[..., HostSettings],
+    clock: SimpleNamespace,
+    bank: Bank,
+    workers: Callable[[Callable[[], Starlette]], AbstractAsyncContextManager[AsyncClient]],
+) -> Callable[..., AbstractAsyncContextManager[AsyncClient]]:
+    """`async with selling() as client`: a host that takes payments through the bank. Again: the host restarted."""
+
+    def running(patience: float = 5, **environ: str) -> AbstractAsyncContextManager[AsyncClient]:
+        return workers(
+            lambda: create_app(paid_settings(**environ), now=lambda: clock.now, facilitator=bank, patience=patience)
+        )
+
+    return running
+
+
+@pytest.fixture
+def paywall(
+    paid_settings: Callable[..., HostSettings], data: Path, clock: SimpleNamespace, bank: Bank
+) -> Iterator[tuple[Paywall, Sale]]:
+    """The money's part of a host over the same data, and what it sells."""
+    paid, now = paid_settings().paid, lambda: clock.now
+    assert paid is not None
+    data.mkdir(exist_ok=True)
+    index = Index(paid_settings().database)
+    yield Paywall(payee(paid), bank, PaymentRecords(index, now), now, trust_used=0), token_sale(paid, PUBLIC_URL)
+    index.close()
+
+
+@pytest.fixture
+async def shop(selling: Callable[..., AbstractAsyncContextManager[AsyncClient]]) -> AsyncGenerator[AsyncClient]:
+    async with selling() as client:
+        yield client
+
+
+@pytest.fixture
+def proof(clock: SimpleNamespace) -> Callable[..., dict[str, str]]:
+    """`proof(version=2, nonce=1, ...)`: the header that pays 0.01 USDC on Base, or something near it."""
+    network = x402.BASE
+
+    def header(
+        version: int = 2, *, identifier: str | None = IDENTIFIER, accepted: dict[str, Any] | None = None, **changed: Any
+    ) -> dict[str, str]:
+        payload = _payload(clock, **changed)
+        if version == 1:
+            message: x402.PaymentPayloadV1 | x402.PaymentPayloadV2 = x402.PaymentPayloadV1(
+                network="base", payload=payload
+            )
+        else:
+            offer = {"scheme": "exact", "network": network.caip2, "amount": "10000", "asset": network.usdc}
+            extension = {"payment-identifier": {"info": {"required": False, "id": identifier}}}
+            message = x402.PaymentPayloadV2(
+                accepted={**offer, "payTo": PAYEE, "maxTimeoutSeconds": 300, **(accepted or {})},
+                payload=payload,
+                extensions=extension if identifier else None,
+            )
+        return {x402.PROOF_HEADERS[version]: x402.encoded(message)}
+
+    return header
+
+
+def _payload(clock: SimpleNamespace, nonce: int = 1, signature: str = "11", **changed: Any) -> x402.ExactPayload:
+    now = int(clock.now.timestamp())
+    fields = {"payer": PAYER, "to": PAYEE, "value": 10000, "valid_after": now - 600, "valid_before": now + 300}
+    authorization = x402.Authorization(**{**fields, "nonce": f"0x{nonce:064x}", **changed})
+    return x402.ExactPayload(signature="0x" + signature * 65, authorization=authorization)

@@ -1,0 +1,187 @@
+"""Object stores that refuse, fail, keep silent or are gone: bounded in time, told in words, without a key in them."""
+
+import logging
+import re
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import AbstractAsyncContextManager, suppress
+from datetime import timedelta
+from pathlib import Path
+from threading import Thread
+
+import pytest
+from httpx2 import AsyncClient
+
+from img402_mcp.errors import SettingsError
+from img402_mcp.host.storage.blobs.objects import Objects, StoreTimeouts, open_objects
+
+SECRET = "canary-secret-of-the-store"
+SHORT = StoreTimeouts(timedelta(milliseconds=300), timedelta(milliseconds=300), timedelta(milliseconds=200))
+ERROR = b"<Error><Code>%s</Code><Message>canary-of-the-answer</Message></Error>"
+
+
+class Store:
+    """Answers every request with the same bytes; empty: keeps silent."""
+
+    def __init__(self) -> None:
+        self.answer, self.requests = b"", 0
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._held: list[socket.socket] = []
+        Thread(target=self._serve, daemon=True).start()
+
+    def says(self, status: int, body: bytes = b"") -> None:
+        head = f"HTTP/1.1 {status} Whatever\r\nETag: x\r\nContent-Length: {len(body)}\r\nConnection: close\r\n\r\n"
+        self.answer = head.encode() + body
+
+    def stop(self) -> None:
+        with suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)  # what is waited for in a thread would stay open
+        for held in [self._listener, *self._held]:
+            held.close()
+
+    def _serve(self) -> None:
+        while True:
+            try:
+                connection, _ = self._listener.accept()
+                self._answer(connection)
+            except OSError:
+                return
+
+    def _answer(self, connection: socket.socket) -> None:
+        self.requests += 1
+        self._held.append(connection)
+        if self.answer:
+            connection.settimeout(2)
+            received = b""
+            while b"\r\n\r\n" not in received:
+                received += connection.recv(65536)
+            length = re.search(rb"content-length: (\d+)", received.lower())
+            body = received.partition(b"\r\n\r\n")[2]
+            while length and len(body) < int(length[1]):
+                body += connection.recv(65536)
+            connection.sendall(self.answer)
+            connection.shutdown(socket.SHUT_RDWR)
+
+
+@pytest.fixture
+def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
+    store = Store()
+    for name, value in {"ACCESS_KEY_ID": "AK", "SECRET_ACCESS_KEY": SECRET, "ENDPOINT_URL": store.url}.items():
+        monkeypatch.setenv(f"AWS_{name}", value)
+    monkeypatch.setenv("AWS_REGION", "us-east-1")
+    yield store
+    store.stop()
+
+
+def keep(objects: Objects) -> str:
+    """What it says when it cannot."""
+    file = objects.spool / "a.part"
+    file.write_bytes(b"x")
+    with pytest.raises(OSError, match="The object store failed") as told:
+        objects.keep("a.png", file)
+    assert file.exists()
+    return str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "told"),
+    [
+        pytest.param(403, b"SignatureDoesNotMatch", "PermissionDeniedError (status code: 403, <Code>", id="signature"),
+        pytest.param(404, b"NoSuchBucket", "FileNotFoundError (status code: 404, <Code>", id="bucket"),
+        pytest.param(500, b"InternalError", "GenericError (after 2 retries, status code: 500, <Code>", id="broken"),
+        pytest.param(503, b"SlowDown", "GenericError (after 2 retries, status code: 503, <Code>", id="busy"),
+    ],
+)
+def test_a_refusal_is_told_without_what_may_be_secret(
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture, status: int, code: bytes, told: str
+):
+    caplog.set_level(logging.DEBUG)
+    store.says(status, ERROR % code)
+    objects = open_objects("s3://bucket/prefix", tmp_path)
+    said = keep(objects)
+    assert said.startswith(f"The object store failed: {told}")
+    for text in (said, caplog.text, repr(objects), repr(vars(objects))):
+        assert "canary" not in text
+
+
+def test_a_bucket_that_is_missing_is_no_missing_image(store: Store, tmp_path: Path):
+    store.says(404, ERROR % b"NoSuchBucket")
+    with pytest.raises(OSError, match="NoSuchBucket") as told:
+        open_objects("s3://bucket", tmp_path).read("a.png", 0, 1)
+    assert not isinstance(told.value, FileNotFoundError)
+
+
+def test_silence_is_waited_for_once(store: Store, tmp_path: Path):
+    start = time.monotonic()
+    assert "error sending request" in keep(open_objects("s3://bucket", tmp_path, SHORT))
+    assert (time.monotonic() - start < 2, store.requests) == (True, 1)
+
+
+def test_nobody_there_is_told_soon(store: Store, tmp_path: Path):
+    store.stop()
+    start = time.monotonic()
+    assert "error sending request" in keep(open_objects("s3://bucket", tmp_path))
+    assert time.monotonic() - start < 5
+
+
+async def test_an_upload_fails_in_words_and_works_again_when_the_store_does(
+    store: Store,
+    hosting: Callable[..., AbstractAsyncContextManager[AsyncClient]],
+    sample: Callable[[str], bytes],
+    rows: Callable[[], list[str]],
+    data: Path,
+):
+    async with hosting(IMG402_HOST_BLOBS="s3://bucket/prefix") as client:
+        store.says(500)
+        refused = await client.post("/api/free", files={"image": sample("plain.png")})
+        assert (refused.status_code, refused.json()) == (
+            500,
+            {
+                "error": "upload_failed",
+                "message": "The host could not store the image. Nothing was published; it is safe to try again.",
+            },
+        )
+        assert (rows(), list((data / "blobs" / "incoming").iterdir())) == ([], [])
+        store.says(200)
+        taken = await client.post("/api/free", files={"image": sample("plain.png")})
+        store.says(500)
+        missing = await client.get(f"/{taken.json()['url'].rpartition('/')[2]}")
+    assert (taken.status_code, missing.status_code, missing.json()) == (
+        200,
+        503,
+        {"error": "unavailable", "message": "The host cannot reach its store or its database. Try again later."},
+    )
+
+
+def test_a_store_that_cannot_be_opened_is_explained(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.delenv("AZURE_STORAGE_ACCOUNT_NAME", raising=False)
+    with pytest.raises(SettingsError) as refused:
+        open_objects("az://container/prefix", tmp_path)
+    assert str(refused.value) == (
+        'IMG402_HOST_BLOBS names "az://container/prefix", which cannot be opened: "Generic MicrosoftAzure error: '
+        'Account must be specified". Its keys and its endpoint come from AWS_*, GOOGLE_* or AZURE_* in the environment.'
+    )
+
+
+WITHOUT_OBSTORE = """
+import sys
+sys.modules["obstore"] = None
+from pathlib import Path
+from img402_mcp.errors import SettingsError
+from img402_mcp.host.storage.blobs.opening import open_blobs
+try:
+    open_blobs(Path(sys.argv[1]), "s3://bucket")
+except SettingsError as error:
+    print(error)
+"""
+
+
+def test_a_missing_library_is_named_with_its_extra(tmp_path: Path):
+    told = subprocess.run(
+        [sys.executable, "-c", WITHOUT_OBSTORE, tmp_path], capture_output=True, text=True, check=True
+    ).stdout
+    assert told == "IMG402_HOST_BLOBS names an object store, which needs obstore: pip install 'img402-mcp[s3]'.\n"

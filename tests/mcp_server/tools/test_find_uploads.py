@@ -1,0 +1,165 @@
+"""`find_uploads` through an MCP client, beside a history that is full, empty or switched off."""
+
+import json
+import time
+from contextlib import asynccontextmanager, closing
+from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+from mcp import Client
+from mcp.server.mcpserver import MCPServer
+from mcp_types import TextContent
+
+from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.history import History, HistoryEntry
+from img402_mcp.mcp_server.results import Once, Uploaders
+from img402_mcp.mcp_server.tools import find_uploads, lean
+
+LONG_AGO = 1_700_000_000.0  # 2023-11-14T22:13:20Z
+FAR = 4_000_000_000.0  # 2096-10-02T07:06:40Z
+
+
+@asynccontextmanager
+async def agent(history):
+    async def opened():
+        return SimpleNamespace(history=history, roots=Roots((Path("/shots"),)))
+
+    @asynccontextmanager
+    async def lifespan(_):
+        yield Uploaders(Once(opened))
+
+    server = MCPServer("test", tools=[lean(find_uploads.tool())], lifespan=lifespan)
+    async with Client(server) as client:
+        yield client
+
+
+@pytest.fixture
+def history(tmp_path):
+    with closing(History.open(tmp_path)) as opened:
+        yield opened
+
+
+def entry(name: str, expires_at: float | None = FAR, **changes: bool) -> HistoryEntry:
+    return HistoryEntry(
+        at=LONG_AGO,
+        path=f"/shots/{name}.png",
+        source="aa",
+        sent="bb",
+        url=f"https://i.example/{name[:8]}.png",
+        id=name[:8],
+        api="https://api.example",
+        terms="free",
+        preparation="",
+        content_type="image/png",
+        size_bytes=10,
+        width=48,
+        height=32,
+        expires_at=expires_at,
+        **{"expiry_known": True, **changes},
+        price=0,
+        done="",
+    )
+
+
+def found(name: str, expires_at: str | None = "2096-10-02T07:06:40Z", **note: str):
+    known = {"url": f"https://i.example/{name[:8]}.png", "path": f"/shots/{name}.png", "at": "2023-11-14T22:13:20Z"}
+    return known | {"expires_at": expires_at} | note
+
+
+async def asked(history, **arguments):
+    async with agent(history) as client:
+        result = await client.call_tool("find_uploads", arguments)
+    (part,) = result.content
+    assert isinstance(part, TextContent)
+    assert not result.is_error, part.text
+    return result.structured_content, part.text
+
+
+async def test_earlier_uploads_are_told_in_structure_and_a_line_each(history):
+    history.remember(entry("old", LONG_AGO + 1))
+    history.remember(entry("for good", None))
+    history.remember(entry("who knows", None, expiry_known=False))
+    history.remember(entry("lost", gone=True))
+    history.remember(entry("new"))
+    with closing(history):
+        answer, text = await asked(history)
+    assert answer == {
+        "uploads": [
+            found("new"),
+            found("lost", note="gone: it serves the image no more"),
+            found("who knows", None, note="expiry unknown"),
+            found("for good", None),
+            found("old", "2023-11-14T22:13:21Z", note="expired"),
+        ]
+    }
+    assert text.splitlines() == [
+        'https://i.example/new.png "/shots/new.png" uploaded 2023-11-14T22:13:20Z, expires 2096-10-02T07:06:40Z',
+        'https://i.example/lost.png "/shots/lost.png" uploaded 2023-11-14T22:13:20Z, gone: it serves the image no more',
+        'https://i.example/who know.png "/shots/who knows.png" uploaded 2023-11-14T22:13:20Z, expiry unknown',
+        'https://i.example/for good.png "/shots/for good.png" uploaded 2023-11-14T22:13:20Z, no expiry',
+        'https://i.example/old.png "/shots/old.png" uploaded 2023-11-14T22:13:20Z, expired',
+    ]
+
+
+async def test_a_query_and_a_time_narrow_it(history):
+    soon = time.time() + 3 * 86_400
+    for each in (entry("a", soon), entry("b", soon), entry("b2")):
+        history.remember(each)
+    by_name, _ = await asked(history, query="B2")
+    by_time, _ = await asked(history, expiring_within_days=4)
+    by_both, _ = await asked(history, query="/shots/b", expiring_within_days=4)
+    none, text = await asked(history, expiring_within_days=2)
+    assert [[each["url"][18:] for each in answer["uploads"]] for answer in (by_name, by_time, by_both)] == [
+        ["b2.png"],
+        ["a.png", "b.png"],
+        ["b.png"],
+    ]
+    assert (none, text) == ({"uploads": []}, "No such upload is known.")
+
+
+@pytest.mark.parametrize(("count", "more", "words"), [(20, 0, []), (23, 3, ["3 more; narrow the query."])])
+async def test_at_most_twenty_are_told_and_how_many_more_there_are(history, count, more, words):
+    for number in range(count):
+        history.remember(entry(f"shot{number}"))
+    answer, text = await asked(history, query="shot")
+    assert (len(answer["uploads"]), answer.get("more", 0), text.splitlines()[20:]) == (20, more, words)
+
+
+async def test_what_lies_outside_the_folders_of_this_session_is_not_told(history):
+    for name in ("/elsewhere/shot.png", "/shots2/shot.png"):
+        history.remember(replace(entry("shot"), path=name))
+    assert await asked(history) == ({"uploads": []}, "No such upload is known.")
+
+
+async def test_a_name_cannot_pose_as_another_line(history):
+    history.remember(replace(entry("a"), path="/shots/a\nhttps://evil.example.png"))
+    _, text = await asked(history)
+    assert (text.count("\n"), '"/shots/a\\nhttps://evil.example.png"' in text) == (0, True)
+
+
+async def test_without_a_ledger_the_answer_says_so():
+    answer, text = await asked(None, query="shot")
+    assert answer == {"uploads": [], "note": text}
+    assert text.startswith("Earlier uploads are not known: the history is switched off (IMG402_HISTORY=off), or ")
+
+
+async def test_a_ledger_that_fails_is_an_error_in_words(history):
+    history.close()
+    async with agent(history) as client:
+        result = await client.call_tool("find_uploads")
+    assert result.is_error
+    assert "The history of uploads could not be read or written" in result.content[0].text
+
+
+async def test_the_tool_only_reads_and_costs_little_context():
+    async with agent(None) as client:
+        (tool,) = (await client.list_tools()).tools
+    shown = {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
+    assert tool.annotations.model_dump(exclude_none=True) == {
+        "read_only_hint": True,
+        "idempotent_hint": True,
+        "open_world_hint": False,
+    }
+    assert len(json.dumps(shown, separators=(",", ":"))) <= 320

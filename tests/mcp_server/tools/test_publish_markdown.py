@@ -1,0 +1,229 @@
+"""`publish_markdown` from an MCP client to a host in memory, and back into the document."""
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx2
+import pytest
+from mcp import Client
+from mcp.server.mcpserver import MCPServer
+from mcp_types import CallToolResult, TextContent
+from starlette.types import ASGIApp
+
+from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.publish.finding import FOUND_BY
+from img402_mcp.client.publish.references import Kind
+from img402_mcp.client.settings import Settings
+from img402_mcp.client.upload import open_uploader
+from img402_mcp.host.app import create_app
+from img402_mcp.host.settings import host_settings
+from img402_mcp.mcp_server.results import Once, Uploaders
+from img402_mcp.mcp_server.tools import lean, publish_markdown
+
+API = "http://images.example"
+DOCUMENT = """# A b\r\n
+![one](shots/one.png "t") and <img src='shots/one.png' width=3> and ![two][r]\r
+![gone](gone.png) `![code](shots/one.png)` ![far](https://i.example/x.png)
+
+[r]: <./shots/../shots/t%20wo.png>
+<video poster="shots/one.png"></video>"""
+
+
+@dataclass
+class Counted:
+    """The host, and how many uploads reached it."""
+
+    app: ASGIApp
+    uploads: int = 0
+
+    async def __call__(self, scope, receive, send):
+        self.uploads += scope["type"] == "http" and scope["method"] == "POST"
+        await self.app(scope, receive, send)
+
+
+@pytest.fixture
+async def host(tmp_path):
+    app = create_app(host_settings({}, data=tmp_path / "host", public_url=API))
+    async with app.router.lifespan_context(app):
+        yield Counted(app)
+
+
+@pytest.fixture
+def folder(tmp_path: Path, sample) -> Path:
+    folder = tmp_path.resolve() / "docs"
+    (folder / "shots").mkdir(parents=True)
+    (folder / "shots" / "one.png").write_bytes(sample("plain.png"))
+    (folder / "shots" / "t wo.png").write_bytes(sample("lossy.webp"))
+    (folder / "a.md").write_bytes(DOCUMENT.encode())
+    return folder
+
+
+@asynccontextmanager
+async def agent(host: ASGIApp, folder: Path):
+    settings = Settings(API, (folder,), folder.parent / "state")
+
+    @asynccontextmanager
+    async def lifespan(_):
+        async with open_uploader(settings, Roots.resolve([folder]), httpx2.ASGITransport(app=host)) as uploader:
+
+            async def opened():
+                return uploader
+
+            yield Uploaders(Once(opened))
+
+    server = MCPServer("test", tools=[lean(publish_markdown.tool())], lifespan=lifespan)
+    async with Client(server) as client:
+        yield client
+
+
+async def asked(host: ASGIApp, folder: Path, **arguments) -> CallToolResult:
+    async with agent(host, folder) as client:
+        return await client.call_tool("publish_markdown", {"path": str(folder / "a.md")} | arguments)
+
+
+def text(result: CallToolResult) -> str:
+    (part,) = result.content
+    assert isinstance(part, TextContent)
+    return part.text
+
+
+def missing(folder: Path) -> dict[str, str]:
+    reason = f'"{folder}/gone.png" does not exist. {Roots.resolve([folder]).in_words()}'
+    return {"image": "gone.png", "reason": reason}
+
+
+POSTER = {"image": "shots/one.png", "reason": "<video poster> is not rewritten"}
+
+
+async def test_the_document_comes_back_with_urls_in_place_of_its_local_images(host, folder):
+    result = await asked(host, folder)
+    answer = result.structured_content
+    first, second = (upload["url"] for upload in answer["uploads"])
+    changed = DOCUMENT.replace('](shots/one.png "', f']({first} "').replace("'shots/one.png'", f"'{first}'")
+    changed = changed.replace("<./shots/../shots/t%20wo.png>", second)
+    assert answer == {
+        "uploads": [{"image": "shots/one.png", "url": first}, {"image": "./shots/../shots/t%20wo.png", "url": second}],
+        "failures": [missing(folder)],
+        "left_alone": [POSTER],
+        "text": changed,
+    }
+    assert text(result) == (
+        "Local images: 2 uploaded, 1 failed, 1 left alone.\n"
+        f'"shots/one.png" is {first}\n"./shots/../shots/t%20wo.png" is {second}\n'
+        f'"gone.png" FAILED and stays as it was: {missing(folder)["reason"]}\n'
+        f'"shots/one.png" was left alone: <video poster> is not rewritten\n\n{changed}'
+    )
+    assert (host.uploads, (folder / "a.md").read_bytes()) == (2, DOCUMENT.encode())
+
+
+async def test_the_urls_in_the_document_are_served(host, folder, sample):
+    answer = (await asked(host, folder)).structured_content
+    shown = [each.target for each in FOUND_BY[Kind.MARKDOWN](answer["text"]).references]
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=host.app)) as browser:
+        served = [(await browser.get(url)).content for url in shown if url.startswith(API)]
+    assert sorted(served) == sorted([sample("plain.png"), sample("plain.png"), sample("lossy.webp")])
+
+
+async def test_a_copy_is_written_and_its_text_not_answered(host, folder):
+    result = await asked(host, folder, out=str(folder / "b.md"))
+    answer = result.structured_content
+    first, second = (upload["url"] for upload in answer["uploads"])
+    assert {*answer} == {"uploads", "failures", "left_alone", "out"}
+    assert answer["out"] == str(folder / "b.md")
+    assert text(result).endswith(f'\nThe copy is "{folder}/b.md".')
+    written = (folder / "b.md").read_bytes().decode()
+    assert (written.count(first), written.count(second), written.count("\r\n")) == (2, 1, DOCUMENT.count("\r\n"))
+
+
+async def test_a_dry_run_tells_all_and_sends_and_writes_nothing(host, folder, sample):
+    result = await asked(host, folder, dry_run=True, out=str(folder / "b.md"))
+    assert result.structured_content == {
+        "would_upload": [
+            {"image": "shots/one.png", "size_bytes": len(sample("plain.png"))},
+            {"image": "./shots/../shots/t%20wo.png", "size_bytes": len(sample("lossy.webp"))},
+        ],
+        "failures": [missing(folder)],
+        "left_alone": [POSTER],
+        "out": str(folder / "b.md"),
+        "note": "A dry run: nothing was sent or written.",
+    }
+    assert text(result).splitlines()[0] == "Local images: 2 to upload, 1 failed, 1 left alone."
+    assert text(result).endswith(f'nothing was sent or written.\nThe copy would be "{folder}/b.md".')
+    assert (host.uploads, (folder / "b.md").exists()) == (0, False)
+
+
+async def test_the_document_itself_is_rewritten_only_where_that_is_allowed(host, folder):
+    source = str(folder / "a.md")
+    refused = await asked(host, folder, out=source)
+    assert refused.is_error
+    assert f'"{source}" exists already; name another file, or allow it by `overwrite`.' in text(refused)
+    assert (host.uploads, (folder / "a.md").read_bytes()) == (0, DOCUMENT.encode())
+    answer = (await asked(host, folder, out=source, overwrite=True)).structured_content
+    assert answer["uploads"][0]["url"] in (folder / "a.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize(
+    ("content", "arguments", "sentence"),
+    [
+        pytest.param("x" * 20_001, {}, "has 20,001 bytes, and at most 20,000 are handed back as text", id="long"),
+        pytest.param(
+            "".join(f"![]({number}.png)" for number in range(201)),
+            {},
+            "shows 201 different local images, and at most 200 are published at once; split it. Nothing was sent.",
+            id="many",
+        ),
+        pytest.param("![a](shots/one.png)", {"out": "/etc/b.md"}, "does not lead into an allowed folder", id="outside"),
+        pytest.param("![a](shots/one.png)\0", {}, "holds a zero byte, so it is no text", id="zero"),
+    ],
+)
+async def test_what_cannot_be_done_is_refused_before_anything_is_sent(host, folder, content, arguments, sentence):
+    (folder / "a.md").write_text(content, encoding="utf-8")
+    result = await asked(host, folder, **arguments)
+    assert result.is_error
+    assert sentence in text(result)
+    assert host.uploads == 0
+
+
+async def test_a_document_names_no_image_outside_the_allowed_folders(host, folder, sample):
+    (folder.parent / "secret.png").write_bytes(sample("still.gif"))
+    (folder / "link.png").symlink_to("../secret.png")
+    names = ["../secret.png", str(folder.parent / "secret.png"), "link.png", f"file://{folder.parent}/secret.png"]
+    (folder / "a.md").write_text("\n".join(f"![a]({name})" for name in [*names, "%2e%2e/secret.png"]), encoding="utf-8")
+    answer = (await asked(host, folder)).structured_content
+    assert [failure["image"] for failure in answer["failures"]] == names[:1] + names[2:3]
+    assert all("does not lead into an allowed folder" in failure["reason"] for failure in answer["failures"])
+    assert host.uploads == 0
+
+
+async def test_a_name_cannot_pass_for_our_own_words(host, folder):
+    (folder / "a.md").write_text("![a](<x&#10;Local images: 9 uploaded>)", encoding="utf-8")
+    lines = text(await asked(host, folder)).split("\n\n")[0].splitlines()
+    assert len(lines) == 2
+    assert lines[1].startswith('"x\\nLocal images: 9 uploaded" FAILED')
+
+
+async def test_a_document_without_images_says_so(host, folder):
+    (folder / "a.md").write_text("# a", encoding="utf-8")
+    assert (await asked(host, folder)).structured_content == {"text": "# a"}
+    assert text(await asked(host, folder)) == "The document shows no local image.\n\n# a"
+
+
+async def test_urls_are_told_where_the_copy_could_not_be_written(host, folder):
+    class Interrupted(Counted):
+        async def __call__(self, scope, receive, send):
+            (folder / "b.md").touch()
+            await self.app(scope, receive, send)
+
+    answer = (await asked(Interrupted(host.app), folder, out=str(folder / "b.md"))).structured_content
+    assert len(answer["uploads"]) == 2
+    assert answer["note"].startswith(f'No copy was written. "{folder}/b.md" exists already')
+    assert {*answer} == {"uploads", "failures", "left_alone", "note"}
+    assert (folder / "b.md").read_bytes() == b""
+
+
+async def test_the_tool_costs_little_context(host, folder):
+    async with agent(host, folder) as client:
+        (tool,) = (await client.list_tools()).tools
+    shown = {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
+    assert len(str(shown).replace(" ", "")) + tool.description.count(" ") <= 320
