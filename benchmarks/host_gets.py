@@ -10,10 +10,11 @@ from benchmarks.loading import Load, getting
 from benchmarks.measuring import at_least, picture, show
 from benchmarks.servers import Server, empty_folder, express, host
 from img402_mcp.formats import PNG
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import host_settings
 from img402_mcp.host.storage.blobs.folder import Folder
 from img402_mcp.host.storage.cache import TOGETHER
-from img402_mcp.host.storage.images import Index, StoredImage, new_id
+from img402_mcp.host.storage.images import Images, StoredImage, new_id
 
 SIZE = 30_000
 HOT, MANY = 100, 8 * TOGETHER // SIZE
@@ -30,13 +31,13 @@ def filled(ours: Path, theirs: Path) -> list[str]:
     (theirs / "kept").mkdir(parents=True)
     now, image = datetime.now(UTC), picture(SIZE)
     images = [StoredImage(new_id(), PNG, len(image), now, now + timedelta(days=7)) for _ in range(MANY)]
-    index = Index(settings.database)
-    with index.transaction() as connection:
+    database = Database(settings.database)
+    with database.transaction() as connection:
         for one in images:
-            index.add(connection, one)
+            Images(database).add(connection, one)
             for kept in (settings.blobs / "kept", theirs / "kept"):
                 (kept / one.name).write_bytes(image)
-    index.close()
+    database.close()
     return [f"/{one.name}" for one in images]
 
 

@@ -15,8 +15,8 @@ from img402_mcp.errors import SettingsError
 if TYPE_CHECKING:
     from img402_mcp.host.admin.accounts import Accounts
     from img402_mcp.host.admin.images import ImagesAdmin
+    from img402_mcp.host.db.database import Database
     from img402_mcp.host.settings import HostSettings
-    from img402_mcp.host.storage.images import Index
 
 SUMMARY = "Look after this host's images; say who may use its io42 and studio APIs, and for what fee."
 
@@ -29,22 +29,23 @@ class AdminContext:
     """An open host, as each action needs it."""
 
     settings: "HostSettings"
-    index: "Index"
+    database: "Database"
 
     @property
     def register(self) -> "Accounts":
         from img402_mcp.host.admin.accounts import Accounts  # noqa: PLC0415
         from img402_mcp.host.app import utc_now  # noqa: PLC0415  # an extra
 
-        return Accounts(self.index, utc_now)
+        return Accounts(self.database, utc_now)
 
     @property
     def inventory(self) -> "ImagesAdmin":
         from img402_mcp.host.admin.images import ImagesAdmin  # noqa: PLC0415
         from img402_mcp.host.app import utc_now  # noqa: PLC0415  # an extra
         from img402_mcp.host.storage.blobs.opening import open_blobs  # noqa: PLC0415
+        from img402_mcp.host.storage.images import Images  # noqa: PLC0415
 
-        return ImagesAdmin(self.index, open_blobs(self.settings.blobs, self.settings.objects), utc_now)
+        return ImagesAdmin(Images(self.database), open_blobs(self.settings.blobs, self.settings.objects), utc_now)
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -74,15 +75,15 @@ def _is_amiss(entry: Entry) -> bool:
 def _opened(data: str | None) -> "Iterator[AdminContext]":
     try:
         from img402_mcp.host.app import OUT_OF_REACH, unreachable  # noqa: PLC0415  # with every room that has tables
+        from img402_mcp.host.db.database import Database  # noqa: PLC0415
         from img402_mcp.host.settings import host_settings  # noqa: PLC0415
-        from img402_mcp.host.storage.images import Index  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise SettingsError(f"The host needs {error.name}: pip install 'img402-mcp[host]'.") from error
     settings = host_settings(os.environ, data=data, default_public_url="http://127.0.0.1")
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        with closing(Index(settings.database)) as index:
-            yield AdminContext(settings, index)
+        with closing(Database(settings.database)) as database:
+            yield AdminContext(settings, database)
     except OUT_OF_REACH as error:
         raise unreachable(settings, error) from error
 
@@ -122,7 +123,7 @@ def _release(context: AdminContext, told: argparse.Namespace) -> Entry:
 
     if bool(told.paid) == told.unpaid:
         raise SettingsError("Say what became of the fee: --paid TRANSACTION or --unpaid. The chain tells.")
-    return release(context.index, utc_now(), told.id, told.paid)
+    return release(context.database, utc_now(), told.id, told.paid)
 
 
 def _told_moment(text: str) -> datetime:

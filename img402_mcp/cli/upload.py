@@ -19,12 +19,11 @@ from img402_mcp.cli.serve import add_allow_dir
 from img402_mcp.client import settings as client_settings
 from img402_mcp.client.batch import PARTS, Batch, Success, UploadOne, in_words, markdown, upload_matching
 from img402_mcp.client.files.safe_open import LONGEST_PATH, FileRefused, Roots, plain_path
+from img402_mcp.client.result_text import remark, upload_fields
 from img402_mcp.client.settings import Settings
 from img402_mcp.client.snippets import WIDEST
 from img402_mcp.client.upload import Progress, Upload, UploadOptions, open_uploader
 from img402_mcp.errors import SettingsError, quoted
-from img402_mcp.mcp_server.results import upload_result
-from img402_mcp.mcp_server.tools.upload_batch import remark
 
 SUMMARY = "Upload images and print their markdown, one a line. Ends with 1 where one failed."
 
@@ -160,7 +159,7 @@ def _entries(batch: Batch) -> Iterator[dict[str, Any]]:
     """What the tools answer, for each file; `retry`: it may go through later as it is."""
     retry = {*batch.retry}
     for each in batch.uploads:
-        yield {"path": each.path} | (upload_result(each.upload).structured_content or {})
+        yield {"path": each.path} | upload_fields(each.upload)
     for failure in batch.failures:
         yield {"path": failure.path, "error": str(failure.error), "retry": failure.path in retry}
     for path in batch.unsent:

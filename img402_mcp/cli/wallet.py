@@ -12,11 +12,11 @@ import anyio
 
 from img402_mcp.client import settings as client_settings
 from img402_mcp.client.files.safe_open import Roots
-from img402_mcp.client.paid_upload import PaidUploader, open_paid_uploader, unlocked
-from img402_mcp.client.payments.wallet import import_keystore, new_keystore
+from img402_mcp.client.paid_upload import PaidUploader, open_paid_uploader
+from img402_mcp.client.payments.wallet import import_keystore, new_keystore, unlocked
+from img402_mcp.client.result_text import status_text
 from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import SettingsError
-from img402_mcp.mcp_server.tools.payment_status import in_words
 
 SUMMARY = "Make or read the wallet, see its payments, and go on with those that have no answer."
 
@@ -85,7 +85,7 @@ def _address(_: argparse.Namespace) -> int:
 def _status(_: argparse.Namespace) -> int:
     async def show() -> None:
         async with _opened() as paid:
-            print(in_words(await paid.status()))
+            print(status_text(await paid.status()))
 
     anyio.run(show)
     return 0

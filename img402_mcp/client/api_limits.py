@@ -2,8 +2,9 @@
 
 import anyio
 
-from img402_mcp.client.apis.img402 import Img402
+from img402_mcp.client.apis.img402 import DOCUMENTED_PAID_BYTES, Img402
 from img402_mcp.client.http import Send
+from img402_mcp.client.settings import HOSTED_API
 from img402_mcp.errors import UploadFailed
 from img402_mcp.wire.img402 import Limits
 
@@ -26,6 +27,13 @@ class ApiLimits:
                 self._limits, life = await self._asked()
                 self._stale_at = anyio.current_time() + life
             return self._limits
+
+    async def paid_bytes(self) -> int | None:
+        """What the API states for paid uploads, else the newest documented limit; None: not known."""
+        stated = await self()
+        if stated and stated.paid:
+            return stated.paid.max_bytes
+        return DOCUMENTED_PAID_BYTES if self._service.api_url == HOSTED_API else None
 
     async def _asked(self) -> tuple[Limits | None, float]:
         try:

@@ -19,13 +19,12 @@ from anyio.to_thread import run_sync
 from img402_mcp.client.apis.io42 import Io42, SubmissionTarget, by_code, code_in
 from img402_mcp.client.files.safe_open import Image
 from img402_mcp.client.http import Request, Response, Send, retrying
-from img402_mcp.client.paid_upload import unlocked
 from img402_mcp.client.payments import payment_required
 from img402_mcp.client.payments.budget import Names, Policy
 from img402_mcp.client.payments.journal import Journal, Payment, PaymentIntent, State
 from img402_mcp.client.payments.payer import Approve, Payer, origin_of
 from img402_mcp.client.payments.payment_required import Offer
-from img402_mcp.client.payments.wallet import Wallet
+from img402_mcp.client.payments.wallet import Wallet, unlocked
 from img402_mcp.client.settings import Io42Settings, Money
 from img402_mcp.client.ssrf_guard import SsrfGuard
 from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Uploader, UploadOptions, reported

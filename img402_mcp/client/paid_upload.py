@@ -23,10 +23,10 @@ from img402_mcp.client.payments.budget import DAY, Policy
 from img402_mcp.client.payments.journal import Journal, Payment, PaymentIntent, State
 from img402_mcp.client.payments.payer import Approve, Payer, origin_of, what
 from img402_mcp.client.payments.payment_required import Offer
-from img402_mcp.client.payments.wallet import Wallet
+from img402_mcp.client.payments.wallet import unlocked
 from img402_mcp.client.reuse import PAID
-from img402_mcp.client.settings import Money, WalletSource
-from img402_mcp.client.token_upload import fitting_for_token, paid_limit, with_foreign_token
+from img402_mcp.client.settings import Money
+from img402_mcp.client.token_upload import fitting_for_token, with_foreign_token
 from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Upload, Uploader, UploadOptions, reported, uploaded
 from img402_mcp.errors import (
     BadAnswer,
@@ -207,7 +207,7 @@ class PaidUploader:
 
     async def _ready(self, image: Image, options: UploadOptions, *, paid: bool) -> Image:
         """Within the limit before money moves. Raises ReadRefused, PaymentRefused."""
-        limit = await paid_limit(self.uploader)
+        limit = await self.uploader.api_limits.paid_bytes()
         if limit is None or len(image.data) <= limit:
             return image
         if not options.fit and not paid:
@@ -327,12 +327,6 @@ def open_paid_uploader(uploader: Uploader) -> Iterator[PaidUploader]:
 
 def _policy(money: Money) -> Policy:
     return Policy(money.max_payment, money.daily_budget, money.networks, money.pay_to)
-
-
-def unlocked(source: WalletSource) -> Wallet:
-    if source.file is not None:
-        return Wallet.from_keystore(source.file, source.password or "")
-    return Wallet.from_key(source.key or "")
 
 
 def _token_of(payment: Payment) -> Token:

@@ -2,11 +2,10 @@
 
 from dataclasses import dataclass
 
-from img402_mcp.client.apis.img402 import DOCUMENTED_FREE_BYTES, DOCUMENTED_PAID_BYTES
+from img402_mcp.client.apis.img402 import DOCUMENTED_FREE_BYTES
 from img402_mcp.client.files.safe_open import Image
 from img402_mcp.client.http import Request, Response, Send
 from img402_mcp.client.reuse import PAID
-from img402_mcp.client.settings import HOSTED_API
 from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Upload, Uploader, UploadOptions, reported
 from img402_mcp.errors import AnswerLost, BadAnswer, TokenRefused, UploadFailed
 
@@ -30,16 +29,8 @@ async def with_foreign_token(
 
 async def fitting_for_token(uploader: Uploader, image: Image, options: UploadOptions) -> Image:
     """Before a token is used. Raises ReadRefused."""
-    limit = None if len(image.data) <= min(DOCUMENTED_FREE_BYTES) else await paid_limit(uploader)
+    limit = None if len(image.data) <= min(DOCUMENTED_FREE_BYTES) else await uploader.api_limits.paid_bytes()
     return image if limit is None else await uploader.fitting(image, limit, options)
-
-
-async def paid_limit(uploader: Uploader) -> int | None:
-    """What the API states for paid uploads, else the newest documented limit; None: not known."""
-    stated = await uploader.stated()
-    if stated and stated.paid:
-        return stated.paid.max_bytes
-    return DOCUMENTED_PAID_BYTES if uploader.settings.api_url == HOSTED_API else None
 
 
 @dataclass

@@ -72,7 +72,7 @@ class Uploader:
     roots: Roots
     service: Img402
     send: Send
-    stated: ApiLimits
+    api_limits: ApiLimits
     memory: Reuse
     verifying: Verifier | None
 
@@ -134,7 +134,7 @@ class Uploader:
         Nothing is made smaller on a guess: an API that states nothing gets the file as it is.
         """
         image, bounds = original, Bounds()
-        if options.fit and len(image.data) > min(DOCUMENTED_FREE_BYTES) and (stated := await self.stated()):
+        if options.fit and len(image.data) > min(DOCUMENTED_FREE_BYTES) and (stated := await self.api_limits()):
             bounds = Bounds(stated.free.max_bytes, frozenset(stated.formats) & {*MEDIA_TYPES})
             image = await self.fitting(original, stated.free.max_bytes, options, bounds.media_types)
         for _ in range(MOST_REFUSALS):

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from anyio.to_thread import run_sync
 
-from img402_mcp.client.paid_upload import unlocked
+from img402_mcp.client.payments.wallet import unlocked
 from img402_mcp.client.settings import Money, WalletSource
 from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, warn
 from img402_mcp.doctor.folders import private

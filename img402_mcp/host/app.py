@@ -27,6 +27,7 @@ from img402_mcp.host.apis.studio import uploads
 from img402_mcp.host.cleanup import CleanupReport, sweep_for_ever
 from img402_mcp.host.context import Clock, Host
 from img402_mcp.host.daily_caps import DailyCaps
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.errors import UNCACHED, ApiError, problem
 from img402_mcp.host.http.lingering_close import LingeringClose
 from img402_mcp.host.http.timeouts import BodyTimeouts
@@ -43,14 +44,13 @@ from img402_mcp.host.payments.products import payee, well_known
 from img402_mcp.host.payments.records import PaymentRecords
 from img402_mcp.host.payments.upload_tokens import UploadTokens
 from img402_mcp.host.secret_key import kept_secret
-from img402_mcp.host.serving.fast_path import PlainGets
-from img402_mcp.host.serving.hot_path import HotGets
+from img402_mcp.host.serving.fast_path import HotGets, PlainGets
 from img402_mcp.host.settings import HostSettings, PaidSettings
 from img402_mcp.host.storage.blobs.base import Blobs
 from img402_mcp.host.storage.blobs.opening import open_blobs
 from img402_mcp.host.storage.cache import ImageCache
 from img402_mcp.host.storage.delete_urls import DeleteKeys
-from img402_mcp.host.storage.images import Index
+from img402_mcp.host.storage.images import Images
 from img402_mcp.host.storage.quota import Quota
 from img402_mcp.host.storage.signed_urls import SignedUrls
 from img402_mcp.wire.img402 import OPENAPI, WELL_KNOWN
@@ -141,8 +141,8 @@ def _middleware(host: Host, metrics: "Metrics | None") -> list[Middleware]:
 def _open(settings: HostSettings, now: Clock) -> Host:
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        blobs, index = open_blobs(settings.blobs, settings.objects), Index(settings.database)
-        return _host(settings, blobs, index, now)
+        blobs, database = open_blobs(settings.blobs, settings.objects), Database(settings.database)
+        return _host(settings, blobs, database, now)
     except OUT_OF_REACH as error:
         raise unreachable(settings, error) from error
 
@@ -159,14 +159,15 @@ def unreachable(settings: HostSettings, error: Exception) -> SettingsError:
     )
 
 
-def _host(settings: HostSettings, blobs: Blobs, index: Index, now: Clock) -> Host:
+def _host(settings: HostSettings, blobs: Blobs, database: Database, now: Clock) -> Host:
     upkeep, secret = settings.upkeep, _secret(settings)
-    quota = Quota(index, settings.blobs, upkeep.most_bytes, upkeep.floor_bytes, now)
+    quota = Quota(database, settings.blobs, upkeep.most_bytes, upkeep.floor_bytes, now)
     return Host(
         settings=settings,
         blobs=blobs,
         writers=anyio.CapacityLimiter(WRITERS),
-        index=index,
+        database=database,
+        images=Images(database),
         caps=DailyCaps(settings.free),
         recent=ImageCache(),
         signed_urls=SignedUrls(secret, settings.public_url),
@@ -181,7 +182,7 @@ def _metrics(host: Host) -> "Metrics | None":
         return None
     from img402_mcp.host.observability.metrics import Metrics  # noqa: PLC0415  # 60 ms, and off by default
 
-    return Metrics(host.index)
+    return Metrics(host.database)
 
 
 def _measured(metrics: "Metrics | None") -> list[Middleware]:
@@ -195,15 +196,15 @@ def _measured(metrics: "Metrics | None") -> list[Middleware]:
 def _paid_context(host: Host, paid: PaidSettings, facilitator: Facilitator, patience: float) -> PaidContext:
     # Where the chain itself can be asked, nothing is taken on trust.
     trust_used = 0 if paid.rpc_url else paid.trust_used
-    paywall = Paywall(payee(paid), facilitator, PaymentRecords(host.index, host.now), host.now, trust_used, patience)
+    paywall = Paywall(payee(paid), facilitator, PaymentRecords(host.database, host.now), host.now, trust_used, patience)
     life = timedelta(minutes=paid.terms.token_minutes)
-    return PaidContext(host, paid, paywall, UploadTokens(host.index, _secret(host.settings), life))
+    return PaidContext(host, paid, paywall, UploadTokens(host.database, _secret(host.settings), life))
 
 
 def _facilitator(host: Host, paid: PaidSettings, authorize: Authorize | None) -> Facilitator:
     if paid.facilitator == "play":
         _log.warning("PLAY MONEY: payments on this host move nothing, and whatever they buy is given away.")
-        return Play(host.index, host.now)
+        return Play(host.database, host.now)
     chain = Chain(paid.rpc_url, paid.network) if paid.rpc_url else None
     return Remote(paid.facilitator_url, chain, authorize)
 
@@ -228,7 +229,7 @@ def _lifespan(
             tasks.cancel_scope.cancel()
         if context is not None:
             await context.paywall.facilitator.aclose()
-        host.index.close()
+        host.database.close()
         access_log.flush()
 
     return lifespan

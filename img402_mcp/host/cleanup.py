@@ -15,7 +15,7 @@ from img402_mcp.host.daily_caps import forget_days_before
 from img402_mcp.host.db.periodic import is_mine
 from img402_mcp.host.hourly_limits import forget_hours_before
 from img402_mcp.host.storage.blobs.base import Blobs
-from img402_mcp.host.storage.images import Index, parse_name
+from img402_mcp.host.storage.images import Images, parse_name
 
 BATCH = 100  # a short transaction, so that uploads do not wait for it
 ROUND = timedelta(minutes=1)
@@ -41,37 +41,37 @@ async def sweep_for_ever(host: Host, tell: Callable[[CleanupReport], None]) -> N
     """Each worker asks every minute; one of all is told that it is its turn. The spool is each one's own."""
     while True:
         try:
-            tell(await to_thread.run_sync(_round, host.index, host.blobs, host.now()))
+            tell(await to_thread.run_sync(_round, host.images, host.blobs, host.now()))
         except (OSError, SQLAlchemyError):
             _log.exception("the sweep failed and will be tried again")
         await anyio.sleep(ROUND.total_seconds())
 
 
-def _round(index: Index, blobs: Blobs, now: datetime) -> CleanupReport:
+def _round(images: Images, blobs: Blobs, now: datetime) -> CleanupReport:
     blobs.clear_spool(now - GRACE)
-    expired = sweep(index, blobs, now) if is_mine(index, "sweep", now, ROUND) else 0
-    orphans = tidy(index, blobs, now) if is_mine(index, "tidy", now, TIDYING) else 0
+    expired = sweep(images, blobs, now) if is_mine(images.database, "sweep", now, ROUND) else 0
+    orphans = tidy(images, blobs, now) if is_mine(images.database, "tidy", now, TIDYING) else 0
     return CleanupReport(expired, orphans)
 
 
-def sweep(index: Index, blobs: Blobs, now: datetime) -> int:
+def sweep(images: Images, blobs: Blobs, now: datetime) -> int:
     """Expired images. Stopped anywhere, it leaves at worst bytes without a row. How many they were."""
     swept = 0
-    while names := index.remove_expired(now, BATCH):
+    while names := images.remove_expired(now, BATCH):
         blobs.drop(*names)
         swept += len(names)
     return swept
 
 
-def tidy(index: Index, blobs: Blobs, now: datetime) -> int:
+def tidy(images: Images, blobs: Blobs, now: datetime) -> int:
     """What crashes left behind, and counts of the past. Whatever is not named like an image is not ours."""
     blobs.clear_spool(now - GRACE)
     swept = 0
     for names in _batches(filter(parse_name, blobs.names(now - GRACE))):
-        orphans = index.unknown(names)
+        orphans = images.unknown(names)
         blobs.drop(*orphans)
         swept += len(orphans)
-    with index.transaction() as connection:
+    with images.database.transaction() as connection:
         forget_days_before(connection, now.date() - A_DAY)
         forget_hours_before(connection, now)
     return swept

@@ -7,11 +7,12 @@ from datetime import datetime
 from anyio import CapacityLimiter
 
 from img402_mcp.host.daily_caps import DailyCaps
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.host.storage.blobs.base import Blobs
 from img402_mcp.host.storage.cache import ImageCache
 from img402_mcp.host.storage.delete_urls import DeleteKeys
-from img402_mcp.host.storage.images import Index
+from img402_mcp.host.storage.images import Images
 from img402_mcp.host.storage.quota import Quota
 from img402_mcp.host.storage.signed_urls import SignedUrls
 
@@ -29,7 +30,8 @@ class Host:
     settings: HostSettings
     blobs: Blobs
     writers: CapacityLimiter
-    index: Index
+    database: Database
+    images: Images
     caps: DailyCaps
     recent: ImageCache
     signed_urls: SignedUrls

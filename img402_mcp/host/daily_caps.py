@@ -7,14 +7,21 @@ a UTC day. Counts only rise within a day, so a worker may remember who is full a
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, time, timedelta
 
-from sqlalchemy import BigInteger, Connection, Date, TextClause, bindparam, delete, text
+from sqlalchemy import BigInteger, Column, Connection, Date, String, Table, TextClause, bindparam, delete, text
 
 from img402_mcp.host.client_address import Address, shared_by
+from img402_mcp.host.db.database import METADATA
 from img402_mcp.host.errors import ApiError
-from img402_mcp.host.storage.images import DAILY_COUNTS
 from img402_mcp.wire.img402 import FreeTerms
 
 EVERYBODY = "*"
+_COUNTS = Table(
+    "daily_counts",
+    METADATA,
+    Column("day", Date, primary_key=True),
+    Column("who", String(64), primary_key=True),
+    Column("uploads", BigInteger, nullable=False),
+)
 
 
 def _counting(rows: int) -> TextClause:
@@ -62,7 +69,7 @@ class DailyCaps:
 
 
 def forget_days_before(connection: Connection, day: date) -> None:
-    connection.execute(delete(DAILY_COUNTS).where(DAILY_COUNTS.c.day < day))
+    connection.execute(delete(_COUNTS).where(_COUNTS.c.day < day))
 
 
 def _counted(connection: Connection, day: date, caps: Sequence[tuple[str, int]]) -> set[str]:

@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import BigInteger, Column, Connection, String, Table, delete
 
+from img402_mcp.host.db.database import METADATA, Database, Moment
 from img402_mcp.host.db.engine import insert_for
-from img402_mcp.host.storage.images import METADATA, Index, Moment
 from img402_mcp.wire.io42 import RATE_LIMIT, RATE_REMAINING, RATE_RESET
 
 EVERYBODY = "*"
@@ -47,15 +47,15 @@ class Allowance:
 class HourlyLimits:
     """`room` keeps the counts of several APIs apart."""
 
-    def __init__(self, index: Index, room: str, each: int | None, everybody: int | None) -> None:
-        self._index, self._room, self._each, self._everybody = index, room, each, everybody
+    def __init__(self, database: Database, room: str, each: int | None, everybody: int | None) -> None:
+        self._database, self._room, self._each, self._everybody = database, room, each, everybody
 
     def take(self, who: str, now: datetime) -> Allowance:
         """Count one request. Blocks. An exceeded one is counted nowhere."""
         hour, used = now.replace(minute=0, second=0, microsecond=0), 0
         try:
             # Everybody's row comes last in each transaction, so that two never wait for each other.
-            with self._index.transaction() as connection:
+            with self._database.transaction() as connection:
                 used = _one_more(connection, hour, f"{self._room} {who}", self._each)
                 _one_more(connection, hour, f"{self._room} {EVERYBODY}", self._everybody)
         except _FullError:

@@ -11,12 +11,10 @@ from mcp.server.mcpserver.exceptions import ToolError
 from mcp_types import CallToolResult, TextContent
 from pydantic import BaseModel, ConfigDict
 
+from img402_mcp.client.result_text import upload_fields, upload_text
 from img402_mcp.errors import Img402Error
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from img402_mcp.client.apis.base import Receipt
     from img402_mcp.client.io42_submit import Io42Submitter
     from img402_mcp.client.paid_upload import PaidUploader
     from img402_mcp.client.studio_upload import StudioUploader
@@ -119,44 +117,4 @@ def tool_result(text: str, answer: BaseModel) -> CallToolResult:
 
 
 def upload_result(upload: "Upload") -> CallToolResult:
-    receipt = upload.receipt
-    answer = UploadResult(
-        url=receipt.url,
-        id=receipt.id,
-        content_type=receipt.content_type,
-        size_bytes=receipt.size_bytes,
-        expires_at=moment(receipt),
-        width=upload.width,
-        height=upload.height,
-        markdown=upload.markdown,
-        reused=upload.reused,
-        done="; ".join(upload.done),
-        verified=upload.verified,
-        note=note_of(upload),
-        delete_url=receipt.delete_url,
-    )
-    return tool_result(_in_words(upload), answer)
-
-
-def note_of(upload: "Upload") -> str:
-    return " ".join((*upload.receipt.notes, *upload.notes))
-
-
-def moment(receipt: "Receipt") -> str | None:
-    return in_utc(receipt.expires_at) if receipt.expires_at else None
-
-
-def in_utc(moment: "datetime") -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _in_words(upload: "Upload") -> str:
-    receipt = upload.receipt
-    never = "expiry unknown" if receipt.notes else "no expiry"
-    expiry = f"expires {receipt.expires_at:%Y-%m-%d %H:%M}Z" if receipt.expires_at else never
-    facts = f"{receipt.content_type}, {upload.width}x{upload.height}, {receipt.size_bytes} bytes, {expiry}"
-    facts += {None: "", True: ", verified", False: ", NOT verified"}[upload.verified]
-    reused = ["Uploaded before: the URL of then; nothing was sent or paid now."] if upload.reused else []
-    done = [f"Sent after: {'; '.join(upload.done)}."] if upload.done else []
-    delete = [f"To take it down: {receipt.delete_url}"] if receipt.delete_url else []
-    return "\n".join((upload.markdown, " ".join((*receipt.notes, *upload.notes, *reused, *done, facts)), *delete))
+    return tool_result(upload_text(upload), UploadResult.model_validate(upload_fields(upload)))

@@ -240,7 +240,7 @@ def test_the_files_are_for_their_owner_alone(history, state_dir):
 
 
 def test_a_folder_that_others_could_read_is_closed_to_them(state_dir):
-    folder = state_dir / "history"
+    folder = state_dir / "ledger"
     folder.mkdir(mode=0o755)
     with closing(History.open(state_dir)):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -254,7 +254,7 @@ def test_a_ledger_of_a_newer_version_is_refused(history, state_dir):
 
 
 def test_a_damaged_ledger_is_refused_with_the_ways_out(state_dir):
-    (state_dir / "history").mkdir()
+    (state_dir / "ledger").mkdir()
     (state_dir / "ledger" / "ledger.db").write_bytes(b"no database " * 1000)
     with pytest.raises(SettingsError) as refused:
         History.open(state_dir)
@@ -267,7 +267,7 @@ def test_a_damaged_ledger_is_refused_with_the_ways_out(state_dir):
 
 @pytest.mark.parametrize("content", ["", "CREATE TABLE uploads (url)"], ids=["empty", "foreign"])
 def test_another_database_in_its_place_is_refused(state_dir, content):
-    (state_dir / "history").mkdir()
+    (state_dir / "ledger").mkdir()
     with closing(sqlite3.connect(state_dir / "ledger" / "ledger.db")) as other:
         other.executescript(f"PRAGMA journal_mode = WAL; {content}")
     with pytest.raises(SettingsError, match=r"could not be opened \(no such"):
@@ -275,7 +275,7 @@ def test_another_database_in_its_place_is_refused(state_dir, content):
 
 
 def test_a_folder_that_cannot_be_made_is_refused(state_dir):
-    (state_dir / "history").write_bytes(b"a file")
+    (state_dir / "ledger").write_bytes(b"a file")
     with pytest.raises(SettingsError, match="could not be opened .*File exists"):
         History.open(state_dir)
 

@@ -23,8 +23,8 @@ from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import Img402Error
 from img402_mcp.host.admin.accounts import Accounts
 from img402_mcp.host.app import create_app, utc_now
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import host_settings
-from img402_mcp.host.storage.images import Index
 from img402_mcp.mcp_server.server import create_server
 
 ERAS = pytest.mark.parametrize("era", ["legacy", "2026-07-28"])
@@ -114,8 +114,8 @@ def folder():
 async def platform(folder):
     settings = host_settings(SELLING, data=folder / "host", public_url="http://localhost")
     app = create_app(settings)
-    index = Index(settings.database)
-    register = Accounts(index, utc_now)
+    database = Database(settings.database)
+    register = Accounts(database, utc_now)
     key = register.add_agent("painter")["key"]
     register.add_project("logos", "0.25", "open", "image")
     register.add_project("sketches", "0", "open", "image")
@@ -123,7 +123,7 @@ async def platform(folder):
         register.add_submission(submission, project, "painter")
     async with app.router.lifespan_context(app):
         yield Platform(register, Wire(app), key, folder)
-    index.close()
+    database.close()
 
 
 @pytest.fixture

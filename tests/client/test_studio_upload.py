@@ -13,8 +13,8 @@ from mcp_types import TextContent
 from img402_mcp.client.settings import Settings, StudioSettings
 from img402_mcp.host.admin.accounts import Accounts
 from img402_mcp.host.app import create_app, utc_now
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import host_settings
-from img402_mcp.host.storage.images import Index
 from img402_mcp.mcp_server.server import create_server
 
 ERAS = pytest.mark.parametrize("era", ["legacy", "2026-07-28"])
@@ -26,12 +26,12 @@ async def studio(tmp_path):
     """The way to the host, and tokens with and without the capability."""
     settings = host_settings({}, data=tmp_path / "host", public_url=API)
     app = create_app(settings)
-    index = Index(settings.database)
-    register = Accounts(index, utc_now)
+    database = Database(settings.database)
+    register = Accounts(database, utc_now)
     tokens = [register.add_token(name, may_upload=name == "may")["token"] for name in ("may", "not")]
     async with app.router.lifespan_context(app):
         yield httpx2.ASGITransport(app=app), tokens
-    index.close()
+    database.close()
 
 
 @pytest.fixture

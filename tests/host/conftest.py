@@ -20,9 +20,9 @@ from starlette.applications import Starlette
 
 from img402_mcp.host.admin.accounts import Accounts
 from img402_mcp.host.app import create_app
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import HostSettings, host_settings
 from img402_mcp.host.storage.blobs.opening import open_blobs
-from img402_mcp.host.storage.images import Index
 
 PUBLIC_URL = "https://i.example"
 
@@ -31,7 +31,7 @@ SERVER = """
 import logging, os, socket, sys
 import uvicorn
 from img402_mcp.host.app import create_app
-from img402_mcp.host.storage.images import Index
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.admin.accounts import Accounts
 from img402_mcp.host.settings import host_settings
 
@@ -141,9 +141,9 @@ async def client(hosting: Callable[..., AbstractAsyncContextManager[AsyncClient]
 def register(settings: Callable[..., HostSettings], data: Path, clock: SimpleNamespace) -> Iterator[Accounts]:
     """What the person who runs the host does, over the same data."""
     data.mkdir(exist_ok=True)
-    index = Index(settings().database)
-    yield Accounts(index, lambda: clock.now)
-    index.close()
+    database = Database(settings().database)
+    yield Accounts(database, lambda: clock.now)
+    database.close()
 
 
 def _png(width: int, height: int, size: int) -> bytes:

@@ -14,9 +14,10 @@ from httpx2 import AsyncClient, Response
 from sqlalchemy import Connection
 
 from img402_mcp.host.cleanup import sweep, tidy
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.host.storage.blobs.opening import open_blobs
-from img402_mcp.host.storage.images import Index, StoredImage, new_id
+from img402_mcp.host.storage.images import Images, StoredImage, new_id
 from img402_mcp.host.storage.receive import Incoming
 from img402_mcp.host.storage.spool import Body
 from img402_mcp.host.storage.store import keep
@@ -42,7 +43,8 @@ class Rooms:
 
     def __init__(self, settings: HostSettings) -> None:
         settings.data.mkdir()
-        self.blobs, self.index = open_blobs(settings.blobs, settings.objects), Index(settings.database)
+        self.blobs = open_blobs(settings.blobs, settings.objects)
+        self.images = Images(Database(settings.database))
 
     def incoming(self, image: bytes) -> Incoming:
         incoming = Incoming(Body(self.blobs.spool), 1_000_000)
@@ -50,14 +52,14 @@ class Rooms:
         return incoming
 
     def keep(self, image: bytes, admit: Callable[[Connection], None] = lambda _: None) -> StoredImage:
-        return keep(self.blobs, self.index, self.incoming(image), admit=admit, now=NOW, days=7)
+        return keep(self.blobs, self.images, self.incoming(image), admit=admit, now=NOW, days=7)
 
 
 @pytest.fixture
 def rooms(settings: Settings):
     rooms = Rooms(settings())
     yield rooms
-    rooms.index.close()
+    rooms.images.database.close()
 
 
 def test_the_bytes_are_stored_when_the_row_is_added(rooms: Rooms, sample: Sample, on_disk: Names, rows: Names):
@@ -76,22 +78,22 @@ def test_a_crash_between_bytes_and_row_leaves_nothing_visible_and_is_tidied_up(
     with pytest.raises(KeyboardInterrupt):
         rooms.keep(sample("plain.png"), admit=crash)
     (orphan,) = on_disk()
-    assert (rows(), rooms.index.find(orphan.partition(".")[0])) == ([], None)
+    assert (rows(), rooms.images.find(orphan.partition(".")[0])) == ([], None)
     kept, foreign = rooms.keep(sample("still.gif")).name, "holiday.png"
     (data / "blobs" / "kept" / foreign).write_bytes(b"put here by somebody else")
     now = datetime.now(UTC)
-    tidy(rooms.index, rooms.blobs, now)
+    tidy(rooms.images, rooms.blobs, now)
     assert set(on_disk()) == {orphan, kept, foreign}
-    tidy(rooms.index, rooms.blobs, now + timedelta(hours=2))
+    tidy(rooms.images, rooms.blobs, now + timedelta(hours=2))
     assert set(on_disk()) == {kept, foreign}
 
 
 def test_a_body_left_by_a_crash_is_tidied_up_an_hour_later(rooms: Rooms, sample: Sample, on_disk: Names):
     left = rooms.incoming(sample("plain.png")).path
-    tidy(rooms.index, rooms.blobs, datetime.now(UTC))
+    tidy(rooms.images, rooms.blobs, datetime.now(UTC))
     assert on_disk() == [left.name]
     os.utime(left, (0, 0))
-    tidy(rooms.index, rooms.blobs, datetime.now(UTC))
+    tidy(rooms.images, rooms.blobs, datetime.now(UTC))
     assert on_disk() == []
 
 
@@ -100,15 +102,15 @@ def test_the_sweep_takes_row_and_bytes_of_every_expired_image(
 ):
     for _ in range(3):
         rooms.keep(sample("plain.png"))
-    sweep(rooms.index, rooms.blobs, NOW + timedelta(days=7) - timedelta(milliseconds=1))
+    sweep(rooms.images, rooms.blobs, NOW + timedelta(days=7) - timedelta(milliseconds=1))
     assert len(on_disk()) == len(rows()) == 3
-    sweep(rooms.index, rooms.blobs, NOW + timedelta(days=7))
+    sweep(rooms.images, rooms.blobs, NOW + timedelta(days=7))
     assert (on_disk(), rows()) == ([], [])
 
 
 def test_the_row_goes_before_the_bytes(rooms: Rooms, sample: Sample, on_disk: Names, rows: Names):
     names = [rooms.keep(sample("plain.png")).name for _ in range(3)]
-    removed = rooms.index.remove_expired(NOW + timedelta(days=8), at_most=2)
+    removed = rooms.images.remove_expired(NOW + timedelta(days=8), at_most=2)
     assert len(removed) == 2
     assert set(names) == set(rows()) | set(removed)
     assert set(on_disk()) == set(names)

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from img402_mcp.host.admin.accounts import Accounts
-from img402_mcp.host.storage.images import Index
+from img402_mcp.host.db.database import Database
 
 MEGABYTE = 1_048_576
 
@@ -28,7 +28,7 @@ def forget(pid: int) -> None:
 
 @pytest.fixture
 def known(server: SimpleNamespace) -> Accounts:
-    return Accounts(Index(server.settings.database), lambda: datetime.now(UTC))
+    return Accounts(Database(server.settings.database), lambda: datetime.now(UTC))
 
 
 @pytest.fixture
@@ -53,7 +53,7 @@ def test_the_largest_files_cost_less_than_64_mb(
     key, token = known.add_agent("large")["key"], known.add_token("large", may_upload=True)["token"]
     known.add_project("large", "0", "open", "image")
     known.add_submission("large", "large", "large")
-    known.index.close()
+    known.database.close()
     form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n' + large(25 * MEGABYTE)
     kind = {"Content-Type": "multipart/form-data; boundary=x", "Authorization": f"Bearer {token}"}
     intent = {"fileName": "a.jpg", "fileType": "image/jpeg", "fileSize": 20 * MEGABYTE}

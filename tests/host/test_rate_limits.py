@@ -15,9 +15,11 @@ from starlette.types import ASGIApp
 from img402_mcp.host.app import create_app
 from img402_mcp.host.cleanup import tidy
 from img402_mcp.host.client_address import client_address, shared_by
+from img402_mcp.host.daily_caps import _COUNTS
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import HostSettings, host_settings
 from img402_mcp.host.storage.blobs.opening import open_blobs
-from img402_mcp.host.storage.images import DAILY_COUNTS, Index
+from img402_mcp.host.storage.images import Images
 
 Sample = Callable[[str], bytes]
 Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
@@ -104,15 +106,15 @@ def test_counts_of_yesterday_stay_for_uploads_that_began_before_midnight(
 ):
     """A tidying that took their rows from under them could wait for them while they wait for it."""
     blobs = open_blobs(settings().blobs, settings().objects)
-    index = Index(settings().database)
+    database = Database(settings().database)
     today = clock.now.date()
-    with index.transaction() as connection:
+    with database.transaction() as connection:
         for days in range(3):
-            connection.execute(insert(DAILY_COUNTS), {"day": today - timedelta(days), "who": "*", "uploads": 1})
-    tidy(index, blobs, clock.now)
-    with index.reading() as connection:
-        left = set(connection.execute(select(DAILY_COUNTS.c.day)).scalars())
-    index.close()
+            connection.execute(insert(_COUNTS), {"day": today - timedelta(days), "who": "*", "uploads": 1})
+    tidy(Images(database), blobs, clock.now)
+    with database.reading() as connection:
+        left = set(connection.execute(select(_COUNTS.c.day)).scalars())
+    database.close()
     assert left == {today, today - timedelta(days=1)}
 
 

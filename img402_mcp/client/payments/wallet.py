@@ -11,6 +11,7 @@ import secrets
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from img402_mcp.client.settings import WalletSource
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.wire.evm import account
 from img402_mcp.wire.x402 import Authorization, Network
@@ -77,6 +78,12 @@ class Wallet:
             _message(authorization),
         )
         return "0x" + bytes(signed.signature).hex()
+
+
+def unlocked(source: WalletSource) -> Wallet:
+    if source.file is not None:
+        return Wallet.from_keystore(source.file, source.password or "")
+    return Wallet.from_key(source.key or "")
 
 
 def new_keystore(path: Path, password: str) -> str:

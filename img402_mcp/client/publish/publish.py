@@ -16,12 +16,13 @@ from img402_mcp.client.batch import Batch, upload_batch
 from img402_mcp.client.files.documents import Document, place_for, read_document, write_document
 from img402_mcp.client.files.safe_glob import sizes_of
 from img402_mcp.client.files.safe_open import FileRefused, Roots, plain_path
-from img402_mcp.client.publish.finding import references
+from img402_mcp.client.publish import commonmark, html
 from img402_mcp.client.publish.references import (
     Kind,
     LeftAlone,
     Reference,
     References,
+    is_local,
     path_in,
     rewritten,
     with_fragment,
@@ -185,3 +186,15 @@ def _written(text: str, draft: _Draft, roots: Roots, overwrite: bool) -> str:  #
     except ReadRefused as error:
         return f"No copy was written. {error}"
     return ""
+
+
+FOUND_BY = {Kind.MARKDOWN: commonmark.found, Kind.HTML: html.found}
+"""Every image, remote ones too."""
+
+
+def references(text: str, kind: Kind) -> References:
+    """The local images that a document shows, in the document's order, and where it names them."""
+    found = FOUND_BY[kind](text)
+    local = sorted((each for each in found.references if is_local(each.target)), key=lambda each: each.start)
+    left = dict.fromkeys(each for each in found.left_alone if is_local(each.target))
+    return References(tuple(local), tuple(left))

@@ -16,7 +16,8 @@ from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.host.api_keys import hash_of, new_credential
 from img402_mcp.host.apis.io42.submissions import AGENTS, PROJECTS, SUBMISSIONS
 from img402_mcp.host.apis.studio.tokens import TOKENS
-from img402_mcp.host.storage.images import Index, new_id
+from img402_mcp.host.db.database import Database
+from img402_mcp.host.storage.images import new_id
 from img402_mcp.wire import io42
 from img402_mcp.wire.x402 import atomic, usdc
 
@@ -28,7 +29,7 @@ _ID = re.compile(io42.ID, re.ASCII)
 
 @dataclass(frozen=True)
 class Accounts:
-    index: Index
+    database: Database
     now: Callable[[], datetime]
 
     def add_agent(self, name: str) -> Entry:
@@ -83,7 +84,7 @@ class Accounts:
         return {"name": name, "token": token, "may_upload": may_upload}
 
     def remove_token(self, name: str) -> Entry:
-        with self.index.transaction() as connection:
+        with self.database.transaction() as connection:
             gone = connection.execute(delete(TOKENS).where(TOKENS.c.name == name).returning(TOKENS.c.id)).first()
         if gone is None:
             raise _unknown("token", name)
@@ -97,14 +98,14 @@ class Accounts:
 
     def _add(self, table: Table, row: Entry, what: str) -> None:
         try:
-            with self.index.transaction() as connection:
+            with self.database.transaction() as connection:
                 connection.execute(insert(table), row | {"created_at": self.now()})
         except IntegrityError:
             raise SettingsError(f"There is {what} already; nothing was changed.") from None
 
     def _change(self, table: Table, column: Column[str], name: str, values: Entry, kind: str) -> None:
         change = update(table).where(column == name).values(values).returning(column)
-        with self.index.transaction() as connection:
+        with self.database.transaction() as connection:
             if connection.execute(change).first() is None:
                 raise _unknown(kind, name)
 
@@ -115,7 +116,7 @@ class Accounts:
         return found[0]
 
     def _all(self, query: Select[Any]) -> list[Entry]:
-        with self.index.reading() as connection:
+        with self.database.reading() as connection:
             return [dict(row) for row in connection.execute(query).mappings()]
 
 

@@ -14,8 +14,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.formats import FORMATS, NotAnImage, examine
 from img402_mcp.host.cleanup import GRACE
+from img402_mcp.host.db.database import Moment
 from img402_mcp.host.storage.blobs.base import Blobs
-from img402_mcp.host.storage.images import IMAGES, PRIVATE, Index, Moment, parse_name
+from img402_mcp.host.storage.images import IMAGES, PRIVATE, Images, parse_name
 from img402_mcp.host.storage.quota import kept
 
 Entry = dict[str, Any]
@@ -65,19 +66,19 @@ class ImageFilter:
 
 @dataclass(frozen=True)
 class ImagesAdmin:
-    index: Index
+    rows: Images
     blobs: Blobs
     now: Callable[[], datetime]
 
     def images(self, wanted: ImageFilter, at_most: int) -> list[Entry]:
         """The newest first."""
         query = select(_ALL).where(wanted.condition()).order_by(_ALL.c.created_at.desc(), _ALL.c.id).limit(at_most)
-        with self.index.reading() as connection:
+        with self.rows.database.reading() as connection:
             return [_entry(row) for row in connection.execute(query)]
 
     def usage(self) -> list[Entry]:
         """By kind, then the days on which most bytes came, of what is still here."""
-        kinds = [{"kind": it.kind, "images": it.images, "bytes": it.size_bytes} for it in kept(self.index)]
+        kinds = [{"kind": it.kind, "images": it.images, "bytes": it.size_bytes} for it in kept(self.rows.database)]
         return kinds + self._biggest_days()
 
     def delete(self, names: list[str]) -> list[Entry]:
@@ -93,7 +94,7 @@ class ImagesAdmin:
     def _biggest_days(self) -> list[Entry]:
         day, size = type_coerce(_ALL.c.created_at, BigInteger) // _DAY, func.sum(_ALL.c.size_bytes)
         query = select(day, func.count(), size).group_by(day).order_by(size.desc()).limit(DAYS_SHOWN)
-        with self.index.reading() as connection:
+        with self.rows.database.reading() as connection:
             rows = connection.execute(query).all()
         return [
             {"day": f"{datetime.fromtimestamp(at * _DAY // 1000, UTC):%Y-%m-%d}", "images": n, "bytes": int(size)}
@@ -102,7 +103,7 @@ class ImagesAdmin:
 
     def _delete(self, told: str, image_id: str) -> Entry:
         try:
-            gone = self.index.remove(image_id)
+            gone = self.rows.remove(image_id)
         except (OSError, SQLAlchemyError):
             return {"image": told, "deleted": False, "fault": "the database could not be reached"}
         entry = {"image": gone[0] if gone else told, "deleted": bool(gone)}
@@ -123,7 +124,7 @@ class ImagesAdmin:
         last, alive = "", _ALL.c.expires_at.is_(None) | (_ALL.c.expires_at > self.now())
         while True:
             query = select(_ALL).where(_ALL.c.id > last, alive).order_by(_ALL.c.id).limit(_PAGE)
-            with self.index.reading() as connection:
+            with self.rows.database.reading() as connection:
                 rows = connection.execute(query).all()
             yield from ((f"{row.id}.{row.extension}", row.size_bytes) for row in rows)
             if len(rows) < _PAGE:
@@ -142,13 +143,13 @@ class ImagesAdmin:
         return "wrong type" if deep and not _is_what_it_says(name, data) else ""
 
     def _is_still_here(self, name: str) -> bool:
-        return not self.index.unknown([name])
+        return not self.rows.unknown([name])
 
     def _orphans(self, stored: dict[str, int]) -> Iterator[tuple[str, str]]:
         """Of those without a row, the ones that are no upload on its way to its row."""
         old = (name for name in self.blobs.names(self.now() - GRACE) if name in stored and parse_name(name))
         for name in old:
-            if self.index.unknown([name]):
+            if self.rows.unknown([name]):
                 yield name, "orphan"
 
 

@@ -7,18 +7,18 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from img402_mcp.errors import SettingsError, quoted
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.payments.products import fee_product
 from img402_mcp.host.payments.records import PaymentRecord, PaymentRecords
-from img402_mcp.host.storage.images import Index
 from img402_mcp.wire.x402 import usdc
 
 # A proof lives minutes. By then it can be settled no more, and the chain's word on it is final.
 PATIENCE = timedelta(hours=1)
 
 
-def release(index: Index, now: datetime, submission_id: str, transaction: str | None) -> dict[str, Any]:
+def release(database: Database, now: datetime, submission_id: str, transaction: str | None) -> dict[str, Any]:
     """With the transaction the fee counts as paid; without one as if it had never been tried."""
-    book = PaymentRecords(index, lambda: now)
+    book = PaymentRecords(database, lambda: now)
     payment = book.sold(fee_product(submission_id))
     if payment is None or payment.paid:
         state = "is paid" if payment else "has not been tried"

@@ -53,7 +53,7 @@ async def _delete(host: Host, request: Request) -> Response:
         message = "This is no delete URL of this host. Use it exactly as the upload was answered."
         return problem(403, "access_denied", message, _HEADERS)
     if request.method in {"GET", "HEAD"}:
-        image = await to_thread.run_sync(host.index.find, name.partition(".")[0])
+        image = await to_thread.run_sync(host.images.find, name.partition(".")[0])
         is_gone = image is None or is_expired(image, host.now())
         return _page("It is gone.", "", 404) if is_gone else _page("Delete this image?", _QUESTION.format(name=name))
     await to_thread.run_sync(delete_image, host, name)
@@ -66,7 +66,7 @@ async def _delete(host: Host, request: Request) -> Response:
 def delete_image(host: Host, name: str) -> bool:
     """Blocks. Whether it was there. Bytes that cannot be removed now are without a row, and the sweep takes them."""
     parsed = parse_name(name)
-    gone = host.index.remove(parsed[0]) if parsed else ()
+    gone = host.images.remove(parsed[0]) if parsed else ()
     try:
         host.blobs.drop(*gone)
     except OSError:

@@ -4,8 +4,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Column, String, Table
 
+from img402_mcp.host.db.database import METADATA, Database, Moment
 from img402_mcp.host.db.engine import insert_for
-from img402_mcp.host.storage.images import METADATA, Index, Moment
 
 _CHORES = Table(
     "chores",
@@ -15,9 +15,9 @@ _CHORES = Table(
 )
 
 
-def is_mine(index: Index, name: str, now: datetime, every: timedelta) -> bool:
+def is_mine(database: Database, name: str, now: datetime, every: timedelta) -> bool:
     """Whether the caller is to do it now. By a single statement, so that of many who ask one is told yes."""
-    with index.transaction() as connection:
+    with database.transaction() as connection:
         row = insert_for(connection, _CHORES).values(name=name, due_at=now + every)
         taken = row.on_conflict_do_update(
             index_elements=[_CHORES.c.name], set_={"due_at": now + every}, where=_CHORES.c.due_at <= now

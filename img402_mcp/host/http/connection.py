@@ -12,9 +12,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from img402_mcp.host.errors import problem
 from img402_mcp.host.http.connection_limits import ConnectionLimits, Refusal
-from img402_mcp.host.http.timeouts import Timeouts
 from img402_mcp.host.http.write_coalescing import WriteCoalescing
-from img402_mcp.host.settings import Network
+from img402_mcp.host.settings import Network, Timeouts
 
 HEAD_BYTES = 32_768  # Node takes 16 KB, nginx 32 KB, h11 64 KB
 HEADERS = 100  # Apache's figure; a browser sends 20

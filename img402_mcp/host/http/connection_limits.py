@@ -5,8 +5,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from img402_mcp.host.client_address import client_address, is_trusted, shared_by
-from img402_mcp.host.http.timeouts import Timeouts
-from img402_mcp.host.settings import Network
+from img402_mcp.host.settings import Network, Timeouts
 
 SHARE = 4  # one address may have a fourth: it takes four that mean ill to keep everybody else out
 STALLED = 10  # a tenth of what a body may fall behind, 2 seconds: a good one has had several round trips

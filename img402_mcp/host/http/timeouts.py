@@ -1,26 +1,11 @@
 """How long the host waits for others, and how a body must go on. uvicorn itself waits for ever."""
 
-from dataclasses import dataclass
-
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from img402_mcp.host.errors import problem
 from img402_mcp.host.http.lingering_close import has_body
-
-
-@dataclass(frozen=True)
-class Timeouts:
-    """`connections` of one process; `head`, `body` and `answer` in seconds, `rate` in bytes a second."""
-
-    # A process has 1024 descriptors unless told otherwise; an upload needs two, and the database some.
-    connections: int = 400
-    # Others: Apache 20, nginx 60. A head is one packet.
-    head: int = 10
-    # Apache: 20 seconds and 500 bytes a second; Kestrel: 5 and 240. The slowest mobile net has 5000.
-    body: int = 20
-    rate: int = 500
-    answer: int = 30
+from img402_mcp.host.settings import Timeouts
 
 
 class TooSlow(Exception):

@@ -21,8 +21,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from img402_mcp.host.client_address import client_address, is_trusted
 from img402_mcp.host.errors import CODE
-from img402_mcp.host.observability.shown_settings import shown
 from img402_mcp.host.settings import HostSettings, Network
+from img402_mcp.host.settings.shown import shown
 
 LOGGER = "img402_mcp.host.access"
 GATHERED = 0.05  # seconds

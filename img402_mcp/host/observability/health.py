@@ -35,7 +35,7 @@ class Health:
         self._host, self._patience = host, patience
         # Threads of its own: where all the others wait for the store, the database is not to blame.
         self._probes = [
-            ("reach its database", host.index.check, CapacityLimiter(_PROBES)),
+            ("reach its database", host.images.check, CapacityLimiter(_PROBES)),
             ("write to its store", self._write, CapacityLimiter(_PROBES)),
         ]
         self._draining = False

@@ -29,8 +29,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from img402_mcp.errors import SettingsError
 from img402_mcp.host.cleanup import CleanupReport
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.errors import CODE
-from img402_mcp.host.storage.images import Index
 from img402_mcp.host.storage.quota import Kept, kept
 
 _log = logging.getLogger("img402_mcp.host.failures")
@@ -59,10 +59,10 @@ class Exchange(Protocol):
 
 
 class Metrics:
-    def __init__(self, index: Index) -> None:
+    def __init__(self, database: Database) -> None:
         self.registry = own = CollectorRegistry()
         ProcessCollector(registry=own)
-        own.register(_KeptCollector(index))
+        own.register(_KeptCollector(database))
         where = ["method", "route"]
         self.requests = Counter("img402_requests", "Requests answered.", [*where, "status"], registry=own)
         self.seconds = Histogram(
@@ -207,8 +207,8 @@ class _Exchange:
 class _KeptCollector(Collector):
     """The sums are made beside the scrape: a database that is away, or hangs, costs the other series nothing."""
 
-    def __init__(self, index: Index) -> None:
-        self._index, self._lock = index, Lock()
+    def __init__(self, database: Database) -> None:
+        self._database, self._lock = database, Lock()
         self._kept: Sequence[Kept] = ()
         self._until = float("-inf")
         self._summing: Thread | None = None
@@ -243,7 +243,7 @@ class _KeptCollector(Collector):
 
     def _sum_up(self) -> None:
         try:
-            self._kept, self._until = kept(self._index), time.monotonic() + KEPT_LIFE
+            self._kept, self._until = kept(self._database), time.monotonic() + KEPT_LIFE
         except (OSError, SQLAlchemyError):
             _log.warning("what is kept could not be summed up for the metrics", exc_info=True)
 

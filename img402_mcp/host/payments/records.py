@@ -13,6 +13,7 @@ from sqlalchemy import (
     Column,
     ColumnElement,
     Connection,
+    Index,
     Integer,
     Row,
     String,
@@ -23,11 +24,10 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy import Index as DatabaseIndex
 
+from img402_mcp.host.db.database import METADATA, Database, Moment
 from img402_mcp.host.db.engine import insert_for
 from img402_mcp.host.payments.payload import PaymentPayload
-from img402_mcp.host.storage.images import METADATA, Index, Moment
 from img402_mcp.wire.x402 import Network
 
 # How long a settlement belongs to a worker that gives no sign of life. It renews its lease all the while, so this
@@ -57,7 +57,7 @@ _PAYMENTS = Table(
     UniqueConstraint("payer", "identifier_hash"),
 )
 _IS_ONCE = func.substr(_PAYMENTS.c.product, 1, len(ONCE)) == ONCE
-DatabaseIndex("one_payment", _PAYMENTS.c.product, unique=True, sqlite_where=_IS_ONCE, postgresql_where=_IS_ONCE)
+Index("one_payment", _PAYMENTS.c.product, unique=True, sqlite_where=_IS_ONCE, postgresql_where=_IS_ONCE)
 
 
 @dataclass(frozen=True)
@@ -76,16 +76,16 @@ class PaymentRecord:
 
 
 class PaymentRecords:
-    def __init__(self, index: Index, now: Callable[[], datetime]) -> None:
-        self._index, self._now = index, now
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database, self._now = database, now
 
     def find(self, key: str) -> PaymentRecord | None:
-        with self._index.reading() as connection:
+        with self._database.reading() as connection:
             return _payment(connection.execute(select(_PAYMENTS).where(_is(key))).first())
 
     def sold(self, product: str) -> PaymentRecord | None:
         """The one payment of a product that is sold once, paid or on its way."""
-        with self._index.reading() as connection:
+        with self._database.reading() as connection:
             return _payment(connection.execute(select(_PAYMENTS).where(_PAYMENTS.c.product == product)).first())
 
     def reserve(self, proof: PaymentPayload, network: Network, product: str, amount: int) -> PaymentRecord | None:
@@ -106,7 +106,7 @@ class PaymentRecords:
             "reserved_at": now,
             "settlement": "",
         }
-        with self._index.transaction() as connection:
+        with self._database.transaction() as connection:
             made = insert_for(connection, _PAYMENTS).values(row).on_conflict_do_nothing().returning(_PAYMENTS)
             # What was in its way may have been freed before the look at it: then it is tried again.
             while not (found := connection.execute(made).all() or _in_the_way(connection, row)):
@@ -122,7 +122,7 @@ class PaymentRecords:
             .values(attempts=_PAYMENTS.c.attempts + 1, leased_until=now + LEASE)
             .returning(_PAYMENTS)
         )
-        with self._index.transaction() as connection:
+        with self._database.transaction() as connection:
             return _payment(connection.execute(taken).first())
 
     def renew(self, payment: PaymentRecord) -> None:
@@ -139,16 +139,16 @@ class PaymentRecords:
         """
         row = update(_PAYMENTS).where(_is(payment.key), _PAYMENTS.c.state == RESERVED)
         told = "".join(filter(str.isprintable, settlement))[:256]
-        with self._index.transaction() as connection:
+        with self._database.transaction() as connection:
             connection.execute(row.values(state=PAID, settlement=told))
 
     def free(self, payment: PaymentRecord) -> None:
         """It was refused for certain: as if it had never been shown."""
-        with self._index.transaction() as connection:
+        with self._database.transaction() as connection:
             connection.execute(delete(_PAYMENTS).where(_of_attempt(payment)))
 
     def _change(self, payment: PaymentRecord, leased_until: datetime) -> None:
-        with self._index.transaction() as connection:
+        with self._database.transaction() as connection:
             connection.execute(update(_PAYMENTS).where(_of_attempt(payment)).values(leased_until=leased_until))
 
 

@@ -12,9 +12,10 @@ from pathlib import Path
 
 from sqlalchemy import Column, Connection, Integer, String, Table, UniqueConstraint, func, select
 
+from img402_mcp.host.db.database import METADATA, Database, Moment
 from img402_mcp.host.db.engine import insert_for
 from img402_mcp.host.errors import ApiError
-from img402_mcp.host.storage.images import METADATA, Index, Moment, StoredImage
+from img402_mcp.host.storage.images import StoredImage
 from img402_mcp.wire.img402 import TokenAnswer
 
 _TOKENS = Table(
@@ -55,12 +56,12 @@ class AlreadyRedeemed(ApiError):
 
 
 class UploadTokens:
-    def __init__(self, index: Index, secret: bytes, life: timedelta) -> None:
-        self._index, self._secret, self._life = index, secret, life
+    def __init__(self, database: Database, secret: bytes, life: timedelta) -> None:
+        self._database, self._secret, self._life = database, secret, life
 
     def token(self, payment: str, now: datetime) -> TokenAnswer:
         """The payment's live token, or its next one: a payment buys an upload, not ten minutes."""
-        with self._index.transaction() as connection:
+        with self._database.transaction() as connection:
             number = _last_number(connection, payment)
             while True:
                 value = self._value(payment, number)
@@ -71,11 +72,11 @@ class UploadTokens:
                 _issue(connection, self._value(payment, number), payment, number, now + self._life)
 
     def issued(self, value: str) -> IssuedToken | None:
-        with self._index.reading() as connection:
+        with self._database.reading() as connection:
             return _token(connection, value)
 
     def bought(self, payment: str) -> Bought | None:
-        with self._index.reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(select(_BOUGHT).where(_BOUGHT.c.payment == payment)).first()
         return Bought(row.image_id, row.sha256) if row else None
 

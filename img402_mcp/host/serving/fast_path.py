@@ -1,17 +1,26 @@
 """The GET that nearly all are: an image, whole. Answered before the framework's layers, which cost several times more.
 
-Whatever is out of the ordinary, a range, a condition, a body, a name that is none, goes on to them.
+Whatever is out of the ordinary, a range, a condition, a body, a name that is none, goes on to them. An image that is at
+hand is answered where the request's head ends: no task, no framework, one write.
 """
 
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import TYPE_CHECKING, NamedTuple
 
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from img402_mcp.host.context import Host
-from img402_mcp.host.serving.response import bytes_response, found_image, image_headers, missing
+from img402_mcp.host.observability.access_log import REQUEST_ID, Answered, id_for, tell
+from img402_mcp.host.serving.response import bytes_response, found_image, image_headers, is_expired, missing
+from img402_mcp.host.storage.cache import LARGEST, CachedImage
 from img402_mcp.host.storage.images import parse_name
+
+if TYPE_CHECKING:
+    from img402_mcp.host.observability.metrics import Metrics
 
 _EXTRAORDINARY = frozenset({b"range", b"if-none-match", b"content-length", b"transfer-encoding"})
 ROUTE = Route("/{name}", missing)
@@ -63,3 +72,53 @@ def is_plain(scope: Scope) -> bool:
         and parse_name(scope["path"][1:]) is not None
         and not any(name in _EXTRAORDINARY for name, _ in scope["headers"])
     )
+
+
+class HotGets:
+    def __init__(self, host: Host, metrics: "Metrics | None") -> None:
+        self._host, self._metrics, self._trusted = host, metrics, host.settings.trusted_proxies
+
+    def answer(self, scope: Scope, server_headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
+        """The whole of it, head and body; None: ask the application. Waits for nothing."""
+        start = time.perf_counter()
+        now = self._host.now()
+        found = self._found(scope["path"][1:], now) if is_plain(scope) else None
+        if found is None or found.data is None:
+            return None
+        request_id = id_for(scope, self._trusted)
+        own = b"".join(b"%b: %b\r\n" % header for header in server_headers)
+        answer = b"".join((b"HTTP/1.1 200 OK\r\n", own, _head(found, now, request_id), found.data))
+        self._tell(scope, Answered(request_id, 200, len(found.data), time.perf_counter() - start))
+        return answer
+
+    def _found(self, name: str, now: datetime) -> CachedImage | None:
+        found = self._host.recent.get(name, now) or self._read(name, now)
+        return None if found is None or is_expired(found.image, now) else found
+
+    def _read(self, name: str, now: datetime) -> CachedImage | None:
+        """The bytes of an image whose row is known, if the system has them in memory."""
+        image = self._host.recent.row(name, now)
+        if image is None or image.size_bytes > LARGEST:
+            return None
+        found = CachedImage(image, self._host.blobs.at_hand(name, image.size_bytes))
+        self._host.recent.put_bytes(found)
+        return found
+
+    def _tell(self, scope: Scope, answered: Answered) -> None:
+        tell(scope, answered, self._trusted)
+        if self._metrics is not None:
+            scope["route"] = ROUTE
+            self._metrics.answered(scope, _Exchange(answered.status, 0, answered.bytes), answered.seconds)
+
+
+class _Exchange(NamedTuple):
+    status: int
+    received: int
+    sent: int
+
+
+def _head(found: CachedImage, now: datetime, request_id: str) -> bytes:
+    size = 0 if found.data is None else len(found.data)
+    more = {"Content-Length": str(size), REQUEST_ID: request_id}
+    headers = image_headers(found.image, now) | more
+    return "".join([*(f"{name}: {value}\r\n" for name, value in headers.items()), "\r\n"]).encode()

@@ -76,7 +76,7 @@ async def _looked_up(host: Host, name: str, now: datetime) -> CachedImage | None
 
 def _look_up(host: Host, name: str) -> CachedImage | None:
     parsed = parse_name(name)
-    image = host.index.find(parsed[0]) if parsed else None
+    image = host.images.find(parsed[0]) if parsed else None
     if image is None or image.name != name:
         return None
     if image.size_bytes > LARGEST:

@@ -1,64 +1,24 @@
-"""Rows: which images exist and until when. A row is what makes stored bytes an image.
+"""The rows of images: which exist and until when. A row is what makes stored bytes an image.
 
-SQLAlchemy Core, one code path for SQLite and PostgreSQL. Everything here blocks and is called in threads.
+Everything here blocks and is called in threads.
 """
 
 import re
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
-from threading import Lock
+from datetime import datetime
 
-from sqlalchemy import (
-    BigInteger,
-    Boolean,
-    Column,
-    Connection,
-    Date,
-    Dialect,
-    MetaData,
-    String,
-    Table,
-    TypeDecorator,
-    bindparam,
-    delete,
-    insert,
-    select,
-)
-from sqlalchemy.engine import URL
+from sqlalchemy import BigInteger, Boolean, Column, Connection, String, Table, bindparam, delete, insert, select
 
 from img402_mcp.formats import FORMATS, Format
-from img402_mcp.host.db.engine import SQLITE, open_engine
-from img402_mcp.host.db.group_commit import GroupCommit
-from img402_mcp.host.db.schema import prepare
+from img402_mcp.host.db.database import METADATA, Database, Moment, moment_of
 
 _ALPHABET = "abcdefghijklmnopqrstuvwxyz0123456789"
 _ID_LENGTH = 13  # 67 random bits
 _BY_EXTENSION = {form.extension: form for form in FORMATS}
 _NAME = re.compile(rf"([a-z0-9]{{{_ID_LENGTH}}})\.({'|'.join(_BY_EXTENSION)})")
 
-
-class Moment(TypeDecorator[datetime]):
-    """Milliseconds since 1970, since SQLite has no moments of its own and forgets their zone."""
-
-    impl = BigInteger
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - sqlalchemy's signature
-        return None if value is None else round(value.timestamp() * 1000)
-
-    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - sqlalchemy's signature
-        return None if value is None else moment_of(value)
-
-
-def moment_of(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
-
-
-METADATA = MetaData()
-"""Of every table, those of other rooms too: they are there when the Index is made."""
 IMAGES = Table(
     "images",
     METADATA,
@@ -79,13 +39,6 @@ PRIVATE = Table(
 )
 """Submissions and inputs: bytes like the others, but at no public address."""
 _OWNING_BYTES = (IMAGES, PRIVATE)
-DAILY_COUNTS = Table(
-    "daily_counts",
-    METADATA,
-    Column("day", Date, primary_key=True),
-    Column("who", String(64), primary_key=True),
-    Column("uploads", BigInteger, nullable=False),
-)
 
 
 @dataclass(frozen=True)
@@ -119,37 +72,14 @@ def parse_name(name: str) -> tuple[str, Format] | None:
     return (match[1], _BY_EXTENSION[match[2]]) if match else None
 
 
-class Index:
-    def __init__(self, url: URL) -> None:
-        self._engine = open_engine(url)
-        alone = self._engine.dialect.name == SQLITE
-        # SQLite has one writer at a time and lets the others sleep and try; to queue is fairer and faster.
-        self._turn: AbstractContextManager[object] = Lock() if alone else nullcontext()
-        # Over a network a look-up is one round trip, and not three with BEGIN and ROLLBACK around it.
-        self._looking = self._engine if alone else self._engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._find = select(IMAGES).where(IMAGES.c.id == bindparam("id")).compile(dialect=self._engine.dialect)
-        self.together = GroupCommit(self.transaction).commit
-        """For writes that may share a transaction with others'."""
-        try:
-            prepare(self._engine, METADATA)
-        except BaseException:
-            self.close()
-            raise
-
-    def close(self) -> None:
-        self._engine.dispose()
-
-    @contextmanager
-    def transaction(self) -> Iterator[Connection]:
-        with self._turn, self._engine.begin() as connection:
-            yield connection
-
-    def reading(self) -> AbstractContextManager[Connection]:
-        return self._looking.connect()
+class Images:
+    def __init__(self, database: Database) -> None:
+        self.database = database
+        self._find = select(IMAGES).where(IMAGES.c.id == bindparam("id")).compile(dialect=database.dialect)
 
     def check(self) -> None:
         """Raises if the rows cannot be reached."""
-        with self._looking.connect() as connection:
+        with self.database.reading() as connection:
             connection.execute(select(IMAGES.c.id).limit(1))
 
     def add(self, connection: Connection, image: StoredImage) -> None:
@@ -167,7 +97,7 @@ class Index:
 
     def find(self, image_id: str) -> StoredImage | None:
         """Its statement was compiled beforehand, since sqlalchemy's ways around it take twice as long as it does."""
-        with self._looking.connect() as connection:
+        with self.database.reading() as connection:
             values = (image_id,) if self._find.positional else {"id": image_id}
             row = connection.exec_driver_sql(str(self._find), values).first()
         if row is None:
@@ -179,7 +109,7 @@ class Index:
 
     def remove(self, image_id: str) -> Sequence[str]:
         """Whatever it is for. The name of the bytes that nobody can reach any more, if there was such a row."""
-        with self.transaction() as connection:
+        with self.database.transaction() as connection:
             gone = [connection.execute(delete(t).where(t.c.id == image_id).returning(t)).all() for t in _OWNING_BYTES]
         return [f"{row.id}.{row.extension}" for rows in gone for row in rows]
 
@@ -188,7 +118,7 @@ class Index:
         connection.execute(insert(PRIVATE), row | {"created_at": image.created_at})
 
     def find_private(self, image_id: str) -> StoredImage | None:
-        with self._looking.connect() as connection:
+        with self.database.reading() as connection:
             row = connection.execute(select(PRIVATE).where(PRIVATE.c.id == image_id)).first()
         return StoredImage(row.id, _BY_EXTENSION[row.extension], row.size_bytes, row.created_at, None) if row else None
 
@@ -198,7 +128,7 @@ class Index:
         Rows that another worker is removing are left to it.
         """
         expired = select(IMAGES).where(IMAGES.c.expires_at <= now).limit(at_most).with_for_update(skip_locked=True)
-        with self.transaction() as connection:
+        with self.database.transaction() as connection:
             rows = connection.execute(expired).all()
             connection.execute(delete(IMAGES).where(IMAGES.c.id.in_([row.id for row in rows])))
         return [f"{row.id}.{row.extension}" for row in rows]
@@ -206,7 +136,7 @@ class Index:
     def unknown(self, names: Iterable[str]) -> set[str]:
         """Those of the names that no row makes an image."""
         by_id = {name.partition(".")[0]: name for name in names}
-        with self._looking.connect() as connection:
+        with self.database.reading() as connection:
             for table in _OWNING_BYTES:
                 for image_id in connection.execute(select(table.c.id).where(table.c.id.in_(by_id))).scalars().all():
                     del by_id[image_id]

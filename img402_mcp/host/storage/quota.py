@@ -17,8 +17,9 @@ from threading import Lock
 from anyio import to_thread
 from sqlalchemy import func, select
 
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.errors import ApiError, in_words
-from img402_mcp.host.storage.images import IMAGES, PRIVATE, Index
+from img402_mcp.host.storage.images import IMAGES, PRIVATE
 
 LIFE = timedelta(seconds=5)  # for which a sum holds; over a million rows it takes 0.3
 RETRY_AFTER = 600
@@ -40,11 +41,11 @@ class Kept:
     size_bytes: int
 
 
-def kept(index: Index) -> list[Kept]:
+def kept(database: Database) -> list[Kept]:
     """Blocks."""
     count, size = func.count(), func.coalesce(func.sum(IMAGES.c.size_bytes), 0)
     private = select(func.count(), func.coalesce(func.sum(PRIVATE.c.size_bytes), 0))
-    with index.reading() as connection:
+    with database.reading() as connection:
         public = connection.execute(select(IMAGES.c.paid, count, size).group_by(IMAGES.c.paid)).all()
         rows = {("paid" if paid else "free"): (images, size) for paid, images, size in public}
         rows["private"] = tuple(connection.execute(private).one())
@@ -54,8 +55,10 @@ def kept(index: Index) -> list[Kept]:
 class Quota:
     """`most` bytes in all, None: no limit. `floor`: how many must stay free where bodies arrive."""
 
-    def __init__(self, index: Index, folder: Path, most: int | None, floor: int, now: Callable[[], datetime]) -> None:
-        self._index, self._folder, self._most, self._floor, self._now = index, folder, most, floor, now
+    def __init__(
+        self, database: Database, folder: Path, most: int | None, floor: int, now: Callable[[], datetime]
+    ) -> None:
+        self._database, self._folder, self._most, self._floor, self._now = database, folder, most, floor, now
         self._summing, self._lock = Lock(), Lock()  # the second one never waits for the database
         self._sum, self._summed_at = 0, _NEVER
         self._added, self._in_flight = 0, 0  # kept since the sum began; on their way, without a row yet
@@ -108,7 +111,7 @@ class Quota:
             if self._most is None or self._is_fresh(self._summed_at):
                 return
             added = self._added
-            found = sum(it.size_bytes for it in kept(self._index))
+            found = sum(it.size_bytes for it in kept(self._database))
             with self._lock:
                 self._sum, self._summed_at = found, self._now()
                 self._added -= added

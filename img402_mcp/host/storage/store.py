@@ -6,10 +6,11 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.db.group_commit import Write
 from img402_mcp.host.errors import ApiError
 from img402_mcp.host.storage.blobs.base import Blobs
-from img402_mcp.host.storage.images import Index, StoredImage, new_id
+from img402_mcp.host.storage.images import Images, StoredImage, new_id
 from img402_mcp.host.storage.receive import Incoming
 from img402_mcp.host.storage.spool import Body
 
@@ -21,11 +22,11 @@ Admit = Callable[[Connection], None]
 
 
 def keep(  # noqa: PLR0913 - one hop to a thread carries all it needs
-    blobs: Blobs, index: Index, incoming: Incoming, *, admit: Admit, now: datetime, days: int | None
+    blobs: Blobs, images: Images, incoming: Incoming, *, admit: Admit, now: datetime, days: int | None
 ) -> StoredImage:
     """Blocks. A crash between bytes and row leaves bytes that nobody can reach and the sweep takes."""
     image = described(incoming, now, days)
-    store(blobs, index, incoming.body, image, admit)
+    store(blobs, images, incoming.body, image, admit)
     return image
 
 
@@ -40,24 +41,24 @@ def described(incoming: Incoming, now: datetime, days: int | None, *, paid: bool
     return StoredImage(new_id(), incoming.examine().format, incoming.size, created, expires, paid)
 
 
-def store(blobs: Blobs, index: Index, file: Path | Body, image: StoredImage, admit: Admit) -> None:
+def store(blobs: Blobs, images: Images, file: Path | Body, image: StoredImage, admit: Admit) -> None:
     """Blocks. The file is the store's afterwards."""
 
     def write(connection: Connection) -> None:
         admit(connection)
-        index.add(connection, image)
+        images.add(connection, image)
 
-    store_bytes(blobs, index, file, image.name, write)
+    store_bytes(blobs, images.database, file, image.name, write)
 
 
-def store_bytes(blobs: Blobs, index: Index, file: Path | Body, name: str, write: Write) -> None:
+def store_bytes(blobs: Blobs, database: Database, file: Path | Body, name: str, write: Write) -> None:
     """Blocks. The file is the store's afterwards; `write` makes the row that owns the name."""
     if isinstance(file, Body):
         file.keep_in(blobs, name)
     else:
         blobs.keep(name, file)
     try:
-        index.together(write)
+        database.together(write)
     except ApiError:
         # Only here is it certain that there is no row; after a lost connection the commit may have happened.
         blobs.drop(name)

@@ -9,13 +9,13 @@ from anyio import to_thread
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
+from img402_mcp.client.result_text import in_utc
 from img402_mcp.errors import quoted
 from img402_mcp.mcp_server.results import (
     ToolContext,
     ToolResult,
     errors_as_tool_errors,
     free_uploader,
-    in_utc,
     tool_result,
 )
 

@@ -5,14 +5,13 @@ from typing import TYPE_CHECKING, Annotated
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
+from img402_mcp.client.result_text import in_utc, moment
 from img402_mcp.mcp_server.approval import AnsweredForToken, TokenPrice, consent
 from img402_mcp.mcp_server.results import (
     ToolContext,
     ToolResult,
     errors_as_tool_errors,
     free_uploader,
-    in_utc,
-    moment,
     paid_uploader,
     tool_result,
 )

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Annotated
 from mcp.server.mcpserver.tools import Tool
 from mcp_types import CallToolResult, ToolAnnotations
 
-from img402_mcp.errors import quoted
+from img402_mcp.client.result_text import moment, note_of, remark
 from img402_mcp.mcp_server.results import (
     Fit,
     ToolContext,
     ToolResult,
     errors_as_tool_errors,
     free_uploader,
-    moment,
-    note_of,
     tool_result,
     upload_options,
 )
@@ -120,16 +118,6 @@ def _summary(batch: "Batch") -> str:
     first = min(filter(None, ends), default="")
     expiry = f"; the first expires {first}" if first else ""
     return f"{len(batch.uploads)} uploaded, {len(batch.failures)} failed, {len(batch.unsent)} not tried{expiry}."
-
-
-def remark(uploaded: "Success") -> str:
-    """What was done to it or is doubtful; most have none."""
-    upload = uploaded.upload
-    reused = "uploaded before: the URL of then" if upload.reused else ""
-    done = f"sent after: {'; '.join(upload.done)}" if upload.done else ""
-    doubt = "NOT verified" if upload.verified is False else ""
-    facts = ", ".join(filter(None, (reused, done, doubt, note_of(upload))))
-    return f"{quoted(uploaded.path)}: {facts}" if facts else ""
 
 
 def _rest(batch: "Batch") -> list[str]:

@@ -207,7 +207,7 @@ sys.stdout.write('{packed(Outcome(reason="floor")).decode().strip()}' if count <
 
 
 SHUT_IN = "from img402_mcp.client.fit import worker; worker._shut_in(); "
-SAY = "sys.stdout.buffer.write(child.packed(child.Outcome(reason='floor' if {} else None)))"
+SAY = "sys.stdout.buffer.write(worker.packed(worker.Outcome(reason='floor' if {} else None)))"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="other systems limit less")

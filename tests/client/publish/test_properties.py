@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from img402_mcp.client.publish.commonmark import OPTIONS
-from img402_mcp.client.publish.finding import FOUND_BY, references
+from img402_mcp.client.publish.publish import FOUND_BY, references
 from img402_mcp.client.publish.references import Kind, Reference, is_local, rewritten
 
 # One text, read more easily than seventy quoted ones.

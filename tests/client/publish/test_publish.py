@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from img402_mcp.client.publish.finding import FOUND_BY, references
+from img402_mcp.client.publish.publish import FOUND_BY, references
 from img402_mcp.client.publish.references import Kind, LeftAlone, is_local, path_in, rewritten, with_fragment
 
 HIDDEN = "it stands in an HTML comment, or in an element whose content is no markup"

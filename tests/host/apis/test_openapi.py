@@ -40,7 +40,7 @@ async def test_openapi_describes_every_answer(client: AsyncClient):
         "500": "upload_failed",
         "507": "storage_full",
     }
-    assert set(document["components"]["schemas"]["Uploaded"]["properties"]) == {
+    assert set(document["components"]["schemas"]["UploadedImage"]["properties"]) == {
         "url",
         "id",
         "contentType",

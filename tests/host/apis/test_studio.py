@@ -13,6 +13,7 @@ from httpx2 import AsyncClient, Response
 from img402_mcp.host.admin.accounts import Accounts
 from img402_mcp.host.cleanup import sweep, tidy
 from img402_mcp.host.storage.blobs.folder import Folder
+from img402_mcp.host.storage.images import Images
 from img402_mcp.wire import studio
 
 Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
@@ -202,6 +203,6 @@ async def test_inputs_outlive_the_sweep(
 ):
     stored = (await upload(client, bearer, picture())).json()
     blobs, years_later = Folder(data / "blobs"), clock.now + timedelta(days=20_000)
-    sweep(register.index, blobs, years_later)
-    tidy(register.index, blobs, years_later)
+    sweep(Images(register.database), blobs, years_later)
+    tidy(Images(register.database), blobs, years_later)
     assert blobs.read(stored["upload_key"].removeprefix("uploads/"), 0, 8) == b"\x89PNG\r\n\x1a\n"

@@ -12,10 +12,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from img402_mcp.errors import SettingsError
 from img402_mcp.formats import PNG
 from img402_mcp.host.app import create_app
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.db.engine import POSTGRESQL, SQLITE, open_engine
 from img402_mcp.host.db.schema import STEPS, Migration, prepare
 from img402_mcp.host.settings import HostSettings
-from img402_mcp.host.storage.images import Index, StoredImage
+from img402_mcp.host.storage.images import Images, StoredImage
 
 NEWEST = 1 + len(STEPS)
 MOMENT = datetime(2026, 2, 8, 12, tzinfo=UTC)
@@ -61,21 +62,21 @@ def adding(column: str) -> Migration:
 
 
 def test_a_new_database_has_the_newest_version(engine: Engine):
-    Index(engine.url).close()
-    Index(engine.url).close()
+    Database(engine.url).close()
+    Database(engine.url).close()
     assert version(engine) == [NEWEST]
 
 
 def test_a_database_without_a_version_is_of_the_first_and_loses_nothing(engine: Engine):
     run(engine, FIRST)
-    index = Index(engine.url)
-    assert (version(engine), index.find("aaaaaaaaaaaaa")) == (
+    database = Database(engine.url)
+    assert (version(engine), Images(database).find("aaaaaaaaaaaaa")) == (
         [NEWEST],
         StoredImage("aaaaaaaaaaaaa", PNG, 5, MOMENT, None, paid=True),
     )
-    with index.transaction() as connection:
+    with database.transaction() as connection:
         connection.exec_driver_sql("UPDATE daily_counts SET uploads = 1099511627776 + uploads")
-    index.close()
+    database.close()
 
 
 def test_each_step_is_made_once_and_in_its_turn(engine: Engine):
@@ -107,7 +108,7 @@ def test_workers_that_start_at_once_make_each_step_once(engine: Engine):
 def test_a_newer_schema_is_refused_and_left_alone(
     engine: Engine, settings: Callable[..., HostSettings], monkeypatch: pytest.MonkeyPatch
 ):
-    Index(engine.url).close()
+    Database(engine.url).close()
     run(engine, "UPDATE schema_version SET version = 99")
     with pytest.raises(SettingsError) as refused:
         create_app(settings())

@@ -5,7 +5,7 @@ from ipaddress import ip_network
 import pytest
 
 from img402_mcp.host.http.connection_limits import FULL, HAS_ITS_SHARE, ConnectionLimits
-from img402_mcp.host.http.timeouts import Timeouts
+from img402_mcp.host.settings import Timeouts
 
 ONE, TWO, THREE, FOUR, FIVE = [(f"192.0.2.{number}", 1) for number in range(1, 6)]
 PROXY = ("10.0.0.1", 1)

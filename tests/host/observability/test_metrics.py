@@ -31,10 +31,10 @@ from img402_mcp.host.app import create_app
 from img402_mcp.host.cleanup import CleanupReport
 from img402_mcp.host.observability.health import Health
 from img402_mcp.host.observability.metrics import READERS, Metrics, serving
-from img402_mcp.host.observability.shown_settings import shown
 from img402_mcp.host.payments.facilitators.base import Rejected, Settled, Unknown
 from img402_mcp.host.payments.facilitators.counting import WORDS
 from img402_mcp.host.settings import HostSettings, host_settings
+from img402_mcp.host.settings.shown import shown
 
 Sample = Callable[[str], bytes]
 Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
@@ -273,7 +273,7 @@ async def test_a_store_that_hangs_is_named_again_and_again_and_the_database_is_n
     tmp_path: Path, clock: SimpleNamespace
 ):
     store = Hanging(tmp_path)
-    host = SimpleNamespace(index=SimpleNamespace(check=lambda: None), blobs=store, now=lambda: clock.now)
+    host = SimpleNamespace(images=SimpleNamespace(check=lambda: None), blobs=store, now=lambda: clock.now)
     health = Health(cast("Any", host), patience=0.2)
     told = []
     for _ in range(3):

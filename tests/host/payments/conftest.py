@@ -12,13 +12,13 @@ from httpx2 import AsyncClient
 from starlette.applications import Starlette
 
 from img402_mcp.host.app import create_app
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Unknown, Valid
 from img402_mcp.host.payments.paywall import Paywall
 from img402_mcp.host.payments.products import payee, token_sale
 from img402_mcp.host.payments.records import PaymentRecords
 from img402_mcp.host.payments.requirements import Sale
 from img402_mcp.host.settings import HostSettings
-from img402_mcp.host.storage.images import Index
 from img402_mcp.wire import x402
 
 PUBLIC_URL = "https://i.example"
@@ -127,9 +127,9 @@ def paywall(
     paid, now = paid_settings().paid, lambda: clock.now
     assert paid is not None
     data.mkdir(exist_ok=True)
-    index = Index(paid_settings().database)
-    yield Paywall(payee(paid), bank, PaymentRecords(index, now), now, trust_used=0), token_sale(paid, PUBLIC_URL)
-    index.close()
+    database = Database(paid_settings().database)
+    yield Paywall(payee(paid), bank, PaymentRecords(database, now), now, trust_used=0), token_sale(paid, PUBLIC_URL)
+    database.close()
 
 
 @pytest.fixture

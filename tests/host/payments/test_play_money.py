@@ -14,9 +14,9 @@ from eth_account.messages import encode_typed_data
 from httpx2 import AsyncClient
 from sqlalchemy.engine import make_url
 
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Unknown, Valid
 from img402_mcp.host.payments.facilitators.play import BALANCE, Play, typed_data
-from img402_mcp.host.storage.images import Index
 from img402_mcp.wire import x402
 
 Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
@@ -53,9 +53,9 @@ def now(clock: SimpleNamespace) -> int:
 @pytest.fixture
 def play(data: Path, clock: SimpleNamespace) -> Iterator[Play]:
     data.mkdir()
-    index = Index(make_url(f"sqlite:///{data / 'index.sqlite'}"))
-    yield Play(index, lambda: clock.now)
-    index.close()
+    database = Database(make_url(f"sqlite:///{data / 'index.sqlite'}"))
+    yield Play(database, lambda: clock.now)
+    database.close()
 
 
 async def test_a_payment_is_settled_once(play: Play, now: int, clock: SimpleNamespace):

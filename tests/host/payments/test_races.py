@@ -17,6 +17,7 @@ from img402_mcp.formats import PNG
 from img402_mcp.host.admin.accounts import Accounts
 from img402_mcp.host.apis.io42.submissions import Submissions
 from img402_mcp.host.daily_caps import DailyCaps
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.db.periodic import is_mine
 from img402_mcp.host.errors import ApiError
 from img402_mcp.host.hourly_limits import HourlyLimits
@@ -24,7 +25,7 @@ from img402_mcp.host.payments.payload import PaymentPayload, presented
 from img402_mcp.host.payments.records import PaymentRecords
 from img402_mcp.host.payments.upload_tokens import AlreadyRedeemed, UploadTokens, redeem
 from img402_mcp.host.settings import HostSettings
-from img402_mcp.host.storage.images import Index, StoredImage, new_id
+from img402_mcp.host.storage.images import Images, StoredImage, new_id
 from img402_mcp.wire import x402
 from img402_mcp.wire.img402 import FreeTerms
 from img402_mcp.wire.io42 import Intent
@@ -48,11 +49,11 @@ def at_once(*works: Callable[[], _Result]) -> list[_Result]:
 
 
 @pytest.fixture
-def index(data: Path, settings: Callable[..., HostSettings]) -> Iterator[Index]:
+def index(data: Path, settings: Callable[..., HostSettings]) -> Iterator[Database]:
     data.mkdir(exist_ok=True)
-    index = Index(settings().database)
-    yield index
-    index.close()
+    database = Database(settings().database)
+    yield database
+    database.close()
 
 
 def an_image(expires_at: datetime | None = None) -> StoredImage:
@@ -61,29 +62,29 @@ def an_image(expires_at: datetime | None = None) -> StoredImage:
 
 def test_workers_that_start_at_once_make_one_schema(data: Path, settings: Callable[..., HostSettings]):
     data.mkdir(exist_ok=True)
-    opened = at_once(*[lambda: Index(settings().database)] * WORKERS)
-    for index in opened:
-        index.check()
-        index.close()
+    opened = at_once(*[lambda: Database(settings().database)] * WORKERS)
+    for database in opened:
+        Images(database).check()
+        database.close()
 
 
-def test_a_chore_that_is_due_is_given_to_one(index: Index):
-    asked = [partial(is_mine, index, "sweep", NOW + n * HOUR, HOUR) for n in (0, 0, 0, 1, 1)]
+def test_a_chore_that_is_due_is_given_to_one(database: Database):
+    asked = [partial(is_mine, database, "sweep", NOW + n * HOUR, HOUR) for n in (0, 0, 0, 1, 1)]
     assert sum(at_once(*asked[:3])) == 1
     assert sum(at_once(*asked[3:])) == 1
-    assert not is_mine(index, "sweep", NOW + 2 * HOUR - timedelta(milliseconds=1), HOUR)
-    assert is_mine(index, "tidy", NOW, HOUR)
+    assert not is_mine(database, "sweep", NOW + 2 * HOUR - timedelta(milliseconds=1), HOUR)
+    assert is_mine(database, "tidy", NOW, HOUR)
 
 
-def test_no_two_sweeps_take_the_same_row(index: Index):
+def test_no_two_sweeps_take_the_same_row(database: Database):
     images = [an_image(NOW) for _ in range(120)]
-    with index.transaction() as connection:
+    with database.transaction() as connection:
         for image in images:
-            index.add(connection, image)
+            Images(database).add(connection, image)
 
     def sweep() -> list[str]:
         taken: list[str] = []
-        while names := index.remove_expired(NOW, at_most=3):
+        while names := Images(database).remove_expired(NOW, at_most=3):
             taken += names
         return taken
 
@@ -92,10 +93,10 @@ def test_no_two_sweeps_take_the_same_row(index: Index):
 
 
 def test_a_payment_that_is_freed_meanwhile_is_no_conflict(
-    index: Index, proof: Callable[..., dict[str, str]], clock: SimpleNamespace
+    database: Database, proof: Callable[..., dict[str, str]], clock: SimpleNamespace
 ):
     """Another copy of the proof was refused for certain just now: this one may still be tried."""
-    payments, paid = PaymentRecords(index, lambda: clock.now), presented(proof())
+    payments, paid = PaymentRecords(database, lambda: clock.now), presented(proof())
     assert paid is not None
     reserve: Callable[[], Any] = partial(payments.reserve, paid, x402.BASE, "image", 10_000)
 
@@ -112,9 +113,9 @@ def test_a_payment_that_is_freed_meanwhile_is_no_conflict(
 
 
 def test_an_identifier_and_a_thing_sold_once_have_one_payment(
-    index: Index, proof: Callable[..., dict[str, str]], clock: SimpleNamespace
+    database: Database, proof: Callable[..., dict[str, str]], clock: SimpleNamespace
 ):
-    payments = PaymentRecords(index, lambda: clock.now)
+    payments = PaymentRecords(database, lambda: clock.now)
 
     def reserve(nonce: int, identifier: str | None, product: str) -> str | None:
         paid = presented(proof(nonce=nonce, identifier=identifier))
@@ -129,35 +130,35 @@ def test_an_identifier_and_a_thing_sold_once_have_one_payment(
     assert [keys.count(None) for keys in (same_identifier, once, again)] == [5, 5, 0]
 
 
-def test_a_payment_has_one_live_token(index: Index):
-    redeeming = UploadTokens(index, b"secret", HOUR)
+def test_a_payment_has_one_live_token(database: Database):
+    redeeming = UploadTokens(database, b"secret", HOUR)
     for n in range(5):
         tokens = at_once(*[partial(redeeming.token, "payment", NOW + 2 * n * HOUR)] * WORKERS)
         assert len({token.token for token in tokens}) == 1
 
 
-def test_a_hundred_uploads_for_one_payment_are_one(index: Index):
+def test_a_hundred_uploads_for_one_payment_are_one(database: Database):
     def upload(image: StoredImage) -> bool:
         try:
-            with index.transaction() as connection:
+            with database.transaction() as connection:
                 redeem(connection, "payment", image, "hash")
-                index.add(connection, image)
+                Images(database).add(connection, image)
         except AlreadyRedeemed:
             return False
         return True
 
     images = [an_image() for _ in range(100)]
     won = at_once(*[partial(upload, image) for image in images])
-    assert [index.find(image.id) for image, first in zip(images, won, strict=True) if first] != [None]
-    assert (won.count(True), [index.find(image.id) for image in images].count(None)) == (1, 99)
+    assert [Images(database).find(image.id) for image, first in zip(images, won, strict=True) if first] != [None]
+    assert (won.count(True), [Images(database).find(image.id) for image in images].count(None)) == (1, 99)
 
 
-def test_who_asks_for_a_file_gets_the_url_of_that_file(index: Index):
-    register = Accounts(index, lambda: NOW)
+def test_who_asks_for_a_file_gets_the_url_of_that_file(database: Database):
+    register = Accounts(database, lambda: NOW)
     register.add_agent("painter")
     register.add_project("logos", "0", "open", "image")
     register.add_submission("sub_1", "logos", "painter")
-    submissions = Submissions(index)
+    submissions = Submissions(database)
 
     def ask(size: int) -> set[int]:
         intent = Intent(file_name="a.png", file_type="image/png", file_size=size)
@@ -166,13 +167,13 @@ def test_who_asks_for_a_file_gets_the_url_of_that_file(index: Index):
     assert at_once(*[partial(ask, size) for size in (1, 2, 3)]) == [{1}, {2}, {3}]
 
 
-def test_nobody_slips_past_a_cap(index: Index):
+def test_nobody_slips_past_a_cap(database: Database):
     def upload(caps: DailyCaps) -> bool:
         def take(connection: Connection) -> None:
             caps.take(connection, None, NOW)
 
         try:
-            with index.transaction() as connection:
+            with database.transaction() as connection:
                 take(connection)
         except ApiError:
             return False
@@ -180,15 +181,15 @@ def test_nobody_slips_past_a_cap(index: Index):
 
     daily = FreeTerms(max_bytes=1, days=1, uploads_a_day=9, uploads_a_day_per_address=7)
     assert sum(at_once(*[partial(upload, DailyCaps(daily)) for _ in range(20)])) == 7
-    hourly = [HourlyLimits(index, "io42", 7, 9) for _ in range(10)]
+    hourly = [HourlyLimits(database, "io42", 7, 9) for _ in range(10)]
     asked = [partial(limits.take, who, NOW) for limits in hourly for who in ("a", "b")]
     taken = [not allowance.exceeded for allowance in at_once(*asked)]
     assert (taken[::2].count(True) <= 7, taken[1::2].count(True) <= 7, taken.count(True)) == (True, True, 9)
 
 
-def test_a_cap_may_be_as_large_as_the_settings_allow(index: Index):
+def test_a_cap_may_be_as_large_as_the_settings_allow(database: Database):
     largest = 1 << 40
     terms = FreeTerms(max_bytes=1, days=1, uploads_a_day=largest, uploads_a_day_per_address=largest)
-    with index.transaction() as connection:
+    with database.transaction() as connection:
         DailyCaps(terms).take(connection, None, NOW)
-    assert HourlyLimits(index, "io42", largest, largest).take("a", NOW).remaining == largest - 1
+    assert HourlyLimits(database, "io42", largest, largest).take("a", NOW).remaining == largest - 1

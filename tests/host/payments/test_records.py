@@ -7,19 +7,19 @@ from types import SimpleNamespace
 
 import pytest
 
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.payments.payload import presented
 from img402_mcp.host.payments.records import LEASE, PaymentRecord, PaymentRecords
 from img402_mcp.host.settings import HostSettings
-from img402_mcp.host.storage.images import Index
 from img402_mcp.wire.x402 import BASE
 
 
 @pytest.fixture
 def book(data: Path, settings: Callable[..., HostSettings], clock: SimpleNamespace) -> Iterator[PaymentRecords]:
     data.mkdir()
-    index = Index(settings().database)
-    yield PaymentRecords(index, lambda: clock.now)
-    index.close()
+    database = Database(settings().database)
+    yield PaymentRecords(database, lambda: clock.now)
+    database.close()
 
 
 @pytest.fixture

@@ -10,11 +10,11 @@ import pytest
 from img402_mcp.cli import main
 from img402_mcp.errors import SettingsError
 from img402_mcp.host.admin.payments import release
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.payments.payload import presented
 from img402_mcp.host.payments.products import fee_product
 from img402_mcp.host.payments.records import PaymentRecords
 from img402_mcp.host.settings import HostSettings
-from img402_mcp.host.storage.images import Index
 from img402_mcp.wire.x402 import BASE
 
 FEE = fee_product("sub_1")
@@ -29,15 +29,15 @@ def desk(
 ) -> Iterator[SimpleNamespace]:
     """`.book`, in which a fee has been tried and has no outcome; `.release("0x..." or None)`."""
     data.mkdir()
-    index = Index(settings().database)
-    book, shown = PaymentRecords(index, lambda: clock.now), presented(proof())
+    database = Database(settings().database)
+    book, shown = PaymentRecords(database, lambda: clock.now), presented(proof())
     assert shown is not None
     payment = book.reserve(shown, BASE, FEE, 250_000)
     assert payment is not None
     yield SimpleNamespace(
-        book=book, payment=payment, release=lambda paid: release(index, clock.now, "sub_1", transaction=paid)
+        book=book, payment=payment, release=lambda paid: release(database, clock.now, "sub_1", transaction=paid)
     )
-    index.close()
+    database.close()
 
 
 def test_a_fee_that_was_paid_after_all_counts(desk: SimpleNamespace):

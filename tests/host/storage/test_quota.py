@@ -10,8 +10,8 @@ import pytest
 from httpx2 import AsyncClient, Response
 
 from img402_mcp.host.admin.accounts import Accounts
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import HostSettings
-from img402_mcp.host.storage.images import Index
 from img402_mcp.host.storage.quota import Quota, StorageFull
 
 Sample = Callable[[str], bytes]
@@ -130,8 +130,8 @@ def test_a_setting_that_cannot_be_meant_is_refused(settings: Callable[..., objec
 def quota(settings: Callable[..., HostSettings], data: Path, clock: SimpleNamespace) -> Iterator[Quota]:
     """Of 3000 bytes, with nothing in it."""
     data.mkdir(exist_ok=True)
-    with closing(Index(settings().database)) as index:
-        yield Quota(index, data, 3000, 0, lambda: clock.now)
+    with closing(Database(settings().database)) as database:
+        yield Quota(database, data, 3000, 0, lambda: clock.now)
 
 
 def test_what_is_on_its_way_counts_also_behind_the_next_sum(quota: Quota, clock: SimpleNamespace):

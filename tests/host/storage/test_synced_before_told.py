@@ -18,19 +18,20 @@ from pathlib import Path
 from img402_mcp.formats import PNG
 from img402_mcp.host.storage.blobs.folder import Folder
 from img402_mcp.host.storage.spool import arriving
-from img402_mcp.host.storage.images import Image, Index, new_id
+from img402_mcp.host.db.database import Database
+from img402_mcp.host.storage.images import Images, StoredImage, new_id
 from img402_mcp.host.storage.store import store
 from img402_mcp.host.settings import host_settings
 
 settings = host_settings({}, data=Path(sys.argv[1]), default_public_url="http://h")
 settings.data.mkdir()
-blobs, index = Folder(settings.blobs), Index(settings.database)
+blobs, images = Folder(settings.blobs), Images(Database(settings.database))
 
 def keep(number):
-    image = Image(new_id(), PNG, 1000, datetime.now(UTC), None)
+    image = StoredImage(new_id(), PNG, 1000, datetime.now(UTC), None)
     with arriving(blobs.spool) as body:
         body.write(bytes(1000))
-        store(blobs, index, body.path if number % 2 else body, image, lambda connection: None)
+        store(blobs, images, body.path if number % 2 else body, image, lambda connection: None)
     os.write(1, f"{image.name} is kept".encode())
 
 with ThreadPoolExecutor(8) as pool:

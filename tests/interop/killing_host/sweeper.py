@@ -5,21 +5,22 @@ from datetime import UTC, datetime, timedelta
 from select import select
 
 from img402_mcp.host.cleanup import sweep, tidy
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import host_settings
 from img402_mcp.host.storage.blobs.folder import Folder
-from img402_mcp.host.storage.images import Index
+from img402_mcp.host.storage.images import Images
 
 
 def main(data: str) -> None:
     settings = host_settings({}, data=data, default_public_url="http://127.0.0.1")
-    index, blobs, last = Index(settings.database), Folder(settings.blobs), False
+    database, blobs, last = Database(settings.database), Folder(settings.blobs), False
     sys.stdout.write("ready\n")
     sys.stdout.flush()
     while not last:
         last = bool(select([sys.stdin], [], [], 0)[0])  # once more behind the last upload
-        sweep(index, blobs, datetime.now(UTC) + timedelta(days=2))
-        tidy(index, blobs, datetime.now(UTC))
-    index.close()
+        sweep(Images(database), blobs, datetime.now(UTC) + timedelta(days=2))
+        tidy(Images(database), blobs, datetime.now(UTC))
+    database.close()
 
 
 if __name__ == "__main__":

@@ -20,9 +20,10 @@ from httpx2 import AsyncClient, HTTPError, Limits, get
 from sqlalchemy import text
 
 from img402_mcp.host.cleanup import GRACE, tidy
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import HostSettings, host_settings
 from img402_mcp.host.storage.blobs.folder import Folder
-from img402_mcp.host.storage.images import Index
+from img402_mcp.host.storage.images import Images
 
 ROUNDS, SEED = int(os.environ.get("KILL_ROUNDS", "20")), os.environ.get("KILL_SEED", "42")
 TOGETHER = 100
@@ -77,15 +78,15 @@ def known() -> dict[str, str]:
     return {}
 
 
-def opened(data: Path) -> Iterator[tuple[HostSettings, Index, Folder]]:
+def opened(data: Path) -> Iterator[tuple[HostSettings, Database, Folder]]:
     settings = host_settings({}, data=data, default_public_url="http://127.0.0.1")
-    with closing(Index(settings.database)) as index:
-        yield settings, index, Folder(settings.blobs)
+    with closing(Database(settings.database)) as database:
+        yield settings, database, Folder(settings.blobs)
 
 
-def visible(index: Index, blobs: Folder) -> dict[str, str]:
+def visible(database: Database, blobs: Folder) -> dict[str, str]:
     """Name -> sha256 of what a row makes an image."""
-    with index.reading() as connection:
+    with database.reading() as connection:
         rows = connection.execute(text("SELECT id || '.' || extension, size_bytes FROM images")).all()
     return {name: sha256(blobs.read(name, 0, size + 1)).hexdigest() for name, size in rows}
 
@@ -102,12 +103,12 @@ async def test_what_was_answered_is_whole_and_nothing_else_stays(number, data, k
         assert sha256(get(f"{life.url}/{name}").content).hexdigest() == digest
     uploads = Uploads(life.url, pictures(chance))
     await uploads.run(life.end, after=chance.randrange(1, TOGETHER - 10))
-    for _, index, blobs in opened(data):
-        images = visible(index, blobs)
+    for _, database, blobs in opened(data):
+        images = visible(database, blobs)
         assert uploads.answered.items() <= images.items()
         assert known.items() <= images.items()
         assert {images[name] for name in images.keys() - known.keys()} <= uploads.sent.keys()
-        tidy(index, blobs, datetime.now(UTC) + GRACE + timedelta(minutes=1))
+        tidy(Images(database), blobs, datetime.now(UTC) + GRACE + timedelta(minutes=1))
         assert on_disk(data) == images.keys()
     known |= images
 
@@ -122,6 +123,6 @@ async def test_told_to_stop_it_finishes_what_it_answers_takes_nothing_new_and_en
     assert life.end() in {0, -signal.SIGTERM}
     assert time.monotonic() - start < STOP_WITHIN + 10  # with a margin for a busy machine
     assert len(uploads.answered) >= 10
-    for _, index, blobs in opened(tmp_path):
-        assert visible(index, blobs) == uploads.answered
+    for _, database, blobs in opened(tmp_path):
+        assert visible(database, blobs) == uploads.answered
         assert on_disk(tmp_path) == uploads.answered.keys()

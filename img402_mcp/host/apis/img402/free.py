@@ -66,7 +66,7 @@ async def _upload_free(host: Host, request: Request) -> StoredImage:
 
 def _kept(host: Host, incoming: Incoming, admit: Admit, now: datetime) -> StoredImage:
     with host.quota.room(incoming.size):
-        return keep(host.blobs, host.index, incoming, admit=admit, now=now, days=host.settings.free.days)
+        return keep(host.blobs, host.images, incoming, admit=admit, now=now, days=host.settings.free.days)
 
 
 def uploaded(host: Host, image: StoredImage, *, deletable: bool = True) -> UploadedImage:

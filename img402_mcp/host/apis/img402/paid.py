@@ -134,10 +134,10 @@ def _shown(context: PaidContext, bought: Bought, payment: str, expired: ApiError
     Once settled, a proof is on the chain for everybody, and with it whoever likes gets the token of a payment: only
     with a payment-identifier do they show whose they are.
     """
-    image = context.host.index.find(bought.image_id)
+    image = context.host.images.find(bought.image_id)
     if image is None or (image.expires_at and image.expires_at <= context.host.now()):
         raise expired
-    book = PaymentRecords(context.host.index, context.host.now).find(payment)
+    book = PaymentRecords(context.host.database, context.host.now).find(payment)
     return uploaded(context.host, image, deletable=book is not None and book.identifier_hash is not None)
 
 
@@ -210,5 +210,5 @@ def _described(context: PaidContext, incoming: Incoming) -> StoredImage:
 
 def _kept(context: PaidContext, incoming: Incoming, image: StoredImage, payment: str, sha256: str) -> UploadedImage:
     admit = partial(redeem, payment=payment, image=image, sha256=sha256)
-    store(context.host.blobs, context.host.index, incoming.path, image, admit)
+    store(context.host.blobs, context.host.images, incoming.path, image, admit)
     return uploaded(context.host, image)

@@ -24,8 +24,9 @@ from sqlalchemy import (
 from starlette.responses import Response
 
 from img402_mcp.host.api_keys import hash_of
+from img402_mcp.host.db.database import METADATA, Database, Moment
 from img402_mcp.host.errors import ApiError, problem
-from img402_mcp.host.storage.images import METADATA, Index, Moment, StoredImage, new_id
+from img402_mcp.host.storage.images import StoredImage, new_id
 from img402_mcp.wire.io42 import Intent
 
 AGENTS = Table(
@@ -112,8 +113,8 @@ class AlreadyUploaded(ApiError):
 
 
 class Submissions:
-    def __init__(self, index: Index) -> None:
-        self._index = index
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def agent(self, key: str) -> Agent | None:
         row = self._first(select(AGENTS).where(AGENTS.c.key_hash == hash_of(key)))
@@ -136,7 +137,7 @@ class Submissions:
         """The live upload for this very file, or the next: the id stays while the file does. Raises AlreadyUploaded."""
         expires = (now + life).replace(microsecond=0)
         waiting = _is(submission_id) & SUBMISSIONS.c.completed_at.is_(None)
-        with self._index.transaction() as connection:
+        with self._database.transaction() as connection:
             # Where nothing below changes the row, it must not change under the last look either.
             connection.execute(select(SUBMISSIONS.c.id).where(_is(submission_id)).with_for_update())
             same = waiting & _is_for(intent) & (SUBMISSIONS.c.url_expires_at <= now)
@@ -161,7 +162,7 @@ class Submissions:
             raise AlreadyUploaded
 
     def _first(self, query: Any) -> Row[Any] | None:  # noqa: ANN401  # a select of any columns
-        with self._index.reading() as connection:
+        with self._database.reading() as connection:
             row: Row[Any] | None = connection.execute(query).first()
             return row
 

@@ -86,8 +86,8 @@ class Io42Context:
 
 def routes(host: Host, paywall: Paywall | None) -> list[Route]:
     terms = host.settings.io42
-    limits = HourlyLimits(host.index, "io42", terms.hourly, terms.hourly_all)
-    context = Io42Context(host, paywall, Submissions(host.index), limits)
+    limits = HourlyLimits(host.database, "io42", terms.hourly, terms.hourly_all)
+    context = Io42Context(host, paywall, Submissions(host.database), limits)
 
     async def submit(request: Request) -> Response:
         return await _in_envelope(partial(_limited, context, request))
@@ -290,7 +290,7 @@ def _kept(context: Io42Context, permit: Permit, promised: PresignedBody) -> None
 
     def write(connection: Connection) -> None:
         context.submissions.complete(connection, permit.key, image)
-        context.host.index.add_private(connection, image)
+        context.host.images.add_private(connection, image)
 
     with context.host.quota.room(promised.size, owed=True):
-        store_bytes(context.host.blobs, context.host.index, promised.path, image.name, write)
+        store_bytes(context.host.blobs, context.host.database, promised.path, image.name, write)

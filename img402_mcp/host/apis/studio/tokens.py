@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from sqlalchemy import Boolean, Column, String, Table, select
 
 from img402_mcp.host.api_keys import hash_of
-from img402_mcp.host.storage.images import METADATA, Index, Moment
+from img402_mcp.host.db.database import METADATA, Database, Moment
 
 TOKENS = Table(
     "studio_tokens",
@@ -26,10 +26,10 @@ class StudioToken:
 
 
 class StudioTokens:
-    def __init__(self, index: Index) -> None:
-        self._index = index
+    def __init__(self, database: Database) -> None:
+        self._database = database
 
     def token(self, value: str) -> StudioToken | None:
-        with self._index.reading() as connection:
+        with self._database.reading() as connection:
             row = connection.execute(select(TOKENS).where(TOKENS.c.token_hash == hash_of(value))).first()
         return StudioToken(row.id, row.name, row.may_upload) if row else None

@@ -44,8 +44,8 @@ class StudioError(ApiError):
 
 
 def routes(host: Host) -> list[Route]:
-    terms, inputs = host.settings.studio, StudioTokens(host.index)
-    limits = HourlyLimits(host.index, "studio", terms.hourly, terms.hourly_all)
+    terms, inputs = host.settings.studio, StudioTokens(host.database)
+    limits = HourlyLimits(host.database, "studio", terms.hourly, terms.hourly_all)
 
     async def upload(request: Request) -> Response:
         token = await _token(inputs, request)
@@ -118,7 +118,9 @@ def _kept(host: Host, incoming: Incoming) -> studio.StoredInput:
     now = host.now()
     image = StoredImage(new_id(), incoming.examine().format, incoming.size, now, None)
     with host.quota.room(incoming.size):
-        store_bytes(host.blobs, host.index, incoming.path, image.name, lambda row: host.index.add_private(row, image))
+        store_bytes(
+            host.blobs, host.database, incoming.path, image.name, lambda row: host.images.add_private(row, image)
+        )
     expires = now + timedelta(minutes=host.settings.studio.preview_minutes)
     preview = host.signed_urls.url(Permit("GET", image.name, int(expires.timestamp())))
     return studio.StoredInput(upload_key=f"{KEY_PREFIX}{image.name}", image_url=preview)
@@ -127,5 +129,5 @@ def _kept(host: Host, incoming: Incoming) -> studio.StoredInput:
 async def _preview(host: Host, request: Request) -> Response:
     permit = host.signed_urls.permit("GET", request.path_params["key"], request.query_params, host.now())
     parsed = parse_name(permit.key)
-    image = await to_thread.run_sync(host.index.find_private, parsed[0]) if parsed else None
+    image = await to_thread.run_sync(host.images.find_private, parsed[0]) if parsed else None
     return await private_response(host, request, image) if image else missing()

@@ -14,9 +14,9 @@ from anyio import to_thread
 from sqlalchemy import BigInteger, Column, Connection, String, Table, insert, select
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
+from img402_mcp.host.db.database import METADATA, Database
 from img402_mcp.host.db.engine import insert_for
 from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Unknown, Valid
-from img402_mcp.host.storage.images import METADATA, Index
 from img402_mcp.wire.evm import account
 from img402_mcp.wire.x402 import Authorization, Network
 
@@ -44,8 +44,8 @@ _SPENT = Table(
 class Play:
     play_money = True
 
-    def __init__(self, index: Index, now: Callable[[], datetime]) -> None:
-        self._index, self._now = index, now
+    def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
+        self._database, self._now = database, now
 
     async def verify(self, claim: Claim) -> Valid | Rejected | Unknown:
         return await self._in_thread(partial(self._verify, claim))
@@ -68,7 +68,7 @@ class Play:
     def _verify(self, claim: Claim) -> Valid | Rejected:
         if reason := _flaw(claim, self._now().timestamp()):
             return Rejected(reason)
-        with self._index.reading() as connection:
+        with self._database.reading() as connection:
             if _is_used(connection, claim.authorization):
                 return Rejected(USED, used=True)
             spent = _spent(connection, claim.authorization.payer)
@@ -78,7 +78,7 @@ class Play:
         if reason := _flaw(claim, self._now().timestamp()):
             return Rejected(reason)
         try:
-            with self._index.transaction() as connection:
+            with self._database.transaction() as connection:
                 _transfer(connection, claim.authorization)
         except IntegrityError:
             return Rejected(USED, used=True)
@@ -87,7 +87,7 @@ class Play:
         return Settled(_name(claim.authorization))
 
     def _recall(self, claim: Claim) -> Settled | Rejected | Unknown:
-        with self._index.reading() as connection:
+        with self._database.reading() as connection:
             if _is_used(connection, claim.authorization):
                 return Settled(_name(claim.authorization))
         if claim.authorization.valid_before <= self._now().timestamp():

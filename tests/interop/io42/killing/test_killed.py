@@ -87,12 +87,12 @@ def submissions(platform) -> list[str]:
     """Made at once: a program's start for each would cost more than the round."""
     from img402_mcp.host.admin.accounts import Accounts  # noqa: PLC0415
     from img402_mcp.host.app import utc_now  # noqa: PLC0415
+    from img402_mcp.host.db.database import Database  # noqa: PLC0415
     from img402_mcp.host.settings import host_settings  # noqa: PLC0415
-    from img402_mcp.host.storage.images import Index  # noqa: PLC0415
 
     settings = host_settings({}, data=platform.data, default_public_url=platform.url)
-    with closing(Index(settings.database)) as index:
-        register = Accounts(index, utc_now)
+    with closing(Database(settings.database)) as database:
+        register = Accounts(database, utc_now)
         return [register.add_submission(f"sub_{each}", "logos", "painter")["submission"] for each in range(ROUNDS)]
 
 
@@ -132,9 +132,9 @@ def environ(platform: Platform, picture: Path, key: str) -> dict[str, str]:
 
 
 def books(platform: Platform, submission: str, picture: Path) -> Books:
-    with closing(sqlite3.connect(platform.data / "index.sqlite")) as index:
-        charged = index.execute(CHARGED, (f"% {submission}",)).fetchone()[0]
-        (image,) = index.execute("SELECT image_id FROM io42_submissions WHERE id = ?", (submission,)).fetchone()
+    with closing(sqlite3.connect(platform.data / "index.sqlite")) as database:
+        charged = database.execute(CHARGED, (f"% {submission}",)).fetchone()[0]
+        (image,) = database.execute("SELECT image_id FROM io42_submissions WHERE id = ?", (submission,)).fetchone()
     with closing(Journal.open(picture.parent / "state")) as journal:
         signed = journal.spent()
     kept = [path for path in (platform.data / "blobs").rglob(f"{image}*") if image]

@@ -16,12 +16,12 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from img402_mcp.host.app import create_app
+from img402_mcp.host.db.database import Database
 from img402_mcp.host.payments.facilitators.remote import Remote
 from img402_mcp.host.payments.records import PaymentRecords
 from img402_mcp.host.payments.upload_tokens import UploadTokens
 from img402_mcp.host.settings import host_settings
 from img402_mcp.host.storage.blobs.folder import Folder
-from img402_mcp.host.storage.images import Index
 from img402_mcp.mcp_server.stdio import address_of, listen, run_app
 
 POINTS = {
@@ -31,7 +31,7 @@ POINTS = {
     "settled": PaymentRecords,
     "token": UploadTokens,
     "keep": Folder,
-    "add": Index,
+    "add": Database,
 }
 
 

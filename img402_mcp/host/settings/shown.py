@@ -7,7 +7,7 @@ from urllib.parse import urlsplit
 from pydantic import BaseModel
 from sqlalchemy.engine import URL
 
-from img402_mcp.host.settings import HostSettings
+from img402_mcp.host.settings.model import HostSettings
 
 Shown = str | int | bool | None
 # Some services have their customers' keys in the path.

@@ -2,8 +2,7 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from ipaddress import IPv4Network, IPv6Network, ip_network
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import unquote
 
@@ -12,13 +11,22 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from img402_mcp.errors import SettingsError, quoted
-from img402_mcp.host.http.timeouts import Timeouts
-from img402_mcp.host.upkeep import Upkeep
-from img402_mcp.host.variables import integer, service, split_url, switch, usdc, without_secrets
+from img402_mcp.host.settings.model import (
+    IO42_HOURLY_ALL,
+    PREVIEW_MINUTES,
+    STUDIO_HOURLY,
+    STUDIO_HOURLY_ALL,
+    HostSettings,
+    Io42HostSettings,
+    Network,
+    PaidSettings,
+    StudioHostSettings,
+    Timeouts,
+    Upkeep,
+)
+from img402_mcp.host.settings.variables import integer, service, split_url, switch, usdc, without_secrets
 from img402_mcp.wire import io42, studio, x402
 from img402_mcp.wire.img402 import FreeTerms, PaidTerms
-
-Network = IPv4Network | IPv6Network
 
 MAX_BYTES = 1_048_576
 DAYS = 7
@@ -31,10 +39,6 @@ PAID_DAYS = 365
 PRICE = "0.01"
 TOKEN_MINUTES = 10
 TRUST_USED = "0.05"  # five uploads: what a lost answer of a facilitator may cost, where no chain can be asked
-# Platform-wide: a hundred agents or tokens at their own limit, so that only a flood meets it.
-IO42_HOURLY_ALL = 10_000
-STUDIO_HOURLY, STUDIO_HOURLY_ALL = 100, 10_000
-PREVIEW_MINUTES = 15  # long enough to look, short enough that a link which leaks is soon worth nothing
 SECRET_LENGTH = 32
 OBJECT_STORES = ("s3", "gs", "az")
 A_CENTURY = 36_500
@@ -44,63 +48,6 @@ LARGEST = 1 << 40
 LARGEST_STORE = 1 << 60
 AN_HOUR = 3600
 MOST_PIXELS = 65_535
-
-
-@dataclass(frozen=True)
-class PaidSettings:
-    """`facilitator_url` is empty for play money. Amounts are atomic."""
-
-    terms: PaidTerms
-    price: int
-    network: x402.Network
-    pay_to: str
-    facilitator: str
-    facilitator_url: str
-    rpc_url: str = field(repr=False)
-    trust_used: int
-
-
-@dataclass(frozen=True)
-class Io42HostSettings:
-    """Terms of submissions; `pixels` of each side, fewest and most. No hourly limit: None."""
-
-    max_bytes: int = io42.MOST_BYTES
-    pixels: tuple[int, int] = (io42.FEWEST_PIXELS, io42.MOST_PIXELS)
-    url_minutes: int = io42.URL_MINUTES
-    hourly: int | None = io42.REQUESTS_AN_HOUR
-    hourly_all: int | None = IO42_HOURLY_ALL
-
-
-@dataclass(frozen=True)
-class StudioHostSettings:
-    """Terms of the studio's inputs. No hourly limit: None."""
-
-    max_bytes: int = studio.MOST_BYTES
-    preview_minutes: int = PREVIEW_MINUTES
-    hourly: int | None = STUDIO_HOURLY
-    hourly_all: int | None = STUDIO_HOURLY_ALL
-
-
-@dataclass(frozen=True)
-class HostSettings:
-    """`database` is a sqlalchemy URL, whose repr hides the password; `secret` None: one is kept in the data folder.
-
-    `objects` is the URL of an object store. Where there is one, `blobs` is only for bodies that are still arriving.
-    """
-
-    data: Path
-    blobs: Path
-    database: URL
-    public_url: str
-    free: FreeTerms
-    trusted_proxies: tuple[Network, ...] = ()
-    paid: PaidSettings | None = None
-    secret: str | None = field(default=None, repr=False)
-    io42: Io42HostSettings = Io42HostSettings()
-    studio: StudioHostSettings = StudioHostSettings()
-    objects: str | None = None
-    patience: Timeouts = field(default_factory=Timeouts)
-    upkeep: Upkeep = field(default_factory=Upkeep)
 
 
 def host_settings(

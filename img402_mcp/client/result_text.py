@@ -1,0 +1,105 @@
+"""What an upload, a batch and payments come to, as text and as fields: the same for a model, a person, a script."""
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+from img402_mcp.errors import quoted
+from img402_mcp.wire.x402 import usdc
+
+if TYPE_CHECKING:
+    from img402_mcp.client.apis.base import Receipt
+    from img402_mcp.client.batch import Success
+    from img402_mcp.client.paid_upload import Status
+    from img402_mcp.client.payments.journal import Payment
+    from img402_mcp.client.upload import Upload
+
+
+def upload_fields(upload: "Upload") -> dict[str, Any]:
+    """What says nothing is left out: the first seven fields are always there."""
+    receipt = upload.receipt
+    said = {
+        "reused": upload.reused or None,
+        "done": "; ".join(upload.done) or None,
+        "verified": upload.verified,
+        "note": note_of(upload) or None,
+        "delete_url": receipt.delete_url or None,
+    }
+    return {
+        "url": receipt.url,
+        "id": receipt.id,
+        "content_type": receipt.content_type,
+        "size_bytes": receipt.size_bytes,
+        "expires_at": moment(receipt),
+        "width": upload.width,
+        "height": upload.height,
+        "markdown": upload.markdown,
+    } | {name: value for name, value in said.items() if value is not None}
+
+
+def note_of(upload: "Upload") -> str:
+    return " ".join((*upload.receipt.notes, *upload.notes))
+
+
+def moment(receipt: "Receipt") -> str | None:
+    return in_utc(receipt.expires_at) if receipt.expires_at else None
+
+
+def in_utc(moment: "datetime") -> str:
+    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def upload_text(upload: "Upload") -> str:
+    receipt = upload.receipt
+    never = "expiry unknown" if receipt.notes else "no expiry"
+    expiry = f"expires {receipt.expires_at:%Y-%m-%d %H:%M}Z" if receipt.expires_at else never
+    facts = f"{receipt.content_type}, {upload.width}x{upload.height}, {receipt.size_bytes} bytes, {expiry}"
+    facts += {None: "", True: ", verified", False: ", NOT verified"}[upload.verified]
+    reused = ["Uploaded before: the URL of then; nothing was sent or paid now."] if upload.reused else []
+    done = [f"Sent after: {'; '.join(upload.done)}."] if upload.done else []
+    delete = [f"To take it down: {receipt.delete_url}"] if receipt.delete_url else []
+    return "\n".join((upload.markdown, " ".join((*receipt.notes, *upload.notes, *reused, *done, facts)), *delete))
+
+
+def remark(uploaded: "Success") -> str:
+    """What was done to it or is doubtful; most have none."""
+    upload = uploaded.upload
+    reused = "uploaded before: the URL of then" if upload.reused else ""
+    done = f"sent after: {'; '.join(upload.done)}" if upload.done else ""
+    doubt = "NOT verified" if upload.verified is False else ""
+    facts = ", ".join(filter(None, (reused, done, doubt, note_of(upload))))
+    return f"{quoted(uploaded.path)}: {facts}" if facts else ""
+
+
+def open_payment_text(payment: "Payment") -> str:
+    intent = payment.intent
+    bought = f"file {intent.source[:12]}" if len(intent.source) == 64 else "a token"
+    until = datetime.fromtimestamp(payment.valid_before, UTC)
+    return (
+        f"{usdc(payment.amount)} USDC to {urlsplit(intent.origin).netloc} for {bought}, nonce {payment.nonce}, "
+        f"chargeable until {until:%Y-%m-%d %H:%M:%S}Z: {_NEXT[payment.state.value]}"
+    )
+
+
+_AGAIN = (
+    "unclear; the same call again sends the same proof, and never pays twice. Past that time, IMG402_RPC_URL or "
+    "`img402-mcp wallet resolve` closes it"
+)
+_NEXT = {
+    "signed": "not sent yet; the same call again sends it",
+    "sent": _AGAIN,
+    "ambiguous": _AGAIN,
+    "answered": "paid; what it bought is still to be used, by the same call again",
+    "undelivered": "charged, but not delivered; the same call again asks for it",
+}
+
+
+def status_text(status: "Status") -> str:
+    return "\n".join(
+        (
+            f"Wallet {status.address} on {', '.join(status.networks)}",
+            f"Spent in 24 hours: {usdc(status.spent_today)} USDC, left: {usdc(status.left_today)}",
+            f"Spent in all: {usdc(status.spent_in_all)} USDC",
+            *([open_payment_text(payment) for payment in status.open] or ["No payment is open."]),
+        )
+    )

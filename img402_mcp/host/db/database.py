@@ -1,0 +1,69 @@
+"""One database for all the host's rows: transactions and look-ups, on SQLite and on PostgreSQL alike.
+
+SQLAlchemy Core, one code path for both. Everything here blocks and is called in threads.
+"""
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from datetime import UTC, datetime
+from threading import Lock
+
+from sqlalchemy import BigInteger, Connection, Dialect, MetaData, TypeDecorator
+from sqlalchemy.engine import URL
+
+from img402_mcp.host.db.engine import SQLITE, open_engine
+from img402_mcp.host.db.group_commit import GroupCommit
+from img402_mcp.host.db.schema import prepare
+
+
+class Moment(TypeDecorator[datetime]):
+    """Milliseconds since 1970, since SQLite has no moments of its own and forgets their zone."""
+
+    impl = BigInteger
+    cache_ok = True
+
+    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> int | None:  # noqa: ARG002 - sqlalchemy's signature
+        return None if value is None else round(value.timestamp() * 1000)
+
+    def process_result_value(self, value: int | None, dialect: Dialect) -> datetime | None:  # noqa: ARG002 - sqlalchemy's signature
+        return None if value is None else moment_of(value)
+
+
+def moment_of(milliseconds: int) -> datetime:
+    return datetime.fromtimestamp(milliseconds / 1000, UTC)
+
+
+METADATA = MetaData()
+"""Of every table, those of other rooms too: they are there when the Database is opened."""
+
+
+class Database:
+    def __init__(self, url: URL) -> None:
+        self._engine = open_engine(url)
+        alone = self._engine.dialect.name == SQLITE
+        # SQLite has one writer at a time and lets the others sleep and try; to queue is fairer and faster.
+        self._turn: AbstractContextManager[object] = Lock() if alone else nullcontext()
+        # Over a network a look-up is one round trip, and not three with BEGIN and ROLLBACK around it.
+        self._looking = self._engine if alone else self._engine.execution_options(isolation_level="AUTOCOMMIT")
+        self.together = GroupCommit(self.transaction).commit
+        """For writes that may share a transaction with others'."""
+        try:
+            prepare(self._engine, METADATA)
+        except BaseException:
+            self.close()
+            raise
+
+    @property
+    def dialect(self) -> Dialect:
+        return self._engine.dialect
+
+    def close(self) -> None:
+        self._engine.dispose()
+
+    @contextmanager
+    def transaction(self) -> Iterator[Connection]:
+        with self._turn, self._engine.begin() as connection:
+            yield connection
+
+    def reading(self) -> AbstractContextManager[Connection]:
+        return self._looking.connect()

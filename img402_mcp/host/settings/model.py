@@ -1,0 +1,106 @@
+"""What the host can be told: one frozen object, read once from the environment by `read`."""
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+from pathlib import Path
+
+from sqlalchemy.engine import URL
+
+from img402_mcp.wire import io42, studio, x402
+from img402_mcp.wire.img402 import FreeTerms, PaidTerms
+
+Network = IPv4Network | IPv6Network
+
+MEGABYTE = 1_048_576
+# Platform-wide: a hundred agents or tokens at their own limit, so that only a flood meets it.
+IO42_HOURLY_ALL = 10_000
+STUDIO_HOURLY, STUDIO_HOURLY_ALL = 100, 10_000
+PREVIEW_MINUTES = 15  # long enough to look, short enough that a link which leaks is soon worth nothing
+
+
+@dataclass(frozen=True)
+class PaidSettings:
+    """`facilitator_url` is empty for play money. Amounts are atomic."""
+
+    terms: PaidTerms
+    price: int
+    network: x402.Network
+    pay_to: str
+    facilitator: str
+    facilitator_url: str
+    rpc_url: str = field(repr=False)
+    trust_used: int
+
+
+@dataclass(frozen=True)
+class Io42HostSettings:
+    """Terms of submissions; `pixels` of each side, fewest and most. No hourly limit: None."""
+
+    max_bytes: int = io42.MOST_BYTES
+    pixels: tuple[int, int] = (io42.FEWEST_PIXELS, io42.MOST_PIXELS)
+    url_minutes: int = io42.URL_MINUTES
+    hourly: int | None = io42.REQUESTS_AN_HOUR
+    hourly_all: int | None = IO42_HOURLY_ALL
+
+
+@dataclass(frozen=True)
+class StudioHostSettings:
+    """Terms of the studio's inputs. No hourly limit: None."""
+
+    max_bytes: int = studio.MOST_BYTES
+    preview_minutes: int = PREVIEW_MINUTES
+    hourly: int | None = STUDIO_HOURLY
+    hourly_all: int | None = STUDIO_HOURLY_ALL
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """`connections` of one process; `head`, `body` and `answer` in seconds, `rate` in bytes a second."""
+
+    # A process has 1024 descriptors unless told otherwise; an upload needs two, and the database some.
+    connections: int = 400
+    # Others: Apache 20, nginx 60. A head is one packet.
+    head: int = 10
+    # Apache: 20 seconds and 500 bytes a second; Kestrel: 5 and 240. The slowest mobile net has 5000.
+    body: int = 20
+    rate: int = 500
+    answer: int = 30
+
+
+@dataclass(frozen=True)
+class Upkeep:
+    """`metrics`: address and port, None: off. Seconds: `drain` before the socket closes, `stop` for what is in hand.
+
+    `most_bytes` None: no limit.
+    """
+
+    delete_urls: bool = True
+    metrics: tuple[str, int] | None = None
+    most_bytes: int | None = None
+    # Room for the database's log and for what arrives at this moment; a system without it is ill anyway.
+    floor_bytes: int = 256 * MEGABYTE
+    drain: int = 0
+    # Docker kills after 10 seconds unless told otherwise, Kubernetes after 30, systemd after 90.
+    stop: int = 25
+
+
+@dataclass(frozen=True)
+class HostSettings:
+    """`database` is a sqlalchemy URL, whose repr hides the password; `secret` None: one is kept in the data folder.
+
+    `objects` is the URL of an object store. Where there is one, `blobs` is only for bodies that are still arriving.
+    """
+
+    data: Path
+    blobs: Path
+    database: URL
+    public_url: str
+    free: FreeTerms
+    trusted_proxies: tuple[Network, ...] = ()
+    paid: PaidSettings | None = None
+    secret: str | None = field(default=None, repr=False)
+    io42: Io42HostSettings = Io42HostSettings()
+    studio: StudioHostSettings = StudioHostSettings()
+    objects: str | None = None
+    patience: Timeouts = field(default_factory=Timeouts)
+    upkeep: Upkeep = field(default_factory=Upkeep)
