@@ -49,7 +49,7 @@ def at_once(*works: Callable[[], _Result]) -> list[_Result]:
 
 
 @pytest.fixture
-def index(data: Path, settings: Callable[..., HostSettings]) -> Iterator[Database]:
+def database(data: Path, settings: Callable[..., HostSettings]) -> Iterator[Database]:
     data.mkdir(exist_ok=True)
     database = Database(settings().database)
     yield database
