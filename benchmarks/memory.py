@@ -8,7 +8,7 @@ from tempfile import TemporaryDirectory
 import anyio
 
 from benchmarks.measuring import MB, child, picture, show, verdict
-from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.settings import Settings
 from img402_mcp.client.upload import open_uploader
 

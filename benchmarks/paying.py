@@ -14,14 +14,14 @@ from typing import Any
 import anyio
 
 from benchmarks.measuring import child, medians, picture, show, verdict
-from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.http import Request, Response, Send
 from img402_mcp.client.paid_upload import PaidUploader, open_paid_uploader
 from img402_mcp.client.settings import Money, Settings, WalletSource
 from img402_mcp.client.upload import Uploader, open_uploader
 from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import host_settings
-from img402_mcp.mcp_server.stdio import address_of, listen, run_app
+from img402_mcp.mcp_server.asgi import address_of, listen, run_app
 from img402_mcp.wire.img402 import OPENAPI, TOKEN
 from img402_mcp.wire.x402 import PROOF_HEADERS
 

@@ -17,7 +17,8 @@ import pycurl  # type: ignore[import-untyped]  # an extra, without types
 from benchmarks.certificate import write_certificate
 from benchmarks.measuring import MB, Way, child, medians, picture, show, verdict
 from img402_mcp.client.apis.img402 import Img402
-from img402_mcp.client.files.safe_open import Image, Roots, read_image
+from img402_mcp.client.files.image import Image, read_image
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.http import ONE, Send, sending
 from img402_mcp.client.settings import Settings
 from img402_mcp.client.upload import open_uploader

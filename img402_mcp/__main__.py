@@ -7,8 +7,8 @@ import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 
-from img402_mcp.client.settings import ServeFlags
 from img402_mcp.errors import Img402Error, SettingsError
+from img402_mcp.mcp_server.settings import ServeFlags
 from img402_mcp.mcp_server.stdio import serve
 
 

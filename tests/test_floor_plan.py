@@ -43,9 +43,13 @@ PLAN = {
         "reuse": "apis files history settings verify",
         "payments": "http settings sqlite",
         "upload": "api_limits apis files fit history http reuse scrub settings snippets ssrf_guard verify",
+        "lost_answers": "http",
         "token_upload": "apis files http reuse upload",
-        "paid_upload": "apis files http payments reuse settings token_upload upload",
-        "io42_submit": "apis files http payments settings ssrf_guard upload",
+        "upload_price": "payments upload",
+        "paid_record": "apis files payments upload",
+        "paid_upload": "apis files http paid_record payments reuse settings token_upload upload",
+        "io42_fees": "payments settings",
+        "io42_submit": "apis files http io42_fees lost_answers payments ssrf_guard upload",
         "studio_upload": "apis files upload",
         "batch": "files upload",
         "publish": "batch files upload",
@@ -71,8 +75,8 @@ PLAN = {
         "apis": "api_keys client_address context db errors hourly_limits payments serving settings storage",
         "pages": "payments settings",
         "admin": "api_keys apis cleanup db payments storage",
-        "app": "apis cleanup context daily_caps db errors http observability pages payments secret_key serving settings "
-        "storage",
+        "app": "apis cleanup context daily_caps db errors http observability pages payments secret_key serving "
+        "settings storage",
     },
 }
 """Of each house its rooms, and of each room those it imports. A house itself, "", is free to all of its rooms."""
@@ -84,7 +88,7 @@ HEAVY = {
     "justhtml": ("client.publish.html",),
     "sqlalchemy": ("host",),
     "python_multipart": ("host.storage.receive",),
-    "uvicorn": ("mcp_server.stdio", "host.http"),
+    "uvicorn": ("mcp_server.asgi", "host.http"),
     "obstore": ("host.storage.blobs.objects",),
     "prometheus_client": ("host.observability.metrics",),
     "httpx2": ("client", "mcp_server.server", "host.payments", "demo"),

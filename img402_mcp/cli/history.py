@@ -13,8 +13,8 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
-from img402_mcp.client import settings as client_settings
 from img402_mcp.client.history import DAY, History, HistoryEntry, expiring_before
+from img402_mcp.client.settings import client_settings
 from img402_mcp.errors import SettingsError
 from img402_mcp.wire.x402 import usdc
 
@@ -37,7 +37,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     _demand_one_query(flags)
-    with closing(History.open(client_settings.settings(os.environ).state_dir)) as history:
+    with closing(History.open(client_settings(os.environ).state_dir)) as history:
         if flags.forget_all:
             return _forgotten(history.forget_all())
         if flags.forget is not None:

@@ -4,9 +4,9 @@ import sys
 
 import anyio
 
-from img402_mcp.client import settings as client_settings
 from img402_mcp.client.http import Request, Response, sending
 from img402_mcp.client.payments import payment_required
+from img402_mcp.client.settings import client_settings
 from img402_mcp.errors import PaymentRefused
 from img402_mcp.wire.img402 import TOKEN
 from img402_mcp.wire.x402 import usdc
@@ -19,7 +19,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(flags: argparse.Namespace) -> int:
-    url = flags.url or client_settings.settings(os.environ).api_url + TOKEN
+    url = flags.url or client_settings(os.environ).api_url + TOKEN
     answer = anyio.run(_asked, url)
     if answer.status != 402:
         raise PaymentRefused(f"{url} answered {answer.status} and asks for no payment.")

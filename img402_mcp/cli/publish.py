@@ -7,11 +7,11 @@ import anyio
 
 from img402_mcp.cli.serve import add_allow_dir
 from img402_mcp.cli.upload import IN_THE_HISTORY, INTERRUPTED, chosen_folders
-from img402_mcp.client import settings as client_settings
-from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.publish import report
 from img402_mcp.client.publish.publish import PublishOptions, plan, publish
 from img402_mcp.client.publish.report import Fields
+from img402_mcp.client.settings import client_settings
 from img402_mcp.client.upload import open_uploader
 
 SUMMARY = "Upload the local images of a Markdown or HTML document and print it with their URLs."
@@ -38,7 +38,7 @@ def run(flags: argparse.Namespace) -> int:
 
 
 async def _done(flags: argparse.Namespace) -> Fields:
-    settings = client_settings.settings(os.environ, allow_dirs=flags.allow_dir)
+    settings = client_settings(os.environ, allow_dirs=flags.allow_dir)
     named = flags.allow_dir or os.environ.get("IMG402_ALLOW_DIRS")
     chosen = [] if named else chosen_folders([each for each in (flags.path, flags.out) if each])
     roots = Roots.resolve((*settings.allow_dirs, *chosen))

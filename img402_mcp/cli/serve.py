@@ -1,8 +1,8 @@
 import argparse
 import os
 
-from img402_mcp.client import settings as client_settings
 from img402_mcp.mcp_server import stdio
+from img402_mcp.mcp_server.settings import ServeFlags
 
 SUMMARY = "Serve MCP over stdio, Streamable HTTP or SSE."
 
@@ -23,7 +23,7 @@ def add_allow_dir(parser: argparse.ArgumentParser) -> None:
 
 
 def run(flags: argparse.Namespace) -> int:
-    words = client_settings.ServeFlags(
+    words = ServeFlags(
         transport=flags.transport,
         host=flags.host,
         port=flags.port,

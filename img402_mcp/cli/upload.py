@@ -16,11 +16,12 @@ import anyio
 
 from img402_mcp.cli.progress_bar import ProgressBar
 from img402_mcp.cli.serve import add_allow_dir
-from img402_mcp.client import settings as client_settings
 from img402_mcp.client.batch import PARTS, Batch, Success, UploadOne, in_words, markdown, upload_matching
-from img402_mcp.client.files.safe_open import LONGEST_PATH, FileRefused, Roots, plain_path
+from img402_mcp.client.files.paths import plain_path
+from img402_mcp.client.files.refusal import FileRefused
+from img402_mcp.client.files.roots import LONGEST_PATH, Roots
 from img402_mcp.client.result_text import remark, upload_fields
-from img402_mcp.client.settings import Settings
+from img402_mcp.client.settings import Settings, client_settings
 from img402_mcp.client.snippets import WIDEST
 from img402_mcp.client.upload import Progress, Upload, UploadOptions, open_uploader
 from img402_mcp.errors import SettingsError, quoted
@@ -51,7 +52,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(flags: argparse.Namespace) -> int:
     if flags.fresh and flags.paid:
         raise SettingsError("--fresh does not go with --paid: what a file's bytes were paid for is never paid again.")
-    settings = client_settings.settings(os.environ, allow_dirs=flags.allow_dir)
+    settings = client_settings(os.environ, allow_dirs=flags.allow_dir)
     named = flags.allow_dir or os.environ.get("IMG402_ALLOW_DIRS")
     roots = Roots.resolve(settings.allow_dirs if named else (*settings.allow_dirs, *chosen_folders(flags.paths)))
     finished: list[Success] = []

@@ -10,11 +10,11 @@ from pathlib import Path
 
 import anyio
 
-from img402_mcp.client import settings as client_settings
-from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.paid_upload import PaidUploader, open_paid_uploader
 from img402_mcp.client.payments.wallet import import_keystore, new_keystore, unlocked
 from img402_mcp.client.result_text import status_text
+from img402_mcp.client.settings import client_settings, secret_in
 from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import SettingsError
 
@@ -60,7 +60,7 @@ def _made(file: str, address: str) -> int:
 
 def _new_password() -> str:
     if file := os.environ.get("IMG402_WALLET_PASSWORD_FILE"):
-        return client_settings.secret_in(file, "IMG402_WALLET_PASSWORD_FILE")
+        return secret_in(file, "IMG402_WALLET_PASSWORD_FILE")
     password = _asked_in_secret("A password for the keystore: ", "IMG402_WALLET_PASSWORD")
     if sys.stdin.isatty() and not os.environ.get("IMG402_WALLET_PASSWORD") and getpass.getpass("Again: ") != password:
         raise SettingsError("The two passwords differ; nothing was made.")
@@ -75,7 +75,7 @@ def _asked_in_secret(prompt: str, variable: str) -> str:
 
 
 def _address(_: argparse.Namespace) -> int:
-    source = client_settings.settings(os.environ).money.wallet
+    source = client_settings(os.environ).money.wallet
     if source is None:
         raise SettingsError("No wallet is set: name it with IMG402_WALLET_FILE, or make one with `wallet new FILE`.")
     print(unlocked(source).address)
@@ -115,7 +115,7 @@ def _resolve(flags: argparse.Namespace) -> int:
 
 @asynccontextmanager
 async def _opened() -> AsyncIterator[PaidUploader]:
-    settings = client_settings.settings(os.environ)
+    settings = client_settings(os.environ)
     async with open_uploader(settings, Roots.resolve(settings.allow_dirs)) as uploader:
         with open_paid_uploader(uploader) as paid:
             yield paid

@@ -13,8 +13,8 @@ from pathlib import Path
 import anyio
 from anyio.to_thread import run_sync
 
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_glob import expanded
-from img402_mcp.client.files.safe_open import Roots
 from img402_mcp.client.upload import Progress, Upload
 from img402_mcp.errors import Img402Error, NotReached, ReadRefused, UploadFailed, UploadRejected, quoted
 

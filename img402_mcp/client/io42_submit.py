@@ -17,15 +17,15 @@ import httpx2
 from anyio.to_thread import run_sync
 
 from img402_mcp.client.apis.io42 import Io42, SubmissionTarget, by_code, code_in
-from img402_mcp.client.files.safe_open import Image
-from img402_mcp.client.http import Request, Response, Send, retrying
+from img402_mcp.client.files.image import Image
+from img402_mcp.client.http import Request, Response, retrying
+from img402_mcp.client.io42_fees import demand_first, fee_policy, fee_wallet, next_step, no_url
+from img402_mcp.client.lost_answers import ProofWatch, Tries
 from img402_mcp.client.payments import payment_required
-from img402_mcp.client.payments.budget import Names, Policy
-from img402_mcp.client.payments.journal import Journal, Payment, PaymentIntent, State
+from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.payments.payer import Approve, Payer, origin_of
+from img402_mcp.client.payments.payment import Payment, PaymentIntent, State
 from img402_mcp.client.payments.payment_required import Offer
-from img402_mcp.client.payments.wallet import Wallet, unlocked
-from img402_mcp.client.settings import Io42Settings, Money
 from img402_mcp.client.ssrf_guard import SsrfGuard
 from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Uploader, UploadOptions, reported
 from img402_mcp.errors import (
@@ -33,13 +33,11 @@ from img402_mcp.errors import (
     Img402Error,
     NotReached,
     PaymentPending,
-    PaymentRefused,
     SettingsError,
     UploadFailed,
     UploadRejected,
 )
 from img402_mcp.wire.io42 import MEDIA_TYPES, MOST_BYTES, Slot
-from img402_mcp.wire.x402 import PROOF_HEADERS, usdc
 
 # A URL that is used should still be alive when the last byte arrives.
 LEAST_URL_LIFE = 30
@@ -129,7 +127,7 @@ class Io42Submitter:
         return approve_first_fee
 
     async def _demand_first_fee(self, intent: PaymentIntent) -> None:
-        _demand_first(await run_sync(self.payer.journal.of_other_files, intent))
+        demand_first(await run_sync(self.payer.journal.of_other_files, intent))
 
     async def _carried_out(self, job: Job, progress: Progress | None, approve: Approve | None) -> Submitted:
         """A URL may be dead, or used by a call that was cut off: then the same proof tells what became of it."""
@@ -149,7 +147,7 @@ class Io42Submitter:
             return await self._finished(job, grant)
         raise UploadFailed(
             f"The storage that {urlsplit(job.intent.origin).netloc} named does not take the file (status "
-            f"{answer.status}). {_next_step(grant.payment)}"
+            f"{answer.status}). {next_step(grant.payment)}"
         )
 
     async def _kept(self, job: Job) -> Grant | None:
@@ -168,8 +166,8 @@ class Io42Submitter:
             return None
 
     async def _asked(self, job: Job, approve: Approve | None, *, sent: bool = False) -> Grant:
-        watch = _Watch(self.payer.send, job.request.url)
-        payer = replace(self.payer, send=watch.send, approve=self._approving(approve), beside=_demand_first)
+        watch = ProofWatch(self.payer.send, job.request.url)
+        payer = replace(self.payer, send=watch.send, approve=self._approving(approve), beside=demand_first)
         try:
             answer, payment = await payer.paid(job.request, job.intent)
         except PaymentPending as error:
@@ -192,17 +190,17 @@ class Io42Submitter:
     def _pending(self, error: PaymentPending, last: Response | None, payment: Payment | None) -> PaymentPending:
         if last is None or payment is None or last.status != 402:
             return error
-        return PaymentPending(f"{_no_url(payment, 'answers the same payment with another 402')} {error}")
+        return PaymentPending(f"{no_url(payment, 'answers the same payment with another 402')} {error}")
 
     def _failed_after_payment(
         self, error: UploadRejected | UploadFailed, last: Response, payment: Payment
     ) -> UploadRejected | UploadFailed | PaymentPending:
         if code_in(last) == _EXISTS:
-            told = f"{_no_url(payment, 'says that a submission exists')} {error}"
+            told = f"{no_url(payment, 'says that a submission exists')} {error}"
             return UploadRejected(told, code=_EXISTS)
         if last.status == 402:
-            return PaymentPending(f"{_no_url(payment, 'answers the same payment with another 402')} {error}")
-        told = f"{error} {_next_step(payment)}"
+            return PaymentPending(f"{no_url(payment, 'answers the same payment with another 402')} {error}")
+        told = f"{error} {next_step(payment)}"
         return UploadRejected(told, code=error.code) if isinstance(error, UploadRejected) else type(error)(told)
 
     async def _put_if_needed(self, job: Job, grant: Grant, progress: Progress | None) -> tuple[Response | None, bool]:
@@ -214,14 +212,14 @@ class Io42Submitter:
     ) -> tuple[Response, bool]:
         """Noted before the first byte leaves. The same bytes may go again: they are the same file."""
         request = self.service.put(slot, job.image)
-        tries = _Tries(payment is not None and payment.put_at is not None)
+        tries = Tries(payment is not None and payment.put_at is not None)
         try:
             send = retrying(tries.watching(await self.named.sender(request.url)), self.payer.pause)
             if payment is not None:
                 await run_sync(self.payer.journal.put_begins, payment.nonce, self.payer.now())
             return await reported(send, job.image, progress)(request), tries.in_doubt
         except UploadFailed as error:
-            raise type(error)(f"{error} {_next_step(payment)}") from error
+            raise type(error)(f"{error} {next_step(payment)}") from error
         finally:
             if payment is not None and tries.made and not tries.in_doubt:
                 with anyio.CancelScope(shield=True):
@@ -248,108 +246,12 @@ def open_io42_submitter(
     if io42 is None:
         raise SettingsError("io42 is not configured: set IMG402_IO42_KEY.")
     with closing(Journal.open(uploader.settings.state_dir)) as journal:
-        wallet = cache(partial(_wallet, money))
-        payer = Payer(wallet, journal, _policy(io42, money), uploader.send, rpc_url=money.rpc_url)
+        wallet = cache(partial(fee_wallet, money))
+        payer = Payer(wallet, journal, fee_policy(io42, money), uploader.send, rpc_url=money.rpc_url)
         service = Io42(io42.url, io42.key, io42.forwarded_for)
         yield Io42Submitter(uploader, service, payer, SsrfGuard(io42.url, transport))
-
-
-def _policy(io42: Io42Settings, money: Money) -> Policy:
-    """A limit and a payee of its own; the day's budget and the networks are shared."""
-    names = Names("IMG402_IO42_MAX_FEE", "IMG402_IO42_PAY_TO", "IMG402_IO42_URL")
-    return Policy(io42.max_fee, money.daily_budget, money.networks, io42.pay_to, names)
-
-
-def _wallet(money: Money) -> Wallet:
-    if money.wallet is None:
-        raise PaymentRefused(
-            "A fee is asked and no wallet is set; nothing was signed. Name one with IMG402_WALLET_FILE, or make one "
-            "with `img402-mcp wallet new FILE`."
-        )
-    return unlocked(money.wallet)
-
-
-class _Tries:
-    """Whether the file may be there: not where every try reached nobody, or was refused for certain."""
-
-    def __init__(self, in_doubt: bool) -> None:  # noqa: FBT001  # what was in doubt before stays so
-        self.in_doubt = in_doubt
-        self.made = False
-
-    def watching(self, send: Send) -> Send:
-        async def watched(request: Request) -> Response:
-            before, self.in_doubt = self.in_doubt, True  # also where the call is cut off
-            try:
-                answer = await send(request)
-            except NotReached:
-                self.made, self.in_doubt = True, before
-                raise
-            self.made, self.in_doubt = True, before or not 300 <= answer.status < 500
-            return answer
-
-        return watched
-
-
-class _Watch:
-    """Goes by the code of an answer, and remembers the last one to a request that carried a proof."""
-
-    def __init__(self, send: Send, url: str) -> None:
-        self._send, self._url = send, url
-        self.last: Response | None = None
-
-    async def send(self, request: Request) -> Response:
-        if request.url != self._url:  # a node of the chain
-            return await self._send(request)
-        paying = not _PROOF_HEADERS.isdisjoint(request.headers)
-        self.last = None if paying else self.last
-        answer = by_code(await self._send(request))
-        self.last = answer if paying else self.last
-        return answer
-
-
-_PROOF_HEADERS = frozenset(PROOF_HEADERS.values())
 
 
 def _submitted(job: Job, payment: Payment, *, reused: bool = False) -> Submitted:
     media_file_id = json.loads(payment.result or "{}").get("mediaFileId", "")
     return Submitted(job.submission, job.image, media_file_id, payment.amount, payment.settlement, reused)
-
-
-def _demand_first(paid: list[Payment]) -> None:
-    if done := next((payment for payment in paid if payment.state is State.USED), None):
-        raise PaymentRefused(
-            f"This submission was delivered before, with another file: {_what(done)}. A second fee is not paid for it."
-        )
-    if standing := next((payment for payment in paid if payment.state.is_open), None):
-        raise PaymentRefused(
-            f"A fee for this submission stands already, for another file: {_what(standing)}. A second one is not "
-            "paid. Submit that very file again, which costs nothing more; or give that fee up with `img402-mcp "
-            f"wallet resolve {standing.nonce} --presume-unsettled`, and call again."
-        )
-
-
-def _what(payment: Payment) -> str:
-    transaction = f"transaction {payment.settlement}" if payment.settlement else "transaction not known"
-    where = urlsplit(payment.intent.origin).netloc
-    return f"{usdc(payment.amount)} USDC to {where} (nonce {payment.nonce}, {transaction})"
-
-
-def _no_url(payment: Payment, said: str) -> str:
-    paid = "The fee is paid" if payment.state is State.ANSWERED else "The fee may be paid"
-    return (
-        f"{paid}, {_came_of_it(payment)}, and the service {said}: {_what(payment)}. Nothing more is paid for this "
-        "file. Look at the submission there; if it is not yours, show its operator the nonce and the transaction."
-    )
-
-
-def _came_of_it(payment: Payment) -> str:
-    if payment.put_at is not None:
-        return "the file was sent and its arrival not confirmed"
-    return "an upload URL was received but no file sent" if payment.answer else "no upload URL was received"
-
-
-def _next_step(payment: Payment | None) -> str:
-    if payment is None:
-        return "No fee was paid. Make the same call again."
-    paid = "is paid" if payment.state is State.ANSWERED else "may be paid"
-    return f"The fee {paid}: {_what(payment)}. Make the same call again: nothing more is paid for this file."

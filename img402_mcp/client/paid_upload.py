@@ -4,11 +4,9 @@ Two doors lead to one purchase: a token first and the upload with it, or the pay
 What a file's bytes were bought once stays bought: the same file again gets the image of then, while that lives.
 """
 
-import json
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from functools import cache, partial
 from urllib.parse import urlsplit
 
@@ -16,20 +14,20 @@ from anyio.to_thread import run_sync
 
 from img402_mcp.client.apis.base import Receipt
 from img402_mcp.client.apis.img402 import Token
-from img402_mcp.client.files.safe_open import Image
+from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import Request, Response
-from img402_mcp.client.payments import payment_required
+from img402_mcp.client.paid_record import document, reused, token_expiry, token_of, used_elsewhere, with_payment
 from img402_mcp.client.payments.budget import DAY, Policy
-from img402_mcp.client.payments.journal import Journal, Payment, PaymentIntent, State
-from img402_mcp.client.payments.payer import Approve, Payer, origin_of, what
-from img402_mcp.client.payments.payment_required import Offer
+from img402_mcp.client.payments.journal import Journal
+from img402_mcp.client.payments.messages import what
+from img402_mcp.client.payments.payer import Approve, Payer, origin_of
+from img402_mcp.client.payments.payment import Payment, PaymentIntent, State
 from img402_mcp.client.payments.wallet import unlocked
 from img402_mcp.client.reuse import PAID
 from img402_mcp.client.settings import Money
 from img402_mcp.client.token_upload import fitting_for_token, with_foreign_token
-from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Upload, Uploader, UploadOptions, reported, uploaded
+from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Upload, Uploader, UploadOptions, reported
 from img402_mcp.errors import (
-    BadAnswer,
     PaymentPending,
     PaymentRefused,
     ReadRefused,
@@ -39,19 +37,6 @@ from img402_mcp.errors import (
     UploadRejected,
 )
 from img402_mcp.wire import img402 as wire
-from img402_mcp.wire.x402 import usdc
-
-
-@dataclass(frozen=True)
-class UploadPrice:
-    """What the API asks for one paid upload, for whoever pays by other means. `amount` is decimal USDC."""
-
-    endpoint: str
-    amount: str
-    network: str
-    asset: str
-    pay_to: str
-    offer: Offer
 
 
 @dataclass(frozen=True)
@@ -70,20 +55,6 @@ class Status:
     spent_in_all: int
     left_today: int
     open: tuple[Payment, ...]
-
-
-async def asked(uploader: Uploader) -> UploadPrice:
-    """Reads the 402 of the token route; pays nothing. Raises UploadFailed, UploadRejected, PaymentRefused."""
-    request = uploader.service.token_request()
-    answer = await uploader.send(request)
-    if answer.status != 402:
-        uploader.service.token_in(answer)
-        raise BadAnswer(f"{urlsplit(request.url).netloc} gives tokens without asking for a payment; upload_paid works.")
-    offers = payment_required.read(answer)
-    if not offers.offers:
-        raise PaymentRefused(f"What is asked there can't be paid from here: {'; '.join(offers.skipped[:3])}.")
-    offer = min(offers.offers, key=lambda each: each.amount)
-    return UploadPrice(request.url, usdc(offer.amount), offer.network.name, offer.network.usdc, offer.pay_to, offer)
 
 
 @dataclass(frozen=True)
@@ -109,7 +80,7 @@ class PaidUploader:
         Raises PaymentRefused, PaymentPending, UploadRejected, UploadFailed.
         """
         if live := await self.live_token():
-            return Issued(_token_of(live), reused=True)
+            return Issued(token_of(live), reused=True)
         intent = self._token_intent
         standing = await run_sync(self.payer.journal.standing, intent)
         outcome, _ = await self._bought(intent, approve)
@@ -161,12 +132,12 @@ class PaidUploader:
         image = await self.uploader.read(path)
         payment = await run_sync(journal.redeeming, payment.nonce, image.source)
         if payment.redeemed != image.source:
-            raise _used_elsewhere("")
+            raise used_elsewhere("")
         if payment.state is State.USED:
             return reused(image, self.uploader.service.receipt_in(payment.result or ""), payment, options)
         try:
             image = await fitting_for_token(self.uploader, image, options)
-            receipt = await self._redeemed(image, Token(token, _expiry(payment)), payment, progress)
+            receipt = await self._redeemed(image, Token(token, token_expiry(payment)), payment, progress)
         except TokenRefused:
             receipt = await self._by_proof(image, payment, progress)
         except (ReadRefused, UploadRejected):
@@ -230,7 +201,7 @@ class PaidUploader:
             except UploadRejected as error:
                 raise await self._spared(error, payment) from error
             except UploadFailed as error:
-                raise _with_payment(error, payment) from error
+                raise with_payment(error, payment) from error
         raise PaymentPending(
             f"A token was paid for ({what(payment) if payment else 'by nobody'}), but the API does not take it "
             f"({refusal.code}). Nothing more is paid for this file: make the same call again later, and the same "
@@ -259,7 +230,7 @@ class PaidUploader:
         try:
             receipt = await service.upload_inline(image, reported(paying, image, purchase.progress))
         except (UploadFailed, UploadRejected) as error:
-            raise _with_payment(error, paid[-1]) from error
+            raise with_payment(error, paid[-1]) from error
         await self._finished(paid[-1], receipt, image)
         return receipt
 
@@ -289,7 +260,7 @@ class PaidUploader:
         try:
             outcome = self.uploader.service.token_in(answer)
         except (UploadFailed, UploadRejected) as error:
-            raise _with_payment(error, payment) from error
+            raise with_payment(error, payment) from error
         if isinstance(outcome, Receipt):
             await self._finished(payment, outcome)
         elif payment is not None:
@@ -307,7 +278,7 @@ class PaidUploader:
 
     async def _finished(self, payment: Payment | None, receipt: Receipt, image: Image | None = None) -> None:
         if payment is not None and payment.state is not State.USED:
-            await run_sync(self.payer.journal.used, payment.nonce, self.payer.now(), _document(receipt, image))
+            await run_sync(self.payer.journal.used, payment.nonce, self.payer.now(), document(receipt, image))
 
     def _payer(self, approve: Approve | None) -> Payer:
         return replace(self.payer, approve=approve) if approve else self.payer
@@ -327,59 +298,3 @@ def open_paid_uploader(uploader: Uploader) -> Iterator[PaidUploader]:
 
 def _policy(money: Money) -> Policy:
     return Policy(money.max_payment, money.daily_budget, money.networks, money.pay_to)
-
-
-def _token_of(payment: Payment) -> Token:
-    return Token(payment.token or "", _expiry(payment))
-
-
-def _expiry(payment: Payment) -> datetime:
-    return datetime.fromtimestamp(payment.token_expires_at or 0, UTC)
-
-
-def _document(receipt: Receipt, image: Image | None) -> str:
-    """The receipt as the API itself would answer it, and what was sent; an expiry not known stays so."""
-    size = {"width": image.picture.width, "height": image.picture.height} if image else {}
-    expiry = receipt.expires_at.isoformat() if receipt.expires_at else None
-    return json.dumps(
-        {
-            "url": receipt.url,
-            "id": receipt.id,
-            "contentType": receipt.content_type,
-            "sizeBytes": receipt.size_bytes,
-            "expiresAt": "unknown" if receipt.notes else expiry,
-            "done": [*image.done] if image else [],
-            **size,
-        }
-    )
-
-
-def reused(image: Image, receipt: Receipt, payment: Payment, options: UploadOptions) -> Upload:
-    """The upload of then: what is told of its picture and its preparing is what was done then, not what would be."""
-    kept = json.loads(payment.result or "{}")
-    width, height = kept.get("width", image.picture.width), kept.get("height", image.picture.height)
-    then = tuple(kept.get("done", ()))
-    notes = () if then[: len(image.done)] == image.done else (AS_THEN,)
-    upload = uploaded(image, receipt, options, reused=True)
-    return replace(upload, width=width, height=height, done=then, notes=notes)
-
-
-AS_THEN = "It was sent as it was prepared then, which is not how it would be prepared now."
-
-
-def _used_elsewhere(detail: str) -> TokenRefused:
-    return TokenRefused(
-        f"This token is used, or being used, for another file.{detail} Get a new one with get_upload_token.",
-        code="invalid_token",
-    )
-
-
-def _with_payment(error: UploadFailed | UploadRejected, payment: Payment | None) -> UploadFailed | UploadRejected:
-    """Once a proof has left, no error may read as if nothing had been paid."""
-    if payment is None:
-        return error
-    told = (
-        f"{error} A payment of {what(payment)} stands for this: the same call again uses it, and nothing more is paid. "
-        "Do not buy another; payment_status tells what becomes of it."
-    )
-    return type(error)(told, code=error.code) if isinstance(error, UploadRejected) else type(error)(told)

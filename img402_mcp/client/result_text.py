@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from img402_mcp.client.apis.base import Receipt
     from img402_mcp.client.batch import Success
     from img402_mcp.client.paid_upload import Status
-    from img402_mcp.client.payments.journal import Payment
+    from img402_mcp.client.payments.payment import Payment
     from img402_mcp.client.upload import Upload
 
 

@@ -11,7 +11,7 @@ import anyio
 from anyio.to_thread import run_sync
 
 from img402_mcp.client.apis.base import Receipt
-from img402_mcp.client.files.safe_open import Image
+from img402_mcp.client.files.image import Image
 from img402_mcp.client.history import History, HistoryEntry
 from img402_mcp.client.settings import Settings
 from img402_mcp.client.verify import SentImage

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from img402_mcp.client.apis.studio import Studio, StudioInput
-from img402_mcp.client.files.safe_open import Image
+from img402_mcp.client.files.image import Image
 from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Uploader, UploadOptions, reported
 from img402_mcp.errors import SettingsError
 from img402_mcp.wire.studio import MEDIA_TYPES, MOST_BYTES

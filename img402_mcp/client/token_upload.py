@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from img402_mcp.client.apis.img402 import DOCUMENTED_FREE_BYTES
-from img402_mcp.client.files.safe_open import Image
+from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import Request, Response, Send
 from img402_mcp.client.reuse import PAID
 from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Upload, Uploader, UploadOptions, reported

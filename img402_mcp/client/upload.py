@@ -12,7 +12,8 @@ from anyio.to_thread import run_sync
 from img402_mcp.client.api_limits import ApiLimits
 from img402_mcp.client.apis.base import Receipt
 from img402_mcp.client.apis.img402 import DOCUMENTED_FREE_BYTES, Img402, sizes_in
-from img402_mcp.client.files.safe_open import Image, Roots, read_image
+from img402_mcp.client.files.image import Image, read_image
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.fit.subprocess import fitted
 from img402_mcp.client.history import History
 from img402_mcp.client.http import Send, reporting, sending

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from anyio.to_thread import run_sync
 
-from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.history import History
 from img402_mcp.client.payments.journal import Journal
 from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, warn

@@ -3,8 +3,7 @@
 from collections.abc import Iterator, Mapping
 from difflib import get_close_matches
 
-from img402_mcp.client import settings as client_settings
-from img402_mcp.client.settings import Settings
+from img402_mcp.client.settings import Settings, client_settings
 from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, warn
 from img402_mcp.errors import SettingsError, quoted
 
@@ -48,12 +47,10 @@ def read(environ: Mapping[str, str]) -> tuple[Settings, dict[str, str]]:
     sentences: dict[str, str] = {}
     for family in dict.fromkeys(map(_family, ours)):
         try:
-            client_settings.settings({name: value for name, value in ours.items() if _family(name) == family})
+            client_settings({name: value for name, value in ours.items() if _family(name) == family})
         except SettingsError as error:
             sentences[family] = str(error)
-    return client_settings.settings(
-        {name: value for name, value in ours.items() if _family(name) not in sentences}
-    ), sentences
+    return client_settings({name: value for name, value in ours.items() if _family(name) not in sentences}), sentences
 
 
 def broken(environ: Mapping[str, str], sentences: Mapping[str, str]) -> frozenset[str]:

@@ -16,8 +16,8 @@ from img402_mcp.mcp_server.results import ToolContext, ToolResult, errors_as_too
 
 if TYPE_CHECKING:
     from img402_mcp.client.paid_upload import PaidUploader
-    from img402_mcp.client.payments.journal import PaymentIntent
     from img402_mcp.client.payments.payer import Approve
+    from img402_mcp.client.payments.payment import PaymentIntent
     from img402_mcp.client.payments.payment_required import Offer
     from img402_mcp.client.upload import Uploader
 
@@ -45,9 +45,9 @@ async def file_price(ctx: ToolContext, path: str) -> int | None:
 async def _asked(ctx: ToolContext, paid: "PaidUploader") -> int | None:
     if not asks(paid.uploader) or not can_ask(ctx):
         return None
-    from img402_mcp.client.paid_upload import asked  # noqa: PLC0415  # most sessions never pay
+    from img402_mcp.client.upload_price import upload_price  # noqa: PLC0415  # most sessions never pay
 
-    return (await asked(paid.uploader)).offer.amount
+    return (await upload_price(paid.uploader)).offer.amount
 
 
 async def _question(ctx: ToolContext, price: int | None) -> Consent | Elicit[Consent]:

@@ -1,7 +1,6 @@
 """The MCP server: the tools, and a lifespan that opens the uploader once."""
 
 import hmac
-import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
@@ -9,18 +8,16 @@ from typing import TYPE_CHECKING, Any
 from mcp.server.auth.provider import AccessToken
 from mcp.server.auth.settings import AuthSettings
 from mcp.server.mcpserver import MCPServer
-from mcp.server.transport_security import TransportSecuritySettings
 from pydantic import AnyHttpUrl
 
 from img402_mcp import __version__
-from img402_mcp.client.files.safe_open import Roots
-from img402_mcp.client.settings import Serving, Settings
+from img402_mcp.client.files.roots import Roots
+from img402_mcp.client.settings import Settings
 from img402_mcp.mcp_server.results import Once, Uploaders
 from img402_mcp.mcp_server.tools import tools
 
 if TYPE_CHECKING:
     import httpx2
-    from starlette.applications import Starlette
 
     from img402_mcp.client.io42_submit import Io42Submitter
     from img402_mcp.client.paid_upload import PaidUploader
@@ -93,33 +90,6 @@ def _corridors(
         submitting=Once(open_submitting) if settings.io42 else None,
         inputs=Once(open_inputs) if settings.studio else None,
     )
-
-
-def http_app(server: MCPServer[Uploaders], serving: Serving) -> "Starlette":
-    """Streamable HTTP at /mcp, or SSE at /sse, with the Host and Origin lists enforced at every address."""
-    from starlette.middleware.cors import CORSMiddleware  # noqa: PLC0415  # not needed on stdio
-
-    security = TransportSecuritySettings(
-        allowed_hosts=list(serving.allowed_hosts), allowed_origins=list(serving.allowed_origins)
-    )
-    make = server.sse_app if serving.transport == "sse" else server.streamable_http_app
-    app = make(transport_security=security)
-    # A redirect to a tidier path would name the Host that the request came with, before that is judged.
-    app.router.redirect_slashes = False
-    if serving.allowed_origins:
-        app.add_middleware(
-            CORSMiddleware,
-            allow_origin_regex="|".join(map(_pattern, serving.allowed_origins)),
-            allow_methods=["GET", "POST", "DELETE"],
-            allow_headers=["*"],
-            expose_headers=["Mcp-Session-Id"],
-        )
-    return app
-
-
-def _pattern(origin: str) -> str:
-    """`http://localhost:*` stands for every port, as in the SDK's own list."""
-    return re.escape(origin.removesuffix(":*")) + (":[0-9]+" if origin.endswith(":*") else "")
 
 
 class _StaticToken:

@@ -23,7 +23,7 @@ import pytest
 from img402_mcp.cli import upload
 from img402_mcp.cli.progress_bar import ProgressBar, line
 from img402_mcp.client.batch import AT_ONCE
-from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.errors import SettingsError
 from img402_mcp.mcp_server.results import UploadResult
 

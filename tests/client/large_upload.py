@@ -10,9 +10,9 @@ from pathlib import Path
 import anyio
 
 from img402_mcp.client.apis.io42 import SubmissionTarget
-from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.io42_submit import open_io42_submitter
-from img402_mcp.client.settings import settings
+from img402_mcp.client.settings import client_settings
 from img402_mcp.client.studio_upload import studio_uploader
 from img402_mcp.client.upload import Uploader, open_uploader
 
@@ -31,7 +31,7 @@ async def upload(uploader: Uploader, path: str) -> None:
 
 
 async def main(folder: str) -> None:
-    made = settings(os.environ, allow_dirs=[folder], state_dir=f"{folder}/state")
+    made = client_settings(os.environ, allow_dirs=[folder], state_dir=f"{folder}/state")
     async with open_uploader(made, Roots.resolve([folder])) as uploader:
         await upload(uploader, f"{folder}/small.png")
         before = largest_so_far()

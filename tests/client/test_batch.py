@@ -8,7 +8,7 @@ import pytest
 
 from img402_mcp.client.apis.base import Receipt
 from img402_mcp.client.batch import AT_ONCE, MOST_BYTES, Failure, in_words, markdown, upload_batch, upload_matching
-from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.snippets import snippet
 from img402_mcp.client.upload import Upload
 from img402_mcp.errors import AnswerLost, Img402Error, NotReached, ReadRefused, UploadFailed, UploadRejected

@@ -15,7 +15,7 @@ from mcp import Client
 from mcp_types import CallToolResult, ElicitResult, TextContent
 
 from img402_mcp.client.apis.io42 import SubmissionTarget
-from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.io42_submit import Io42Submitter, Submitted, open_io42_submitter
 from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.settings import Io42Settings, Money, Settings, WalletSource

@@ -16,7 +16,7 @@ from mcp import Client
 from mcp_types import CallToolResult, ElicitResult, TextContent
 from starlette.responses import Response
 
-from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.paid_upload import open_paid_uploader
 from img402_mcp.client.settings import Money, Settings, WalletSource
 from img402_mcp.client.upload import open_uploader

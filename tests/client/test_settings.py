@@ -10,15 +10,13 @@ from img402_mcp.client.settings import (
     HOSTED_PAYEE,
     Io42Settings,
     Money,
-    ServeFlags,
-    Serving,
     Settings,
     StudioSettings,
     WalletSource,
-    serving,
-    settings,
+    client_settings,
 )
 from img402_mcp.errors import SettingsError
+from img402_mcp.mcp_server.settings import ServeFlags, ServeSettings, serve_settings
 
 TOKEN = "0123456789abcdef0123456789abcdef"
 SHARED = tuple(dict.fromkeys((Path(tempfile.gettempdir()), Path("/tmp"))))
@@ -27,7 +25,7 @@ SHARED = tuple(dict.fromkeys((Path(tempfile.gettempdir()), Path("/tmp"))))
 def test_without_any_setting_the_hosted_api_and_the_working_directory_are_used(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
-    made = settings({})
+    made = client_settings({})
     assert made == Settings(
         api_url="https://img402.dev", allow_dirs=(tmp_path, *SHARED), money=Money(pay_to=HOSTED_PAYEE)
     )
@@ -37,7 +35,7 @@ def test_without_any_setting_the_hosted_api_and_the_working_directory_are_used(t
 @pytest.mark.parametrize("folder", ["/", "~"])
 def test_the_working_directory_is_no_default_when_it_holds_everything(folder, monkeypatch):
     monkeypatch.chdir(Path(folder).expanduser())
-    assert settings({}).allow_dirs == SHARED
+    assert client_settings({}).allow_dirs == SHARED
 
 
 def test_a_linked_home_and_what_is_above_it_are_no_default_either(tmp_path, monkeypatch):
@@ -47,7 +45,7 @@ def test_a_linked_home_and_what_is_above_it_are_no_default_either(tmp_path, monk
     monkeypatch.setenv("HOME", str(tmp_path / "link"))
     for everything in (home, home.parent):
         monkeypatch.chdir(everything)
-        assert settings({}).allow_dirs == SHARED
+        assert client_settings({}).allow_dirs == SHARED
 
 
 @pytest.mark.parametrize(
@@ -60,13 +58,13 @@ def test_a_linked_home_and_what_is_above_it_are_no_default_either(tmp_path, monk
 )
 def test_an_empty_folder_s_name_allows_nothing_by_accident(environ, flags, setting):
     with pytest.raises(SettingsError, match=f"^{setting} names an empty folder; is a variable in it not set"):
-        settings(environ, allow_dirs=flags)
+        client_settings(environ, allow_dirs=flags)
 
 
 @pytest.mark.parametrize("name", ["https://mcp.example", "mcp.example/mcp"])
 def test_a_host_that_is_an_address_is_refused(name):
     with pytest.raises(SettingsError, match="^--allowed-host .* is no name as in a Host header"):
-        serving({}, ServeFlags(transport="sse", allowed_hosts=[name]))
+        serve_settings({}, ServeFlags(transport="sse", allowed_hosts=[name]))
 
 
 def test_the_environment_is_read(tmp_path):
@@ -75,16 +73,16 @@ def test_the_environment_is_read(tmp_path):
         "IMG402_ALLOW_DIRS": os.pathsep.join(("/one", "", "~/two")),
         "IMG402_STATE_DIR": "/state",
     }
-    assert settings(environ) == Settings(
+    assert client_settings(environ) == Settings(
         api_url="http://127.0.0.1:4020", allow_dirs=(Path("/one"), Path.home() / "two"), named_state_dir=Path("/state")
     )
 
 
 def test_flags_win_over_the_environment():
     environ = {"IMG402_API_URL": "http://a.example", "IMG402_ALLOW_DIRS": "/one", "IMG402_STATE_DIR": "/state"}
-    assert settings(environ, api_url="http://b.example", allow_dirs=["/two"], state_dir="/elsewhere") == Settings(
-        api_url="http://b.example", allow_dirs=(Path("/two"),), named_state_dir=Path("/elsewhere")
-    )
+    assert client_settings(
+        environ, api_url="http://b.example", allow_dirs=["/two"], state_dir="/elsewhere"
+    ) == Settings(api_url="http://b.example", allow_dirs=(Path("/two"),), named_state_dir=Path("/elsewhere"))
 
 
 @pytest.mark.parametrize(
@@ -103,17 +101,19 @@ def test_flags_win_over_the_environment():
 )
 def test_an_api_address_that_is_none_is_refused_without_its_secrets(url, sentence):
     with pytest.raises(SettingsError) as caught:
-        settings({"IMG402_API_URL": url})
+        client_settings({"IMG402_API_URL": url})
     assert str(caught.value).startswith(sentence)
     assert "secret" not in str(caught.value)
 
 
 def test_stdio_needs_nothing():
-    assert serving({}, ServeFlags()).transport == "stdio"
+    assert serve_settings({}, ServeFlags()).transport == "stdio"
 
 
 def test_on_loopback_only_loopback_names_are_answered():
-    assert serving({}, ServeFlags(transport="streamable-http", port=8402, allowed_hosts=["tunnel.example"])) == Serving(
+    assert serve_settings(
+        {}, ServeFlags(transport="streamable-http", port=8402, allowed_hosts=["tunnel.example"])
+    ) == ServeSettings(
         transport="streamable-http",
         host="127.0.0.1",
         port=8402,
@@ -134,7 +134,7 @@ WIDE = ServeFlags(
 
 
 def test_beyond_loopback_just_the_named_hosts_and_origins_are_answered():
-    assert serving({"IMG402_SERVE_TOKEN": TOKEN}, WIDE) == Serving(
+    assert serve_settings({"IMG402_SERVE_TOKEN": TOKEN}, WIDE) == ServeSettings(
         transport="sse",
         host="0.0.0.0",
         port=0,
@@ -171,7 +171,7 @@ def test_beyond_loopback_just_the_named_hosts_and_origins_are_answered():
 )
 def test_a_server_that_strangers_could_use_does_not_start(environ, flags, missing):
     with pytest.raises(SettingsError) as caught:
-        serving(environ, flags)
+        serve_settings(environ, flags)
     assert str(caught.value).startswith(f'On "{flags.host}" other machines can reach this server')
     assert missing in str(caught.value)
 
@@ -179,7 +179,7 @@ def test_a_server_that_strangers_could_use_does_not_start(environ, flags, missin
 def test_the_token_is_read_from_its_file_and_stands_in_no_repr(tmp_path):
     file = tmp_path / "token"
     file.write_text(TOKEN + "\n")
-    made = serving({"IMG402_SERVE_TOKEN": "x" * 32}, ServeFlags(token_file=str(file)))
+    made = serve_settings({"IMG402_SERVE_TOKEN": "x" * 32}, ServeFlags(token_file=str(file)))
     assert made.token == TOKEN
     assert TOKEN not in repr(made)
 
@@ -192,7 +192,7 @@ def test_a_poor_token_is_refused_and_not_repeated(content, tmp_path):
     file = tmp_path / "token"
     file.write_bytes(content)
     with pytest.raises(SettingsError, match=r"^The bearer token must be at least 16 printable ASCII characters"):
-        serving({}, ServeFlags(token_file=str(file)))
+        serve_settings({}, ServeFlags(token_file=str(file)))
 
 
 @pytest.mark.parametrize("content", [pytest.param(None, id="missing"), pytest.param(b"\xff" * 32, id="binary")])
@@ -201,12 +201,12 @@ def test_a_token_file_that_cannot_be_read_is_named(content, tmp_path):
     if content:
         file.write_bytes(content)
     with pytest.raises(SettingsError, match="^--token-file .+ could not be read: "):
-        serving({}, ServeFlags(token_file=str(file)))
+        serve_settings({}, ServeFlags(token_file=str(file)))
 
 
 def test_an_unknown_transport_is_refused():
     with pytest.raises(SettingsError, match=r'^--transport "pigeon" is none of stdio, streamable-http, sse\.$'):
-        serving({}, ServeFlags(transport="pigeon"))
+        serve_settings({}, ServeFlags(transport="pigeon"))
 
 
 KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
@@ -225,7 +225,7 @@ def test_money_is_read_in_usdc(tmp_path):
         "IMG402_PAID_FLOW": "inline",
         "IMG402_RPC_URL": "https://node.example/secret",
     }
-    made = settings(environ).money
+    made = client_settings(environ).money
     assert made == Money(
         wallet=WalletSource(key=KEY),
         max_payment=250_000,
@@ -244,14 +244,14 @@ def test_a_keystore_s_password_comes_from_its_file(tmp_path):
     file = tmp_path / "password"
     file.write_text("open sesame\n")
     environ = {"IMG402_WALLET_FILE": "/wallet.json", "IMG402_WALLET_PASSWORD_FILE": str(file)}
-    made = settings(environ).money.wallet
+    made = client_settings(environ).money.wallet
     assert made == WalletSource(file=Path("/wallet.json"), password="open sesame")
     assert "sesame" not in repr(made)
 
 
 def test_only_the_hosted_api_has_a_payee_from_the_start():
-    assert settings({}).money.pay_to == HOSTED_PAYEE
-    assert settings({"IMG402_API_URL": "https://other.example"}).money.pay_to is None
+    assert client_settings({}).money.pay_to == HOSTED_PAYEE
+    assert client_settings({"IMG402_API_URL": "https://other.example"}).money.pay_to is None
 
 
 @pytest.mark.parametrize(
@@ -272,7 +272,7 @@ def test_only_the_hosted_api_has_a_payee_from_the_start():
 )
 def test_a_money_setting_that_makes_no_sense_is_refused(environ, sentence):
     with pytest.raises(SettingsError) as caught:
-        settings(environ)
+        client_settings(environ)
     assert str(caught.value).startswith(sentence)
     assert "hunter2" not in str(caught.value)
 
@@ -283,9 +283,9 @@ def test_a_money_setting_that_makes_no_sense_is_refused(environ, sentence):
 )
 def test_with_a_wallet_or_a_key_a_bearer_is_demanded_on_loopback_too(transport, held):
     with pytest.raises(SettingsError, match="^A wallet or an API's key is configured, and over HTTP any program"):
-        serving(held, ServeFlags(transport=transport))
-    assert serving(held | {"IMG402_SERVE_TOKEN": TOKEN}, ServeFlags(transport=transport)).token
-    assert serving(held, ServeFlags()).token is None
+        serve_settings(held, ServeFlags(transport=transport))
+    assert serve_settings(held | {"IMG402_SERVE_TOKEN": TOKEN}, ServeFlags(transport=transport)).token
+    assert serve_settings(held, ServeFlags()).token is None
 
 
 IO42 = {"IMG402_IO42_KEY": "io42_canary"}
@@ -312,12 +312,12 @@ STUDIO = {"IMG402_STUDIO_URL": "https://studio.example/", "IMG402_STUDIO_TOKEN":
     ],
 )
 def test_io42_is_configured_by_its_key(environ, io42):
-    assert settings(environ).io42 == io42
+    assert client_settings(environ).io42 == io42
 
 
 def test_the_studio_is_configured_by_its_address_and_token():
-    assert settings(STUDIO).studio == StudioSettings("https://studio.example", "studio_canary")
-    assert settings({}).studio is None
+    assert client_settings(STUDIO).studio == StudioSettings("https://studio.example", "studio_canary")
+    assert client_settings({}).studio is None
 
 
 @pytest.mark.parametrize(
@@ -342,17 +342,17 @@ def test_the_studio_is_configured_by_its_address_and_token():
 )
 def test_a_setting_of_io42_or_the_studio_that_is_none_is_a_sentence_without_secrets(environ, sentence):
     with pytest.raises(SettingsError, match=sentence) as caught:
-        settings(IO42 | STUDIO | environ)
+        client_settings(IO42 | STUDIO | environ)
     assert "canary" not in str(caught.value)
 
 
 def test_the_settings_show_no_key_and_no_token():
-    assert "canary" not in repr(settings(IO42 | STUDIO))
+    assert "canary" not in repr(client_settings(IO42 | STUDIO))
 
 
 @pytest.mark.parametrize(
     "spelling", ["https://IMG402.dev", "HTTPS://img402.dev/", "https://img402.dev:443", "https://img402.dev."]
 )
 def test_the_hosted_api_is_one_however_it_is_spelled(spelling):
-    made = settings({"IMG402_API_URL": spelling})
+    made = client_settings({"IMG402_API_URL": spelling})
     assert (made.api_url, made.money.pay_to) == ("https://img402.dev", HOSTED_PAYEE)

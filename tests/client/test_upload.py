@@ -16,7 +16,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from img402_mcp.client.apis.img402 import sizes_in
-from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.settings import Settings
 from img402_mcp.client.upload import UploadOptions, open_uploader
 from img402_mcp.errors import ReadRefused, UploadRejected

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 import anyio
 
 from img402_mcp.client.apis.base import Receipt, fields_in, multipart, showable, wait_told
-from img402_mcp.client.files.safe_open import Image
+from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import Request, Response, Send, retrying
 from img402_mcp.errors import BadAnswer, TokenRefused, UploadFailed, UploadRejected, quoted
 from img402_mcp.formats import FORMATS

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from pydantic import ValidationError
 
 from img402_mcp.client.apis.base import demand_fits, fields_in, wait_told
-from img402_mcp.client.files.safe_open import Image
+from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import Request, Response
 from img402_mcp.errors import BadAnswer, ReadRefused, UploadFailed, UploadRejected, quoted
 from img402_mcp.wire import io42 as wire

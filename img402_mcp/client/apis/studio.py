@@ -9,7 +9,7 @@ import anyio
 from pydantic import ValidationError
 
 from img402_mcp.client.apis.base import demand_fits, fields_in, multipart, showable, wait_told
-from img402_mcp.client.files.safe_open import Image
+from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import Request, Response, Send, retrying
 from img402_mcp.errors import BadAnswer, UploadFailed, UploadRejected, quoted
 from img402_mcp.wire import studio as wire

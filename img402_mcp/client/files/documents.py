@@ -16,19 +16,10 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from img402_mcp.client.files.safe_open import (
-    CAN_WALK,
-    OPENING,
-    REASONS,
-    FileRefused,
-    Roots,
-    flags,
-    located_in_roots,
-    open_folder,
-    plain_path,
-    read_bytes,
-    refusal,
-)
+from img402_mcp.client.files.paths import located_in_roots, plain_path, refusal
+from img402_mcp.client.files.refusal import REASONS, FileRefused
+from img402_mcp.client.files.roots import Roots
+from img402_mcp.client.files.safe_open import CAN_WALK, OPENING, flags, open_folder, read_bytes
 
 MARKDOWN_NAMES = (".md", ".markdown")
 HTML_NAMES = (".html", ".htm")

@@ -16,17 +16,10 @@ from glob import escape, has_magic
 from itertools import islice
 from pathlib import Path
 
-from img402_mcp.client.files.safe_open import (
-    CAN_WALK,
-    FileRefused,
-    Roots,
-    listable,
-    located_in_roots,
-    open_folder,
-    plain_path,
-    refusal,
-    working_directory,
-)
+from img402_mcp.client.files.paths import located_in_roots, plain_path, refusal, working_directory
+from img402_mcp.client.files.refusal import FileRefused
+from img402_mcp.client.files.roots import Roots
+from img402_mcp.client.files.safe_open import CAN_WALK, listable, open_folder
 from img402_mcp.errors import ReadRefused
 
 MOST_FILES = 500

@@ -17,189 +17,21 @@ opened whole and resolved again afterwards: a folder swapped for a link and back
 can pass there. The answer is then still an image and nothing else.
 """
 
-import errno
-import hashlib
 import os
-import re
 import stat
 import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Literal
-from urllib.parse import unquote_to_bytes
 
-from img402_mcp.errors import ReadRefused, SettingsError, quoted
-from img402_mcp.formats import FORMATS, NotAnImage, Picture, examine
+from img402_mcp.client.files.refusal import LINKED, REASONS, FileRefused
+from img402_mcp.client.files.roots import Roots
 
-LONGEST_PATH = 4096  # PATH_MAX of Linux; macOS has 1024. Resolving costs the square of the length.
-SETTING = "IMG402_ALLOW_DIRS or --allow-dir"
 MOST_SIBLINGS = 10_000  # looked through for a name that was meant; a download folder holds a few thousand
 
 
-@dataclass(frozen=True)
-class Roots:
-    """The folders that may be read from, resolved once at start."""
-
-    directories: tuple[Path, ...]
-
-    @classmethod
-    def resolve(cls, paths: Iterable[str | Path]) -> "Roots":
-        directories = tuple(dict.fromkeys(_existing_folder(path) for path in paths))
-        if not directories:
-            raise SettingsError(f"{SETTING} names no folder, so nothing could be read; name at least one.")
-        return cls(directories)
-
-    def contain(self, path: Path) -> bool:
-        return any(path.is_relative_to(root) for root in self.directories)
-
-    def in_words(self) -> str:
-        names = ", ".join(quoted(str(root), LONGEST_PATH) for root in self.directories)
-        return f"Allowed folders: {names} (set by {SETTING})."
-
-
-def _existing_folder(path: str | Path) -> Path:
-    try:
-        folder = Path(os.path.realpath(Path(path).expanduser(), strict=True))
-    except (OSError, RuntimeError, ValueError):
-        raise SettingsError(f"{SETTING} names {quoted(str(path))}, which does not exist; name a folder.") from None
-    if not folder.is_dir():
-        raise SettingsError(f"{SETTING} names {quoted(str(path))}, which is not a folder; name a folder.")
-    return folder
-
-
-@dataclass(frozen=True)
-class Image:
-    """What is sent: the file's very bytes, or what preparing made of them, which `done` then tells."""
-
-    path: Path
-    data: bytes = field(repr=False)
-    picture: Picture
-    source: str = field(default="", repr=False)
-    """The sha256 of the file as it lay on the disk, in hexadecimal."""
-    done: tuple[str, ...] = ()
-
-    def __post_init__(self) -> None:
-        if not self.source:
-            object.__setattr__(self, "source", hashlib.sha256(self.data).hexdigest())
-
-
 Opening = Callable[[Path], AbstractContextManager[int]]
-Trailing = Literal["refuse", "keep"]
-
-
-class FileRefused(Exception):
-    """`clause` goes on from the path; `hint` is a sentence of its own."""
-
-    def __init__(self, clause: str, hint: str = "") -> None:
-        super().__init__(clause)
-        self.clause = clause
-        self.hint = hint
-
-
-def read_image(  # noqa: PLR0913  keywords, each with a default
-    path: str,
-    roots: Roots,
-    *,
-    limit: int,
-    base: Path | None = None,
-    opening: Opening | None = None,
-    trailing: Trailing = "refuse",
-) -> Image:
-    """One whole image of at most `limit` bytes, or ReadRefused. Relative paths start at `base`, by default the
-    working directory. It blocks, so call it in a thread.
-
-    Bytes behind the image's end are refused; with `trailing="keep"` they are in its `data`, for whoever cuts them.
-    """
-    try:
-        located = located_in_roots(path, roots, base)
-        data = read_bytes(located, roots, limit, opening or OPENING)
-        return Image(located, data, _picture_in(data, trailing))
-    except FileRefused as reason:
-        refused = refusal(path, reason, roots, base)
-    raise refused
-
-
-def refusal(path: str, reason: FileRefused, roots: Roots, base: Path | None) -> ReadRefused:
-    sentences = (f"{quoted(path)} {reason.clause}.", reason.hint, _start(path, base), roots.in_words())
-    return ReadRefused(" ".join(filter(None, sentences)))
-
-
-# From the text to a place inside the roots
-
-
-def located_in_roots(text: str, roots: Roots, base: Path | None) -> Path:
-    try:
-        plain = os.path.normpath(working_directory(base) / plain_path(text))
-        resolved = None if _is_foreign_share(plain, roots) else Path(os.path.realpath(plain))
-    except (OSError, RuntimeError):  # a link that may not be read, too long a chain of them, a user without a home
-        resolved = None
-    if resolved is None or not roots.contain(resolved):
-        raise FileRefused("does not lead into an allowed folder")
-    return resolved
-
-
-def working_directory(base: Path | None) -> Path:
-    try:
-        return base or Path.cwd()
-    except OSError:  # it was deleted
-        return Path(os.path.sep)
-
-
-def _start(text: str, base: Path | None) -> str:
-    if Path(text[:LONGEST_PATH]).is_absolute() or text.startswith("~") or _URL.match(text):
-        return ""
-    return f"A relative path starts at {quoted(str(working_directory(base)))}."
-
-
-def _is_foreign_share(plain: str, roots: Roots) -> bool:
-    """Windows sends credentials to whatever server a `\\\\server\\share` path names, by merely resolving it."""
-    drive = os.path.splitdrive(plain)[0]
-    return drive.startswith(("\\\\", "//")) and all(Path(drive).drive != root.drive for root in roots.directories)
-
-
-_URL = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
-
-
-def plain_path(text: str) -> Path:
-    """The path that a text means: `~` and file:// URLs are understood, all else stands as it is written."""
-    if text.lower().startswith("file://"):
-        text = _from_file_url(text)
-    elif _URL.match(text):
-        raise FileRefused("is a URL; the path of a file on this machine was wanted")
-    if len(text) > LONGEST_PATH:
-        raise FileRefused(f"is {len(text):,} characters long; a path has at most {LONGEST_PATH:,}")
-    if "\0" in text:
-        raise FileRefused("holds a character that no file name can have")
-    if not _is_encodable(text):
-        raise FileRefused("holds a character that is no UTF-8; rename the file to upload it")
-    is_home = text == "~" or text.startswith(("~/", f"~{os.path.sep}"))
-    return Path(text).expanduser() if is_home else Path(text)
-
-
-def _from_file_url(url: str) -> str:
-    host, _, rest = url[len("file://") :].partition("/")
-    if host.lower() not in ("", "localhost"):
-        raise FileRefused("names another host; only files on this machine can be read, as in file:///folder/shot.png")
-    try:
-        path = "/" + unquote_to_bytes(rest).decode()
-    except ValueError:
-        raise FileRefused("is not percent-encoded UTF-8; give the plain path instead") from None
-    return path[1:] if os.path.splitdrive(path[1:])[0] else path  # /C:/shot.png, on Windows alone
-
-
-def _is_encodable(text: str) -> bool:
-    try:
-        text.encode()
-        os.fsencode(text)
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-# From a resolved path to an open file
 
 
 _THROUGH = ("O_RDONLY", "O_PATH", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
@@ -264,12 +96,9 @@ def _demand_file(status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
         raise FileRefused("is a folder; the path of one file was wanted")
     if stat.S_ISLNK(status.st_mode):
-        raise FileRefused(_LINKED)
+        raise FileRefused(LINKED)
     if not stat.S_ISREG(status.st_mode):
         raise FileRefused("is not a regular file but a device, pipe or socket")
-
-
-# From an open file to an image
 
 
 def read_bytes(path: Path, roots: Roots, limit: int, opening: Opening) -> bytes:
@@ -294,38 +123,6 @@ def _read_once(descriptor: int, limit: int) -> bytes:
     if (len(data), after.st_mtime_ns) != (before.st_size, before.st_mtime_ns) or after.st_size != before.st_size:
         raise _changed()
     return data
-
-
-def _picture_in(data: bytes, trailing: Trailing) -> Picture:
-    try:
-        picture = examine(data)
-    except NotAnImage as error:
-        raise FileRefused(f"{error}; only {_names()} images are sent") from None
-    surplus = len(data) - picture.end
-    if surplus and trailing == "refuse":
-        raise FileRefused(
-            f"is refused: {surplus:,} bytes follow the image's end; the file may hold more than the picture"
-        )
-    return picture
-
-
-def _names() -> str:
-    *most, last = (each.name for each in FORMATS)
-    return f"{', '.join(most)} and {last}"
-
-
-# The reasons
-
-
-_LINKED = "goes through a link that leads in a circle, or that was put there while it was read"
-REASONS = {
-    errno.ENOTDIR: "goes through something that is not a folder, or that was swapped for a link while it was read",
-    errno.ELOOP: _LINKED,
-    errno.EMLINK: _LINKED,  # FreeBSD says so where others say ELOOP
-    errno.ENAMETOOLONG: "holds a name that is too long for the file system",
-    errno.EACCES: "may not be read by the user whom this server runs as",
-    errno.EPERM: "may not be read by this server; on macOS allow its app under Privacy & Security, Files and Folders",
-}
 
 
 def _changed() -> FileRefused:

@@ -13,123 +13,23 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
-from enum import StrEnum
 from pathlib import Path
-from typing import Any
 
 from img402_mcp.client.http import Request
 from img402_mcp.client.payments.budget import DAY, Spending
+from img402_mcp.client.payments.journal_schema import OPEN, SCHEMA
+from img402_mcp.client.payments.payment import Payment, PaymentIntent, State, payment_in
 from img402_mcp.client.payments.payment_required import Offer
 from img402_mcp.client.payments.sign import Proof
-from img402_mcp.client.sqlite import Schema, opened
+from img402_mcp.client.sqlite import opened
 from img402_mcp.errors import PaymentPending, PaymentRefused, SettingsError
 
-SCHEMA_VERSION = 2
-# Another process holds the write lock for some milliseconds, while it signs.
-BUSY_SECONDS = 20
 # An answer holds a token or an image's address; what is larger is no such answer.
 LONGEST_ANSWER = 65_536
 # A token that is handed out should still be alive when it is used.
 LEAST_TOKEN_LIFE = 30
 
 _SPARE = "spare "
-_OPEN = "('signed', 'sent', 'ambiguous', 'undelivered', 'answered')"
-_SCHEMA = Schema(
-    version=SCHEMA_VERSION,
-    statements=(
-        """CREATE TABLE payments (
-            serial INTEGER PRIMARY KEY AUTOINCREMENT,
-            nonce TEXT NOT NULL UNIQUE,
-            origin TEXT NOT NULL, route TEXT NOT NULL, source TEXT NOT NULL,
-            method TEXT NOT NULL, url TEXT NOT NULL, bodied INTEGER NOT NULL,
-            network TEXT NOT NULL, asset TEXT NOT NULL, payer TEXT NOT NULL, pay_to TEXT NOT NULL,
-            amount INTEGER NOT NULL CHECK (amount > 0),
-            valid_before INTEGER NOT NULL,
-            header TEXT NOT NULL, proof TEXT NOT NULL, identifier TEXT NOT NULL,
-            state TEXT NOT NULL, signed_at REAL NOT NULL, changed_at REAL NOT NULL,
-            settlement TEXT NOT NULL DEFAULT '', answer BLOB,
-            token TEXT, token_expires_at REAL, result TEXT, put_at REAL, redeemed TEXT
-        ) STRICT""",
-        f"CREATE UNIQUE INDEX one_open_payment ON payments (origin, route, source) WHERE state IN {_OPEN}",
-        "CREATE INDEX payments_by_time ON payments (signed_at)",
-        "CREATE INDEX payments_by_token ON payments (token) WHERE token IS NOT NULL",
-        """CREATE TABLE payees (
-            origin TEXT NOT NULL, network TEXT NOT NULL, pay_to TEXT NOT NULL, pinned_at REAL NOT NULL,
-            PRIMARY KEY (origin, network)
-        ) STRICT""",
-    ),
-    steps={
-        1: ("ALTER TABLE payments ADD COLUMN put_at REAL", "ALTER TABLE payments ADD COLUMN redeemed TEXT"),
-    },
-    probe="SELECT nonce FROM payments LIMIT 0",
-    # FULL: each commit reaches the disk before it returns. macOS needs a word more for that.
-    settings=("synchronous = FULL", "fullfsync = ON"),
-    busy_seconds=BUSY_SECONDS,
-)
-
-
-class State(StrEnum):
-    SIGNED = "signed"
-    """On disk; it has not left."""
-    SENT = "sent"
-    """It left, or was about to."""
-    AMBIGUOUS = "ambiguous"
-    """It left, and no answer told what became of it."""
-    UNDELIVERED = "undelivered"
-    """The chain says that it was charged, and what it paid for never came."""
-    ANSWERED = "answered"
-    """The API granted what was paid for."""
-    USED = "used"
-    """What was paid for has been consumed: the image is there."""
-    EXPIRED = "expired"
-    """It was not charged and cannot be any more, or the user says so."""
-
-    @property
-    def is_open(self) -> bool:
-        return self not in {State.USED, State.EXPIRED}
-
-
-@dataclass(frozen=True)
-class PaymentIntent:
-    """What is paid for once. Derived by us, never an argument that a model could vary."""
-
-    origin: str
-    """https://host[:port], as of the address that is paid."""
-    route: str
-    source: str = ""
-    """SHA-256 of the source file, in hex; empty for a bare token."""
-
-
-@dataclass(frozen=True)
-class Payment:
-    nonce: str
-    intent: PaymentIntent
-    method: str
-    url: str
-    bodied: bool
-    """The paid request had a body, which is not kept here: only the same call can send it again."""
-    network: str
-    payer: str
-    pay_to: str
-    amount: int
-    valid_before: int
-    header: str
-    state: State
-    signed_at: float
-    changed_at: float
-    settlement: str
-    """The transaction's hash, as the API named it."""
-    token_expires_at: float | None
-    result: str | None
-    put_at: float | None
-    """When the file first left for the address that was bought."""
-    redeemed: str | None
-    """SHA-256 of the file that the bare token went out with; no other one may follow while that is in doubt."""
-    token: str | None = field(repr=False)
-    answer: bytes | None = field(repr=False)
-    proof: str = field(repr=False)
-    identifier: str = field(repr=False)
 
 
 class Journal:
@@ -144,7 +44,7 @@ class Journal:
         """The journal in a folder of its own (0700) under `state_dir`. Raises SettingsError."""
         path = state_dir / "payments" / "journal.db"
         try:
-            return cls(opened(path, _SCHEMA))
+            return cls(opened(path, SCHEMA))
         except (OSError, sqlite3.Error) as error:
             raise SettingsError(
                 f"The payment journal {path} could not be opened ({error}). Nothing is paid without it: make the "
@@ -225,7 +125,7 @@ class Journal:
     def open_payments(self) -> list[Payment]:
         """The oldest first."""
         with self._lock:
-            return self._all(f"state IN {_OPEN}")[::-1]
+            return self._all(f"state IN {OPEN}")[::-1]
 
     def sent(self, nonce: str, now: float) -> Payment:
         """Marks that the proof leaves now; the state that comes back says whether it still may."""
@@ -240,11 +140,11 @@ class Journal:
     def answered(self, nonce: str, now: float, *, answer: bytes, settlement: str = "") -> Payment:
         """An answer that came is kept, so that it outlives a crash of ours before it is used."""
         kept = answer if len(answer) <= LONGEST_ANSWER else None
-        return self._moved(nonce, State.ANSWERED, now, f"state IN {_OPEN}", answer=kept, settlement=settlement)
+        return self._moved(nonce, State.ANSWERED, now, f"state IN {OPEN}", answer=kept, settlement=settlement)
 
     def token_received(self, nonce: str, now: float, token: str, expires_at: float) -> Payment:
         """`expires_at` in seconds of Unix time."""
-        return self._moved(nonce, State.ANSWERED, now, f"state IN {_OPEN}", token=token, token_expires_at=expires_at)
+        return self._moved(nonce, State.ANSWERED, now, f"state IN {OPEN}", token=token, token_expires_at=expires_at)
 
     def put_begins(self, nonce: str, now: float) -> Payment:
         """Noted before the first byte leaves; the first time stays."""
@@ -366,7 +266,7 @@ class Journal:
 
     def _all(self, where: str, *values: object) -> list[Payment]:
         query = f"SELECT * FROM payments WHERE {where} ORDER BY serial DESC"  # noqa: S608  # our own conditions
-        return [_read(row) for row in self._connection.execute(query, values)]
+        return [payment_in(row) for row in self._connection.execute(query, values)]
 
     @contextmanager
     def _writing(self, failed: Callable[[sqlite3.Error], Exception]) -> Iterator[None]:
@@ -385,14 +285,6 @@ class Journal:
 
 def _key(intent: PaymentIntent) -> tuple[str, str, str]:
     return intent.origin, intent.route, intent.source
-
-
-def _read(row: sqlite3.Row) -> Payment:
-    columns: dict[str, Any] = dict(row)
-    for unread in ("serial", "asset"):
-        del columns[unread]
-    intent = PaymentIntent(columns.pop("origin"), columns.pop("route"), columns.pop("source"))
-    return Payment(intent=intent, state=State(columns.pop("state")), bodied=bool(columns.pop("bodied")), **columns)
 
 
 def _refused(error: sqlite3.Error) -> PaymentRefused:

@@ -7,21 +7,22 @@ is made only when the old one was answered, or when it can no longer be charged 
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from functools import partial
 from time import time
 from urllib.parse import urlsplit
 
 import anyio
 from anyio.to_thread import run_sync
-from pydantic import ValidationError
 
 from img402_mcp.client.http import Request, Response, Send
 from img402_mcp.client.payments import payment_required as challenges
 from img402_mcp.client.payments.budget import Policy, decide
 from img402_mcp.client.payments.chain import Node
-from img402_mcp.client.payments.journal import Journal, Payment, PaymentIntent, State
+from img402_mcp.client.payments.journal import Journal
+from img402_mcp.client.payments.messages import begin_again, call_again, charged, clock, unknown, what
+from img402_mcp.client.payments.payment import Payment, PaymentIntent, State
 from img402_mcp.client.payments.payment_required import Offer, PaymentRequired
+from img402_mcp.client.payments.responses import decides, earlier_answer, grants, retry_after, settlement
 from img402_mcp.client.payments.sign import proof
 from img402_mcp.client.payments.wallet import Wallet
 from img402_mcp.errors import AnswerLost, BadAnswer, NotReached, PaymentPending, PaymentRefused, UploadFailed, quoted
@@ -83,7 +84,7 @@ class Payer:
         payment = await self._claimed(challenges.read(unpaid), request, intent, renewing)
         answered = await self._continued(_same_door(request, payment), payment)
         if answered is None:
-            raise PaymentPending(_begin_again(payment))
+            raise PaymentPending(begin_again(payment))
         return answered
 
     async def again(self, request: Request, payment: Payment) -> tuple[Response, Payment]:
@@ -112,7 +113,7 @@ class Payer:
             return payment
         if not self._is_over(payment):
             raise PaymentRefused(
-                f"The payment {nonce} can still be charged until {_clock(payment.valid_before + GRACE)}; before that "
+                f"The payment {nonce} can still be charged until {clock(payment.valid_before + GRACE)}; before that "
                 "nobody can know that it was not. `img402-mcp wallet resume` asks the API for its answer."
             )
         if not presume_unsettled:
@@ -129,7 +130,7 @@ class Payer:
         if answered is None:
             return Resumed(payment, None, "it was not charged and cannot be any more")
         answer, latest = answered
-        return Resumed(latest, answer if _grants(answer) else None, f"the API answered with status {answer.status}")
+        return Resumed(latest, answer if grants(answer) else None, f"the API answered with status {answer.status}")
 
     async def _claimed(
         self, challenge: PaymentRequired, request: Request, intent: PaymentIntent, renewing: str | None
@@ -161,7 +162,7 @@ class Payer:
 
     async def _continued(self, request: Request, payment: Payment) -> tuple[Response, Payment] | None:
         """The answer to this payment; None where it is closed unpaid. Raises PaymentPending."""
-        if payment.state is State.USED and (recorded := _earlier_answer(payment)):
+        if payment.state is State.USED and (recorded := earlier_answer(payment)):
             return recorded, payment
         if self._never_left(payment):
             payment = await self._expired(payment)
@@ -170,7 +171,7 @@ class Payer:
         if not payment.state.is_open:
             return None
         answer = await self._deciding_answer(_with_proof(request, payment), payment)
-        if answer is not None and _grants(answer):
+        if answer is not None and grants(answer):
             return answer, await self._recorded(answer, payment)
         latest = await run_sync(self.journal.payment, payment.nonce) or payment
         return await self._ungranted(answer, latest)
@@ -189,10 +190,10 @@ class Payer:
         with anyio.move_on_after(self.patience + request.length / SLOWEST_LINK):
             for wait in (*waits, None):
                 answer = await self._attempt(request)
-                if answer is not None and _decides(answer):
+                if answer is not None and decides(answer):
                     return answer
                 await self._doubted(payment)
-                longer = max(wait or 0, _retry_after(answer))
+                longer = max(wait or 0, retry_after(answer))
                 if wait is None or longer > left:
                     return None
                 left -= longer
@@ -210,14 +211,14 @@ class Payer:
         await run_sync(self.journal.ambiguous, payment.nonce, self.now())
 
     async def _recorded(self, answer: Response, payment: Payment) -> Payment:
-        write = partial(self.journal.answered, answer=answer.body, settlement=_settlement(answer, payment))
+        write = partial(self.journal.answered, answer=answer.body, settlement=settlement(answer, payment))
         with anyio.CancelScope(shield=True):  # an answer that came is kept, whoever gave up waiting
             payment = await run_sync(write, payment.nonce, self.now())
         return payment  # noqa: RET504  # for all that mypy knows the scope may swallow a return
 
     async def _ungranted(self, answer: Response | None, payment: Payment) -> tuple[Response, Payment] | None:
         """Another call may have been granted it meanwhile; else what time and the chain say decides."""
-        if (earlier := _earlier_answer(payment)) is not None:
+        if (earlier := earlier_answer(payment)) is not None:
             return earlier, payment
         if not self._is_over(payment):
             if answer is None:
@@ -236,18 +237,18 @@ class Payer:
     async def _demand_unsettled(self, payment: Payment) -> None:
         """Returns only where the chain says that the payment was never charged."""
         if payment.state in {State.ANSWERED, State.UNDELIVERED}:
-            raise PaymentPending(_charged(payment))
+            raise PaymentPending(charged(payment))
         if self.rpc_url is None:
-            raise PaymentPending(_unknown(payment, "IMG402_RPC_URL is not set, so the chain was not asked"))
+            raise PaymentPending(unknown(payment, "IMG402_RPC_URL is not set, so the chain was not asked"))
         try:
             used = await Node(self.send, self.rpc_url).has_used(
                 wire.NETWORKS[payment.network], payment.payer, payment.nonce, after=payment.valid_before
             )
         except UploadFailed as error:
-            raise PaymentPending(_unknown(payment, f"the chain could not be asked ({error})")) from error
+            raise PaymentPending(unknown(payment, f"the chain could not be asked ({error})")) from error
         if used:
             await run_sync(self.journal.undelivered, payment.nonce, self.now())
-            raise PaymentPending(_charged(payment))
+            raise PaymentPending(charged(payment))
 
     async def _expired(self, payment: Payment) -> Payment:
         return await run_sync(partial(self.journal.expired, seen=payment.state), payment.nonce, self.now())
@@ -276,80 +277,3 @@ def _same_door(request: Request, payment: Payment) -> Request:
 def _with_proof(request: Request, payment: Payment) -> Request:
     _demand_origin(payment.intent, request)
     return replace(request, headers={**request.headers, payment.header: payment.proof})
-
-
-def _decides(answer: Response) -> bool:
-    """A second 402 may hide a payment that was taken; 408 is a time-out by another name."""
-    return answer.status < 500 and answer.status not in {402, 408}
-
-
-def _grants(answer: Response) -> bool:
-    return 200 <= answer.status < 300
-
-
-def _earlier_answer(payment: Payment) -> Response | None:
-    """What was granted before and never taken up (a token that was is in the journal for itself), or the result."""
-    if payment.state is State.USED:
-        return Response(200, {}, (payment.result or "").encode())
-    if payment.state is State.ANSWERED and payment.token is None and payment.answer is not None:
-        return Response(200, {}, payment.answer)
-    return None
-
-
-def _retry_after(answer: Response | None) -> float:
-    value = challenges.header(answer, "retry-after").strip() if answer else ""
-    return float(value) if value.isascii() and value.isdigit() and len(value) < 6 else 0.0
-
-
-def _settlement(answer: Response, payment: Payment) -> str:
-    """The transaction that the receipt names, if it is one."""
-    for name in wire.RECEIPT_HEADERS.values():
-        try:
-            receipt = wire.SettlementResponse.model_validate(wire.decoded(challenges.header(answer, name)))
-        except (ValueError, ValidationError):
-            continue
-        if _is_hash(receipt.transaction):
-            return receipt.transaction
-    return payment.settlement
-
-
-def _is_hash(text: str) -> bool:
-    return len(text) == 66 and text.startswith("0x") and set(text[2:].lower()) <= set("0123456789abcdef")
-
-
-def _clock(moment: float) -> str:
-    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%SZ}"
-
-
-def what(payment: Payment) -> str:
-    where = urlsplit(payment.intent.origin).netloc
-    return f"{wire.usdc(payment.amount)} USDC to {where} (nonce {payment.nonce})"
-
-
-def call_again(payment: Payment) -> str:
-    return (
-        f"A payment of {what(payment)} is under way, and its answer has not come. Nothing new is signed for this: "
-        "make the same call again, and the same proof is sent again; it can be charged once only. "
-        "`img402-mcp wallet resume` does the same."
-    )
-
-
-def _begin_again(payment: Payment) -> str:
-    return f"A payment of {what(payment)} was closed by another process before it left. Make the same call again."
-
-
-def _unknown(payment: Payment, why: str) -> str:
-    return (
-        f"A payment of {what(payment)} got no answer until its window ended at {_clock(payment.valid_before)}, and "
-        f"{why}: it may have been charged. Nothing new is signed for this. Set IMG402_RPC_URL to a node of "
-        f"{payment.network}; or, having seen that {payment.payer} was not charged, run "
-        f"`img402-mcp wallet resolve {payment.nonce} --presume-unsettled`, and make the same call again."
-    )
-
-
-def _charged(payment: Payment) -> str:
-    return (
-        f"A payment of {what(payment)} was charged, and what it paid for was not delivered. Nothing new is signed "
-        "for this. Make the same call again later, or show the operator the nonce. To give the money up and allow a "
-        f"new payment, run `img402-mcp wallet resolve {payment.nonce} --presume-unsettled`."
-    )

@@ -14,8 +14,10 @@ from anyio.to_thread import run_sync
 
 from img402_mcp.client.batch import Batch, upload_batch
 from img402_mcp.client.files.documents import Document, place_for, read_document, write_document
+from img402_mcp.client.files.paths import plain_path
+from img402_mcp.client.files.refusal import FileRefused
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_glob import sizes_of
-from img402_mcp.client.files.safe_open import FileRefused, Roots, plain_path
 from img402_mcp.client.publish import commonmark, html
 from img402_mcp.client.publish.references import (
     Kind,

@@ -6,7 +6,9 @@ Best effort: whoever needs to be sure examines the whole file.
 import re
 import struct
 
-from img402_mcp.formats import JPEG, MAGIC_LENGTH, PNG, START_OF_FRAME, WEBP, WEBP_SIZES, Format, NotAnImage, sniff
+from img402_mcp.formats import JPEG, MAGIC_LENGTH, PNG, WEBP, Format, NotAnImage, sniff
+from img402_mcp.formats.jpeg import START_OF_FRAME
+from img402_mcp.formats.webp import SIZES
 
 Size = tuple[int, int]
 
@@ -60,7 +62,7 @@ def _behind_fill(data: bytearray, at: int) -> int:
 
 
 def _webp(data: bytearray, at: int) -> tuple[Size | None, int]:
-    read = WEBP_SIZES.get(bytes(data[12:16]))
+    read = SIZES.get(bytes(data[12:16]))
     return read(data, 20) if read else None, at
 
 

@@ -18,7 +18,8 @@ from img402_mcp.mcp_server.results import (
 
 if TYPE_CHECKING:
     from img402_mcp.client.apis.base import Receipt
-    from img402_mcp.client.paid_upload import Issued, UploadPrice
+    from img402_mcp.client.paid_upload import Issued
+    from img402_mcp.client.upload_price import UploadPrice
 
 DESCRIPTION = (
     "Get a token for one paid, lasting upload. SPENDS MONEY where a wallet is set, else tells how to pay. "
@@ -45,14 +46,15 @@ class TokenResult(ToolResult):
 async def get_upload_token(
     ctx: ToolContext, price: TokenPrice, answer: AnsweredForToken
 ) -> Annotated[CallToolResult, TokenResult]:
-    from img402_mcp.client.paid_upload import Issued, asked  # noqa: PLC0415  # most sessions never pay
+    from img402_mcp.client.paid_upload import Issued  # noqa: PLC0415  # most sessions never pay
+    from img402_mcp.client.upload_price import upload_price  # noqa: PLC0415  # most sessions never pay
 
     async with errors_as_tool_errors():
         paid = await paid_uploader(ctx)
         if paid is None:
-            return _asked_told(await asked(await free_uploader(ctx)))
+            return _price_result(await upload_price(await free_uploader(ctx)))
         bought = await paid.token(consent(paid.uploader, price, answer))
-        return _token_told(bought) if isinstance(bought, Issued) else _image_told(bought)
+        return _token_result(bought) if isinstance(bought, Issued) else _image_result(bought)
 
 
 def tool() -> Tool:
@@ -66,29 +68,29 @@ def tool() -> Tool:
     )
 
 
-def _asked_told(asked: "UploadPrice") -> CallToolResult:
+def _price_result(price: "UploadPrice") -> CallToolResult:
     answer = TokenResult(
-        endpoint=asked.endpoint,
+        endpoint=price.endpoint,
         method="POST",
-        amount_usdc=asked.amount,
-        network=asked.network,
-        asset=asked.asset,
-        pay_to=asked.pay_to,
+        amount_usdc=price.amount,
+        network=price.network,
+        asset=price.asset,
+        pay_to=price.pay_to,
         next="Pay the endpoint with any x402 client, such as a payments MCP tool; then upload_with_token(path, token).",
     )
     return tool_result(
-        f"No wallet is set here, nothing was paid. A token costs {asked.amount} USDC on {asked.network} "
-        f"(asset {asked.asset}, to {asked.pay_to}). {answer.next} Endpoint: {asked.endpoint}",
+        f"No wallet is set here, nothing was paid. A token costs {price.amount} USDC on {price.network} "
+        f"(asset {price.asset}, to {price.pay_to}). {answer.next} Endpoint: {price.endpoint}",
         answer,
     )
 
 
-def _image_told(image: "Receipt") -> CallToolResult:
+def _image_result(image: "Receipt") -> CallToolResult:
     answer = TokenResult(url=image.url, expires_at=moment(image), next="Call again for a new token.")
     return tool_result(f"This payment was used already, for the image {image.url}. {answer.next}", answer)
 
 
-def _token_told(issued: "Issued") -> CallToolResult:
+def _token_result(issued: "Issued") -> CallToolResult:
     expiry = in_utc(issued.token.expires_at)
     paid = "paid for before, nothing was paid now" if issued.reused else "just paid for"
     return tool_result(

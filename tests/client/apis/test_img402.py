@@ -9,7 +9,7 @@ import pytest
 
 from img402_mcp.client.apis.base import Receipt
 from img402_mcp.client.apis.img402 import Img402
-from img402_mcp.client.files.safe_open import Image
+from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import Request, Response, sending
 from img402_mcp.errors import BadAnswer, Img402Error, UploadFailed, UploadRejected
 from img402_mcp.formats import examine

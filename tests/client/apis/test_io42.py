@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from img402_mcp.client.apis.io42 import Io42, SubmissionTarget, by_code
-from img402_mcp.client.files.safe_open import Image
+from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import Response
 from img402_mcp.errors import Img402Error, ReadRefused, UploadFailed, UploadRejected
 from img402_mcp.formats import examine

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from img402_mcp.client.apis.studio import Studio, StudioInput
-from img402_mcp.client.files.safe_open import Image
+from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import sending
 from img402_mcp.errors import BadAnswer, Img402Error, ReadRefused, UploadFailed, UploadRejected
 from img402_mcp.formats import examine

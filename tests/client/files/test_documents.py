@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from img402_mcp.client.files.documents import MOST_BYTES, Document, place_for, read_document, write_document
-from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.errors import ReadRefused
 
 OUTSIDE = "does not lead into an allowed folder."

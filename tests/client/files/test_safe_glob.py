@@ -6,8 +6,8 @@ from types import SimpleNamespace
 
 import pytest
 
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_glob import MOST_FILES, Expanded, expanded
-from img402_mcp.client.files.safe_open import Roots
 from img402_mcp.errors import quoted
 
 OUTSIDE = "does not lead into an allowed folder."

@@ -16,16 +16,9 @@ from typing import TypeVar
 
 import pytest
 
-from img402_mcp.client.files.safe_open import (
-    CAN_WALK,
-    OPENING,
-    Image,
-    Opening,
-    Roots,
-    open_by_rechecking,
-    open_by_walking,
-    read_image,
-)
+from img402_mcp.client.files.image import Image, read_image
+from img402_mcp.client.files.roots import Roots
+from img402_mcp.client.files.safe_open import CAN_WALK, OPENING, Opening, open_by_rechecking, open_by_walking
 from img402_mcp.errors import ReadRefused, SettingsError, quoted
 from img402_mcp.formats import PNG, Picture
 

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from img402_mcp.client.http import Request
 from img402_mcp.client.payments.budget import Policy, Spending, decide
-from img402_mcp.client.payments.journal import Journal, PaymentIntent
+from img402_mcp.client.payments.journal import Journal
+from img402_mcp.client.payments.payment import PaymentIntent
 from img402_mcp.client.payments.payment_required import Offer, PaymentRequired
 from img402_mcp.client.payments.sign import Proof
 from img402_mcp.errors import PaymentRefused

@@ -13,8 +13,9 @@ import pytest
 
 from img402_mcp.client.http import Request, Response
 from img402_mcp.client.payments.budget import Policy
-from img402_mcp.client.payments.journal import Journal, PaymentIntent
+from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.payments.payer import Payer
+from img402_mcp.client.payments.payment import PaymentIntent
 from img402_mcp.client.payments.wallet import Wallet
 from img402_mcp.errors import AnswerLost, NotReached
 from img402_mcp.wire import x402 as wire

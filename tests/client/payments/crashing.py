@@ -16,8 +16,9 @@ import anyio
 
 from img402_mcp.client.http import Request, sending
 from img402_mcp.client.payments.budget import Policy
-from img402_mcp.client.payments.journal import Journal, PaymentIntent
+from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.payments.payer import Payer, origin_of
+from img402_mcp.client.payments.payment import PaymentIntent
 from img402_mcp.client.payments.wallet import Wallet
 from img402_mcp.wire.x402 import Authorization, Network
 

@@ -15,8 +15,9 @@ import pytest
 
 from img402_mcp.client.http import Request, sending
 from img402_mcp.client.payments.budget import Policy
-from img402_mcp.client.payments.journal import Journal, PaymentIntent, State
+from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.payments.payer import Payer
+from img402_mcp.client.payments.payment import PaymentIntent, State
 from img402_mcp.errors import AnswerLost
 
 CRASHING = Path(__file__).with_name("crashing.py")

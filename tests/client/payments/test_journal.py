@@ -16,7 +16,8 @@ import pytest
 
 from img402_mcp.client.http import Request
 from img402_mcp.client.payments.budget import Spending
-from img402_mcp.client.payments.journal import Journal, Payment, PaymentIntent, State
+from img402_mcp.client.payments.journal import Journal
+from img402_mcp.client.payments.payment import Payment, PaymentIntent, State
 from img402_mcp.client.payments.payment_required import Offer
 from img402_mcp.client.payments.sign import Proof
 from img402_mcp.errors import PaymentPending, PaymentRefused, SettingsError

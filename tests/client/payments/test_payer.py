@@ -9,8 +9,9 @@ import anyio
 import pytest
 
 from img402_mcp.client.http import Request, Response
-from img402_mcp.client.payments.journal import Journal, Payment, PaymentIntent, State
+from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.payments.payer import Resumed
+from img402_mcp.client.payments.payment import Payment, PaymentIntent, State
 from img402_mcp.client.payments.payment_required import Offer
 from img402_mcp.errors import NotReached, PaymentPending, PaymentRefused
 from img402_mcp.wire import x402 as wire

@@ -51,9 +51,11 @@ from mcp_types import (
 )
 from pydantic import Field
 
-from img402_mcp.client.settings import ServeFlags, serving, settings
-from img402_mcp.mcp_server.server import create_server, http_app
-from img402_mcp.mcp_server.stdio import address_of, listen, run_app
+from img402_mcp.client.settings import client_settings
+from img402_mcp.mcp_server.asgi import address_of, listen, run_app
+from img402_mcp.mcp_server.http import http_app
+from img402_mcp.mcp_server.server import create_server
+from img402_mcp.mcp_server.settings import ServeFlags, serve_settings
 
 Question = CreateMessageRequest | ListRootsRequest | ElicitRequest
 
@@ -493,11 +495,11 @@ def add_fixtures(server: MCPServer[Any]) -> None:
 
 
 def main() -> None:
-    server = create_server(settings(os.environ))
+    server = create_server(client_settings(os.environ))
     add_fixtures(server)
     listener = listen("127.0.0.1", 0)
     print(f"{address_of(listener)}/mcp", file=sys.stderr, flush=True)  # noqa: T201 - for the test
-    run_app(http_app(server, serving(os.environ, ServeFlags(transport="streamable-http"))), listener, http="h11")
+    run_app(http_app(server, serve_settings(os.environ, ServeFlags(transport="streamable-http"))), listener, http="h11")
 
 
 if __name__ == "__main__":

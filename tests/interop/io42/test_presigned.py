@@ -8,7 +8,7 @@ import anyio
 import pytest
 
 from img402_mcp.client.apis.io42 import SubmissionTarget
-from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.io42_submit import open_io42_submitter
 from img402_mcp.client.settings import Io42Settings, Settings
 from img402_mcp.client.upload import open_uploader

@@ -34,7 +34,7 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 from mcp import Client
 
-from img402_mcp.client import settings as client_settings
+from img402_mcp.client.settings import client_settings
 from img402_mcp.mcp_server.server import create_server
 from img402_mcp.wire.x402 import BASE, Network
 
@@ -318,7 +318,7 @@ def agent(chain: Chain, tmp_path: Path) -> Callable[..., AbstractAsyncContextMan
     @asynccontextmanager
     async def connected(payer: LocalAccount, api_url: str, **environ: str) -> AsyncIterator[Client]:
         given = {"IMG402_API_URL": api_url, "IMG402_WALLET_KEY": key_of(payer), "IMG402_RPC_URL": chain.rpc_url}
-        settings = client_settings.settings(given | environ, allow_dirs=[tmp_path], state_dir=tmp_path / "state")
+        settings = client_settings(given | environ, allow_dirs=[tmp_path], state_dir=tmp_path / "state")
         async with Client(create_server(settings)) as client:
             yield client
 

@@ -12,7 +12,7 @@ from mcp import Client
 from mcp.server.mcpserver import MCPServer
 from mcp_types import TextContent
 
-from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.history import History, HistoryEntry
 from img402_mcp.mcp_server.results import Once, Uploaders
 from img402_mcp.mcp_server.tools import find_uploads, lean

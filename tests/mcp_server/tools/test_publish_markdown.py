@@ -11,7 +11,7 @@ from mcp.server.mcpserver import MCPServer
 from mcp_types import CallToolResult, TextContent
 from starlette.types import ASGIApp
 
-from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.publish.publish import FOUND_BY
 from img402_mcp.client.publish.references import Kind
 from img402_mcp.client.settings import Settings

@@ -15,12 +15,12 @@ from functools import partial
 from multiprocessing import get_context
 from typing import Any
 
-from img402_mcp.client import settings as client_settings
 from img402_mcp.client.apis.io42 import SubmissionTarget
-from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.io42_submit import open_io42_submitter
 from img402_mcp.client.payments import wallet
 from img402_mcp.client.payments.journal import Journal
+from img402_mcp.client.settings import client_settings
 from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import Img402Error
 from img402_mcp.wire import evm
@@ -52,7 +52,7 @@ def dying(method: Callable[..., Any], when: str) -> Callable[..., Any]:
 
 
 async def called(order: Order) -> str:
-    settings = client_settings.settings(order["environ"])
+    settings = client_settings(order["environ"])
     progress = die_on_the_way if order["step"] == "in-put" else None
     async with open_uploader(settings, Roots.resolve(settings.allow_dirs)) as uploader:
         with open_io42_submitter(uploader) as submitting:

@@ -21,11 +21,11 @@ from typing import Any
 import anyio
 
 from img402_mcp import __main__ as program
-from img402_mcp.client import settings as client_settings
-from img402_mcp.client.files.safe_open import Roots
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.paid_upload import PaidUploader, open_paid_uploader
 from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.payments.wallet import Wallet
+from img402_mcp.client.settings import client_settings
 from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import Img402Error
 from img402_mcp.wire import evm
@@ -54,7 +54,7 @@ def dying(method: Callable[..., Any], when: str) -> Callable[..., Any]:
 
 async def calls(order: Order) -> list[str]:
     """What each of the calls said: a URL or an error."""
-    settings = client_settings.settings(order["environ"])
+    settings = client_settings(order["environ"])
     said: list[str] = []
     async with open_uploader(settings, Roots.resolve(settings.allow_dirs)) as uploader:
         with open_paid_uploader(uploader) as opened:

@@ -22,7 +22,7 @@ from img402_mcp.host.payments.records import PaymentRecords
 from img402_mcp.host.payments.upload_tokens import UploadTokens
 from img402_mcp.host.settings import host_settings
 from img402_mcp.host.storage.blobs.folder import Folder
-from img402_mcp.mcp_server.stdio import address_of, listen, run_app
+from img402_mcp.mcp_server.asgi import address_of, listen, run_app
 
 POINTS = {
     "reserve": PaymentRecords,

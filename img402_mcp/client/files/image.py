@@ -1,0 +1,72 @@
+"""One whole image, read from a path."""
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+from img402_mcp.client.files.paths import located_in_roots, refusal
+from img402_mcp.client.files.refusal import FileRefused
+from img402_mcp.client.files.roots import Roots
+from img402_mcp.client.files.safe_open import OPENING, Opening, read_bytes
+from img402_mcp.formats import FORMATS, NotAnImage, Picture, examine
+
+
+@dataclass(frozen=True)
+class Image:
+    """What is sent: the file's very bytes, or what preparing made of them, which `done` then tells."""
+
+    path: Path
+    data: bytes = field(repr=False)
+    picture: Picture
+    source: str = field(default="", repr=False)
+    """The sha256 of the file as it lay on the disk, in hexadecimal."""
+    done: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not self.source:
+            object.__setattr__(self, "source", hashlib.sha256(self.data).hexdigest())
+
+
+Trailing = Literal["refuse", "keep"]
+
+
+def read_image(  # noqa: PLR0913  keywords, each with a default
+    path: str,
+    roots: Roots,
+    *,
+    limit: int,
+    base: Path | None = None,
+    opening: Opening | None = None,
+    trailing: Trailing = "refuse",
+) -> Image:
+    """One whole image of at most `limit` bytes, or ReadRefused. Relative paths start at `base`, by default the
+    working directory. It blocks, so call it in a thread.
+
+    Bytes behind the image's end are refused; with `trailing="keep"` they are in its `data`, for whoever cuts them.
+    """
+    try:
+        located = located_in_roots(path, roots, base)
+        data = read_bytes(located, roots, limit, opening or OPENING)
+        return Image(located, data, _picture_in(data, trailing))
+    except FileRefused as reason:
+        refused = refusal(path, reason, roots, base)
+    raise refused
+
+
+def _picture_in(data: bytes, trailing: Trailing) -> Picture:
+    try:
+        picture = examine(data)
+    except NotAnImage as error:
+        raise FileRefused(f"{error}; only {_names()} images are sent") from None
+    surplus = len(data) - picture.end
+    if surplus and trailing == "refuse":
+        raise FileRefused(
+            f"is refused: {surplus:,} bytes follow the image's end; the file may hold more than the picture"
+        )
+    return picture
+
+
+def _names() -> str:
+    *most, last = (each.name for each in FORMATS)
+    return f"{', '.join(most)} and {last}"

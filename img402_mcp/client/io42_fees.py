@@ -1,0 +1,67 @@
+"""What a fee of io42 may cost, and what is said of one that is paid or may be."""
+
+from urllib.parse import urlsplit
+
+from img402_mcp.client.payments.budget import Names, Policy
+from img402_mcp.client.payments.payment import Payment, State
+from img402_mcp.client.payments.wallet import Wallet, unlocked
+from img402_mcp.client.settings import Io42Settings, Money
+from img402_mcp.errors import (
+    PaymentRefused,
+)
+from img402_mcp.wire.x402 import usdc
+
+
+def fee_policy(io42: Io42Settings, money: Money) -> Policy:
+    """A limit and a payee of its own; the day's budget and the networks are shared."""
+    names = Names("IMG402_IO42_MAX_FEE", "IMG402_IO42_PAY_TO", "IMG402_IO42_URL")
+    return Policy(io42.max_fee, money.daily_budget, money.networks, io42.pay_to, names)
+
+
+def fee_wallet(money: Money) -> Wallet:
+    if money.wallet is None:
+        raise PaymentRefused(
+            "A fee is asked and no wallet is set; nothing was signed. Name one with IMG402_WALLET_FILE, or make one "
+            "with `img402-mcp wallet new FILE`."
+        )
+    return unlocked(money.wallet)
+
+
+def demand_first(paid: list[Payment]) -> None:
+    if done := next((payment for payment in paid if payment.state is State.USED), None):
+        raise PaymentRefused(
+            f"This submission was delivered before, with another file: {_what(done)}. A second fee is not paid for it."
+        )
+    if standing := next((payment for payment in paid if payment.state.is_open), None):
+        raise PaymentRefused(
+            f"A fee for this submission stands already, for another file: {_what(standing)}. A second one is not "
+            "paid. Submit that very file again, which costs nothing more; or give that fee up with `img402-mcp "
+            f"wallet resolve {standing.nonce} --presume-unsettled`, and call again."
+        )
+
+
+def _what(payment: Payment) -> str:
+    transaction = f"transaction {payment.settlement}" if payment.settlement else "transaction not known"
+    where = urlsplit(payment.intent.origin).netloc
+    return f"{usdc(payment.amount)} USDC to {where} (nonce {payment.nonce}, {transaction})"
+
+
+def no_url(payment: Payment, said: str) -> str:
+    paid = "The fee is paid" if payment.state is State.ANSWERED else "The fee may be paid"
+    return (
+        f"{paid}, {_came_of_it(payment)}, and the service {said}: {_what(payment)}. Nothing more is paid for this "
+        "file. Look at the submission there; if it is not yours, show its operator the nonce and the transaction."
+    )
+
+
+def _came_of_it(payment: Payment) -> str:
+    if payment.put_at is not None:
+        return "the file was sent and its arrival not confirmed"
+    return "an upload URL was received but no file sent" if payment.answer else "no upload URL was received"
+
+
+def next_step(payment: Payment | None) -> str:
+    if payment is None:
+        return "No fee was paid. Make the same call again."
+    paid = "is paid" if payment.state is State.ANSWERED else "may be paid"
+    return f"The fee {paid}: {_what(payment)}. Make the same call again: nothing more is paid for this file."

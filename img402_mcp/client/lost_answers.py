@@ -1,0 +1,49 @@
+"""Senders that remember whether an answer was lost, so that what may have been delivered is not denied."""
+
+from img402_mcp.client.apis.io42 import by_code
+from img402_mcp.client.http import Request, Response, Send
+from img402_mcp.errors import (
+    NotReached,
+)
+from img402_mcp.wire.x402 import PROOF_HEADERS
+
+
+class Tries:
+    """Whether the file may be there: not where every try reached nobody, or was refused for certain."""
+
+    def __init__(self, in_doubt: bool) -> None:  # noqa: FBT001  # what was in doubt before stays so
+        self.in_doubt = in_doubt
+        self.made = False
+
+    def watching(self, send: Send) -> Send:
+        async def watched(request: Request) -> Response:
+            before, self.in_doubt = self.in_doubt, True  # also where the call is cut off
+            try:
+                answer = await send(request)
+            except NotReached:
+                self.made, self.in_doubt = True, before
+                raise
+            self.made, self.in_doubt = True, before or not 300 <= answer.status < 500
+            return answer
+
+        return watched
+
+
+class ProofWatch:
+    """Goes by the code of an answer, and remembers the last one to a request that carried a proof."""
+
+    def __init__(self, send: Send, url: str) -> None:
+        self._send, self._url = send, url
+        self.last: Response | None = None
+
+    async def send(self, request: Request) -> Response:
+        if request.url != self._url:  # a node of the chain
+            return await self._send(request)
+        paying = not _PROOF_HEADERS.isdisjoint(request.headers)
+        self.last = None if paying else self.last
+        answer = by_code(await self._send(request))
+        self.last = answer if paying else self.last
+        return answer
+
+
+_PROOF_HEADERS = frozenset(PROOF_HEADERS.values())

@@ -1,0 +1,73 @@
+"""What a paid upload leaves in the journal, and what is made of it later."""
+
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from img402_mcp.client.apis.base import Receipt
+from img402_mcp.client.apis.img402 import Token
+from img402_mcp.client.files.image import Image
+from img402_mcp.client.payments.messages import what
+from img402_mcp.client.payments.payment import Payment
+from img402_mcp.client.upload import Upload, UploadOptions, uploaded
+from img402_mcp.errors import (
+    TokenRefused,
+    UploadFailed,
+    UploadRejected,
+)
+
+
+def token_of(payment: Payment) -> Token:
+    return Token(payment.token or "", token_expiry(payment))
+
+
+def token_expiry(payment: Payment) -> datetime:
+    return datetime.fromtimestamp(payment.token_expires_at or 0, UTC)
+
+
+def document(receipt: Receipt, image: Image | None) -> str:
+    """The receipt as the API itself would answer it, and what was sent; an expiry not known stays so."""
+    size = {"width": image.picture.width, "height": image.picture.height} if image else {}
+    expiry = receipt.expires_at.isoformat() if receipt.expires_at else None
+    return json.dumps(
+        {
+            "url": receipt.url,
+            "id": receipt.id,
+            "contentType": receipt.content_type,
+            "sizeBytes": receipt.size_bytes,
+            "expiresAt": "unknown" if receipt.notes else expiry,
+            "done": [*image.done] if image else [],
+            **size,
+        }
+    )
+
+
+def reused(image: Image, receipt: Receipt, payment: Payment, options: UploadOptions) -> Upload:
+    """The upload of then: what is told of its picture and its preparing is what was done then, not what would be."""
+    kept = json.loads(payment.result or "{}")
+    width, height = kept.get("width", image.picture.width), kept.get("height", image.picture.height)
+    then = tuple(kept.get("done", ()))
+    notes = () if then[: len(image.done)] == image.done else (AS_THEN,)
+    upload = uploaded(image, receipt, options, reused=True)
+    return replace(upload, width=width, height=height, done=then, notes=notes)
+
+
+AS_THEN = "It was sent as it was prepared then, which is not how it would be prepared now."
+
+
+def used_elsewhere(detail: str) -> TokenRefused:
+    return TokenRefused(
+        f"This token is used, or being used, for another file.{detail} Get a new one with get_upload_token.",
+        code="invalid_token",
+    )
+
+
+def with_payment(error: UploadFailed | UploadRejected, payment: Payment | None) -> UploadFailed | UploadRejected:
+    """Once a proof has left, no error may read as if nothing had been paid."""
+    if payment is None:
+        return error
+    told = (
+        f"{error} A payment of {what(payment)} stands for this: the same call again uses it, and nothing more is paid. "
+        "Do not buy another; payment_status tells what becomes of it."
+    )
+    return type(error)(told, code=error.code) if isinstance(error, UploadRejected) else type(error)(told)

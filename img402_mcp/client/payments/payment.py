@@ -1,0 +1,77 @@
+"""A payment as the journal keeps it: its intent, its state, and the row."""
+
+import sqlite3
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+
+class State(StrEnum):
+    SIGNED = "signed"
+    """On disk; it has not left."""
+    SENT = "sent"
+    """It left, or was about to."""
+    AMBIGUOUS = "ambiguous"
+    """It left, and no answer told what became of it."""
+    UNDELIVERED = "undelivered"
+    """The chain says that it was charged, and what it paid for never came."""
+    ANSWERED = "answered"
+    """The API granted what was paid for."""
+    USED = "used"
+    """What was paid for has been consumed: the image is there."""
+    EXPIRED = "expired"
+    """It was not charged and cannot be any more, or the user says so."""
+
+    @property
+    def is_open(self) -> bool:
+        return self not in {State.USED, State.EXPIRED}
+
+
+@dataclass(frozen=True)
+class PaymentIntent:
+    """What is paid for once. Derived by us, never an argument that a model could vary."""
+
+    origin: str
+    """https://host[:port], as of the address that is paid."""
+    route: str
+    source: str = ""
+    """SHA-256 of the source file, in hex; empty for a bare token."""
+
+
+@dataclass(frozen=True)
+class Payment:
+    nonce: str
+    intent: PaymentIntent
+    method: str
+    url: str
+    bodied: bool
+    """The paid request had a body, which is not kept here: only the same call can send it again."""
+    network: str
+    payer: str
+    pay_to: str
+    amount: int
+    valid_before: int
+    header: str
+    state: State
+    signed_at: float
+    changed_at: float
+    settlement: str
+    """The transaction's hash, as the API named it."""
+    token_expires_at: float | None
+    result: str | None
+    put_at: float | None
+    """When the file first left for the address that was bought."""
+    redeemed: str | None
+    """SHA-256 of the file that the bare token went out with; no other one may follow while that is in doubt."""
+    token: str | None = field(repr=False)
+    answer: bytes | None = field(repr=False)
+    proof: str = field(repr=False)
+    identifier: str = field(repr=False)
+
+
+def payment_in(row: sqlite3.Row) -> Payment:
+    columns: dict[str, Any] = dict(row)
+    for unread in ("serial", "asset"):
+        del columns[unread]
+    intent = PaymentIntent(columns.pop("origin"), columns.pop("route"), columns.pop("source"))
+    return Payment(intent=intent, state=State(columns.pop("state")), bodied=bool(columns.pop("bodied")), **columns)

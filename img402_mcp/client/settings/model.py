@@ -1,0 +1,83 @@
+"""What the client can be told: one frozen object, read once from the environment by `read`."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+# The largest file that any API of the project takes is 25 MB.
+MAX_BYTES = 25 * 1024 * 1024
+
+
+Approve = Literal["auto", "ask"]
+
+
+PaidFlow = Literal["token", "inline"]
+
+
+@dataclass(frozen=True)
+class WalletSource:
+    """Where the key is: itself, or an encrypted keystore and its password."""
+
+    key: str | None = field(default=None, repr=False)
+    file: Path | None = None
+    password: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Money:
+    """What may be paid. Amounts are atomic units of USDC."""
+
+    wallet: WalletSource | None = None
+    max_payment: int = 10_000
+    daily_budget: int = 1_000_000
+    pay_to: str | None = None
+    """None: the payee of the first payment to an API."""
+    networks: tuple[str, ...] = ("base",)
+    approve: Approve = "auto"
+    flow: PaidFlow = "token"
+    rpc_url: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class Io42Settings:
+    url: str
+    """The API's base, up to and with `/api`, without a slash at its end."""
+    key: str = field(repr=False)
+    max_fee: int = 0
+    """The most that one fee may cost, in atomic units of USDC; 0: none is paid."""
+    pay_to: str | None = None
+    """None: the payee of the first fee."""
+    forwarded_for: str | None = None
+
+
+@dataclass(frozen=True)
+class StudioSettings:
+    url: str
+    token: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class Settings:
+    api_url: str
+    """Without a slash at its end."""
+    allow_dirs: tuple[Path, ...]
+    """The folders whose images may be uploaded; resolved where the uploader is opened."""
+    named_state_dir: Path | None = None
+    max_bytes: int = MAX_BYTES
+    scrub: bool = True
+    """What a file tells beside its picture is taken out before it is sent."""
+    history: bool = True
+    """What was uploaded is remembered in the state folder."""
+    verify: bool = True
+    """A new URL is asked once whether the image is there."""
+    money: Money = Money()
+    io42: Io42Settings | None = None
+    studio: StudioSettings | None = None
+
+    @property
+    def state_dir(self) -> Path:
+        if self.named_state_dir is not None:
+            return self.named_state_dir
+        from platformdirs import user_data_path  # noqa: PLC0415  # lazy: it costs start-up time
+
+        return user_data_path("img402-mcp", appauthor=False)

@@ -1,0 +1,43 @@
+"""The settings of the client wing: the only place that reads its environment. Flags override the environment."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+
+from img402_mcp.client.settings.apis import io42, studio
+from img402_mcp.client.settings.folders import default_folders, listed_folders, named_folders
+from img402_mcp.client.settings.model import (
+    Settings,
+)
+from img402_mcp.client.settings.payments import money
+from img402_mcp.client.settings.variables import (
+    HOSTED_API,
+    switch,
+    web_address,
+)
+
+
+def client_settings(
+    environ: Mapping[str, str],
+    *,
+    api_url: str | None = None,
+    allow_dirs: Sequence[str | Path] = (),
+    state_dir: str | Path | None = None,
+) -> Settings:
+    """IMG402_API_URL, IMG402_ALLOW_DIRS (separated by os.pathsep), IMG402_STATE_DIR, IMG402_SCRUB, _HISTORY, _VERIFY,
+    and what the readers beside this one read.
+
+    Raises SettingsError.
+    """
+    state = state_dir or environ.get("IMG402_STATE_DIR")
+    url = web_address("IMG402_API_URL", api_url or environ.get("IMG402_API_URL") or HOSTED_API)
+    return Settings(
+        api_url=url,
+        allow_dirs=named_folders("--allow-dir", allow_dirs) or listed_folders(environ) or default_folders(),
+        named_state_dir=Path(state).expanduser() if state else None,
+        scrub=switch(environ, "IMG402_SCRUB"),
+        history=switch(environ, "IMG402_HISTORY"),
+        verify=switch(environ, "IMG402_VERIFY"),
+        money=money(environ, url),
+        io42=io42(environ),
+        studio=studio(environ),
+    )

@@ -1,0 +1,78 @@
+"""What a variable of the environment may say, one kind each. Raises SettingsError: what came, what was wanted."""
+
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from urllib.parse import SplitResult, urlsplit
+
+from img402_mcp.errors import SettingsError, quoted
+
+HOSTED_API = "https://img402.dev"
+
+
+# The payee that the hosted API's 402 is published with (seed 000).
+HOSTED_PAYEE = "0x77f3c9bcb898ad1d30e9a336e2cc3108d88d6c09"
+
+
+def web_address(name: str, text: str) -> str:
+    try:
+        parts = urlsplit(text)
+        usable = parts.scheme in {"http", "https"} and bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        usable = False
+    if not usable:
+        shown = f"...@{text.rpartition('@')[2]}" if "@" in text else text
+        raise SettingsError(f"{name} {quoted(shown)} is no http(s) address, such as {HOSTED_API}.")
+    if parts.username or parts.password or parts.query or parts.fragment:
+        raise SettingsError(f"{name} must be a plain address, without a user, password, query or fragment.")
+    return canonical(parts)
+
+
+def bearer(name: str, secret: str) -> str:
+    if not re.fullmatch(r"[!-~]+", secret, re.ASCII):
+        raise SettingsError(f"{name} must be printable ASCII characters without spaces; look at its ends.")
+    return secret
+
+
+def chosen(name: str, value: str, known: Sequence[str]) -> str:
+    if value not in known:
+        raise SettingsError(f"{name} {quoted(value)} is none of {', '.join(known)}.")
+    return value
+
+
+def switch(environ: Mapping[str, str], name: str) -> bool:
+    return chosen(name, environ.get(name) or "on", ("on", "off")) == "on"
+
+
+def usdc(environ: Mapping[str, str], name: str, default: int) -> int:
+    if not (text := environ.get(name)):
+        return default
+    from img402_mcp.wire.x402 import atomic  # noqa: PLC0415  # lazy: most sessions have no such setting
+
+    try:
+        return atomic(text)
+    except ValueError as error:
+        raise SettingsError(f"{name}: {error}.") from None
+
+
+def address(environ: Mapping[str, str], name: str) -> str | None:
+    address = environ.get(name) or None
+    if address is not None and not re.fullmatch(r"0x[0-9a-fA-F]{40}", address, re.ASCII):
+        raise SettingsError(f"{name} {quoted(address)} is no address such as {HOSTED_PAYEE}.")
+    return address
+
+
+def secret_in(file: str, setting: str) -> str:
+    try:
+        return Path(file).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{setting} {quoted(file)} could not be read: {error}.") from error
+
+
+def canonical(parts: SplitResult) -> str:
+    """One spelling for one API, since what is pinned and paid goes by it."""
+    host = (parts.hostname or "").rstrip(".")
+    host = f"[{host}]" if ":" in host else host
+    usual = {"https": 443, "http": 80}[parts.scheme]
+    port = "" if parts.port in {None, usual} else f":{parts.port}"
+    return f"{parts.scheme}://{host}{port}{parts.path.rstrip('/')}"

@@ -1,0 +1,39 @@
+"""PNG, JPEG, GIF and WebP from their bytes alone: what it is, how large the picture is, and where it ends.
+
+Nothing is decoded. The structure is walked (chunks, segments, blocks) with every length checked against the buffer, so
+that a hostile file costs no more than its own size.
+"""
+
+from img402_mcp.formats.base import (
+    FORMATS,
+    GIF,
+    JPEG,
+    MAGIC_LENGTH,
+    PNG,
+    WEBP,
+    Buffer,
+    Format,
+    NotAnImage,
+    Picture,
+    Piece,
+    Runs,
+)
+from img402_mcp.formats.walk import examine, pieces, sniff
+
+__all__ = [
+    "FORMATS",
+    "GIF",
+    "JPEG",
+    "MAGIC_LENGTH",
+    "PNG",
+    "WEBP",
+    "Buffer",
+    "Format",
+    "NotAnImage",
+    "Picture",
+    "Piece",
+    "Runs",
+    "examine",
+    "pieces",
+    "sniff",
+]
