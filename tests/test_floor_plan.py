@@ -24,7 +24,7 @@ PLAN = {
         "host": "errors formats wire",
         "demo": "",
         "cli": "client demo doctor errors host mcp_server wire",
-        "__main__": "cli client errors mcp_server",
+        "__main__": "cli errors mcp_server",
     },
     f"{PACKAGE}.client": {
         "": "",
@@ -43,7 +43,7 @@ PLAN = {
         "reuse": "apis files history settings verify",
         "payments": "http settings sqlite",
         "upload": "api_limits apis files fit history http reuse scrub settings snippets ssrf_guard verify",
-        "lost_answers": "http",
+        "lost_answers": "apis http",
         "token_upload": "apis files http reuse upload",
         "upload_price": "payments upload",
         "paid_record": "apis files payments upload",

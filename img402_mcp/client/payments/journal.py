@@ -98,7 +98,7 @@ class Journal:
     def finished(self, intent: PaymentIntent) -> Payment | None:
         """The last payment of the intent whose image was recorded; `result` holds it."""
         with self._lock:
-            return self._one("origin = ? AND route = ? AND source = ? AND state = 'used'", *_key(intent))
+            return self._one("origin = ? AND route = ? AND source = ? AND state = 'used'", *intent.key)
 
     def of_other_files(self, intent: PaymentIntent) -> list[Payment]:
         """What was paid, and not given up, on the same route for another file."""
@@ -106,13 +106,13 @@ class Journal:
             return self._of_other_files(intent)
 
     def _of_other_files(self, intent: PaymentIntent) -> list[Payment]:
-        return self._all("origin = ? AND route = ? AND source <> ? AND state <> 'expired'", *_key(intent))
+        return self._all("origin = ? AND route = ? AND source <> ? AND state <> 'expired'", *intent.key)
 
     def live_token(self, intent: PaymentIntent, now: float) -> Payment | None:
         """A payment whose `token` is unused and still alive for a while."""
         with self._lock:
             where = "origin = ? AND route = ? AND source = ? AND state = 'answered' AND token_expires_at > ?"
-            return self._one(where, *_key(intent), now + LEAST_TOKEN_LIFE)
+            return self._one(where, *intent.key, now + LEAST_TOKEN_LIFE)
 
     def payment_of_token(self, token: str) -> Payment | None:
         with self._lock:
@@ -242,7 +242,7 @@ class Journal:
         self._connection.execute(pin, (intent.origin, offer.network.name, offer.pay_to, now))
 
     def _standing(self, intent: PaymentIntent, renewing: str | None) -> Payment | None:
-        last = self._one("origin = ? AND route = ? AND source = ? AND state <> 'expired'", *_key(intent))
+        last = self._one("origin = ? AND route = ? AND source = ? AND state <> 'expired'", *intent.key)
         if last is None or last.state.is_open:
             return last
         return last if intent.source and last.nonce != renewing else None
@@ -281,10 +281,6 @@ class Journal:
                         self._connection.execute("ROLLBACK")
             except sqlite3.Error as error:
                 raise failed(error) from error
-
-
-def _key(intent: PaymentIntent) -> tuple[str, str, str]:
-    return intent.origin, intent.route, intent.source
 
 
 def _refused(error: sqlite3.Error) -> PaymentRefused:

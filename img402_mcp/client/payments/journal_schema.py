@@ -1,6 +1,5 @@
 """The journal's tables. A row is a Payment; `payees` pins whom an API is paid through."""
 
-
 from img402_mcp.client.sqlite import Schema
 
 SCHEMA_VERSION = 2

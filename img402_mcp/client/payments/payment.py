@@ -37,6 +37,10 @@ class PaymentIntent:
     source: str = ""
     """SHA-256 of the source file, in hex; empty for a bare token."""
 
+    @property
+    def key(self) -> tuple[str, str, str]:
+        return self.origin, self.route, self.source
+
 
 @dataclass(frozen=True)
 class Payment:

@@ -1,6 +1,5 @@
 """What an answer means for the payment that it came for."""
 
-
 from pydantic import ValidationError
 
 from img402_mcp.client.http import Response

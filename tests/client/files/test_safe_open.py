@@ -706,7 +706,8 @@ def test_nothing_is_read_from_proc(opening: Opening, name: str, clause: str):
 AS_NOBODY = """
 import json, os, sys
 from img402_mcp.errors import ReadRefused
-from img402_mcp.client.files.safe_open import Roots, read_image
+from img402_mcp.client.files.image import read_image
+from img402_mcp.client.files.roots import Roots
 roots = Roots.resolve([sys.argv[1]])
 if os.getuid() == 0:
     os.setgroups([])
