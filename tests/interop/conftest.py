@@ -31,7 +31,9 @@ Running = Callable[..., AbstractContextManager[str]]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
+    """Longer than elsewhere, since each may be the first, which installs a program. Its own marker goes first."""
     item.add_marker(pytest.mark.interop)
+    item.add_marker(pytest.mark.timeout(300))
 
 
 def install(name: str, command: Sequence[str | Path], env: Mapping[str, str] | None = None, **files: str) -> Path:

@@ -16,6 +16,7 @@ from random import getrandbits
 from threading import Event, Thread
 from typing import ClassVar, NamedTuple, TextIO
 
+from anyio.lowlevel import checkpoint
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -121,6 +122,9 @@ class AccessLog:
         request_id = id_for(scope, self._trusted)
         # Never reset: the server runs each request in a context of its own, and names it in what it logs afterwards.
         _current.set(request_id)
+        # What is answered from memory waits for nothing: a caller in this process who asks on and on, or is refused on
+        # and on, would keep everybody else from running.
+        await checkpoint()
         answer = _Answer(send, request_id)
         start = time.perf_counter()
         try:

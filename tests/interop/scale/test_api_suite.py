@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 HOST = Path(__file__).parents[2] / "host"
 FREE = [
     "storage/test_blobs.py",
@@ -42,6 +44,7 @@ OF_ONE_MACHINE = {
 }
 
 
+@pytest.mark.timeout(700)
 def test_two_workers_over_shared_stores_pass_the_api_suite(database: str, storage: dict[str, str]):
     """The two halves run side by side, in schemas and prefixes of their own."""
     env = os.environ | storage | {"IMG402_TEST_DATABASE": database, "IMG402_TEST_BLOBS": "s3://images/suite"}
