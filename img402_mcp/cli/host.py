@@ -51,9 +51,9 @@ def _serve(flags: argparse.Namespace) -> int:
     listener = listen(flags.host, flags.port)
     # Nobody can open http://0.0.0.0: where every address is bound, the public one must be named.
     bound = None if flags.host in _EVERY_ADDRESS else address_of(listener)
-    settings = host_settings(os.environ, data=flags.data, public_url=flags.public_url, default_public_url=bound)
     logging.getLogger("img402_mcp.host").setLevel(logging.INFO)
     access_log.write_to(sys.stderr)
+    settings = host_settings(os.environ, data=flags.data, public_url=flags.public_url, default_public_url=bound)
     app = create_app(settings)
     _log.info("the img402 API is at %s, images in %s", address_of(listener), settings.data)
     if sys.stderr.isatty():

@@ -4,15 +4,27 @@ import os
 import secrets
 from pathlib import Path
 
+from img402_mcp.errors import SettingsError
+
 LENGTH = 32
 
 
 def kept_secret(folder: Path) -> bytes:
-    """From the file `secret` in the folder. Several workers that start at once come to the same one."""
+    """From the file `secret` in the folder. Several workers that start at once come to the same one.
+
+    Raises OSError, and SettingsError for a file that was cut: with an empty secret anyone could make keys.
+    """
     path = folder / "secret"
     if not path.exists():
         _make(path)
-    return path.read_bytes()
+    secret = path.read_bytes()
+    if len(secret) < LENGTH:
+        raise SettingsError(
+            f"The host's secret {path} has {len(secret)} bytes, and {LENGTH} were written. Restore it from a backup; "
+            "or remove it, and a new one is made, with which tokens, delete URLs and signed URLs given out so far are "
+            "worthless."
+        )
+    return secret
 
 
 def _make(path: Path) -> None:

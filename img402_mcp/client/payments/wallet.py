@@ -8,6 +8,7 @@ import json
 import os
 import re
 import secrets
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from eth_account.signers.local import LocalAccount
 
 _KEY = re.compile(r"(?:0x)?[0-9a-fA-F]{64}", re.ASCII)
+_VERSION = 3
+"""Of Web3 Secret Storage."""
 _TRANSFER = [
     {"name": "from", "type": "address"},
     {"name": "to", "type": "address"},
@@ -52,6 +55,7 @@ class Wallet:
     def from_keystore(cls, path: Path, password: str) -> "Wallet":
         """An encrypted key file (Web3 Secret Storage, version 3). Raises SettingsError. Takes a second by design."""
         keys, stored = account(), _stored(path)
+        _demand_known_version(path, stored)
         try:
             return cls(keys.from_key(keys.decrypt(stored, password)))
         except (ValueError, TypeError, KeyError, NotImplementedError):
@@ -129,6 +133,16 @@ def _stored(path: Path) -> dict[str, object]:
     if not isinstance(document, dict):
         raise SettingsError(f"{quoted(str(path))} is no keystore: it holds no JSON object.")
     return document
+
+
+def _demand_known_version(path: Path, stored: Mapping[str, object]) -> None:
+    """Of another one the key would be derived otherwise, so the password would be blamed."""
+    version = stored.get("version", _VERSION)
+    if version != _VERSION:
+        raise SettingsError(
+            f"The keystore {path} has version {quoted(str(version), 20)}, and this img402-mcp reads version "
+            f"{_VERSION}. Run `pip install -U img402-mcp`, or export the key again as version {_VERSION}."
+        )
 
 
 def _message(authorization: Authorization) -> dict[str, object]:

@@ -24,6 +24,7 @@ from img402_mcp.host.settings.model import (
     Timeouts,
     Upkeep,
 )
+from img402_mcp.host.settings.names import HOST_VARIABLES
 from img402_mcp.host.settings.variables import integer, service, split_url, switch, usdc, without_secrets
 from img402_mcp.wire import io42, studio, x402
 from img402_mcp.wire.img402 import FreeTerms, PaidTerms
@@ -58,6 +59,7 @@ def host_settings(
     default_public_url: str | None = None,
 ) -> HostSettings:
     """A flag wins over its variable; `default_public_url` (the bound socket's) stands where neither is given."""
+    HOST_VARIABLES.check(environ)
     folder = Path(data or environ.get("IMG402_HOST_DATA") or _default_data()).expanduser().absolute()
     blobs, objects = _blobs(environ.get("IMG402_HOST_BLOBS") or "", folder / "blobs")
     database = _database(environ.get("IMG402_HOST_DATABASE"), folder / "index.sqlite")

@@ -11,14 +11,19 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from img402_mcp.errors import SettingsError
 from img402_mcp.formats import PNG
+from img402_mcp.host.admin.accounts import Accounts
 from img402_mcp.host.app import create_app
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.db.engine import POSTGRESQL, SQLITE, open_engine
 from img402_mcp.host.db.schema import STEPS, Migration, prepare
+from img402_mcp.host.payments.records import ONCE, PaymentRecords
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.host.storage.images import Images, StoredImage
+from img402_mcp.host.storage.quota import kept
 
 NEWEST = 1 + len(STEPS)
+OLDER = Path(__file__).parents[2] / "older_state"
+NOT_FOR_A_TRANSACTION = {"BEGIN TRANSACTION;", "COMMIT;", "PRAGMA user_version = 0;"}
 MOMENT = datetime(2026, 2, 8, 12, tzinfo=UTC)
 
 # The tables of the first version as their databases have them, of those that a step has changed since.
@@ -43,7 +48,7 @@ def engine(data: Path, settings: Callable[..., HostSettings]) -> Iterator[Engine
 
 def run(engine: Engine, statements: str) -> None:
     with engine.begin() as connection:
-        for statement in statements.split(";"):
+        for statement in filter(str.strip, statements.split(";\n")):
             connection.exec_driver_sql(statement)
 
 
@@ -77,6 +82,34 @@ def test_a_database_without_a_version_is_of_the_first_and_loses_nothing(engine: 
     with database.transaction() as connection:
         connection.exec_driver_sql("UPDATE daily_counts SET uploads = 1099511627776 + uploads")
     database.close()
+
+
+def test_a_database_that_an_older_version_left_is_gone_on_with(engine: Engine):
+    """It holds a free and a paid image, a submission with its fee, an input and its token."""
+    dump = (OLDER / f"host_{engine.dialect.name}.sql").read_text(encoding="utf-8")
+    run(engine, "".join(line for line in dump.splitlines(keepends=True) if line.strip() not in NOT_FOR_A_TRANSACTION))
+    database = Database(engine.url)
+    accounts, records = Accounts(database, lambda: MOMENT), PaymentRecords(database, lambda: MOMENT)
+    fee = records.sold(f"{ONCE}io42 sub_1")
+    found = {
+        "version": version(engine),
+        "images": [(each.kind, each.images, each.size_bytes) for each in kept(database)],
+        "agents": [each["agent"] for each in accounts.agents()],
+        "projects": [(each["project"], each["fee"], each["status"]) for each in accounts.projects()],
+        "submissions": [(each["submission"], each["file_type"]) for each in accounts.submissions()],
+        "tokens": [(each["name"], each["may_upload"]) for each in accounts.tokens()],
+        "fee": fee and (fee.amount, fee.paid),
+    }
+    database.close()
+    assert found == {
+        "version": [NEWEST],
+        "images": [("free", 1, 1217), ("paid", 1, 525), ("private", 2, 1763)],
+        "agents": ["painter"],
+        "projects": [("logos", "0.25", "open")],
+        "submissions": [("sub_1", "image/png")],
+        "tokens": [("app", True)],
+        "fee": (250_000, True),
+    }
 
 
 def test_each_step_is_made_once_and_in_its_turn(engine: Engine):
