@@ -10,14 +10,14 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from img402_mcp.cli import main
-from img402_mcp.doctor.variables import KNOWN
+from img402_mcp.client.settings import CLIENT_VARIABLES
 from img402_mcp.host.settings.names import HOST_VARIABLES
 from img402_mcp.mcp_server.tools import tools
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 HOSTING = (ROOT / "docs" / "hosting.md").read_text(encoding="utf-8")
-VARIABLES = sorted({*KNOWN, *HOST_VARIABLES.known})
+VARIABLES = sorted(CLIENT_VARIABLES.known | HOST_VARIABLES.known)
 
 
 @pytest.mark.parametrize("name", [tool.name for tool in tools("wallet", "io42", "studio")])

@@ -2,11 +2,14 @@
 
 import ast
 import logging
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from img402_mcp.client.settings import CLIENT_VARIABLES
 from img402_mcp.errors import SettingsError
 from img402_mcp.host.settings.names import HOST_VARIABLES
 from img402_mcp.variable_names import VariableNames
@@ -28,6 +31,11 @@ def read_in(*folders: str) -> set[str]:
     return {text for text in texts if text.startswith("IMG402_") and text.isidentifier() and text[-1] != "_"}
 
 
+def test_the_clients_list_is_what_its_code_reads():
+    names = read_in("client", "mcp_server", "cli", "doctor")
+    assert CLIENT_VARIABLES.known == {name for name in names if not name.startswith(HOST_VARIABLES.prefix)}
+
+
 def test_the_hosts_list_is_what_its_code_reads():
     assert HOST_VARIABLES.known == {name for name in read_in("host") if name.startswith(HOST_VARIABLES.prefix)}
 
@@ -43,7 +51,9 @@ def misspelt(name: str, prefix: str) -> Iterator[str]:
         yield before + after[:1] + letter + after[1:]
 
 
-@pytest.mark.parametrize("names", [pytest.param(HOST_VARIABLES, id="host")])
+@pytest.mark.parametrize(
+    "names", [pytest.param(CLIENT_VARIABLES, id="client"), pytest.param(HOST_VARIABLES, id="host")]
+)
 def test_every_wrong_letter_in_every_name_is_recognised(names: VariableNames):
     wrong = {each for name in names.known for each in misspelt(name, names.prefix)} - names.known
     assert {name for name in wrong if not names.meant(name)} == set()
@@ -97,6 +107,18 @@ def test_a_name_that_is_near_to_none_is_only_warned_of(name: str, caplog: pytest
     assert caplog.record_tuples == [
         ("img402_mcp.settings", logging.WARNING, f'"{name}" is not a variable of img402-mcp, so it has no effect.')
     ]
+
+
+def test_known_names_alone_do_not_cost_the_time_to_load_difflib():
+    environ = {"IMG402_SCRUB": "off", "IMG402_QQQQ": "", "IMG402_HOST_DATA": "/x", "IMGPROXY_KEY": "x"}
+    program = f"""
+import sys
+from img402_mcp.client.settings import client_settings
+client_settings({environ})
+print("difflib" in sys.modules)
+"""
+    ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert ended.stdout == "False\n"
 
 
 @pytest.mark.parametrize(

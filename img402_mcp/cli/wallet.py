@@ -14,7 +14,7 @@ from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.paid_upload import PaidUploader, open_paid_uploader
 from img402_mcp.client.payments.wallet import import_keystore, new_keystore, unlocked
 from img402_mcp.client.result_text import status_text
-from img402_mcp.client.settings import client_settings, secret_in
+from img402_mcp.client.settings import CLIENT_VARIABLES, client_settings, secret_in
 from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import SettingsError
 
@@ -40,10 +40,12 @@ def run(flags: argparse.Namespace) -> int:
 
 
 def _new(flags: argparse.Namespace) -> int:
+    CLIENT_VARIABLES.check(os.environ)
     return _made(flags.file, new_keystore(Path(flags.file), _new_password()))
 
 
 def _import(flags: argparse.Namespace) -> int:
+    CLIENT_VARIABLES.check(os.environ)
     key = _asked_in_secret("The private key (it is not shown): ", "IMG402_WALLET_KEY")
     return _made(flags.file, import_keystore(Path(flags.file), key, _new_password()))
 

@@ -161,6 +161,66 @@ def test_unusable_settings_end_with_one_sentence_and_code_2(arguments, environ, 
     assert ended.stderr.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param([], id="stdio"),
+        pytest.param(["serve", "--transport=streamable-http", "--port=0"], id="http"),
+        pytest.param(["upload", "a.png"], id="upload"),
+        pytest.param(["publish", "a.md"], id="publish"),
+        pytest.param(["history"], id="history"),
+        pytest.param(["price"], id="price"),
+        pytest.param(["wallet", "new", "keystore.json"], id="wallet-new"),
+        pytest.param(["wallet", "import", "keystore.json"], id="wallet-import"),
+        pytest.param(["wallet", "address"], id="wallet-address"),
+        pytest.param(["wallet", "status"], id="wallet-status"),
+    ],
+)
+def test_a_misspelt_variable_stops_every_command_that_reads_settings(arguments, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ended = run(*arguments, IMG402_DAILY_BUGDET="0.10", IMG402_HOST_DTAA="x")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        'img402-mcp: "IMG402_DAILY_BUGDET" is not a variable of img402-mcp, so it has no effect: did you mean '
+        "IMG402_DAILY_BUDGET?\n"
+    )
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.parametrize(
+    "arguments", [["host", "--port=0"], ["host", "admin", "agents", "list"]], ids=["host", "admin"]
+)
+def test_a_misspelt_variable_stops_a_host(arguments, tmp_path):
+    ended = run(*arguments, IMG402_HOST_DATA=str(tmp_path / "host"), IMG402_HOST_FREE_DIALY="9", IMG402_SRCUB="off")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert ended.stderr == (
+        'img402-mcp: "IMG402_HOST_FREE_DIALY" is not a variable of img402-mcp, so it has no effect: did you mean '
+        "IMG402_HOST_FREE_DAILY?\n"
+    )
+    assert [*tmp_path.iterdir()] == []
+
+
+def test_a_variable_that_is_near_to_none_is_warned_of_on_stderr(tmp_path):
+    ended = run("history", IMG402_STATE_DIR=str(tmp_path), IMG402_QQQQ="secret", IMG402_HOST_QQQQ="secret")
+    assert ended.stderr.splitlines()[0] == (
+        'WARNING img402_mcp.settings: "IMG402_QQQQ" is not a variable of img402-mcp, so it has no effect.'
+    )
+    assert "secret" not in ended.stderr
+
+
+def test_a_host_warns_in_its_log_of_a_variable_that_is_near_to_none(tmp_path):
+    command = [*PROGRAM, "host", "--port", "0", "--data", str(tmp_path / "host")]
+    environ = {"IMG402_HOST_QQQQ": "secret", "IMG402_QQQQ": "secret"}
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as program:
+        warning = json.loads(program.stderr.readline())
+        program.terminate()
+        program.stderr.read()
+    assert (warning["level"], warning["message"]) == (
+        "warning",
+        '"IMG402_HOST_QQQQ" is not a variable of img402-mcp, so it has no effect.',
+    )
+
+
 async def test_with_a_token_only_its_bearer_is_served(pictures):
     serve = ("serve", "--transport", "streamable-http", "--port", 0, "--allow-dir", pictures)
     with running(*serve, IMG402_SERVE_TOKEN=TOKEN) as url:

@@ -14,7 +14,7 @@ import pytest
 
 from img402_mcp.client.history import History
 from img402_mcp.doctor import variables
-from img402_mcp.doctor.finding import Finding, fail, ok
+from img402_mcp.doctor.finding import Finding, fail, ok, warn
 from img402_mcp.doctor.runner import CHECKS, examined
 
 ROOT = Path(__file__).parent.parent.parent / "img402_mcp"
@@ -64,29 +64,25 @@ async def test_what_can_be_read_is_gone_on_with(found, tmp_path):
     assert await found("api", **environ) == []
 
 
-@pytest.mark.parametrize(
-    ("name", "fix"),
-    [
-        pytest.param("IMG402_API_ULR", "Is IMG402_API_URL meant?", id="swapped"),
-        pytest.param("img402_api_url", "Is IMG402_API_URL meant?", id="small"),
-        pytest.param("IMG402_ALLOWED_DIRS", "Is IMG402_ALLOW_DIRS meant?", id="longer"),
-        pytest.param("IMG402_QQQQ", "The README has a table of all; take it away.", id="nothing-near"),
-    ],
-)
-async def test_a_variable_that_is_not_known_is_told_with_the_nearest(found, name, fix):
-    (finding,) = await found("variables", **{name: "a secret"})
-    assert finding == Finding("warn", f'"{name}" is no variable of img402-mcp, so it has no effect.', fix)
+async def test_a_misspelt_variable_fails_since_nothing_starts_with_it(found):
+    (finding,) = await found("variables", img402_api_url="a secret")
+    assert finding == fail(
+        '"img402_api_url" is not a variable of img402-mcp, so it has no effect: did you mean IMG402_API_URL?',
+        "Correct the name; until then no server or command starts.",
+    )
+    assert await found("server", img402_api_url="a secret") == []
+
+
+async def test_a_variable_that_is_near_to_none_is_warned_of(found):
+    (finding,) = await found("variables", IMG402_QQQQ="a secret")
+    assert finding == warn(
+        '"IMG402_QQQQ" is not a variable of img402-mcp, so it has no effect.',
+        "Remove it; the README has a table of all variables.",
+    )
 
 
 async def test_the_hosts_variables_are_its_own(found):
     assert told(await found("variables", IMG402_HOST_DATA="x")) == [("ok", "no IMG402_ variable that is not known")]
-
-
-def test_every_variable_of_the_client_is_known():
-    paths = [path for path in ROOT.rglob("*.py") if path.stem != "variable_names"]
-    sources = [path.read_text(encoding="utf-8") for path in paths]
-    names = {name for source in sources for name in re.findall(r"IMG402_[A-Z0-9_]*[A-Z0-9](?![A-Z0-9_])", source)}
-    assert sorted(name for name in names if not name.startswith(variables.HOST_PREFIX)) == [*variables.KNOWN]
 
 
 # Folders and files
@@ -309,8 +305,8 @@ async def test_the_variables_in_an_agents_configuration_are_read_too(found, tmp_
     environ = {"IMG402_API_ULR": "secret1", "IMG402_MAX_PAYMENT": "secret2", "IMG402_WALLET_KEY": "${KEY}"}
     (tmp_path / "here" / ".mcp.json").write_text(servers(sys.executable, env=environ))
     findings = await found("agents")
-    assert [each.level for each in findings] == ["ok", "fail", "warn"]
-    assert findings[2].fix == "Is IMG402_API_URL meant?"
+    assert [each.level for each in findings] == ["ok", "fail", "fail"]
+    assert findings[2].said.endswith("did you mean IMG402_API_URL?")
     assert "secret1" not in str(findings)
 
 
@@ -368,7 +364,7 @@ def test_the_whole_is_one_line_for_each_finding_and_shows_no_secret(tmp_path):
         "IMG402_SERVE_TOKEN": "serve-secret-of-some-length",
         "IMG402_RPC_URL": f"{NOWHERE}/rpc-secret",
         "HTTPS_PROXY": "http://ann:proxy-secret@127.0.0.1:9",
-        "IMG402_WALET_PASSWORD": "misspelt-secret",
+        "IMG402_QQQQ": "unknown-secret",
     }
     plain = {
         "HOME": str(tmp_path),

@@ -12,7 +12,7 @@ from mcp_types import CallToolResult, TextContent, Tool, ToolAnnotations
 from starlette.responses import Response
 
 from img402_mcp import __version__
-from img402_mcp.client.settings import Money, Settings, WalletSource
+from img402_mcp.client.settings import Money, Settings, WalletSource, client_settings
 from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import host_settings
 from img402_mcp.mcp_server.server import create_server
@@ -248,6 +248,16 @@ async def test_limits_tell_what_is_in_force_here(pictures, tmp_path):
     }
     lines = text(result).splitlines()
     assert [line.partition(": ")[0] for line in lines] == [*result.structured_content]
+
+
+async def test_limits_note_a_variable_that_has_no_effect(pictures, peers, answering):
+    api = await peers(answering({"paths": {}}))
+    settings = client_settings({"IMG402_API_URL": api.url, "IMG402_QQQQ": "secret"}, allow_dirs=[pictures])
+    async with Client(create_server(settings)) as client:
+        result = await client.call_tool("limits")
+    note = '"IMG402_QQQQ" is not a variable of img402-mcp, so it has no effect.'
+    assert result.structured_content["note"] == note
+    assert text(result).splitlines()[-1] == f"note: {note}"
 
 
 async def test_progress_is_told_on_the_way(pictures, peers, answering, sample):

@@ -11,11 +11,13 @@ from img402_mcp.client.settings.model import (
     StudioSettings,
     WalletSource,
 )
+from img402_mcp.client.settings.names import CLIENT_VARIABLES
 from img402_mcp.client.settings.payments import wallet
 from img402_mcp.client.settings.read import client_settings
 from img402_mcp.client.settings.variables import HOSTED_API, HOSTED_PAYEE, secret_in
 
 __all__ = [
+    "CLIENT_VARIABLES",
     "HOSTED_API",
     "HOSTED_PAYEE",
     "MAX_BYTES",

@@ -73,6 +73,8 @@ class Settings:
     money: Money = Money()
     io42: Io42Settings | None = None
     studio: StudioSettings | None = None
+    unknown_variables: tuple[str, ...] = ()
+    """Names that are set and look like ours, and have no effect."""
 
     @property
     def state_dir(self) -> Path:

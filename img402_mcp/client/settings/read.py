@@ -8,6 +8,7 @@ from img402_mcp.client.settings.folders import default_folders, listed_folders, 
 from img402_mcp.client.settings.model import (
     Settings,
 )
+from img402_mcp.client.settings.names import CLIENT_VARIABLES
 from img402_mcp.client.settings.payments import money
 from img402_mcp.client.settings.variables import (
     HOSTED_API,
@@ -28,6 +29,7 @@ def client_settings(
 
     Raises SettingsError.
     """
+    unknown = CLIENT_VARIABLES.check(environ)
     state = state_dir or environ.get("IMG402_STATE_DIR")
     url = web_address("IMG402_API_URL", api_url or environ.get("IMG402_API_URL") or HOSTED_API)
     return Settings(
@@ -40,4 +42,5 @@ def client_settings(
         money=money(environ, url),
         io42=io42(environ),
         studio=studio(environ),
+        unknown_variables=unknown,
     )

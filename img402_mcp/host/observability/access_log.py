@@ -42,7 +42,7 @@ def write_to(stream: TextIO) -> None:
     # None: whatever a library thinks worth a warning.
     for name in (None, "img402_mcp.host", "uvicorn"):
         logger = logging.getLogger(name)
-        logger.addHandler(handler)
+        logger.handlers = [handler]  # not beside another one, which would write each line once more, as plain text
         logger.propagate = False
 
 

@@ -10,6 +10,7 @@ from img402_mcp import __version__
 from img402_mcp.client.settings import HOSTED_API
 from img402_mcp.errors import UploadFailed
 from img402_mcp.mcp_server.results import ToolContext, ToolResult, errors_as_tool_errors, free_uploader, tool_result
+from img402_mcp.variable_names import report
 
 if TYPE_CHECKING:
     from img402_mcp.client.upload import Uploader
@@ -30,6 +31,7 @@ class LimitsResult(ToolResult):
     working_dir: str
     state_dir: str
     version: str
+    note: str = ""
 
 
 async def limits(ctx: ToolContext) -> Annotated[CallToolResult, LimitsResult]:
@@ -45,6 +47,7 @@ async def limits(ctx: ToolContext) -> Annotated[CallToolResult, LimitsResult]:
         working_dir=_working_dir(),
         state_dir=str(here.settings.state_dir),
         version=__version__,
+        note=report(here.settings.unknown_variables),
     )
     return tool_result(_text(answer), answer)
 
@@ -96,5 +99,5 @@ def _paid_in_words(paid: "PaidTerms") -> str:
 def _text(answer: LimitsResult) -> str:
     return "\n".join(
         f"{name}: {', '.join(value) if isinstance(value, list) else value}"
-        for name, value in answer.model_dump().items()
+        for name, value in answer.model_dump(exclude_defaults=True).items()
     )
