@@ -85,6 +85,13 @@ def test_a_copy_is_written_and_stdout_stays_empty(publish, folder, api):
     assert (code, json.loads(output)["out"]) == (0, str(folder / "a.md"))
 
 
+@pytest.mark.parametrize("name", ["AGENTS.md", ".github/copilot-instructions.md"])
+def test_a_person_may_write_what_agents_read(publish, folder, api, name):
+    (folder / ".github").mkdir()
+    assert publish("a.md", "--out", name)[:2] == (0, "")
+    assert f"![a]({api}/" in (folder / name).read_bytes().decode()
+
+
 def test_a_dry_run_sends_nothing(publish, sample, monkeypatch):
     monkeypatch.setenv("IMG402_API_URL", "http://127.0.0.1:9")
     code, output, _ = publish("a.md", "--dry-run", "--json")

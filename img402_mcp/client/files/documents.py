@@ -1,21 +1,23 @@
 """The documents that name images: read and written under the allow-list, by the same walk as an image.
 
 A document is read as safely as an image is: resolved, then opened from the top of the file system, following nothing.
-Its copy is written to a new file beside the place it is for, and takes that name only when it is whole. Nothing that
-exists is replaced unless that was asked for, a link never, and of a hard link only this name: the file itself stays as
-it is under its others. Only names that end like a document's are written, and no hidden ones, so that no path can make
-a key, a start-up file or a program of it.
+Its copy is written to a new file in the same folder first, and takes its name only when it is whole. Nothing that
+exists is replaced unless the caller asks for it, and a link never. Of a hard link only this name is replaced: the file
+stays as it is under its others. Only names that end like a document's are written, so that no path can turn the copy
+into a key, a start-up file or a program; `copy_names` says what else a name must not be.
 """
 
 import errno
 import os
+import re
 import secrets
 import stat
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from img402_mcp.client.files.copy_names import below, demand_no_instructions, demand_plain_path, demand_portable
 from img402_mcp.client.files.paths import located_in_roots, plain_path, refusal
 from img402_mcp.client.files.refusal import REASONS, FileRefused
 from img402_mcp.client.files.roots import Roots
@@ -23,7 +25,8 @@ from img402_mcp.client.files.safe_open import CAN_WALK, OPENING, flags, open_fol
 
 MARKDOWN_NAMES = (".md", ".markdown")
 HTML_NAMES = (".html", ".htm")
-MOST_BYTES = 1_000_000  # a long chapter has a tenth of it; the hardest text of that size is read within 20 seconds
+MOST_BYTES = 1_000_000  # without data: URIs; a long chapter has a tenth of it, and every such text is read in seconds
+MOST_FILE_BYTES = 16_000_000  # with them, as in an exported notebook
 
 
 @dataclass(frozen=True)
@@ -42,36 +45,101 @@ def read_document(path: str, roots: Roots, *, base: Path | None = None) -> Docum
     try:
         located = located_in_roots(path, roots, base)
         _demand_name(located)
-        return Document(located, _text(read_bytes(located, roots, MOST_BYTES, OPENING)))
+        return Document(located, _text(read_bytes(located, roots, MOST_FILE_BYTES, OPENING, "read as a document")))
     except FileRefused as reason:
         refused = refusal(path, reason, roots, base)
     raise refused
 
 
 def _text(data: bytes) -> str:
+    if encoding := _wide_encoding(data):
+        raise FileRefused(f"is {encoding}; save it as UTF-8 first")
     if b"\0" in data:
-        raise FileRefused("holds a zero byte, so it is no text")
+        raise FileRefused("holds a zero byte, so it is not text")
+    _demand_short(data)
     try:
         return data.decode()
     except UnicodeDecodeError as error:
         raise FileRefused(f"is not UTF-8 at byte {error.start:,}; save it as UTF-8 first") from None
 
 
+_MARKS = {b"\xff\xfe\0\0": "UTF-32", b"\0\0\xfe\xff": "UTF-32", b"\xff\xfe": "UTF-16", b"\xfe\xff": "UTF-16"}
+"""Byte order marks; UTF-32 begins like UTF-16, so it comes first."""
+
+
+def _wide_encoding(data: bytes) -> str:
+    """The name of an encoding of two or four bytes a character, by its mark or by where the zeros are."""
+    for mark, name in _MARKS.items():
+        if data.startswith(mark):
+            return name
+    head = data[:1000]
+    few, many = sorted(head[start::2].count(0) / len(head) * 2 for start in (0, 1))
+    if many > 0.5:
+        return "UTF-32" if few > 0.2 else "UTF-16"
+    return ""
+
+
+_DATA_URI = re.compile(rb"data:[^\s\"'()<>]*", re.IGNORECASE)
+
+
+def _demand_short(data: bytes) -> None:
+    size = len(data) if len(data) <= MOST_BYTES else len(_DATA_URI.sub(b"", data))
+    if size > MOST_BYTES:
+        raise FileRefused(
+            f"is too long: it has {size:,} bytes without its data: URIs, and a document has at most {MOST_BYTES:,}; "
+            "split it"
+        )
+
+
 def _demand_name(path: Path) -> None:
     if path.suffix.lower() not in (*MARKDOWN_NAMES, *HTML_NAMES):
         names = ", ".join((*MARKDOWN_NAMES, *HTML_NAMES))
-        raise FileRefused(f"is no document: its name must end in one of {names}")
+        raise FileRefused(f"is not a document; its name must end in one of {names}")
 
 
 # The copy
 
 
-def place_for(path: str, document: Document, roots: Roots, *, overwrite: bool, base: Path | None = None) -> Path:
-    """Where a copy of the document may be written, as things are now; raises ReadRefused before anything is sent."""
+Opened = Callable[[Path], AbstractContextManager[tuple[Path, int | None]]]
+"""What goes before a name in a folder, and the descriptor that the name is looked up from, where the system can."""
+
+
+@contextmanager
+def opened_by_walking(path: Path) -> Iterator[tuple[Path, int | None]]:
+    with open_folder(path) as folder:
+        yield Path(), folder
+
+
+@contextmanager
+def opened_by_rechecking(path: Path) -> Iterator[tuple[Path, int | None]]:
+    if not stat.S_ISDIR(path.stat().st_mode) or Path(os.path.realpath(path)) != path:
+        raise FileRefused(REASONS[errno.ENOTDIR])
+    yield path, None
+
+
+OPENED: Opened = opened_by_walking if CAN_WALK else opened_by_rechecking
+
+
+def place_for(  # noqa: PLR0913  # keywords, most with a default
+    path: str,
+    document: Document,
+    roots: Roots,
+    *,
+    overwrite: bool,
+    by_tool: bool = False,
+    base: Path | None = None,
+    opened: Opened = OPENED,
+) -> Path:
+    """Where a copy of the document may be written, as things are now. Raises ReadRefused, before anything is sent.
+
+    `by_tool`: a model chose the name, not a person.
+    """
     try:
         place = _located_place(path, roots, base)
+        _demand_allowed_name(place, path, roots, by_tool=by_tool)
         _demand_fitting_name(place, document)
-        with _explained(), _opened_folder(place.parent) as (prefix, folder):
+        with _explained(), opened(place.parent) as (prefix, folder):
+            _demand_writable(prefix, folder)
             _demand_free(prefix / place.name, folder, overwrite=overwrite)
     except FileRefused as reason:
         refused = refusal(path, reason, roots, base)
@@ -84,7 +152,7 @@ def write_document(text: str, place: Path, document: Document, roots: Roots, *, 
     """`place` comes from `place_for`. Raises ReadRefused where things have changed since. It blocks."""
     try:
         _demand_unedited(place, document, roots)
-        with _explained(), _opened_folder(place.parent) as (prefix, folder):
+        with _explained(), OPENED(place.parent) as (prefix, folder):
             _write(text.encode(), prefix, place.name, folder, overwrite=overwrite)
     except FileRefused as reason:
         refused = refusal(str(place), reason, roots, None)
@@ -100,11 +168,21 @@ def _demand_unedited(place: Path, document: Document, roots: Roots) -> None:
 
 
 def _located_place(path: str, roots: Roots, base: Path | None) -> Path:
-    """The folder is resolved; the last name is not, for a link there is to be seen."""
+    """The folder is resolved. The last name is not, so that a link there is seen."""
+    demand_plain_path(path)
     plain = plain_path(path)
     if plain.name in {"", ".."}:
-        raise FileRefused("names no file; the name of a document to write was wanted")
+        raise FileRefused("names no file; give the name of the document to write")
     return located_in_roots(str(plain.parent), roots, base) / plain.name
+
+
+def _demand_allowed_name(place: Path, path: str, roots: Roots, *, by_tool: bool) -> None:
+    """Resolving may have changed the names, as Windows drops a dot at the end: they are checked as given, too."""
+    names = below(place, roots.directories)
+    given = plain_path(path)
+    demand_portable((*names, *(name for name in given.parts[-len(names) :] if name not in {given.anchor, ".."})))
+    if by_tool:
+        demand_no_instructions(names)
 
 
 def _demand_fitting_name(place: Path, document: Document) -> None:
@@ -112,19 +190,13 @@ def _demand_fitting_name(place: Path, document: Document) -> None:
     if place.name.startswith("."):
         raise FileRefused("is a hidden file, and none is written")
     if Document(place, "").is_html != document.is_html:
-        raise FileRefused(f'is of another kind than the document; the name must end in "{document.path.suffix}"')
+        raise FileRefused(f'is of another kind than the document; its name must end in "{document.path.suffix}"')
 
 
-@contextmanager
-def _opened_folder(path: Path) -> Iterator[tuple[Path, int | None]]:
-    """What goes before a name in this folder, and the descriptor that it is looked up from, where the system can."""
-    if CAN_WALK:
-        with open_folder(path) as folder:
-            yield Path(), folder
-    elif Path(os.path.realpath(path)) == path:
-        yield path, None
-    else:
-        raise FileRefused(REASONS[errno.ENOTDIR])
+def _demand_writable(prefix: Path, folder: int | None) -> None:
+    as_opened = os.access in os.supports_effective_ids
+    if not os.access(prefix, os.W_OK | os.X_OK, dir_fd=folder, effective_ids=as_opened):
+        raise FileRefused("lies in a folder that may not be written by the user whom this server runs as")
 
 
 @contextmanager

@@ -101,22 +101,22 @@ def _demand_file(status: os.stat_result) -> None:
         raise FileRefused("is not a regular file but a device, pipe or socket")
 
 
-def read_bytes(path: Path, roots: Roots, limit: int, opening: Opening) -> bytes:
+def read_bytes(path: Path, roots: Roots, limit: int, opening: Opening, purpose: str = "sent") -> bytes:
     try:
         with opening(path) as descriptor:
-            return _read_once(descriptor, limit)
+            return _read_once(descriptor, limit, purpose)
     except FileNotFoundError:
         raise FileRefused("does not exist", _meant(path, roots)) from None
     except OSError as error:
         raise FileRefused(REASONS.get(error.errno or 0) or f"cannot be read: {error.strerror}") from None
 
 
-def _read_once(descriptor: int, limit: int) -> bytes:
+def _read_once(descriptor: int, limit: int, purpose: str) -> bytes:
     before = os.fstat(descriptor)
     if not before.st_size:
         raise FileRefused("is empty, or still being written")
     if before.st_size > limit:
-        raise FileRefused(f"is too large: it has {before.st_size:,} bytes, and at most {limit:,} can be sent")
+        raise FileRefused(f"is too large: it has {before.st_size:,} bytes, and at most {limit:,} can be {purpose}")
     with open(descriptor, "rb", closefd=False) as file:
         data = file.read(before.st_size + 1)
     after = os.fstat(descriptor)

@@ -37,12 +37,16 @@ MOST_IMAGES = 200  # of one document; a free API takes some hundred uploads a da
 
 @dataclass(frozen=True)
 class PublishOptions:
-    """What to publish. `longest`, in bytes: a longer text is not handed back, so that it needs `out`."""
+    """What to publish. `longest`, in bytes: a longer text is not handed back, so it needs `out`.
+
+    `by_tool`: a model chose `out`, not a person.
+    """
 
     path: str
     out: str = ""
     overwrite: bool = False
     longest: int | None = None
+    by_tool: bool = False
 
 
 @dataclass(frozen=True)
@@ -135,10 +139,14 @@ class _Draft:
 
 def _draft(wanted: PublishOptions, roots: Roots) -> _Draft:
     document = read_document(wanted.path, roots)
-    place = place_for(wanted.out, document, roots, overwrite=wanted.overwrite) if wanted.out else None
+    place = _place(wanted, document, roots) if wanted.out else None
     _demand_short(document, wanted)
     found = references(document.text, Kind.HTML if document.is_html else Kind.MARKDOWN)
     return _Draft(document, place, _images(document, found), found.left_alone)
+
+
+def _place(wanted: PublishOptions, document: Document, roots: Roots) -> Path:
+    return place_for(wanted.out, document, roots, overwrite=wanted.overwrite, by_tool=wanted.by_tool)
 
 
 def _demand_short(document: Document, wanted: PublishOptions) -> None:

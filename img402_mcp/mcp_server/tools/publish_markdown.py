@@ -43,7 +43,7 @@ async def publish_markdown(
     from img402_mcp.client.publish import report  # noqa: PLC0415  # with the parsers, which few sessions need
     from img402_mcp.client.publish.publish import PublishOptions, plan, publish  # noqa: PLC0415  # the same
 
-    wanted = PublishOptions(path, out, overwrite, LONGEST)
+    wanted = PublishOptions(path, out, overwrite, LONGEST, by_tool=True)
     async with errors_as_tool_errors():
         uploader = await free_uploader(ctx)
         if dry_run:

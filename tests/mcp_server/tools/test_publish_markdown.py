@@ -174,11 +174,18 @@ async def test_the_document_itself_is_rewritten_only_where_that_is_allowed(host,
             id="many",
         ),
         pytest.param("![a](shots/one.png)", {"out": "/etc/b.md"}, "does not lead into an allowed folder", id="outside"),
-        pytest.param("![a](shots/one.png)\0", {}, "holds a zero byte, so it is no text", id="zero"),
+        pytest.param("![a](shots/one.png)\0", {}, "holds a zero byte", id="zero"),
+        pytest.param("![a](shots/one.png)", {"out": "none/b.md"}, "folder that does not exist", id="no-folder"),
+        pytest.param("![a](shots/one.png)", {"out": "CLAUDE.md"}, "instructions", id="instructions"),
+        pytest.param("![a](shots/one.png)", {"out": ".claude/commands/b.md"}, "hidden name", id="hidden-folder"),
+        pytest.param("![a](shots/one.png)", {"out": "evil.bat:x.md"}, "stream", id="stream"),
     ],
 )
 async def test_what_cannot_be_done_is_refused_before_anything_is_sent(host, folder, content, arguments, sentence):
+    (folder / ".claude" / "commands").mkdir(parents=True)
     (folder / "a.md").write_text(content, encoding="utf-8")
+    if "out" in arguments:
+        arguments["out"] = str(folder / arguments["out"])
     result = await asked(host, folder, **arguments)
     assert result.is_error
     assert sentence in text(result)
