@@ -1,4 +1,4 @@
-"""What travels to and from the img402 API (seed 001). The client parses these models, the host produces them.
+"""What travels to and from the img402 API (docs/specs/img402.md). The client parses it, the host produces it.
 
 Strict on the fields we use; unknown fields are ignored, since the hosted API adds some from time to time.
 """
@@ -27,13 +27,13 @@ STATUS_OF = {
     "token_expired": 401,
     "daily_limit": 429,
     "upload_failed": 500,
-    # Ours, where seed 001 has no word:
+    # Ours, where the API has no word:
     "invalid_payment": 400,
     "payment_conflict": 409,
     "payment_pending": 503,
     "storage_full": 507,
 }
-"""The error reference of seed 001: code -> HTTP status.
+"""Every error: code -> HTTP status.
 
 invalid_payment: the proof's header cannot be read. payment_conflict: the payment is bound to something else.
 payment_pending: the outcome is not known yet; the same proof again, never another. 402 has a form of its own.
@@ -42,7 +42,7 @@ storage_full: nothing is taken until there is room; what is there is served.
 
 
 def _milliseconds_z(moment: datetime) -> str:
-    """2026-02-15T00:00:00.000Z, the form that seed 001 prints."""
+    """2026-02-15T00:00:00.000Z, the form of the API's documents."""
     return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
@@ -64,7 +64,7 @@ class UploadedImage(_Wire):
     content_type: str
     size_bytes: int
     expires_at: Moment | None
-    # Ours, where seed 001 has nothing: the page that takes the image down. Whoever has this URL can.
+    # Ours, where the API has nothing: the page that takes the image down. Whoever has this URL can.
     delete_url: str | None = Field(default=None, exclude_if=lambda url: url is None)
 
 

@@ -1,4 +1,4 @@
-"""What travels to and from the io42 submissions API (seed 002). The client parses these models, the host produces them.
+"""What travels to and from the io42 submissions API (docs/specs/io42.md). The client parses it, the host produces it.
 
 Strict on the fields we use; unknown fields are ignored. Paths begin behind the API's base, which ends in `/api`.
 """
@@ -12,13 +12,13 @@ from pydantic.alias_generators import to_camel
 SUBMISSION = "/agents/projects/{project_id}/submissions/{submission_id}"
 """POST asks for an upload URL. It is paid for by x402."""
 ID = r"[A-Za-z0-9_-]{1,64}"
-"""Project and submission ids: the seed prints UUIDs and `sub_789ghi012`."""
+"""Project and submission ids: the documents show UUIDs and `sub_789ghi012`."""
 
 MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp")
 MOST_BYTES = 20 * 1024 * 1024
 FEWEST_PIXELS = 100
 MOST_PIXELS = 2048
-"""Of each side. The limits are the seed's."""
+"""Of each side. The limits are the documents'."""
 URL_MINUTES = 30
 """An upload URL's life."""
 REQUESTS_AN_HOUR = 100
@@ -55,13 +55,13 @@ STATUS_OF: dict[Code, int] = {
     "SUBMISSION_NOT_FOUND": 404,
     "SUBMISSION_ALREADY_EXISTS": 409,
     "RATE_LIMITED": 429,
-    # Ours, where seed 002 has no word:
+    # Ours, where the API has no word:
     "PAYMENT_INVALID": 400,
     "PAYMENT_CONFLICT": 409,
     "PAYMENT_PENDING": 503,
     "UPLOAD_FAILED": 500,
 }
-"""Code -> HTTP status. The seed prints none, so a client goes by the code.
+"""Code -> HTTP status. The documents name none, so a client goes by the code.
 
 PAYMENT_INVALID: the proof's header cannot be read. PAYMENT_CONFLICT: the payment is bound to something else.
 PAYMENT_PENDING: the outcome is not known yet; the same proof again, never another.
@@ -69,7 +69,7 @@ PAYMENT_PENDING: the outcome is not known yet; the same proof again, never anoth
 
 
 def _seconds_z(moment: datetime) -> str:
-    """2024-01-15T15:30:00Z, the form that seed 002 prints."""
+    """2024-01-15T15:30:00Z, the form of the API's documents."""
     return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 

@@ -1,4 +1,4 @@
-"""What travels to and from the studio's uploads (seed 003). The client parses these models, the host produces them."""
+"""What travels to and from the studio's uploads (docs/specs/studio.md). The client parses it, the host produces it."""
 
 from typing import Any
 
@@ -10,7 +10,7 @@ FIELD = "file"
 
 MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp")
 MOST_BYTES = 25 * 1024 * 1024
-"""The seed's limits. They hold for the file, not for the form around it."""
+"""The documents' limits. They hold for the file, not for the form around it."""
 
 UNAUTHORIZED = 401
 FORBIDDEN = 403

@@ -1,4 +1,4 @@
-"""What travels in an x402 payment, scheme `exact` on EVM (core v1 and v2, transports/http, scheme_exact_evm).
+"""What travels in an x402 payment, scheme `exact` on EVM (docs/specs/x402.md).
 
 Numbers travel as decimal strings and are integers of atomic units here. Strict on the fields we use: an amount in
 another notation, an address or a nonce of another length is no payment. Unknown fields are ignored.

@@ -205,7 +205,7 @@ async def test_an_api_that_states_nothing_gets_the_file_as_it_is(folder, noisy):
 @pytest.mark.parametrize(
     ("words", "limit", "most"),
     [
-        pytest.param("Exceeds size limit (1MB free, 5MB paid)", 1_048_576, 1_000_000, id="seed"),
+        pytest.param("Exceeds size limit (1MB free, 5MB paid)", 1_048_576, 1_000_000, id="documented"),
         pytest.param("Your file has 1.6 MB, at most 1 MB is free", 1_048_576, 1_000_000, id="its-own-size-too"),
         pytest.param("At most 1048576 bytes (1 MB)", 1_048_576, 1_048_576, id="to-the-byte"),
         pytest.param("Too large.", 1_048_576, 1_000_000, id="no-number"),

@@ -1,4 +1,4 @@
-"""What only a real server shows: early answers, broken connections, a full disk. And curl, as the seed prints it."""
+"""What only a real server shows: early answers, broken connections, a full disk. And curl, as it is documented."""
 
 import base64
 import json
@@ -134,7 +134,7 @@ def curl(*arguments: str) -> bytes:
     return subprocess.run(["curl", "-sS", *arguments], check=True, capture_output=True, timeout=20).stdout
 
 
-def test_curl_works_as_the_seed_prints_it(server: SimpleNamespace, tmp_path: Path, sample: Sample):
+def test_curl_works_as_it_is_documented(server: SimpleNamespace, tmp_path: Path, sample: Sample):
     image = sample("exif.jpg")
     shot = tmp_path / "screenshot.png"
     shot.write_bytes(image)

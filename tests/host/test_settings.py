@@ -16,7 +16,7 @@ URL = "http://127.0.0.1:8402"
 SECRET = "the same on each of the machines"
 
 
-def test_with_no_setting_at_all_the_terms_are_the_seeds(tmp_path: Path):
+def test_with_no_setting_at_all_the_terms_are_the_documented_ones(tmp_path: Path):
     assert host_settings({}, data=tmp_path, default_public_url=URL) == HostSettings(
         data=tmp_path,
         blobs=tmp_path / "blobs",
@@ -63,7 +63,7 @@ def test_every_setting_can_be_given(tmp_path: Path):
     )
 
 
-def test_the_terms_of_io42_and_the_studio_are_the_seeds(tmp_path: Path):
+def test_the_terms_of_io42_and_the_studio_are_the_documented_ones(tmp_path: Path):
     settings = host_settings({}, data=tmp_path, public_url=URL)
     assert settings.io42 == Io42HostSettings(
         max_bytes=20 * 1_048_576, pixels=(100, 2048), url_minutes=30, hourly=100, hourly_all=10_000

@@ -1,4 +1,4 @@
-"""img402 (seed 001): the hosted API, or the same API hosted by oneself."""
+"""The img402 API (docs/specs/img402.md): the hosted one, or the same API hosted by oneself."""
 
 import json
 import re
@@ -138,7 +138,7 @@ class Img402:
         return kind(told, code=code, said=words)
 
 
-# The free part of seed 001's error reference, each with the way out.
+# The errors of docs/specs/img402.md, each with the way out.
 _SENTENCES = {
     "no_file": "{where} found no image in the request. The file was sent, so something between here and there "
     "changed the request: a proxy, or an API of another version.",

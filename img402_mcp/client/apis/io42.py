@@ -1,6 +1,6 @@
-"""io42 (seed 002): a paid request names a URL, and the file is put there.
+"""io42 (docs/specs/io42.md): a paid request names a URL, and the file is put there.
 
-The seed prints no statuses, so an answer is judged by its code, whatever status it came with.
+The API's documents name no statuses, so an answer is judged by its code, whatever status it came with.
 """
 
 import re

@@ -1,4 +1,4 @@
-"""The studio's uploads (seed 003): an input image for its workflows."""
+"""The studio's uploads (docs/specs/studio.md): an input image for its workflows."""
 
 import re
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""The io42 room: every code of the seed a sentence of its own, whatever status it came with."""
+"""The io42 room: every documented code a sentence of its own, whatever status it came with."""
 
 import json
 from contextlib import nullcontext
@@ -16,7 +16,7 @@ from img402_mcp.wire.io42 import STATUS_OF, Slot
 
 IO42 = Io42("https://io42.xyz/api", "io42_secret")
 SUBMISSION = SubmissionTarget("123e4567-e89b-12d3-a456-426614174000", "sub_789ghi012")
-SEED = {
+DOCUMENTED = {
     "success": True,
     "data": {
         "message": "Upload URL generated successfully",
@@ -41,10 +41,10 @@ def refused(code: str, message: str = "So it is", status: int = 400, **headers: 
     return Response(status, headers, json.dumps(body).encode())
 
 
-def test_the_seed_s_answer_is_understood_and_its_url_is_in_no_repr():
-    slot = IO42.slot_in(Response(200, {}, json.dumps(SEED | {"new": 1}).encode()), SUBMISSION)
+def test_the_documented_answer_is_understood_and_its_url_is_in_no_repr():
+    slot = IO42.slot_in(Response(200, {}, json.dumps(DOCUMENTED | {"new": 1}).encode()), SUBMISSION)
     assert slot == Slot(
-        upload_url=SEED["data"]["uploadUrl"],
+        upload_url=DOCUMENTED["data"]["uploadUrl"],
         media_file_id="media_abc123",
         file_name="submissions/sub_789ghi012/1703510400000-logo-design.png",
         submission_id="sub_789ghi012",
@@ -54,7 +54,7 @@ def test_the_seed_s_answer_is_understood_and_its_url_is_in_no_repr():
     assert "secret" not in repr(IO42)
 
 
-def test_the_request_is_the_seed_s_and_the_same_every_time(image):
+def test_the_request_is_the_documented_one_and_the_same_every_time(image):
     request = IO42.request(image, SUBMISSION)
     assert request.url == (
         "https://io42.xyz/api/agents/projects/123e4567-e89b-12d3-a456-426614174000/submissions/sub_789ghi012"
@@ -130,7 +130,7 @@ def test_an_answer_without_a_known_code_is_told_by_its_status(status, body, erro
         pytest.param(
             {"x-ratelimit-limit": "100", "x-ratelimit-reset": "1703515200"},
             "come back at 2023-12-25 14:40:00Z (it allows 100 an hour).",
-            id="the-seed-s",
+            id="the-documented-one",
         ),
         pytest.param({"x-ratelimit-reset": "99999999999"}, "come back within the hour.", id="never"),
         pytest.param({"x-ratelimit-reset": "9" * 5000}, "come back within the hour.", id="endless"),
@@ -150,7 +150,7 @@ def test_a_rate_limit_says_when_to_come_back(headers, when):
     ("width", "height", "fits"),
     [(100, 100, True), (2048, 2048, True), (99, 100, False), (100, 99, False), (2049, 100, False), (100, 2049, False)],
 )
-def test_the_pixels_of_the_seed_are_the_limits(width, height, fits, picture_of):
+def test_the_documented_pixels_are_the_limits(width, height, fits, picture_of):
     data = picture_of(width, height)
     with nullcontext() if fits else pytest.raises(ReadRefused, match="io42 takes 100 to 2048 on each side"):
         IO42.demand_fits(Image(Path("/a.png"), data, examine(data)))

@@ -28,7 +28,7 @@ async def upload(peer_url: str, image: Image) -> StudioInput:
         return await Studio(peer_url, "studio_secret", pause=no_pause).upload(image, send)
 
 
-async def test_the_form_is_the_seed_s_and_names_no_file_of_the_user(peers, answering, image):
+async def test_the_form_is_the_documented_one_and_names_no_file_of_the_user(peers, answering, image):
     peer = await peers(answering(STORED | {"new": {}}, 201))
     assert await upload(peer.url, image) == StudioInput(STORED["upload_key"], STORED["image_url"])
     head, _, body = peer.requests[0].partition(b"\r\n\r\n")

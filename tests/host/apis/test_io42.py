@@ -1,4 +1,4 @@
-"""io42 (seed 002) without a fee: who may submit, what is promised, what is put."""
+"""The io42 API (docs/specs/io42.md) without a fee: who may submit, what is promised, what is put."""
 
 import re
 from collections.abc import AsyncIterator, Callable
@@ -70,7 +70,7 @@ def told(answer: Response) -> tuple[int, str, str]:
     return answer.status_code, refused.error.code, refused.error.message
 
 
-async def test_the_answer_is_the_seeds_envelope(agent: Agent, picture: Picture):
+async def test_the_answer_is_the_documented_envelope(agent: Agent, picture: Picture):
     image = picture()
     answer = await agent.ask(promise(image))
     body = answer.json()

@@ -1,4 +1,4 @@
-"""The studio's uploads (seed 003)."""
+"""The studio's uploads (docs/specs/studio.md)."""
 
 import re
 from collections.abc import Callable
@@ -151,7 +151,7 @@ async def test_a_removed_token_is_worth_nothing(
         ),
     ],
 )
-async def test_what_is_no_input_is_told_in_the_seeds_shape(
+async def test_what_is_no_input_is_told_in_the_documented_shape(
     client: AsyncClient, bearer: dict[str, str], field: str, content: bytes, kind: str, message: str
 ):
     answer = await upload(client, bearer, content, field)

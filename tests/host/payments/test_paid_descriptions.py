@@ -110,7 +110,7 @@ def at(document: Any, path: str) -> Any:
 
 
 ITEM, V1, V2 = "items.0", "items.0.accepts.0", "items.0.accepts.1"
-SEED_000 = [
+CATALOGUE_RECORD = [
     ("url", f"{ITEM}.resource", TOKEN_URL),
     ("title", f"{ITEM}.title", "Image upload token"),
     ("category", f"{ITEM}.category", "tools"),
@@ -169,7 +169,7 @@ Left out is what is no fact of the resource but the directory's own: when it loo
 """
 
 
-@pytest.mark.parametrize(("field", "where", "fact"), SEED_000, ids=[row[0] for row in SEED_000])
+@pytest.mark.parametrize(("field", "where", "fact"), CATALOGUE_RECORD, ids=[row[0] for row in CATALOGUE_RECORD])
 async def test_the_host_states_what_a_directory_lists(shop: AsyncClient, field: str, where: str, fact: object):
     assert at((await shop.get("/.well-known/x402")).json(), where) == fact
 

@@ -22,7 +22,7 @@ def test_without_a_payee_nothing_is_sold(settings: Settings):
     assert settings(IMG402_HOST_FACILITATOR="play", IMG402_HOST_PRICE="1").paid is None
 
 
-def test_the_terms_are_the_seeds(settings: Settings):
+def test_the_terms_are_the_documented_ones(settings: Settings):
     assert settings(**BASICS).paid == PaidSettings(
         terms=PaidTerms(max_bytes=5_242_880, days=365, price="0.01", network="base", token_minutes=10),
         price=10_000,

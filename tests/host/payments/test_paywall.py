@@ -1,4 +1,4 @@
-"""Money for a token or an image: the answers of seed 001."""
+"""Money for a token or an image: the answers of docs/specs/img402.md."""
 
 import base64
 import json

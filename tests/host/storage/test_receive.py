@@ -46,7 +46,7 @@ def told(response: Response) -> tuple[int, Any]:
         pytest.param("extended.webp", "image/webp", "webp", id="webp"),
     ],
 )
-async def test_an_upload_is_answered_as_the_seed_prints_it(
+async def test_an_upload_is_answered_as_documented(
     client: AsyncClient, sample: Sample, name: str, media_type: str, extension: str
 ):
     image = sample(name)
@@ -60,7 +60,7 @@ async def test_an_upload_is_answered_as_the_seed_prints_it(
             "contentType": media_type,
             "sizeBytes": len(image),
             "expiresAt": "2026-02-15T12:00:00.123Z",
-            "deleteUrl": response.json()["deleteUrl"],  # ours, beside what the seed has
+            "deleteUrl": response.json()["deleteUrl"],  # ours, beside the documented fields
         },
     )
     assert parse_name(f"{image_id}.{extension}")

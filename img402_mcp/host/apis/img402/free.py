@@ -1,4 +1,4 @@
-"""The img402 API (seed 001), as far as it is free."""
+"""The img402 API (docs/specs/img402.md), as far as it is free."""
 
 import logging
 from datetime import datetime

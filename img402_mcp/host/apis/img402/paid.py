@@ -1,4 +1,4 @@
-"""The paid half of the img402 API: a token, or an upload at once, for a payment (seed 001).
+"""The paid half of the img402 API: a token, or an upload at once, for a payment.
 
 Both addresses are doors to one product: the same payment gets the same token and, once used, the same image.
 """

@@ -1,4 +1,4 @@
-"""The io42 submissions API (seed 002): an upload URL for a submission, for the project's fee; then the file.
+"""The io42 submissions API (docs/specs/io42.md): an upload URL for a submission, for its fee; then the file.
 
 Whatever would be refused is refused before the fee is asked. The fee belongs to the submission: once it is paid, the
 agent gets an upload URL as often as it asks, until the file is here.
@@ -218,7 +218,7 @@ async def _document(request: Request) -> dict[str, Any]:
 
 
 def _flaw(name: str, kind: object, size: object, terms: Io42HostSettings) -> str | None:
-    """What is wrong with the file that is promised, in the seed's words where it has some."""
+    """What is wrong with the file that is promised, in io42's own words where it has some."""
     if not name.isprintable() or len(name) > LONGEST_NAME or name in {".", ".."} or {*"/\\"} & {*name}:
         return f"Invalid file name. Give 1 to {LONGEST_NAME} printable characters without / and \\"
     if kind not in io42.MEDIA_TYPES:

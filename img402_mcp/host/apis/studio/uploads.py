@@ -1,4 +1,4 @@
-"""The studio's uploads (seed 003): an input image for a durable key, and a preview that soon dies."""
+"""The studio's uploads (docs/specs/studio.md): an input image for a durable key, and a short-lived preview."""
 
 import logging
 from datetime import timedelta
