@@ -75,7 +75,7 @@ PLAN = {
         "serving": "context errors observability storage",
         "apis": "api_keys client_address context db errors hourly_limits payments serving settings storage",
         "pages": "payments settings",
-        "admin": "api_keys apis cleanup db payments storage",
+        "admin": "cleanup db storage",
         "app": "apis cleanup context daily_caps db errors http observability pages payments secret_key serving "
         "settings storage",
     },

@@ -18,12 +18,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from img402_mcp.errors import SettingsError
-from img402_mcp.host.apis import deletion
+from img402_mcp.host.apis import apis, deletion
 from img402_mcp.host.apis.img402 import free, paid
 from img402_mcp.host.apis.img402.paid import PaidContext
-from img402_mcp.host.apis.io42 import submit
 from img402_mcp.host.apis.openapi import document
-from img402_mcp.host.apis.studio import uploads
 from img402_mcp.host.cleanup import CleanupReport, sweep_for_ever
 from img402_mcp.host.context import Clock, Host
 from img402_mcp.host.daily_caps import DailyCaps
@@ -61,6 +59,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("img402_mcp.host.payments")
 _failures = logging.getLogger("img402_mcp.host.failures")
 
+OTHER_APIS = apis()  # here, so that whoever opens the database after this import gets the tables of each
 WRITERS = 24  # of bytes at a time; more only wait for each other's syncs
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -111,15 +110,14 @@ def create_app(
 
 def _routes(host: Host, context: PaidContext | None, status: health.Health) -> list[Route]:
     """The first that fits answers; an image's name fits nearly everything."""
-    settings = host.settings
+    settings, paywall = host.settings, context.paywall if context else None
     return [
         *front.routes(settings),
         Route(OPENAPI, _openapi(settings), methods=["GET"]),
         *health.routes(status),
         Route(WELL_KNOWN, _well_known(settings), methods=["GET"]),
         *paid.routes(context),
-        *submit.routes(host, context.paywall if context else None),
-        *uploads.routes(host),
+        *(route for api in OTHER_APIS for route in api.routes(host, paywall)),
         *deletion.routes(host),
         *free.routes(host),
     ]

@@ -21,7 +21,7 @@ from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.settings import Io42Settings, Money, Settings, WalletSource
 from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import Img402Error
-from img402_mcp.host.admin.accounts import Accounts
+from img402_mcp.host.apis.io42.accounts import Io42Accounts
 from img402_mcp.host.app import create_app, utc_now
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import host_settings
@@ -88,7 +88,7 @@ class Wire(httpx2.AsyncBaseTransport):
 
 @dataclass
 class Platform:
-    register: Accounts
+    register: Io42Accounts
     wire: Wire
     key: str
     folder: Path
@@ -115,7 +115,7 @@ async def platform(folder):
     settings = host_settings(SELLING, data=folder / "host", public_url="http://localhost")
     app = create_app(settings)
     database = Database(settings.database)
-    register = Accounts(database, utc_now)
+    register = Io42Accounts(database, utc_now)
     key = register.add_agent("painter")["key"]
     register.add_project("logos", "0.25", "open", "image")
     register.add_project("sketches", "0", "open", "image")

@@ -11,7 +11,7 @@ from mcp import Client
 from mcp_types import TextContent
 
 from img402_mcp.client.settings import Settings, StudioSettings
-from img402_mcp.host.admin.accounts import Accounts
+from img402_mcp.host.apis.studio.accounts import StudioAccounts
 from img402_mcp.host.app import create_app, utc_now
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import host_settings
@@ -27,8 +27,8 @@ async def studio(tmp_path):
     settings = host_settings({}, data=tmp_path / "host", public_url=API)
     app = create_app(settings)
     database = Database(settings.database)
-    register = Accounts(database, utc_now)
-    tokens = [register.add_token(name, may_upload=name == "may")["token"] for name in ("may", "not")]
+    accounts = StudioAccounts(database, utc_now)
+    tokens = [accounts.add_token(name, may_upload=name == "may")["token"] for name in ("may", "not")]
     async with app.router.lifespan_context(app):
         yield httpx2.ASGITransport(app=app), tokens
     database.close()

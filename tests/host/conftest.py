@@ -18,7 +18,8 @@ from httpx2 import ASGITransport, AsyncBaseTransport, AsyncClient, Request, Resp
 from sqlalchemy import NullPool, create_engine, make_url
 from starlette.applications import Starlette
 
-from img402_mcp.host.admin.accounts import Accounts
+from img402_mcp.host.apis.io42.accounts import Io42Accounts
+from img402_mcp.host.apis.studio.accounts import StudioAccounts
 from img402_mcp.host.app import create_app
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import HostSettings, host_settings
@@ -32,7 +33,6 @@ import logging, os, socket, sys
 import uvicorn
 from img402_mcp.host.app import create_app
 from img402_mcp.host.db.database import Database
-from img402_mcp.host.admin.accounts import Accounts
 from img402_mcp.host.settings import host_settings
 
 listening = socket.create_server(("127.0.0.1", 0))
@@ -138,12 +138,24 @@ async def client(hosting: Callable[..., AbstractAsyncContextManager[AsyncClient]
 
 
 @pytest.fixture
-def register(settings: Callable[..., HostSettings], data: Path, clock: SimpleNamespace) -> Iterator[Accounts]:
-    """What the person who runs the host does, over the same data."""
+def database(settings: Callable[..., HostSettings], data: Path) -> Iterator[Database]:
+    """The same rows, from beside the host."""
     data.mkdir(exist_ok=True)
     database = Database(settings().database)
-    yield Accounts(database, lambda: clock.now)
+    yield database
     database.close()
+
+
+@pytest.fixture
+def register(database: Database, clock: SimpleNamespace) -> Io42Accounts:
+    """What the person who runs the host does for io42, over the same data."""
+    return Io42Accounts(database, lambda: clock.now)
+
+
+@pytest.fixture
+def tokens(database: Database, clock: SimpleNamespace) -> StudioAccounts:
+    """The same for the studio."""
+    return StudioAccounts(database, lambda: clock.now)
 
 
 def _png(width: int, height: int, size: int) -> bytes:

@@ -3,14 +3,16 @@
 import http.client
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime
+from contextlib import closing
 from pathlib import Path
 from types import SimpleNamespace
 from urllib.parse import urlsplit
 
 import pytest
 
-from img402_mcp.host.admin.accounts import Accounts
+from img402_mcp.host.apis.io42.accounts import Io42Accounts
+from img402_mcp.host.apis.studio.accounts import StudioAccounts
+from img402_mcp.host.app import utc_now
 from img402_mcp.host.db.database import Database
 
 MEGABYTE = 1_048_576
@@ -27,8 +29,14 @@ def forget(pid: int) -> None:
 
 
 @pytest.fixture
-def known(server: SimpleNamespace) -> Accounts:
-    return Accounts(Database(server.settings.database), lambda: datetime.now(UTC))
+def credentials(server: SimpleNamespace) -> tuple[str, str]:
+    """The key of an agent that has a submission to make, and a token of the studio."""
+    with closing(Database(server.settings.database)) as database:
+        io42, studio = Io42Accounts(database, utc_now), StudioAccounts(database, utc_now)
+        key, token = io42.add_agent("large")["key"], studio.add_token("large", may_upload=True)["token"]
+        io42.add_project("large", "0", "open", "image")
+        io42.add_submission("large", "large", "large")
+    return key, token
 
 
 @pytest.fixture
@@ -48,12 +56,9 @@ def sent(server: SimpleNamespace, method: str, path: str, body: bytes, headers: 
 
 @pytest.mark.skipif(not Path("/proc/self/clear_refs").exists(), reason="memory is read from Linux's /proc")
 def test_the_largest_files_cost_less_than_64_mb(
-    server: SimpleNamespace, known: Accounts, large: Callable[[int], bytes]
+    server: SimpleNamespace, credentials: tuple[str, str], large: Callable[[int], bytes]
 ):
-    key, token = known.add_agent("large")["key"], known.add_token("large", may_upload=True)["token"]
-    known.add_project("large", "0", "open", "image")
-    known.add_submission("large", "large", "large")
-    known.database.close()
+    key, token = credentials
     form = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n' + large(25 * MEGABYTE)
     kind = {"Content-Type": "multipart/form-data; boundary=x", "Authorization": f"Bearer {token}"}
     intent = {"fileName": "a.jpg", "fileType": "image/jpeg", "fileSize": 20 * MEGABYTE}

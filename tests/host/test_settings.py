@@ -9,7 +9,9 @@ from sqlalchemy.engine import make_url
 
 from img402_mcp.errors import SettingsError
 from img402_mcp.host.app import create_app
-from img402_mcp.host.settings import HostSettings, Io42HostSettings, StudioHostSettings, host_settings
+from img402_mcp.host.settings import HostSettings, host_settings
+from img402_mcp.host.settings.io42 import Io42HostSettings
+from img402_mcp.host.settings.studio import StudioHostSettings
 from img402_mcp.wire.img402 import FreeTerms
 
 URL = "http://127.0.0.1:8402"
@@ -24,6 +26,7 @@ def test_with_no_setting_at_all_the_terms_are_the_documented_ones(tmp_path: Path
         public_url=URL,
         free=FreeTerms(max_bytes=1_048_576, days=7, uploads_a_day=10_000, uploads_a_day_per_address=1_000),
         trusted_proxies=(),
+        apis=(Io42HostSettings(), StudioHostSettings()),
     )
 
 
@@ -58,17 +61,19 @@ def test_every_setting_can_be_given(tmp_path: Path):
         free=FreeTerms(max_bytes=5, days=None, uploads_a_day=None, uploads_a_day_per_address=3),
         trusted_proxies=(ip_network("127.0.0.1"), ip_network("10.0.0.0/8")),
         secret="s" * 32,
-        io42=Io42HostSettings(max_bytes=6, pixels=(7, 8), url_minutes=9, hourly=10, hourly_all=None),
-        studio=StudioHostSettings(max_bytes=11, preview_minutes=12, hourly=None, hourly_all=13),
+        apis=(
+            Io42HostSettings(max_bytes=6, pixels=(7, 8), url_minutes=9, hourly=10, hourly_all=None),
+            StudioHostSettings(max_bytes=11, preview_minutes=12, hourly=None, hourly_all=13),
+        ),
     )
 
 
 def test_the_terms_of_io42_and_the_studio_are_the_documented_ones(tmp_path: Path):
     settings = host_settings({}, data=tmp_path, public_url=URL)
-    assert settings.io42 == Io42HostSettings(
+    assert settings.of(Io42HostSettings) == Io42HostSettings(
         max_bytes=20 * 1_048_576, pixels=(100, 2048), url_minutes=30, hourly=100, hourly_all=10_000
     )
-    assert settings.studio == StudioHostSettings(
+    assert settings.of(StudioHostSettings) == StudioHostSettings(
         max_bytes=25 * 1_048_576, preview_minutes=15, hourly=100, hourly_all=10_000
     )
 

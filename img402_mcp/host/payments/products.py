@@ -1,15 +1,12 @@
 """What this host sells, and how it says so to those who look around."""
 
-from collections.abc import Callable
 from typing import Any
 
 from img402_mcp.formats import FORMATS
 from img402_mcp.host.errors import in_words
-from img402_mcp.host.payments.records import ONCE
 from img402_mcp.host.payments.requirements import PLAY_MONEY, Payee, Sale, offer_v1, offer_v2, plain_envelope
-from img402_mcp.host.settings import HostSettings, PaidSettings
+from img402_mcp.host.settings import PaidSettings
 from img402_mcp.host.storage.receive import JSON_FIELD
-from img402_mcp.wire import io42
 from img402_mcp.wire.img402 import FIELD, PAID, TOKEN, TOKEN_HEADER
 from img402_mcp.wire.x402 import usdc
 
@@ -59,48 +56,6 @@ def upload_sale(paid: PaidSettings, public_url: str) -> Sale:
         answer=_upload_answer(paid, public_url),
         envelope=plain_envelope,
     )
-
-
-def fee_product(submission_id: str) -> str:
-    return f"{ONCE}io42 {submission_id}"
-
-
-def fee_sale(
-    project_id: str, submission_id: str, fee: int, settings: HostSettings, envelope: Callable[[Json, str, str], Json]
-) -> Sale:
-    """A submission's entry fee, which is paid once."""
-    path = io42.SUBMISSION.format(project_id=project_id, submission_id=submission_id)
-    return Sale(
-        product=fee_product(submission_id),
-        price=fee,
-        url=f"{settings.public_url}/api{path}",
-        title="Entry fee",
-        summary="The entry fee of one submission, answered with a URL to put its image to.",
-        example_prompt="Submit this picture to the project.",
-        description=f"The project's entry fee of {usdc(fee)} USDC for one submission's image: {_promised(settings)}",
-        body_type="json",
-        body={"fileName": "logo-design.png", "fileType": "image/png", "fileSize": 2_048_576},
-        body_schema=INTENT_SCHEMA,
-        answer={"success": True, "data": {"uploadUrl": f"{settings.public_url}/uploads/..."}, "error": None},
-        envelope=envelope,
-    )
-
-
-INTENT_SCHEMA: Json = {
-    "type": "object",
-    "properties": {
-        "fileName": {"type": "string", "minLength": 1},
-        "fileType": {"type": "string", "enum": [*io42.MEDIA_TYPES]},
-        "fileSize": {"type": "integer", "minimum": 1},
-    },
-    "required": ["fileName", "fileType", "fileSize"],
-}
-
-
-def _promised(settings: HostSettings) -> str:
-    fewest, most = settings.io42.pixels
-    kinds = ", ".join(io42.MEDIA_TYPES)
-    return f"{kinds}; at most {in_words(settings.io42.max_bytes)}, {fewest}x{fewest} to {most}x{most} pixels."
 
 
 def _money(paid: PaidSettings) -> str:

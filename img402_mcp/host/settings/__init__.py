@@ -2,10 +2,8 @@
 
 from img402_mcp.host.settings.model import (
     HostSettings,
-    Io42HostSettings,
     Network,
     PaidSettings,
-    StudioHostSettings,
     Timeouts,
     Upkeep,
 )
@@ -13,10 +11,8 @@ from img402_mcp.host.settings.read import host_settings
 
 __all__ = [
     "HostSettings",
-    "Io42HostSettings",
     "Network",
     "PaidSettings",
-    "StudioHostSettings",
     "Timeouts",
     "Upkeep",
     "host_settings",

@@ -3,19 +3,18 @@
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from pathlib import Path
+from typing import TypeVar
 
 from sqlalchemy.engine import URL
 
-from img402_mcp.wire import io42, studio, x402
+from img402_mcp.host.settings.api import ApiSettings
+from img402_mcp.wire import x402
 from img402_mcp.wire.img402 import FreeTerms, PaidTerms
 
 Network = IPv4Network | IPv6Network
 
 MEGABYTE = 1_048_576
-# Platform-wide: a hundred agents or tokens at their own limit, so that only a flood meets it.
-IO42_HOURLY_ALL = 10_000
-STUDIO_HOURLY, STUDIO_HOURLY_ALL = 100, 10_000
-PREVIEW_MINUTES = 15  # long enough to look, short enough that a link which leaks is soon worth nothing
+OfApi = TypeVar("OfApi", bound=ApiSettings)
 
 
 @dataclass(frozen=True)
@@ -30,27 +29,6 @@ class PaidSettings:
     facilitator_url: str
     rpc_url: str = field(repr=False)
     trust_used: int
-
-
-@dataclass(frozen=True)
-class Io42HostSettings:
-    """Terms of submissions; `pixels` of each side, fewest and most. No hourly limit: None."""
-
-    max_bytes: int = io42.MOST_BYTES
-    pixels: tuple[int, int] = (io42.FEWEST_PIXELS, io42.MOST_PIXELS)
-    url_minutes: int = io42.URL_MINUTES
-    hourly: int | None = io42.REQUESTS_AN_HOUR
-    hourly_all: int | None = IO42_HOURLY_ALL
-
-
-@dataclass(frozen=True)
-class StudioHostSettings:
-    """Terms of the studio's inputs. No hourly limit: None."""
-
-    max_bytes: int = studio.MOST_BYTES
-    preview_minutes: int = PREVIEW_MINUTES
-    hourly: int | None = STUDIO_HOURLY
-    hourly_all: int | None = STUDIO_HOURLY_ALL
 
 
 @dataclass(frozen=True)
@@ -99,8 +77,12 @@ class HostSettings:
     trusted_proxies: tuple[Network, ...] = ()
     paid: PaidSettings | None = None
     secret: str | None = field(default=None, repr=False)
-    io42: Io42HostSettings = Io42HostSettings()
-    studio: StudioHostSettings = StudioHostSettings()
+    apis: tuple[ApiSettings, ...] = ()
+    """Of the APIs besides img402; ask with `of`."""
     objects: str | None = None
     patience: Timeouts = field(default_factory=Timeouts)
     upkeep: Upkeep = field(default_factory=Upkeep)
+
+    def of(self, api: type[OfApi]) -> OfApi:
+        """`settings.of(StudioHostSettings)`: that API's settings; the defaults where none were read."""
+        return next((each for each in self.apis if isinstance(each, api)), api())

@@ -1,5 +1,6 @@
 """Every variable that the host reads. `check` refuses a misspelt one."""
 
+from img402_mcp.host.settings.apis import APIS
 from img402_mcp.variable_names import VariableNames
 
 HOST_VARIABLES = VariableNames(
@@ -22,12 +23,6 @@ HOST_VARIABLES = VariableNames(
             "IMG402_HOST_FREE_DAYS",
             "IMG402_HOST_FREE_MAX_BYTES",
             "IMG402_HOST_HEAD_SECONDS",
-            "IMG402_HOST_IO42_HOURLY",
-            "IMG402_HOST_IO42_HOURLY_ALL",
-            "IMG402_HOST_IO42_MAX_BYTES",
-            "IMG402_HOST_IO42_MAX_PIXELS",
-            "IMG402_HOST_IO42_MIN_PIXELS",
-            "IMG402_HOST_IO42_URL_MINUTES",
             "IMG402_HOST_MAX_TOTAL_BYTES",
             "IMG402_HOST_METRICS",
             "IMG402_HOST_MIN_FREE_BYTES",
@@ -40,15 +35,11 @@ HOST_VARIABLES = VariableNames(
             "IMG402_HOST_RPC_URL",
             "IMG402_HOST_SECRET",
             "IMG402_HOST_STOP_SECONDS",
-            "IMG402_HOST_STUDIO_HOURLY",
-            "IMG402_HOST_STUDIO_HOURLY_ALL",
-            "IMG402_HOST_STUDIO_MAX_BYTES",
-            "IMG402_HOST_STUDIO_PREVIEW_MINUTES",
             "IMG402_HOST_TOKEN_MINUTES",
             "IMG402_HOST_TRUSTED_PROXIES",
             "IMG402_HOST_TRUST_USED",
         }
-    ),
+    ).union(*(api.variables for api in APIS)),
     # A client on the same machine reads these two. Any other name that lacks nothing but HOST_ is a mistake.
     others=("IMG402_PAY_TO", "IMG402_RPC_URL"),
 )

@@ -11,22 +11,26 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from img402_mcp.errors import SettingsError, quoted
+from img402_mcp.host.settings.apis import APIS
 from img402_mcp.host.settings.model import (
-    IO42_HOURLY_ALL,
-    PREVIEW_MINUTES,
-    STUDIO_HOURLY,
-    STUDIO_HOURLY_ALL,
     HostSettings,
-    Io42HostSettings,
     Network,
     PaidSettings,
-    StudioHostSettings,
     Timeouts,
     Upkeep,
 )
 from img402_mcp.host.settings.names import HOST_VARIABLES
-from img402_mcp.host.settings.variables import integer, service, split_url, switch, usdc, without_secrets
-from img402_mcp.wire import io42, studio, x402
+from img402_mcp.host.settings.variables import (
+    A_DAY_OF_MINUTES,
+    LARGEST,
+    integer,
+    service,
+    split_url,
+    switch,
+    usdc,
+    without_secrets,
+)
+from img402_mcp.wire import x402
 from img402_mcp.wire.img402 import FreeTerms, PaidTerms
 
 MAX_BYTES = 1_048_576
@@ -43,12 +47,9 @@ TRUST_USED = "0.05"  # five uploads: what a lost answer of a facilitator may cos
 SECRET_LENGTH = 32
 OBJECT_STORES = ("s3", "gs", "az")
 A_CENTURY = 36_500
-A_DAY_OF_MINUTES = 1440
 A_DAY = 86_400
-LARGEST = 1 << 40
 LARGEST_STORE = 1 << 60
 AN_HOUR = 3600
-MOST_PIXELS = 65_535
 
 
 def host_settings(
@@ -73,8 +74,7 @@ def host_settings(
         trusted_proxies=_networks(environ.get("IMG402_HOST_TRUSTED_PROXIES") or ""),
         paid=_paid(environ),
         secret=_secret(environ.get("IMG402_HOST_SECRET") or None, database),
-        io42=_io42(environ),
-        studio=_studio(environ),
+        apis=tuple(api.read(environ) for api in APIS),
         patience=_patience(environ),
         upkeep=_upkeep(environ),
     )
@@ -118,31 +118,6 @@ def _paid(environ: Mapping[str, str]) -> PaidSettings | None:
         facilitator_url=facilitator_url,
         rpc_url=service(environ, "IMG402_HOST_RPC_URL"),
         trust_used=usdc(environ, "IMG402_HOST_TRUST_USED", TRUST_USED),
-    )
-
-
-def _io42(environ: Mapping[str, str]) -> Io42HostSettings:
-    fewest = integer(environ, "IMG402_HOST_IO42_MIN_PIXELS", io42.FEWEST_PIXELS, (1, MOST_PIXELS))
-    most = integer(environ, "IMG402_HOST_IO42_MAX_PIXELS", io42.MOST_PIXELS, (1, MOST_PIXELS))
-    if fewest > most:
-        raise SettingsError(
-            f"IMG402_HOST_IO42_MIN_PIXELS is {fewest} and IMG402_HOST_IO42_MAX_PIXELS {most}; swap them."
-        )
-    return Io42HostSettings(
-        max_bytes=integer(environ, "IMG402_HOST_IO42_MAX_BYTES", io42.MOST_BYTES, (1, LARGEST)),
-        pixels=(fewest, most),
-        url_minutes=integer(environ, "IMG402_HOST_IO42_URL_MINUTES", io42.URL_MINUTES, (1, A_DAY_OF_MINUTES)),
-        hourly=integer(environ, "IMG402_HOST_IO42_HOURLY", io42.REQUESTS_AN_HOUR, (0, LARGEST)) or None,
-        hourly_all=integer(environ, "IMG402_HOST_IO42_HOURLY_ALL", IO42_HOURLY_ALL, (0, LARGEST)) or None,
-    )
-
-
-def _studio(environ: Mapping[str, str]) -> StudioHostSettings:
-    return StudioHostSettings(
-        max_bytes=integer(environ, "IMG402_HOST_STUDIO_MAX_BYTES", studio.MOST_BYTES, (1, LARGEST)),
-        preview_minutes=integer(environ, "IMG402_HOST_STUDIO_PREVIEW_MINUTES", PREVIEW_MINUTES, (1, A_DAY_OF_MINUTES)),
-        hourly=integer(environ, "IMG402_HOST_STUDIO_HOURLY", STUDIO_HOURLY, (0, LARGEST)) or None,
-        hourly_all=integer(environ, "IMG402_HOST_STUDIO_HOURLY_ALL", STUDIO_HOURLY_ALL, (0, LARGEST)) or None,
     )
 
 

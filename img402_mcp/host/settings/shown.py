@@ -30,7 +30,10 @@ def _flat(name: str, value: object) -> Iterator[tuple[str, Shown]]:
 
 
 def _part(name: str, value: object, *, secret: bool) -> Iterator[tuple[str, Shown]]:
-    if secret:
+    if name == "apis" and isinstance(value, tuple):
+        for api in value:
+            yield from _flat(api.name, api)
+    elif secret:
         yield name, "set, not shown" if value else None
     else:
         yield from _flat(name, value)

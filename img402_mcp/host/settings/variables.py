@@ -6,6 +6,9 @@ from urllib.parse import SplitResult, urlsplit
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.wire import x402
 
+A_DAY_OF_MINUTES = 1440
+LARGEST = 1 << 40
+
 
 def integer(environ: Mapping[str, str], name: str, default: int, bounds: tuple[int, int]) -> int:
     text = environ.get(name) or str(default)

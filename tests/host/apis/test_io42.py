@@ -13,7 +13,7 @@ import pytest
 from anyio import create_task_group
 from httpx2 import AsyncClient, Response
 
-from img402_mcp.host.admin.accounts import Accounts
+from img402_mcp.host.apis.io42.accounts import Io42Accounts
 from img402_mcp.wire import io42
 
 Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
@@ -48,7 +48,7 @@ def promise(image: bytes, media_type: str = "image/png") -> dict[str, object]:
 
 
 @pytest.fixture
-def known(register: Accounts) -> Callable[[AsyncClient], Agent]:
+def known(register: Io42Accounts) -> Callable[[AsyncClient], Agent]:
     """Makes the agent, its project and its submission."""
 
     def make(client: AsyncClient) -> Agent:
@@ -95,7 +95,7 @@ async def test_the_answer_is_the_documented_envelope(agent: Agent, picture: Pict
 
 
 async def test_what_was_promised_is_put_and_the_submission_is_complete(
-    agent: Agent, picture: Picture, register: Accounts, on_disk: Callable[[], list[str]]
+    agent: Agent, picture: Picture, register: Io42Accounts, on_disk: Callable[[], list[str]]
 ):
     image = picture()
     put = await agent.put(await agent.url_for(image), image)
@@ -111,7 +111,7 @@ async def test_what_was_promised_is_put_and_the_submission_is_complete(
     )
 
 
-async def test_a_submission_is_at_no_public_address(agent: Agent, picture: Picture, register: Accounts):
+async def test_a_submission_is_at_no_public_address(agent: Agent, picture: Picture, register: Io42Accounts):
     image = picture()
     await agent.put(await agent.url_for(image), image)
     (submission,) = register.submissions()
@@ -166,7 +166,7 @@ NO_PAYEE = (
     ],
 )
 async def test_who_may_not_submit_is_told_why(
-    agent: Agent, picture: Picture, register: Accounts, changes: dict[str, str], refusal: tuple[int, str, str]
+    agent: Agent, picture: Picture, register: Io42Accounts, changes: dict[str, str], refusal: tuple[int, str, str]
 ):
     register.add_project("judged", "0", "judging", "image")
     register.add_project("filmed", "0", "open", "video")
@@ -460,7 +460,7 @@ async def test_past_its_rate_an_agent_waits_for_the_next_hour(
 
 
 async def test_the_platform_has_a_limit_of_its_own(
-    hosting: Hosting, known: Callable[[AsyncClient], Agent], register: Accounts, picture: Picture
+    hosting: Hosting, known: Callable[[AsyncClient], Agent], register: Io42Accounts, picture: Picture
 ):
     async with hosting(IMG402_HOST_IO42_HOURLY_ALL="2") as client:
         agent = known(client)

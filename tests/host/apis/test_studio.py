@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from httpx2 import AsyncClient, Response
 
-from img402_mcp.host.admin.accounts import Accounts
+from img402_mcp.host.apis.studio.accounts import StudioAccounts
 from img402_mcp.host.cleanup import sweep, tidy
 from img402_mcp.host.storage.blobs.folder import Folder
 from img402_mcp.host.storage.images import Images
@@ -21,8 +21,8 @@ Picture = Callable[..., bytes]
 
 
 @pytest.fixture
-def bearer(register: Accounts) -> dict[str, str]:
-    return {"Authorization": f"Bearer {register.add_token('app', may_upload=True)['token']}"}
+def bearer(tokens: StudioAccounts) -> dict[str, str]:
+    return {"Authorization": f"Bearer {tokens.add_token('app', may_upload=True)['token']}"}
 
 
 async def upload(client: AsyncClient, bearer: dict[str, str], image: bytes, field: str = "file") -> Response:
@@ -104,16 +104,16 @@ async def test_without_a_token_the_answer_is_401(
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
-async def test_without_the_capability_the_answer_is_403(client: AsyncClient, register: Accounts, picture: Picture):
-    token = register.add_token("reader", may_upload=False)["token"]
+async def test_without_the_capability_the_answer_is_403(client: AsyncClient, tokens: StudioAccounts, picture: Picture):
+    token = tokens.add_token("reader", may_upload=False)["token"]
     answer = await upload(client, {"Authorization": f"Bearer {token}"}, picture())
     assert told(answer) == (403, "This token does not have the capability to upload.")
 
 
 async def test_a_removed_token_is_worth_nothing(
-    client: AsyncClient, bearer: dict[str, str], register: Accounts, picture: Picture
+    client: AsyncClient, bearer: dict[str, str], tokens: StudioAccounts, picture: Picture
 ):
-    register.remove_token("app")
+    tokens.remove_token("app")
     assert (await upload(client, bearer, picture())).status_code == 401
 
 
@@ -199,10 +199,15 @@ async def test_past_its_rate_a_token_waits(
 
 
 async def test_inputs_outlive_the_sweep(
-    client: AsyncClient, bearer: dict[str, str], picture: Picture, register: Accounts, data: Any, clock: SimpleNamespace
+    client: AsyncClient,
+    bearer: dict[str, str],
+    picture: Picture,
+    tokens: StudioAccounts,
+    data: Any,
+    clock: SimpleNamespace,
 ):
     stored = (await upload(client, bearer, picture())).json()
     blobs, years_later = Folder(data / "blobs"), clock.now + timedelta(days=20_000)
-    sweep(Images(register.database), blobs, years_later)
-    tidy(Images(register.database), blobs, years_later)
+    sweep(Images(tokens.database), blobs, years_later)
+    tidy(Images(tokens.database), blobs, years_later)
     assert blobs.read(stored["upload_key"].removeprefix("uploads/"), 0, 8) == b"\x89PNG\r\n\x1a\n"

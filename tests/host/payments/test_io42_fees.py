@@ -11,7 +11,7 @@ import pytest
 from anyio import create_task_group
 from httpx2 import AsyncClient, Response
 
-from img402_mcp.host.admin.accounts import Accounts
+from img402_mcp.host.apis.io42.accounts import Io42Accounts
 from img402_mcp.wire import io42, x402
 
 Picture = Callable[..., bytes]
@@ -32,7 +32,7 @@ class Agent:
 
 
 @pytest.fixture
-def agent(shop: AsyncClient, register: Accounts) -> Agent:
+def agent(shop: AsyncClient, register: Io42Accounts) -> Agent:
     """Of a project that asks 0.25 USDC, with two submissions."""
     key = register.add_agent("bot")["key"]
     register.add_project("logos", "0.25", "open", "image")
@@ -108,7 +108,7 @@ async def test_a_refused_file_costs_nothing(
 
 
 async def test_a_closed_project_costs_nothing(
-    agent: Agent, intent: dict[str, object], fee: Pay, bank: Any, register: Accounts
+    agent: Agent, intent: dict[str, object], fee: Pay, bank: Any, register: Io42Accounts
 ):
     register.change_project("logos", None, "judging", None)
     answer = await agent.ask(intent, **fee())
@@ -223,7 +223,7 @@ async def test_a_refused_payment_makes_room_for_another(agent: Agent, intent: di
 
 
 async def test_a_payment_on_its_way_goes_on_at_the_fee_it_was_made_for(
-    agent: Agent, intent: dict[str, object], fee: Pay, bank: Any, register: Accounts
+    agent: Agent, intent: dict[str, object], fee: Pay, bank: Any, register: Io42Accounts
 ):
     bank.moods = ["unreachable"]
     await agent.ask(intent, **fee())

@@ -1,6 +1,6 @@
 """What workers decide together, each through a connection of its own. PostgreSQL lets them really run side by side."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -10,11 +10,10 @@ from threading import Barrier
 from types import SimpleNamespace
 from typing import Any, TypeVar
 
-import pytest
 from sqlalchemy import Connection
 
 from img402_mcp.formats import PNG
-from img402_mcp.host.admin.accounts import Accounts
+from img402_mcp.host.apis.io42.accounts import Io42Accounts
 from img402_mcp.host.apis.io42.submissions import Submissions
 from img402_mcp.host.daily_caps import DailyCaps
 from img402_mcp.host.db.database import Database
@@ -46,14 +45,6 @@ def at_once(*works: Callable[[], _Result]) -> list[_Result]:
 
     with ThreadPoolExecutor(len(works)) as pool:
         return list(pool.map(run, works))
-
-
-@pytest.fixture
-def database(data: Path, settings: Callable[..., HostSettings]) -> Iterator[Database]:
-    data.mkdir(exist_ok=True)
-    database = Database(settings().database)
-    yield database
-    database.close()
 
 
 def an_image(expires_at: datetime | None = None) -> StoredImage:
@@ -154,7 +145,7 @@ def test_a_hundred_uploads_for_one_payment_are_one(database: Database):
 
 
 def test_who_asks_for_a_file_gets_the_url_of_that_file(database: Database):
-    register = Accounts(database, lambda: NOW)
+    register = Io42Accounts(database, lambda: NOW)
     register.add_agent("painter")
     register.add_project("logos", "0", "open", "image")
     register.add_submission("sub_1", "logos", "painter")

@@ -9,10 +9,10 @@ import pytest
 
 from img402_mcp.cli import main
 from img402_mcp.errors import SettingsError
-from img402_mcp.host.admin.payments import release
+from img402_mcp.host.apis.io42.fee import fee_product
+from img402_mcp.host.apis.io42.release import release
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.payments.payload import presented
-from img402_mcp.host.payments.products import fee_product
 from img402_mcp.host.payments.records import PaymentRecords
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.wire.x402 import BASE

@@ -9,7 +9,8 @@ from types import SimpleNamespace
 import pytest
 from httpx2 import AsyncClient, Response
 
-from img402_mcp.host.admin.accounts import Accounts
+from img402_mcp.host.apis.io42.accounts import Io42Accounts
+from img402_mcp.host.apis.studio.accounts import StudioAccounts
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.host.storage.quota import Quota, StorageFull
@@ -80,8 +81,10 @@ async def test_nobody_is_asked_to_pay_for_what_has_no_room(hosting: Hosting, sam
     assert [(it.status_code, it.json()["error"]) for it in asked] == [(507, "storage_full")] * 2
 
 
-async def test_the_studio_and_io42_say_it_in_their_own_words(hosting: Hosting, register: Accounts, sample: Sample):
-    key, token = register.add_agent("bot")["key"], register.add_token("app", may_upload=True)["token"]
+async def test_the_studio_and_io42_say_it_in_their_own_words(
+    hosting: Hosting, register: Io42Accounts, tokens: StudioAccounts, sample: Sample
+):
+    key, token = register.add_agent("bot")["key"], tokens.add_token("app", may_upload=True)["token"]
     register.add_project("p", "0", "open", "image")
     register.add_submission("s", "p", "bot")
     async with hosting(IMG402_HOST_MAX_TOTAL_BYTES="10") as client:

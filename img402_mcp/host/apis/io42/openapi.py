@@ -1,9 +1,10 @@
 """What openapi.json says of the io42 API and of the URLs that files are put to."""
 
 from img402_mcp.host.apis.io42 import submit as room
+from img402_mcp.host.apis.io42.fee import INTENT_SCHEMA
 from img402_mcp.host.apis.openapi_schema import Json, answer, by_status, parameter, schemas
-from img402_mcp.host.payments.products import INTENT_SCHEMA
 from img402_mcp.host.settings import HostSettings
+from img402_mcp.host.settings.io42 import Io42HostSettings
 from img402_mcp.host.storage.signed_urls import PUTTING
 from img402_mcp.wire import io42
 from img402_mcp.wire.x402 import OFFER_HEADER, RECEIPT_HEADERS
@@ -32,7 +33,7 @@ def paths(settings: HostSettings) -> Json:
 def _submit(settings: HostSettings) -> Json:
     properties = INTENT_SCHEMA["properties"]
     name = properties["fileName"] | {"maxLength": room.LONGEST_NAME, "pattern": r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$"}
-    size = properties["fileSize"] | {"maximum": settings.io42.max_bytes}
+    size = properties["fileSize"] | {"maximum": settings.of(Io42HostSettings).max_bytes}
     intent = INTENT_SCHEMA | {"properties": properties | {"fileName": name, "fileSize": size}}
     identifier = {"type": "string", "pattern": f"^{io42.ID}$"}
     return {

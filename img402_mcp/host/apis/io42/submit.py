@@ -21,6 +21,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from img402_mcp.host.api_keys import bearer
+from img402_mcp.host.apis.io42.fee import fee_sale
 from img402_mcp.host.apis.io42.presigned_put import PresignedBody, promised_image
 from img402_mcp.host.apis.io42.submissions import (
     IMAGE,
@@ -37,8 +38,7 @@ from img402_mcp.host.errors import UNCACHED, ApiError
 from img402_mcp.host.hourly_limits import Allowance, HourlyLimits
 from img402_mcp.host.payments.payload import presented
 from img402_mcp.host.payments.paywall import EXPOSED, PaymentRequiredError, Paywall, pending
-from img402_mcp.host.payments.products import fee_sale
-from img402_mcp.host.settings import Io42HostSettings
+from img402_mcp.host.settings.io42 import Io42HostSettings
 from img402_mcp.host.storage.images import StoredImage, new_id
 from img402_mcp.host.storage.quota import held
 from img402_mcp.host.storage.receive import counted
@@ -79,15 +79,16 @@ class Io42Context:
     """What the endpoints share. `paywall` None: this host takes no payments."""
 
     host: Host
+    terms: Io42HostSettings
     paywall: Paywall | None
     submissions: Submissions
     limits: HourlyLimits
 
 
 def routes(host: Host, paywall: Paywall | None) -> list[Route]:
-    terms = host.settings.io42
+    terms = host.settings.of(Io42HostSettings)
     limits = HourlyLimits(host.database, "io42", terms.hourly, terms.hourly_all)
-    context = Io42Context(host, paywall, Submissions(host.database), limits)
+    context = Io42Context(host, terms, paywall, Submissions(host.database), limits)
 
     async def submit(request: Request) -> Response:
         return await _in_envelope(partial(_limited, context, request))
@@ -96,13 +97,6 @@ def routes(host: Host, paywall: Paywall | None) -> list[Route]:
         return await _put(context, request)
 
     return [Route(PATH, submit, methods=["POST"]), Route(PUTTING + "{key}", put, methods=["PUT"])]
-
-
-def envelope(offer: dict[str, Any], code: str, message: str) -> dict[str, Any]:
-    """The 402's body: x402's fields beside the API's own."""
-    word: io42.Code = "PAYMENT_REQUIRED" if code == "payment_required" else "PAYMENT_FAILED"
-    refused = io42.ErrorEnvelope(error=io42.EnvelopeError(code=word, message=message))
-    return {**offer, **refused.model_dump(mode="json", by_alias=True)}
 
 
 def _json(status: int, body: str, headers: dict[str, str]) -> Response:
@@ -153,9 +147,9 @@ async def _submit(context: Io42Context, request: Request, agent: Agent, allowanc
         wait = allowance.seconds_left(context.host.now())
         raise Io42Error("RATE_LIMITED", "Rate limit exceeded. Please try again later.", retry_after=wait)
     project, submission = await to_thread.run_sync(_admitted, context, agent, request.path_params)
-    intent = await _intent(request, context.host.settings.io42)
+    intent = await _intent(request, context.terms)
     receipt = await _paid(context, request, project, submission, intent.file_size)
-    life = timedelta(minutes=context.host.settings.io42.url_minutes)
+    life = timedelta(minutes=context.terms.url_minutes)
     promise = partial(context.submissions.promise, submission.id, intent, context.host.now(), life)
     slot = _slot(context.host, submission, await to_thread.run_sync(promise))
     return _json(200, io42.DataEnvelope(data=slot).model_dump_json(by_alias=True), receipt)
@@ -238,7 +232,7 @@ async def _paid(
     if not project.fee or paywall is None:
         await to_thread.run_sync(quota.check, size)
         return {}
-    sale = fee_sale(project.id, submission.id, project.fee, context.host.settings, envelope)
+    sale = fee_sale(project.id, submission.id, project.fee, context.host.settings)
     payment, proof = await paywall.sold(sale), presented(request.headers)
     if payment is not None:
         sale = replace(sale, price=payment.amount)
@@ -276,7 +270,7 @@ async def _put(context: Io42Context, request: Request) -> Response:
     if submission.completed:
         raise AlreadyUploaded
     try:
-        async with promised_image(request, host.blobs.spool, permit, host.settings.io42.pixels) as promised:
+        async with promised_image(request, host.blobs.spool, permit, context.terms.pixels) as promised:
             await to_thread.run_sync(_kept, context, permit, promised, limiter=host.writers)
     except (OSError, SQLAlchemyError) as error:
         _log.exception("a submission's file could not be stored")

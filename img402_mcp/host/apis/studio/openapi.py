@@ -2,6 +2,7 @@
 
 from img402_mcp.host.apis.openapi_schema import Json, answer, parameter, schemas
 from img402_mcp.host.settings import HostSettings
+from img402_mcp.host.settings.studio import StudioHostSettings
 from img402_mcp.host.storage.signed_urls import LOOKING
 from img402_mcp.wire import studio
 
@@ -25,9 +26,10 @@ def _upload(settings: HostSettings) -> Json:
     field = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
     form = {"type": "object", "required": [studio.FIELD], "properties": {studio.FIELD: field}}
     refused = {str(status): answer(what, "DetailError") for status, what in _REFUSALS.items()}
+    limit = settings.of(StudioHostSettings).max_bytes
     return {
         "operationId": "uploadInput",
-        "summary": f"Upload an input image, JPEG, PNG or WebP of at most {settings.studio.max_bytes} bytes.",
+        "summary": f"Upload an input image, JPEG, PNG or WebP of at most {limit} bytes.",
         "security": [{"studioToken": []}],
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}},
         "responses": {

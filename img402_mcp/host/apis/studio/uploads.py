@@ -16,7 +16,9 @@ from img402_mcp.host.apis.studio.tokens import StudioToken, StudioTokens
 from img402_mcp.host.context import Host
 from img402_mcp.host.errors import UNCACHED, ApiError
 from img402_mcp.host.hourly_limits import Allowance, HourlyLimits
+from img402_mcp.host.payments.paywall import Paywall
 from img402_mcp.host.serving.response import missing, private_response
+from img402_mcp.host.settings.studio import StudioHostSettings
 from img402_mcp.host.storage.images import StoredImage, new_id, parse_name
 from img402_mcp.host.storage.quota import StorageFull
 from img402_mcp.host.storage.receive import ImageRules, Incoming, incoming_image
@@ -43,8 +45,8 @@ class StudioError(ApiError):
         return _json(self._status, self._answer, self._more)
 
 
-def routes(host: Host) -> list[Route]:
-    terms, inputs = host.settings.studio, StudioTokens(host.database)
+def routes(host: Host, _paywall: Paywall | None) -> list[Route]:
+    terms, inputs = host.settings.of(StudioHostSettings), StudioTokens(host.database)
     limits = HourlyLimits(host.database, "studio", terms.hourly, terms.hourly_all)
 
     async def upload(request: Request) -> Response:
@@ -91,8 +93,8 @@ async def _upload(host: Host, request: Request, allowance: Allowance) -> studio.
         raise StudioError(studio.RATE_LIMITED, problem, wait)
     example = f"curl -H 'Authorization: Bearer TOKEN' -F {studio.FIELD}=@photo.png"
     url = f"{host.settings.public_url}{studio.UPLOADS}"
-    formats = (PNG, JPEG, WEBP)
-    asked = ImageRules(host.settings.studio.max_bytes, f"{example} {url}", studio.FIELD, formats, as_json=False)
+    limit, formats = host.settings.of(StudioHostSettings).max_bytes, (PNG, JPEG, WEBP)
+    asked = ImageRules(limit, f"{example} {url}", studio.FIELD, formats, as_json=False)
     try:
         async with incoming_image(request, host.blobs.spool, asked) as incoming:
             return await to_thread.run_sync(_kept, host, incoming, limiter=host.writers)
@@ -121,7 +123,7 @@ def _kept(host: Host, incoming: Incoming) -> studio.StoredInput:
         store_bytes(
             host.blobs, host.database, incoming.path, image.name, lambda row: host.images.add_private(row, image)
         )
-    expires = now + timedelta(minutes=host.settings.studio.preview_minutes)
+    expires = now + timedelta(minutes=host.settings.of(StudioHostSettings).preview_minutes)
     preview = host.signed_urls.url(Permit("GET", image.name, int(expires.timestamp())))
     return studio.StoredInput(upload_key=f"{KEY_PREFIX}{image.name}", image_url=preview)
 

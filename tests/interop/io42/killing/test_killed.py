@@ -85,14 +85,14 @@ def lives() -> Iterator[Callable[..., dict[str, Any]]]:
 @pytest.fixture(scope="session")
 def submissions(platform) -> list[str]:
     """Made at once: a program's start for each would cost more than the round."""
-    from img402_mcp.host.admin.accounts import Accounts  # noqa: PLC0415
+    from img402_mcp.host.apis.io42.accounts import Io42Accounts  # noqa: PLC0415
     from img402_mcp.host.app import utc_now  # noqa: PLC0415
     from img402_mcp.host.db.database import Database  # noqa: PLC0415
     from img402_mcp.host.settings import host_settings  # noqa: PLC0415
 
     settings = host_settings({}, data=platform.data, default_public_url=platform.url)
     with closing(Database(settings.database)) as database:
-        register = Accounts(database, utc_now)
+        register = Io42Accounts(database, utc_now)
         return [register.add_submission(f"sub_{each}", "logos", "painter")["submission"] for each in range(ROUNDS)]
 
 

@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from img402_mcp.errors import SettingsError, quoted
+from img402_mcp.host.apis.io42.fee import fee_product
 from img402_mcp.host.db.database import Database
-from img402_mcp.host.payments.products import fee_product
 from img402_mcp.host.payments.records import PaymentRecord, PaymentRecords
 from img402_mcp.wire.x402 import usdc
 

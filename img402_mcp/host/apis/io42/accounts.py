@@ -1,40 +1,26 @@
-"""Who and what this host knows: agents, projects, submissions, tokens. For the person who runs it; blocks.
-
-Credentials are told once, when they are made; what is kept are hashes.
-"""
+"""Who may submit to which of this host's io42 projects, and for what fee, for the person who runs it."""
 
 import re
-from collections.abc import Callable
-from dataclasses import dataclass
-from datetime import datetime
-from typing import Any
 
-from sqlalchemy import Column, Select, Table, delete, insert, select, update
-from sqlalchemy.exc import IntegrityError
+from sqlalchemy import select
 
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.host.api_keys import hash_of, new_credential
+from img402_mcp.host.apis.accounts import Accounts, Entry, valid_name
 from img402_mcp.host.apis.io42.submissions import AGENTS, PROJECTS, SUBMISSIONS
-from img402_mcp.host.apis.studio.tokens import TOKENS
-from img402_mcp.host.db.database import Database
 from img402_mcp.host.storage.images import new_id
 from img402_mcp.wire import io42
 from img402_mcp.wire.x402 import atomic, usdc
-
-Entry = dict[str, Any]
 
 _WORD = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 _ID = re.compile(io42.ID, re.ASCII)
 
 
-@dataclass(frozen=True)
-class Accounts:
-    database: Database
-    now: Callable[[], datetime]
-
+class Io42Accounts(Accounts):
     def add_agent(self, name: str) -> Entry:
         key = new_credential("io42")
-        self._add(AGENTS, {"id": new_id(), "name": _named(name), "key_hash": hash_of(key)}, f"an agent {quoted(name)}")
+        row = {"id": new_id(), "name": valid_name(name), "key_hash": hash_of(key)}
+        self._add(AGENTS, row, f"an agent {quoted(name)}")
         return {"agent": name, "key": key}
 
     def renew_agent(self, name: str) -> Entry:
@@ -77,47 +63,8 @@ class Accounts:
     def submissions(self) -> list[Entry]:
         return self._all(_SUBMISSIONS.order_by(SUBMISSIONS.c.project_id, SUBMISSIONS.c.id))
 
-    def add_token(self, name: str, *, may_upload: bool) -> Entry:
-        token = new_credential("studio")
-        row = {"id": new_id(), "name": _named(name), "token_hash": hash_of(token), "may_upload": may_upload}
-        self._add(TOKENS, row, f"a token {quoted(name)}")
-        return {"name": name, "token": token, "may_upload": may_upload}
-
-    def remove_token(self, name: str) -> Entry:
-        with self.database.transaction() as connection:
-            gone = connection.execute(delete(TOKENS).where(TOKENS.c.name == name).returning(TOKENS.c.id)).first()
-        if gone is None:
-            raise _unknown("token", name)
-        return {"removed": name}
-
-    def tokens(self) -> list[Entry]:
-        return self._all(select(TOKENS.c.name, TOKENS.c.may_upload, TOKENS.c.created_at).order_by(TOKENS.c.name))
-
     def _project(self, project_id: str) -> Entry:
         return _shown(self._one(_PROJECTS.where(PROJECTS.c.id == project_id), "project", project_id))
-
-    def _add(self, table: Table, row: Entry, what: str) -> None:
-        try:
-            with self.database.transaction() as connection:
-                connection.execute(insert(table), row | {"created_at": self.now()})
-        except IntegrityError:
-            raise SettingsError(f"There is {what} already; nothing was changed.") from None
-
-    def _change(self, table: Table, column: Column[str], name: str, values: Entry, kind: str) -> None:
-        change = update(table).where(column == name).values(values).returning(column)
-        with self.database.transaction() as connection:
-            if connection.execute(change).first() is None:
-                raise _unknown(kind, name)
-
-    def _one(self, query: Select[Any], kind: str, name: str) -> Entry:
-        found = self._all(query)
-        if not found:
-            raise _unknown(kind, name)
-        return found[0]
-
-    def _all(self, query: Select[Any]) -> list[Entry]:
-        with self.database.reading() as connection:
-            return [dict(row) for row in connection.execute(query).mappings()]
 
 
 _PROJECTS = select(
@@ -140,21 +87,11 @@ def _shown(project: Entry) -> Entry:
     return project | {"fee": usdc(project["fee"])}
 
 
-def _unknown(kind: str, name: str) -> SettingsError:
-    return SettingsError(f"There is no {kind} {quoted(name)}; `img402-mcp host admin {kind}s list` lists them.")
-
-
 def _fee(text: str) -> int:
     try:
         return atomic(text)
     except ValueError:
         raise SettingsError(f"The fee is {quoted(text)}; give an amount of USDC such as 0.25, or 0.") from None
-
-
-def _named(text: str) -> str:
-    if not text.isprintable() or not 0 < len(text) <= 64:
-        raise SettingsError(f"The name is {quoted(text)}; give 1 to 64 printable characters.")
-    return text
 
 
 def _identified(text: str) -> str:

@@ -1,0 +1,42 @@
+"""An open host, as each action of `host admin` needs it. The host is an extra, and imported only when one runs."""
+
+import argparse
+import os
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from img402_mcp.errors import SettingsError
+
+if TYPE_CHECKING:
+    from img402_mcp.host.db.database import Database
+    from img402_mcp.host.settings import HostSettings
+
+Entry = dict[str, Any]
+Work = Callable[["AdminContext", argparse.Namespace], "Entry | list[Entry]"]
+Things = dict[str, dict[str, tuple[Work, dict[str, Entry]]]]
+"""Thing -> action -> the work, and argument -> what argparse is told of it."""
+
+
+@dataclass(frozen=True)
+class AdminContext:
+    settings: "HostSettings"
+    database: "Database"
+
+
+@contextmanager
+def opened(data: str | None) -> Iterator[AdminContext]:
+    try:
+        from img402_mcp.host.app import OUT_OF_REACH, unreachable  # noqa: PLC0415  # with every room that has tables
+        from img402_mcp.host.db.database import Database  # noqa: PLC0415
+        from img402_mcp.host.settings import host_settings  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise SettingsError(f"The host needs {error.name}: pip install 'img402-mcp[host]'.") from error
+    settings = host_settings(os.environ, data=data, default_public_url="http://127.0.0.1")
+    try:
+        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        with closing(Database(settings.database)) as database:
+            yield AdminContext(settings, database)
+    except OUT_OF_REACH as error:
+        raise unreachable(settings, error) from error

@@ -1,0 +1,57 @@
+"""What the people who look after an API's accounts share. Each API has its own in `accounts.py`; all of it blocks.
+
+Credentials are told once, when they are made; what is kept are hashes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import Column, Select, Table, insert, update
+from sqlalchemy.exc import IntegrityError
+
+from img402_mcp.errors import SettingsError, quoted
+from img402_mcp.host.db.database import Database
+
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Accounts:
+    database: Database
+    now: Callable[[], datetime]
+
+    def _add(self, table: Table, row: Entry, what: str) -> None:
+        try:
+            with self.database.transaction() as connection:
+                connection.execute(insert(table), row | {"created_at": self.now()})
+        except IntegrityError:
+            raise SettingsError(f"There is {what} already; nothing was changed.") from None
+
+    def _change(self, table: Table, column: Column[str], name: str, values: Entry, kind: str) -> None:
+        change = update(table).where(column == name).values(values).returning(column)
+        with self.database.transaction() as connection:
+            if connection.execute(change).first() is None:
+                raise no_such(kind, name)
+
+    def _one(self, query: Select[Any], kind: str, name: str) -> Entry:
+        found = self._all(query)
+        if not found:
+            raise no_such(kind, name)
+        return found[0]
+
+    def _all(self, query: Select[Any]) -> list[Entry]:
+        with self.database.reading() as connection:
+            return [dict(row) for row in connection.execute(query).mappings()]
+
+
+def no_such(kind: str, name: str) -> SettingsError:
+    return SettingsError(f"There is no {kind} {quoted(name)}; `img402-mcp host admin {kind}s list` lists them.")
+
+
+def valid_name(text: str) -> str:
+    """Raises SettingsError."""
+    if not text.isprintable() or not 0 < len(text) <= 64:
+        raise SettingsError(f"The name is {quoted(text)}; give 1 to 64 printable characters.")
+    return text

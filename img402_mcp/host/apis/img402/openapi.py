@@ -1,0 +1,175 @@
+"""What openapi.json says of the img402 API and of the images."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from img402_mcp.formats import FORMATS
+from img402_mcp.host.payments.products import payee, token_sale, upload_sale
+from img402_mcp.host.payments.requirements import Sale, offer_v2
+from img402_mcp.host.settings import HostSettings, PaidSettings
+from img402_mcp.host.storage.delete_urls import PATH as DELETING
+from img402_mcp.host.storage.receive import JSON_FIELD
+from img402_mcp.wire.img402 import (
+    FIELD,
+    FREE,
+    PAID,
+    STATUS_OF,
+    TOKEN,
+    TOKEN_HEADER,
+    Problem,
+    TokenAnswer,
+    UploadedImage,
+)
+
+Json = dict[str, Any]
+
+_IMAGE_CODES = ("no_file", "file_too_large", "unsupported_format", "empty_file")
+_PAYMENT_CODES = ("invalid_payment", "payment_conflict", "payment_pending", "upload_failed", "storage_full")
+TOKEN_CODES = _PAYMENT_CODES
+PAID_CODES = (*_IMAGE_CODES, "invalid_token", "token_expired", *_PAYMENT_CODES)
+FREE_CODES = (*_IMAGE_CODES, "daily_limit", "upload_failed", "storage_full")
+
+
+_LINK = {
+    "links": {
+        "image": {
+            "operationId": "getImage",
+            "description": "Where `contentType` is image/png; the others end in their own ways. `url` has it all.",
+            "parameters": {"name": "{$response.body#/id}.png"},
+        }
+    }
+}
+
+
+def paths(settings: HostSettings) -> Json:
+    return {FREE: {"post": _upload(settings)}, **_paid(settings), **_deleting(settings), "/{name}": {"get": _serve()}}
+
+
+def schemas() -> Json:
+    models = (UploadedImage, TokenAnswer, Problem)
+    return {model.__name__: model.model_json_schema(by_alias=True, mode="serialization") for model in models}
+
+
+def _upload(settings: HostSettings) -> Json:
+    kept = "for ever" if settings.free.days is None else f"for {settings.free.days} days"
+    return {
+        "operationId": "uploadFree",
+        "summary": f"Upload an image of at most {settings.free.max_bytes} bytes, kept {kept}.",
+        "requestBody": _image_body(),
+        "responses": {"200": _answer("The image is public.", "UploadedImage") | _LINK} | _problems(FREE_CODES),
+    }
+
+
+def _paid(settings: HostSettings) -> Json:
+    if settings.paid is None:
+        return {}
+    token, upload = token_sale(settings.paid, settings.public_url), upload_sale(settings.paid, settings.public_url)
+    answers = [{"$ref": f"#/components/schemas/{name}"} for name in ("TokenAnswer", "UploadedImage")]
+    return {
+        TOKEN: {
+            "post": _bought(settings.paid, token, "buyUploadToken")
+            | {"responses": _paid_answers({"oneOf": answers}, TOKEN_CODES)}
+        },
+        PAID: {
+            "post": _bought(settings.paid, upload, "uploadPaid")
+            | {
+                "parameters": [_token_header()],
+                "requestBody": _image_body(),
+                "responses": _paid_answers(answers[1], PAID_CODES),
+            }
+        },
+    }
+
+
+def _bought(paid: PaidSettings, sale: Sale, operation: str) -> Json:
+    offer = offer_v2(sale, payee(paid)).dump()
+    price = {"amount": paid.terms.price, "currency": "USDC", "mode": "fixed"}
+    return {
+        "operationId": operation,
+        "summary": sale.title,
+        "description": sale.description,
+        "x-payment-info": {"protocols": ["x402"], "price": price, **offer, "input": sale.input, "output": sale.output},
+    }
+
+
+def _paid_answers(schema: Json, codes: Iterable[str]) -> Json:
+    """An identical payment gets an identical answer."""
+    paid = {"description": "Paid for.", "content": {"application/json": {"schema": schema}}}
+    required = {"description": "Payment required: x402, v1 in the body and v2 in the header PAYMENT-REQUIRED."}
+    return {"200": paid, "402": required} | _problems(codes)
+
+
+def _token_header() -> Json:
+    schema = {"type": "string"}
+    return {"name": TOKEN_HEADER, "in": "header", "required": False, "description": "instead of a payment"} | {
+        "schema": schema
+    }
+
+
+def _image_body() -> Json:
+    return {
+        "required": True,
+        "content": {
+            "multipart/form-data": _body(FIELD, {"type": "string", "format": "binary"}),
+            "application/json": _body(JSON_FIELD, {"type": "string", "format": "byte", "contentEncoding": "base64"}),
+        },
+    }
+
+
+def _body(field: str, schema: Json) -> Json:
+    return {"schema": {"type": "object", "required": [field], "properties": {field: schema}}}
+
+
+def _problems(codes: Iterable[str]) -> Json:
+    by_status: dict[int, list[str]] = {}
+    for code in codes:
+        by_status.setdefault(STATUS_OF[code], []).append(code)
+    return {str(status): _answer(", ".join(together), "Problem") for status, together in by_status.items()}
+
+
+def _answer(description: str, model: str) -> Json:
+    schema = {"$ref": f"#/components/schemas/{model}"}
+    return {"description": description, "content": {"application/json": {"schema": schema}}}
+
+
+def _deleting(settings: HostSettings) -> Json:
+    """`deleteUrl` names the whole address, so nobody needs this who has one."""
+    if not settings.upkeep.delete_urls:
+        return {}
+    text: Json = {"schema": {"type": "string"}}
+    asked = [
+        text | {"name": "name", "in": "path", "required": True},
+        text | {"name": "key", "in": "query", "required": True, "description": "as in deleteUrl"},
+    ]
+    page: Json = {"description": "A page for a person.", "content": {"text/html": {}}}
+    denied = _answer("access_denied: not what deleteUrl said", "Problem")
+    answers: dict[str, tuple[str, Json]] = {
+        "get": ("Asks whether to delete; deletes nothing.", {"200": page, "404": page}),
+        "post": ("What the page's button does.", {"200": page}),
+        "delete": ("The image is gone, whether it was there or not.", {"204": {"description": "Gone."}}),
+    }
+    return {
+        f"{DELETING}{{name}}": {
+            method: {
+                "operationId": f"{method}DeleteUrl",
+                "summary": summary,
+                "parameters": asked,
+                "responses": told | {"403": denied},
+            }
+            for method, (summary, told) in answers.items()
+        }
+    }
+
+
+def _serve() -> Json:
+    name = {"name": "name", "in": "path", "required": True, "description": "{id}.{ext}", "schema": {"type": "string"}}
+    image: Json = {form.media_type: {} for form in FORMATS}
+    return {
+        "operationId": "getImage",
+        "summary": "The image itself.",
+        "parameters": [name],
+        "responses": {
+            "200": {"description": "The bytes as uploaded.", "content": image},
+            "404": _answer("not_found: never existed, or expired", "Problem"),
+        },
+    }

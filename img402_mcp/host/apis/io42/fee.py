@@ -1,0 +1,59 @@
+"""A submission's entry fee, as x402 sells it: once, in io42's envelope."""
+
+from typing import Any
+
+from img402_mcp.host.errors import in_words
+from img402_mcp.host.payments.records import ONCE
+from img402_mcp.host.payments.requirements import Sale
+from img402_mcp.host.settings import HostSettings
+from img402_mcp.host.settings.io42 import Io42HostSettings
+from img402_mcp.wire import io42
+from img402_mcp.wire.x402 import usdc
+
+Json = dict[str, Any]
+
+INTENT_SCHEMA: Json = {
+    "type": "object",
+    "properties": {
+        "fileName": {"type": "string", "minLength": 1},
+        "fileType": {"type": "string", "enum": [*io42.MEDIA_TYPES]},
+        "fileSize": {"type": "integer", "minimum": 1},
+    },
+    "required": ["fileName", "fileType", "fileSize"],
+}
+
+
+def fee_product(submission_id: str) -> str:
+    return f"{ONCE}io42 {submission_id}"
+
+
+def fee_sale(project_id: str, submission_id: str, fee: int, settings: HostSettings) -> Sale:
+    path = io42.SUBMISSION.format(project_id=project_id, submission_id=submission_id)
+    terms = _in_words(settings.of(Io42HostSettings))
+    return Sale(
+        product=fee_product(submission_id),
+        price=fee,
+        url=f"{settings.public_url}/api{path}",
+        title="Entry fee",
+        summary="The entry fee of one submission, answered with a URL to put its image to.",
+        example_prompt="Submit this picture to the project.",
+        description=f"The project's entry fee of {usdc(fee)} USDC for one submission's image: {terms}",
+        body_type="json",
+        body={"fileName": "logo-design.png", "fileType": "image/png", "fileSize": 2_048_576},
+        body_schema=INTENT_SCHEMA,
+        answer={"success": True, "data": {"uploadUrl": f"{settings.public_url}/uploads/..."}, "error": None},
+        envelope=envelope,
+    )
+
+
+def _in_words(terms: Io42HostSettings) -> str:
+    fewest, most = terms.pixels
+    kinds = ", ".join(io42.MEDIA_TYPES)
+    return f"{kinds}; at most {in_words(terms.max_bytes)}, {fewest}x{fewest} to {most}x{most} pixels."
+
+
+def envelope(offer: Json, code: str, message: str) -> Json:
+    """The 402's body: x402's fields beside the API's own."""
+    word: io42.Code = "PAYMENT_REQUIRED" if code == "payment_required" else "PAYMENT_FAILED"
+    refused = io42.ErrorEnvelope(error=io42.EnvelopeError(code=word, message=message))
+    return {**offer, **refused.model_dump(mode="json", by_alias=True)}

@@ -1,0 +1,4 @@
+from img402_mcp.host.apis.api import Api
+from img402_mcp.host.apis.studio import openapi, uploads
+
+API = Api(uploads.routes, openapi.paths, openapi.SCHEMAS, openapi.SECURITY)

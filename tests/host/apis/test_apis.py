@@ -1,0 +1,61 @@
+"""The tables of the APIs: each line leads to a whole column, and each column stands in them."""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+import img402_mcp.host.apis
+from img402_mcp.cli import host_admin
+from img402_mcp.host.apis import APIS, apis
+from img402_mcp.host.apis.api import Api
+from img402_mcp.host.settings import HostSettings
+from img402_mcp.host.settings.api import ApiSettings
+from img402_mcp.host.settings.apis import APIS as SETTINGS
+from img402_mcp.host.settings.io42 import Io42HostSettings
+
+
+class Watched(Mapping[str, str]):
+    """An empty environment that notes what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked: set[str] = set()
+
+    def __getitem__(self, name: str) -> str:
+        self.asked.add(name)
+        raise KeyError(name)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
+
+
+def test_the_tables_name_the_same_apis():
+    assert tuple(each.name for each in SETTINGS) == APIS
+
+
+def test_every_api_of_the_table_can_be_served_described_and_administered():
+    assert [type(each) for each in apis()] == [Api] * len(APIS)
+    assert host_admin.things().keys() == {"images", "agents", "projects", "submissions", "tokens"}
+
+
+def test_every_folder_of_an_api_stands_in_the_table():
+    folders = {each.parent.name for each in Path(*img402_mcp.host.apis.__path__).glob("*/__init__.py")}
+    assert folders - {"img402"} == {*APIS}
+
+
+@pytest.mark.parametrize("api", SETTINGS, ids=lambda api: api.name)
+def test_an_api_s_settings_name_every_variable_that_they_read(api: type[ApiSettings]):
+    environ = Watched()
+    read = api.read(environ)
+    assert environ.asked == {*api.variables}
+    assert read == api()
+
+
+def test_an_api_that_no_settings_were_read_for_has_the_documented_ones(settings: Callable[..., HostSettings]):
+    none = replace(settings(), apis=())
+    given = settings(IMG402_HOST_IO42_URL_MINUTES="1")
+    assert [told.of(Io42HostSettings).url_minutes for told in (none, given)] == [30, 1]
