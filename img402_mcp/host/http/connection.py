@@ -214,7 +214,7 @@ class HttpConnection(HttpToolsProtocol):
         self._end_timer = self.loop.call_later(LINGER, self.transport.abort)
 
     def _write(self, refusal: Refusal) -> None:
-        response = problem(*refusal, {"HttpConnection": "close"})
+        response = problem(*refusal, {"Connection": "close"})
         head = [b"HTTP/1.1 %d Refused" % refusal[0], *(b": ".join(header) for header in response.raw_headers)]
         self.transport.write(b"\r\n".join([*head, b"", bytes(response.body)]))
 

@@ -64,6 +64,17 @@ async def test_openapi_covers_io42_and_the_studio(client: AsyncClient):
     }
 
 
+@pytest.mark.parametrize(
+    "selling", [{}, {"IMG402_HOST_PAY_TO": f"0x{1:040x}", "IMG402_HOST_FACILITATOR": "play"}], ids=["free", "selling"]
+)
+async def test_every_reference_in_openapi_leads_somewhere(hosting: Hosting, selling: dict[str, str]):
+    async with hosting(**selling) as client:
+        text = (await client.get("/openapi.json")).text
+    referred = {*re.findall(r'"\$ref":"#/components/schemas/([^"]+)"', text)}
+    assert "UploadedImage" in referred
+    assert referred - json.loads(text)["components"]["schemas"].keys() == set()
+
+
 async def test_openapi_tells_every_code_of_io42(client: AsyncClient):
     paths = (await client.get("/openapi.json")).json()["paths"]
     answers = paths["/api/agents/projects/{project_id}/submissions/{submission_id}"]["post"]["responses"]

@@ -11,7 +11,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from img402_mcp.errors import SettingsError
 from img402_mcp.formats import PNG
-from img402_mcp.host.admin.accounts import Accounts
+from img402_mcp.host.apis.io42.accounts import Io42Accounts
+from img402_mcp.host.apis.studio.accounts import StudioAccounts
 from img402_mcp.host.app import create_app
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.db.engine import POSTGRESQL, SQLITE, open_engine
@@ -89,7 +90,7 @@ def test_a_database_that_an_older_version_left_is_gone_on_with(engine: Engine):
     dump = (OLDER / f"host_{engine.dialect.name}.sql").read_text(encoding="utf-8")
     run(engine, "".join(line for line in dump.splitlines(keepends=True) if line.strip() not in NOT_FOR_A_TRANSACTION))
     database = Database(engine.url)
-    accounts, records = Accounts(database, lambda: MOMENT), PaymentRecords(database, lambda: MOMENT)
+    accounts, records = Io42Accounts(database, lambda: MOMENT), PaymentRecords(database, lambda: MOMENT)
     fee = records.sold(f"{ONCE}io42 sub_1")
     found = {
         "version": version(engine),
@@ -97,7 +98,7 @@ def test_a_database_that_an_older_version_left_is_gone_on_with(engine: Engine):
         "agents": [each["agent"] for each in accounts.agents()],
         "projects": [(each["project"], each["fee"], each["status"]) for each in accounts.projects()],
         "submissions": [(each["submission"], each["file_type"]) for each in accounts.submissions()],
-        "tokens": [(each["name"], each["may_upload"]) for each in accounts.tokens()],
+        "tokens": [(each["name"], each["may_upload"]) for each in StudioAccounts(database, lambda: MOMENT).tokens()],
         "fee": fee and (fee.amount, fee.paid),
     }
     database.close()

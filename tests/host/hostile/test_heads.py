@@ -51,8 +51,8 @@ def test_a_head_is_answered_in_words_and_the_connection_ends(host: Any, request_
     client.send(*(request_bytes[at : at + 65536] for at in range(0, len(request_bytes), 65536)))
     answer = client.answer()
     assert (answer.status, answer.code) == (status, code)
-    if "close" in answer.headers.get("connection", ""):
-        assert client.ended()
+    if code in {"bad_request", "headers_too_large"}:  # of what is none, nobody knows where the next one begins
+        assert (answer.headers.get("connection"), client.ended()) == ("close", True)
     assert json.loads(answer.body).keys() == {"error", "message"}
 
 

@@ -25,7 +25,7 @@ def paths(settings: HostSettings) -> Json:
 def _upload(settings: HostSettings) -> Json:
     field = {"type": "string", "format": "binary", "contentMediaType": "application/octet-stream"}
     form = {"type": "object", "required": [studio.FIELD], "properties": {studio.FIELD: field}}
-    refused = {str(status): answer(what, "DetailError") for status, what in _REFUSALS.items()}
+    refused = {str(status): answer(what, "StudioDetailError") for status, what in _REFUSALS.items()}
     limit = settings.of(StudioHostSettings).max_bytes
     return {
         "operationId": "uploadInput",
