@@ -3,9 +3,11 @@ import re
 import struct
 import sys
 import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import suppress
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
+from threading import Thread
+from typing import TextIO
 
 import pytest
 from anyio import BrokenResourceError, create_task_group, create_tcp_listener
@@ -19,6 +21,44 @@ RECURSION_LIMIT = sys.getrecursionlimit()
 def pytest_collection_finish() -> None:
     """Tests that import eth_account themselves raise the limit for all the others; the product never does."""
     sys.setrecursionlimit(RECURSION_LIMIT)
+
+
+def databases() -> set[str]:
+    """The SQLite files that this process has open, where the system tells."""
+    found = set()
+    for descriptor in Path("/proc/self/fd").glob("*"):
+        with suppress(OSError):  # closed meanwhile
+            found.add(str(descriptor.readlink()))
+    return {path for path in found if re.search(r"\.(sqlite|db)\b", path)}
+
+
+@pytest.fixture(autouse=True)
+def open_databases() -> Iterator[Callable[[], set[str]]]:
+    """`open_databases()`: those that the test has open, by their paths. None of them outlives it."""
+    before = databases()
+    yield lambda: databases() - before
+    assert databases() - before == set()
+
+
+@contextmanager
+def _reading(stream: TextIO, take: Callable[[TextIO], object]) -> Iterator[None]:
+    reader = Thread(target=take, args=(stream,), daemon=True)
+    reader.start()
+    try:
+        yield
+    finally:
+        reader.join(20)
+        assert not reader.is_alive(), "The program has not ended, or one that it started has not."
+
+
+@pytest.fixture(scope="session")
+def reading() -> Callable[[TextIO, Callable[[TextIO], object]], AbstractContextManager[None]]:
+    """`with reading(process.stderr, take):` `take` reads what the program says to its end, in a thread.
+
+    An unread pipe fills up and stops the program. The block is left when the program has ended, and before the pipe is
+    closed: a thread that reads a closed one raises.
+    """
+    return _reading
 
 
 @pytest.fixture

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from typing import TYPE_CHECKING, cast
@@ -221,14 +221,15 @@ def _lifespan(
 ) -> Callable[[Starlette], AbstractAsyncContextManager[None]]:
     @asynccontextmanager
     async def lifespan(_app: Starlette) -> AsyncGenerator[None]:
-        async with anyio.create_task_group() as tasks:
+        async with AsyncExitStack() as stack:
+            stack.callback(access_log.flush)
+            stack.callback(host.database.close)
+            if context is not None:
+                stack.push_async_callback(context.paywall.facilitator.aclose)
+            tasks = await stack.enter_async_context(anyio.create_task_group())
             tasks.start_soon(sweep_for_ever, host, metrics.swept if metrics else _nobody)
             yield
             tasks.cancel_scope.cancel()
-        if context is not None:
-            await context.paywall.facilitator.aclose()
-        host.database.close()
-        access_log.flush()
 
     return lifespan
 

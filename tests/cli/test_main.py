@@ -6,7 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2
@@ -270,7 +270,8 @@ def test_a_visitor_cannot_name_the_address_that_it_is_counted_by(tmp_path, sampl
 
 def test_the_host_writes_one_line_of_json_for_each_request(tmp_path):
     command = [*PROGRAM, "host", "--port", "0", "--data", str(tmp_path / "host")]
-    with subprocess.Popen(command, env={}, stderr=subprocess.PIPE, text=True) as program:
+    with subprocess.Popen(command, env={}, stderr=subprocess.PIPE, text=True) as program, ExitStack() as end:
+        end.callback(program.kill)
         url = re.search(r"http://\S+?(?=,)", program.stderr.readline())[0]
         httpx2.get(f"{url}/healthz?token=secret")
         program.terminate()
@@ -283,9 +284,9 @@ def test_the_host_writes_one_line_of_json_for_each_request(tmp_path):
 @pytest.mark.parametrize("arguments", [["host"], ["serve", "--transport=sse"]], ids=["host", "serve"])
 def test_an_interrupt_ends_a_server_without_a_word(arguments, tmp_path):
     environ = {"IMG402_HOST_DATA": str(tmp_path / "host"), "IMG402_ALLOW_DIRS": str(tmp_path)}
-    with subprocess.Popen(
-        [*PROGRAM, *arguments, "--port=0"], env=environ, stderr=subprocess.PIPE, text=True
-    ) as program:
+    command = [*PROGRAM, *arguments, "--port=0"]
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as program, ExitStack() as end:
+        end.callback(program.kill)
         address = re.search(r"http://[^/,\s]+", program.stderr.readline())[0]
         httpx2.get(f"{address}/nothing")  # it runs
         program.send_signal(signal.SIGINT)

@@ -12,7 +12,7 @@ import sys
 import termios
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
@@ -316,7 +316,11 @@ def test_an_interrupt_says_what_was_done_until_then(api, shots):
     ours, theirs = pty.openpty()
     command = [sys.executable, "-c", INTERRUPTIBLE, "upload", *others, last]
     environ = os.environ | {"TERM": "xterm"}
-    with subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=theirs, text=True) as program:
+    with (
+        subprocess.Popen(command, env=environ, stdout=subprocess.PIPE, stderr=theirs, text=True) as program,
+        ExitStack() as end,
+    ):
+        end.callback(program.kill)
         os.close(theirs)
         program.send_signal(signal.SIGINT if arrived.wait(20) else signal.SIGKILL)
         printed = program.stdout.read()

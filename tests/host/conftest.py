@@ -7,10 +7,18 @@ import sys
 import tempfile
 import zlib
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import (
+    AbstractAsyncContextManager,
+    AbstractContextManager,
+    AsyncExitStack,
+    ExitStack,
+    asynccontextmanager,
+)
 from datetime import UTC, datetime
+from functools import partial
 from itertools import cycle
 from pathlib import Path
+from queue import Queue
 from types import SimpleNamespace
 
 import pytest
@@ -225,33 +233,38 @@ def on_disk(settings: Callable[..., HostSettings]) -> Callable[[], list[str]]:
     return names
 
 
+def put_all(log: Queue[str], lines: Iterable[str]) -> None:
+    for line in lines:
+        log.put(line)
+
+
 @pytest.fixture(scope="session")
-def starting(shared_stores: Callable[[Path], dict[str, str]]) -> Iterator[Callable[[Path], SimpleNamespace]]:
+def starting(
+    shared_stores: Callable[[Path], dict[str, str]], reading: Callable[..., AbstractContextManager[None]]
+) -> Iterator[Callable[[Path], SimpleNamespace]]:
     """Starts a real server: `.url`, `.address`, `.data`, `.settings`, `.pid`; `.line(part)` of its log, the next."""
-    servers: list[subprocess.Popen[str]] = []
+    with ExitStack() as stack:
 
-    def start(data: Path) -> SimpleNamespace:
-        environ = {**os.environ, **shared_stores(data), "IMG402_HOST_DATA": str(data)}
-        server = subprocess.Popen(
-            [sys.executable, "-c", SERVER], env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-        )
-        servers.append(server)
-        output = server.stdout
-        assert output is not None
-        url = next(line for line in output if line.startswith("http://")).strip()  # behind what it logs at its start
-        return SimpleNamespace(
-            url=url,
-            address=("127.0.0.1", int(url.rpartition(":")[2])),
-            data=data,
-            settings=host_settings(environ, default_public_url=url),
-            pid=server.pid,
-            line=lambda part: next(line for line in output if part in line),
-        )
+        def start(data: Path) -> SimpleNamespace:
+            environ = {**os.environ, **shared_stores(data), "IMG402_HOST_DATA": str(data)}
+            command, pipe = [sys.executable, "-c", SERVER], subprocess.PIPE
+            server = stack.enter_context(
+                subprocess.Popen(command, env=environ, stdout=pipe, stderr=subprocess.STDOUT, text=True)
+            )
+            url = next(line for line in server.stdout or () if line.startswith("http://")).strip()
+            log: Queue[str] = Queue()
+            stack.enter_context(reading(server.stdout, partial(put_all, log)))
+            stack.callback(server.terminate)
+            return SimpleNamespace(
+                url=url,
+                address=("127.0.0.1", int(url.rpartition(":")[2])),
+                data=data,
+                settings=host_settings(environ, default_public_url=url),
+                pid=server.pid,
+                line=lambda part: next(line for line in iter(partial(log.get, timeout=20), None) if part in line),
+            )
 
-    yield start
-    for server in servers:
-        server.terminate()
-        server.communicate(timeout=10)
+        yield start
 
 
 @pytest.fixture(scope="session")

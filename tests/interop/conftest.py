@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from hashlib import sha256
 from pathlib import Path
-from threading import Thread, Timer
+from threading import Timer
 from typing import Any
 
 import pytest
@@ -119,7 +119,7 @@ def conformance(node_home: Path) -> Path:
 
 
 @pytest.fixture(scope="session")
-def running() -> Running:
+def running(reading: Callable[..., AbstractContextManager[None]]) -> Running:
     """`with running(words) as url`: a server that prints its URL on stderr; ended by its process id.
 
     `program` is another one than Python, `says` what stands for the URL, and more options go to Popen.
@@ -135,11 +135,10 @@ def running() -> Running:
         **options: Any,
     ) -> Iterator[str]:
         output: dict[str, Any] = {"stderr": subprocess.PIPE, "text": True, "env": os.environ | (env or {})}
-        with subprocess.Popen([program, *words], **(output | options)) as server, ended(server):
+        with subprocess.Popen([program, *words], **(output | options)) as server:
             url = ready(server, says)
-            # An unread pipe would fill up and stop the server.
-            Thread(target=deque(maxlen=0).extend, args=(server.stderr or server.stdout,), daemon=True).start()
-            yield url
+            with reading(server.stderr or server.stdout, deque(maxlen=0).extend), ended(server):
+                yield url
 
     return serve
 
@@ -155,6 +154,7 @@ def ready(server: subprocess.Popen[str], says: str) -> str:
             silence.cancel()
             return found[0]
     silence.cancel()
+    server.kill()
     pytest.fail(f"{server.args!r} said no URL but {''.join(said)!r}")
 
 

@@ -38,8 +38,10 @@ METADATA = MetaData()
 
 
 class Database:
+    """Holds no connection before the first transaction or look-up, so that a start that fails leaves none behind."""
+
     def __init__(self, url: URL) -> None:
-        self._engine = open_engine(url)
+        self._engine, self._closed = open_engine(url), False
         alone = self._engine.dialect.name == SQLITE
         # SQLite has one writer at a time and lets the others sleep and try; to queue is fairer and faster.
         self._turn: AbstractContextManager[object] = Lock() if alone else nullcontext()
@@ -49,21 +51,35 @@ class Database:
         """For writes that may share a transaction with others'."""
         try:
             prepare(self._engine, METADATA)
-        except BaseException:
-            self.close()
-            raise
+        finally:
+            self._engine.dispose()
 
     @property
     def dialect(self) -> Dialect:
         return self._engine.dialect
 
     def close(self) -> None:
-        self._engine.dispose()
+        """A connection that a thread still works with is closed as soon as the thread is done with it."""
+        self._closed = True
+        self._close_idle()
 
     @contextmanager
     def transaction(self) -> Iterator[Connection]:
-        with self._turn, self._engine.begin() as connection:
+        with self._turn, self._returning(self._engine.begin()) as connection:
             yield connection
 
     def reading(self) -> AbstractContextManager[Connection]:
-        return self._looking.connect()
+        return self._returning(self._looking.connect())
+
+    @contextmanager
+    def _returning(self, connected: AbstractContextManager[Connection]) -> Iterator[Connection]:
+        try:
+            with connected as connection:
+                yield connection
+        finally:
+            if self._closed:
+                self._close_idle()
+
+    def _close_idle(self) -> None:
+        """Those in the pool, which stays the same one: a new pool would know nothing of connections still in use."""
+        self._engine.pool.dispose()

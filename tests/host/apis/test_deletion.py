@@ -124,7 +124,12 @@ async def test_another_worker_that_has_it_in_memory_forgets_it_within_five_secon
 ):
     apps = [create_app(settings(), now=lambda: clock.now) for _ in range(2)]
     first, second = (AsyncClient(transport=ASGITransport(app), base_url="https://i.example") for app in apps)
-    async with first, second:
+    async with (
+        apps[0].router.lifespan_context(apps[0]),
+        apps[1].router.lifespan_context(apps[1]),
+        first,
+        second,
+    ):
         answer = await uploaded(first, sample("plain.png"))
         assert (await second.get(answer["url"])).status_code == 200
         await first.delete(answer["deleteUrl"])

@@ -7,10 +7,10 @@ import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from select import select
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -101,7 +101,6 @@ class Host:
         self.url = next(found[0] for line in process.stderr if (found := re.search(r"http://127\S+:\d+", line)))
         self.address = ("127.0.0.1", int(self.url.rpartition(":")[2]))
         self._clients: list[Client] = []
-        Thread(target=self.lines.extend, args=(process.stderr,), daemon=True).start()
 
     def client(self, source: str = "127.0.0.1") -> Client:
         self._clients.append(Client(self.address, source))
@@ -133,24 +132,24 @@ class Host:
 
 
 @pytest.fixture(scope="session")
-def hosts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Host]]:
+def hosts(
+    tmp_path_factory: pytest.TempPathFactory, reading: Callable[..., AbstractContextManager[None]]
+) -> Iterator[Callable[..., Host]]:
     """`hosts(IMG402_HOST_FREE_DAILY="1")`: one more of them."""
-    processes, started = [], []
+    with ExitStack() as stack:
 
-    def start(**environ: str) -> Host:
-        data = tmp_path_factory.mktemp("hostile")
-        command = [sys.executable, "-m", "img402_mcp", "host", "--port", "0", "--data", str(data)]
-        environment: dict[str, Any] = {**os.environ, **HASTY, **environ}
-        processes.append(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
-        started.append(Host(processes[-1], data))
-        return started[-1]
+        def start(**environ: str) -> Host:
+            data = tmp_path_factory.mktemp("hostile")
+            command = [sys.executable, "-m", "img402_mcp", "host", "--port", "0", "--data", str(data)]
+            environment: dict[str, Any] = {**os.environ, **HASTY, **environ}
+            process = stack.enter_context(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
+            host = Host(process, data)
+            stack.enter_context(reading(process.stderr, host.lines.extend))
+            stack.callback(process.terminate)
+            stack.callback(host.leave)
+            return host
 
-    yield start
-    for host in started:
-        host.leave()
-    for process in processes:
-        process.terminate()
-        process.communicate(timeout=10)
+        yield start
 
 
 @pytest.fixture(scope="session")

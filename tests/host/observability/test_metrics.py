@@ -9,7 +9,7 @@ import sqlite3
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
@@ -22,6 +22,7 @@ import pytest
 from httpx2 import ASGITransport, AsyncClient
 from prometheus_client import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -48,8 +49,21 @@ def told(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:
     return {tuple(it.labels.values()): it.value for it in samples if it.name == name}
 
 
-async def test_requests_are_counted_by_route_and_never_by_path(settings: Callable[..., HostSettings], sample: Sample):
+@pytest.fixture
+async def app(settings: Callable[..., HostSettings]) -> AsyncIterator[Starlette]:
+    """A host that counts, while it runs."""
     app = create_app(settings(**ON))
+    async with app.router.lifespan_context(app):
+        yield app
+
+
+@pytest.fixture
+def metrics(app: Starlette) -> Metrics:
+    counted: Metrics = app.state.metrics
+    return counted
+
+
+async def test_requests_are_counted_by_route_and_never_by_path(app: Starlette, metrics: Metrics, sample: Sample):
     async with AsyncClient(transport=ASGITransport(app), base_url="https://i.example") as client:
         url = (await client.post("/api/free", files={"image": sample("plain.png")})).json()["url"]
         await client.get(url)
@@ -57,7 +71,6 @@ async def test_requests_are_counted_by_route_and_never_by_path(settings: Callabl
         await client.get("/aaaaaaaaaaaaa.png")
         await client.get("/some/where/else")
         await client.request("BREW", "/healthz")
-    metrics: Metrics = app.state.metrics
     assert told(metrics, "img402_requests_total") == {
         ("POST", "/api/free", "200"): 1,
         ("POST", "/api/free", "400"): 1,
@@ -79,8 +92,7 @@ async def test_requests_are_counted_by_route_and_never_by_path(settings: Callabl
     assert told(metrics, "img402_requests_in_flight") == {(): 0}
 
 
-def test_payments_and_sweeps_are_counted_by_what_became_of_them(settings: Callable[..., HostSettings]):
-    metrics: Metrics = create_app(settings(**ON)).state.metrics
+async def test_payments_and_sweeps_are_counted_by_what_became_of_them(metrics: Metrics):
     for outcome in (Settled(), Settled(), Rejected("no"), Unknown("?")):
         metrics.settled(WORDS[type(outcome)])
     metrics.swept(CleanupReport(expired=3, orphans=1))
@@ -88,8 +100,7 @@ def test_payments_and_sweeps_are_counted_by_what_became_of_them(settings: Callab
     assert told(metrics, "img402_swept_total") == {("expired",): 3, ("orphans",): 1}
 
 
-def test_a_port_that_is_taken_is_explained(settings: Callable[..., HostSettings]):
-    metrics: Metrics = create_app(settings(**ON)).state.metrics
+async def test_a_port_that_is_taken_is_explained(metrics: Metrics):
     with serving(metrics, ("127.0.0.1", 0)) as address:
         port = httpx2.URL(address).port
         assert "img402_kept_images" in httpx2.get(address).text
@@ -175,7 +186,8 @@ def program(tmp_path: Path) -> Iterator[SimpleNamespace]:
     """The host as it is started by a person: `.url`, `.process`, `.line(part)` of its log, the next."""
     command = [sys.executable, "-m", "img402_mcp", "host", "--port", "0", "--data", str(tmp_path / "data")]
     environ = os.environ | {"IMG402_HOST_METRICS": "127.0.0.1:0", "IMG402_HOST_DRAIN_SECONDS": "30"}
-    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as process, ExitStack() as end:
+        end.callback(process.kill)
         output = process.stderr
         assert output is not None
         url = output.readline().split(" is at ")[1].split(",")[0]
@@ -185,7 +197,6 @@ def program(tmp_path: Path) -> Iterator[SimpleNamespace]:
             line=lambda part: next(line for line in output if part in line).strip(),
             data=tmp_path / "data",
         )
-        process.kill()
 
 
 def test_told_to_stop_it_first_says_so_and_serves_on_and_a_second_word_ends_it(
@@ -225,22 +236,20 @@ def test_every_line_of_the_log_is_json_and_a_failures_line_names_its_request(pro
     assert {failure["request_id"], access["request_id"]} == {failed.headers["x-request-id"]}
 
 
-async def test_a_failure_of_our_own_has_an_id_and_is_counted_too(settings: Callable[..., HostSettings]):
+async def test_a_failure_of_our_own_has_an_id_and_is_counted_too(app: Starlette, metrics: Metrics):
     async def fail(_request: Request) -> Response:
         raise RuntimeError
 
-    app = create_app(settings(**ON))
     app.router.routes.insert(0, Route("/fails", fail))
     transport = ASGITransport(app, raise_app_exceptions=False)
     async with AsyncClient(transport=transport, base_url="https://i.example") as client:
         answer = await client.get("/fails")
     assert (answer.status_code, answer.json()["error"]) == (500, "internal_error")
     assert re.fullmatch("[0-9a-f]{16}", answer.headers["x-request-id"])
-    assert told(app.state.metrics, "img402_refusals_total") == {("internal_error",): 1}
+    assert told(metrics, "img402_refusals_total") == {("internal_error",): 1}
 
 
-def test_while_the_database_is_away_the_other_series_are_told(settings: Callable[..., HostSettings], data: Path):
-    metrics: Metrics = create_app(settings(**ON)).state.metrics
+async def test_while_the_database_is_away_the_other_series_are_told(metrics: Metrics, data: Path):
     (data / "index.sqlite").rename(data / "away")
     assert (told(metrics, "img402_kept_up"), told(metrics, "img402_kept_bytes")) == ({(): 0}, {})
     assert told(metrics, "img402_requests_in_flight") == {(): 0}
@@ -249,8 +258,7 @@ def test_while_the_database_is_away_the_other_series_are_told(settings: Callable
     assert told(metrics, "img402_kept_bytes") == {("free",): 0, ("paid",): 0, ("private",): 0}
 
 
-def test_many_silent_connections_to_the_metrics_cost_few_threads(settings: Callable[..., HostSettings]):
-    metrics: Metrics = create_app(settings(**ON)).state.metrics
+async def test_many_silent_connections_to_the_metrics_cost_few_threads(metrics: Metrics):
     before = threading.active_count()
     with serving(metrics, ("127.0.0.1", 0)) as address, ExitStack() as stack:
         where = (httpx2.URL(address).host, httpx2.URL(address).port or 0)

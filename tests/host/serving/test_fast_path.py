@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -20,7 +21,8 @@ def command(tmp_path: Path, picture) -> Iterator[SimpleNamespace]:
     """The host as its command starts it, with one image, asked for once: `.url`, `.name`; `.stop()` tells its log."""
     start = [sys.executable, "-m", "img402_mcp", "host", "--port", "0", "--data", str(tmp_path / "data")]
     environ = {**os.environ, "IMG402_HOST_MIN_FREE_BYTES": "0"}
-    with subprocess.Popen(start, env=environ, stderr=subprocess.PIPE, text=True) as process:
+    with subprocess.Popen(start, env=environ, stderr=subprocess.PIPE, text=True) as process, ExitStack() as end:
+        end.callback(process.terminate)
         assert process.stderr is not None
         url = re.search(r"http://127\S+:\d+", next(line for line in process.stderr if "API is at" in line))[0]
 
@@ -31,7 +33,6 @@ def command(tmp_path: Path, picture) -> Iterator[SimpleNamespace]:
         name = httpx2.post(f"{url}/api/free", files={"image": picture()}).json()["url"].rpartition("/")[2]
         httpx2.get(f"{url}/{name}")
         yield SimpleNamespace(url=url, name=name, stop=stop)
-        process.terminate()
 
 
 def told(answer: httpx2.Response) -> tuple[int, bytes, dict[str, str]]:

@@ -230,7 +230,7 @@ async def test_a_host_whose_database_fails_says_so_in_json(settings: Callable[..
     with closing(sqlite3.connect(data / "index.sqlite")) as database:
         database.execute("DROP TABLE images")
     transport = ASGITransport(app, raise_app_exceptions=False)
-    async with AsyncClient(transport=transport, base_url="http://h") as client:
+    async with app.router.lifespan_context(app), AsyncClient(transport=transport, base_url="http://h") as client:
         response = await client.get("/aaaaaaaaaaaaa.png")
     assert (response.status_code, response.json()) == (
         503,

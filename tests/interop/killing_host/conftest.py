@@ -5,9 +5,10 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from queue import Queue
-from threading import Thread
 
 import pytest
 
@@ -39,14 +40,13 @@ def listen(lines: Iterable[str], urls: "Queue[str]") -> None:
 
 
 @pytest.fixture(scope="session")
-def living() -> Iterator[Living]:
+def living(reading: Callable[..., AbstractContextManager[None]]) -> Iterator[Living]:
     """`living(data, NAME="value")`: a host over that folder."""
     lives: list[Life] = []
     urls: Queue[str] = Queue()
     command, pipe = [sys.executable, str(NURSERY)], subprocess.PIPE
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as nursery:
         assert nursery.stdout.readline() == "ready\n"
-        Thread(target=listen, args=(nursery.stderr, urls), daemon=True).start()
 
         def told(**order: object) -> int:
             nursery.stdin.write(json.dumps(order) + "\n")
@@ -57,8 +57,9 @@ def living() -> Iterator[Living]:
             lives.append(Life(told, told(data=str(data), environ=environ), urls.get(timeout=30)))
             return lives[-1]
 
-        yield born
-        for life in lives:
-            if not life.over:
-                life.end()
-        nursery.stdin.close()
+        with reading(nursery.stderr, partial(listen, urls=urls)):
+            yield born
+            for life in lives:
+                if not life.over:
+                    life.end()
+            nursery.stdin.close()

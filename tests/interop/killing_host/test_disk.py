@@ -5,8 +5,8 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
-from threading import Thread
 from types import SimpleNamespace
 
 import httpx2
@@ -19,7 +19,7 @@ FAILED = (500, "upload_failed")
 
 
 @pytest.fixture
-def host(tmp_path: Path, sample: Callable[[str], bytes]) -> Iterator[SimpleNamespace]:
+def host(tmp_path: Path, reading: Callable[..., AbstractContextManager[None]]) -> Iterator[SimpleNamespace]:
     """`.url`; `.root`, its data folder; `.run("umount", ...)` in its namespace."""
     may = shutil.which("unshare") and subprocess.run(
         [*INSIDE, 'mount -t tmpfs none "$0"', str(tmp_path)], capture_output=True, check=False
@@ -31,15 +31,15 @@ def host(tmp_path: Path, sample: Callable[[str], bytes]) -> Iterator[SimpleNames
     environ = {**os.environ, "IMG402_HOST_MIN_FREE_BYTES": "0"}
     with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as process:
         said = next(line for line in process.stderr or () if "http://127" in line)
-        Thread(target=list, args=(process.stderr,), daemon=True).start()
         enter = ["nsenter", "--target", str(process.pid), "--user", "--mount", "--preserve-credentials"]
-        yield SimpleNamespace(
-            url=said.split(" is at ")[1].split(",")[0],
-            root=Path(f"/proc/{process.pid}/root{tmp_path}"),
-            data=str(tmp_path),
-            run=lambda *words: subprocess.run([*enter, *words], check=True),
-        )
-        process.terminate()
+        with reading(process.stderr, list):
+            yield SimpleNamespace(
+                url=said.split(" is at ")[1].split(",")[0],
+                root=Path(f"/proc/{process.pid}/root{tmp_path}"),
+                data=str(tmp_path),
+                run=lambda *words: subprocess.run([*enter, *words], check=True),
+            )
+            process.terminate()
 
 
 def uploaded(host: SimpleNamespace, image: bytes) -> httpx2.Response:

@@ -2,12 +2,11 @@
 
 import os
 import re
-import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -68,13 +67,17 @@ def schema(database: str, request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture(scope="session")
-def storage(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
+def storage(
+    installed: Installed,
+    tmp_path_factory: pytest.TempPathFactory,
+    reading: Callable[..., AbstractContextManager[None]],
+) -> Iterator[dict[str, str]]:
     """The environment in which obstore finds it."""
     folder, port = tmp_path_factory.mktemp("storage"), free_port()
     (folder / BUCKET).mkdir()
     words = ["-m", "nanio", "serve", "--host", "127.0.0.1", "--port", str(port), "--data-dir", str(folder)]
     env = package(installed, STORAGE) | {"NANIO_ACCESS_KEY": ACCESS, "NANIO_SECRET_KEY": SECRET}
-    with running_nanio(words, env):
+    with running_nanio(words, env, reading):
         yield {
             "AWS_ACCESS_KEY_ID": ACCESS,
             "AWS_SECRET_ACCESS_KEY": SECRET,
@@ -84,15 +87,14 @@ def storage(installed: Installed, tmp_path_factory: pytest.TempPathFactory) -> I
 
 
 @contextmanager
-def running_nanio(words: list[str], env: dict[str, str]) -> Iterator[None]:
+def running_nanio(
+    words: list[str], env: dict[str, str], reading: Callable[..., AbstractContextManager[None]]
+) -> Iterator[None]:
     with subprocess.Popen([sys.executable, *words], env=os.environ | env, stderr=subprocess.PIPE, text=True) as server:
-        try:
-            assert server.stderr is not None
-            next(line for line in server.stderr if "Uvicorn running" in line)
+        next(line for line in server.stderr or () if "Uvicorn running" in line)
+        with reading(server.stderr, list), ExitStack() as end:
+            end.callback(server.terminate)
             yield
-        finally:
-            os.kill(server.pid, signal.SIGTERM)
-            server.communicate(timeout=10)
 
 
 def free_port() -> int:
