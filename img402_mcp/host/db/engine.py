@@ -3,6 +3,7 @@
 import os
 import sqlite3
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from pathlib import Path
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event
@@ -75,12 +76,11 @@ def _check_there(_dialect: object, _entry: object, arguments: Sequence[str], _op
 
 def _prepare_sqlite(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
     """FULL: an upload that was answered survives a power cut (0.2 ms more)."""
-    cursor = connection.cursor()
-    _, _, entry.info["path"] = cursor.execute("PRAGMA database_list").fetchone()
-    entry.info["file"] = _file(entry)
-    for pragma in ("journal_mode = WAL", "synchronous = FULL"):
-        cursor.execute(f"PRAGMA {pragma}")
-    cursor.close()
+    with closing(connection.cursor()) as cursor:  # one that is left open keeps the file open
+        _, _, entry.info["path"] = cursor.execute("PRAGMA database_list").fetchone()
+        entry.info["file"] = _file(entry)
+        for pragma in ("journal_mode = WAL", "synchronous = FULL"):
+            cursor.execute(f"PRAGMA {pragma}")
 
 
 def _check_file(_connection: DBAPIConnection, entry: ConnectionPoolEntry, _fairy: object) -> None:
@@ -96,17 +96,21 @@ def _file(entry: ConnectionPoolEntry) -> tuple[int, int]:
 
 
 def _drop_connection(context: ExceptionContext) -> None:
-    """A connection remembers what it read of a file that was damaged; the next one looks again."""
+    """A connection remembers what it read of a file that was damaged; the next one looks again.
+
+    The file stays open for as long as the error's traceback, which holds the cursor, unless that is closed too.
+    """
     code = getattr(context.original_exception, "sqlite_errorcode", 0) & 0xFF
     context.is_disconnect = context.is_disconnect or code in _BROKEN
+    if context.is_disconnect and context.execution_context is not None:
+        context.execution_context.cursor.close()
 
 
 def _prepare_postgresql(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:
     """By statements, since a pooler in between refuses them as options of the connection."""
-    cursor = connection.cursor()
-    for name, value in _LIMITS.items():
-        cursor.execute(f"SET {name} = '{value}'")
-    cursor.close()
+    with closing(connection.cursor()) as cursor:
+        for name, value in _LIMITS.items():
+            cursor.execute(f"SET {name} = '{value}'")
     connection.commit()
 
 
