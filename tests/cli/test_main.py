@@ -87,7 +87,7 @@ def test_an_interrupt_ends_the_server_at_once_while_the_input_is_open(pictures):
     with on_stdio(PROGRAM, IMG402_ALLOW_DIRS=str(pictures)) as program:
         ask(program, HELLO)
         program.send_signal(signal.SIGINT)
-        assert program.wait(timeout=5) == -signal.SIGINT
+        assert program.wait(timeout=20) == -signal.SIGINT
 
 
 NOISY = """

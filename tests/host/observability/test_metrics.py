@@ -294,7 +294,7 @@ async def test_a_store_that_hangs_is_named_again_and_again_and_the_database_is_n
 async def test_while_uploads_wait_for_the_rows_images_are_served_and_the_host_is_ready(
     hosting: Hosting, sample: Sample, data: Path
 ):
-    async with hosting(IMG402_HOST_DATABASE=f"sqlite:///{data}/index.sqlite?timeout=2") as client:
+    async with hosting(IMG402_HOST_DATABASE=f"sqlite:///{data}/index.sqlite?timeout=20") as client:
         url = (await client.post("/api/free", files={"image": sample("plain.png")})).json()["url"]
         order: list[str] = []
         both = anyio.Event()

@@ -175,7 +175,7 @@ async def test_a_deep_answer_is_survived(peers: Peers, answering: Answering):
 
 async def test_a_facilitator_that_hangs_is_given_up():
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        remote = Remote(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=httpx2.Timeout(0.1))
+        remote = Remote(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=httpx2.Timeout(20, read=0.1))
         assert await remote.settle(CLAIM) == unusable("ReadTimeout")
         await remote.aclose()
 

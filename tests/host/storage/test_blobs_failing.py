@@ -118,14 +118,15 @@ def test_a_bucket_that_is_missing_is_no_missing_image(store: Store, tmp_path: Pa
 def test_silence_is_waited_for_once(store: Store, tmp_path: Path):
     start = time.monotonic()
     assert "error sending request" in keep(open_objects("s3://bucket", tmp_path, SHORT))
-    assert (time.monotonic() - start < 2, store.requests) == (True, 1)
+    assert time.monotonic() - start < 15  # 30 and more unless told otherwise
+    assert store.requests == 1
 
 
 def test_nobody_there_is_told_soon(store: Store, tmp_path: Path):
     store.stop()
     start = time.monotonic()
     assert "error sending request" in keep(open_objects("s3://bucket", tmp_path))
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 15
 
 
 async def test_an_upload_fails_in_words_and_works_again_when_the_store_does(
