@@ -13,13 +13,21 @@ from benchmarks.measuring import child, picture, show, verdict
 from img402_mcp.client.settings import Settings
 from img402_mcp.mcp_server.server import create_server
 
-TOOL_GOAL = 320  # bytes of name, description and input schema
+TOOL_GOAL = 330  # bytes of name, description and input schema
+WHOLE_GOAL = 885  # bytes of all that is listed of a tool, on average
 ANSWER_GOAL = 120  # tokens
 
 
+def in_bytes(document: object) -> int:
+    return len(json.dumps(document, separators=(",", ":"), ensure_ascii=False).encode())
+
+
 def size(tool: Tool) -> int:
-    shown = {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
-    return len(json.dumps(shown, separators=(",", ":"), ensure_ascii=False).encode())
+    return in_bytes({"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema})
+
+
+def whole_size(tool: Tool) -> int:
+    return in_bytes(tool.model_dump(by_alias=True, exclude_none=True, mode="json"))
 
 
 # Up to four letters, up to three digits, or a run of marks. See the README for how this compares to real tokenizers.
@@ -47,6 +55,15 @@ async def weigh(folder: Path, url: str) -> None:
     assert not uploaded.is_error, uploaded
     rows = [(tool.name, str(size(tool)), f"<= {TOOL_GOAL}", verdict(size(tool), TOOL_GOAL)) for tool in tools]
     show("Name, description and input schema of each tool", ("", "bytes", "goal", ""), rows)
+    average = round(sum(map(whole_size, tools)) / len(tools))
+    show(
+        "All that tools/list holds of a tool",
+        ("", "bytes", "goal", ""),
+        [
+            *((tool.name, str(whole_size(tool)), "", "") for tool in tools),
+            ("on average", str(average), f"< {WHOLE_GOAL}", verdict(average, WHOLE_GOAL - 1)),
+        ],
+    )
     show("An upload's answer", ("", "tokens", "goal", ""), answer_rows(uploaded))
 
 

@@ -92,7 +92,7 @@ HEAVY = {
     "uvicorn": ("mcp_server.asgi", "host.http"),
     "obstore": ("host.storage.blobs.objects",),
     "prometheus_client": ("host.observability.metrics",),
-    "httpx2": ("client", "mcp_server.server", "host.payments", "demo"),
+    "httpx2": ("client", "mcp_server", "host.payments", "demo"),
     "mcp": ("mcp_server", "doctor.runtime", "demo"),
 }
 """Other people's packages that only some rooms may know."""

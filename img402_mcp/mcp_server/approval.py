@@ -1,103 +1,106 @@
 """IMG402_APPROVE=ask: the user is asked before each payment, where the client can ask.
 
-The question names the price, and an answer counts for that very question: where the price has changed by the time
-the payment is made, the answer does not cover it and nothing is signed.
+The question is put at the very moment when something would be paid, by an exception that ends the call: the client
+shows it, and the call is made anew with the answer. So nobody is asked where nothing is paid, the question names the
+price, and an answer counts for that price: where it has risen meanwhile, nothing is signed.
 """
 
-from typing import TYPE_CHECKING, Annotated
-from urllib.parse import urlsplit
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
-from mcp.server.elicitation import AcceptedElicitation, ElicitationResult
-from mcp.server.mcpserver.resolve import Elicit, Resolve
-from pydantic import Field
+from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from img402_mcp.errors import PaymentRefused
-from img402_mcp.mcp_server.results import ToolContext, ToolResult, errors_as_tool_errors, free_uploader, paid_uploader
 
 if TYPE_CHECKING:
-    from img402_mcp.client.paid_upload import PaidUploader
+    from mcp.server.mcpserver import Context
+
     from img402_mcp.client.payments.payer import Approve
     from img402_mcp.client.payments.payment import PaymentIntent
     from img402_mcp.client.payments.payment_required import Offer
     from img402_mcp.client.upload import Uploader
 
-
-class Consent(ToolResult):
-    pay: bool = Field(description="Pay this once")
-
-
-async def token_price(ctx: ToolContext) -> int | None:
-    """What the API asks now, in atomic units; None where nothing will be paid, or nobody is to be or can be asked."""
-    async with errors_as_tool_errors():
-        paid = await paid_uploader(ctx)
-        return None if paid is None or await paid.live_token() else await _asked(ctx, paid)
+_ASKED = "pay"
+_FORM: dict[str, Any] = {
+    "type": "object",
+    "properties": {"pay": {"type": "boolean", "description": "Pay this once"}},
+    "required": ["pay"],
+}
 
 
-async def file_price(ctx: ToolContext, path: str) -> int | None:
-    """The same; a file that may not be read is refused before anyone is asked."""
-    async with errors_as_tool_errors():
-        paid = await paid_uploader(ctx)
-        if paid is None or not asks(paid.uploader) or await paid.is_paid_for(path):
+class Question(Exception):  # no error
+    """Ends a call that would pay, until the user has answered."""
+
+    def __init__(self, price: int, text: str) -> None:
+        super().__init__(text)
+        self.price = price
+
+
+@dataclass(frozen=True)
+class UserAnswer:
+    """To the question whether so many atomic units may be paid."""
+
+    price: int
+    agreed: bool
+
+
+@dataclass(frozen=True)
+class Approval:
+    """`answer` None: the user was not asked yet."""
+
+    can_ask: bool
+    answer: UserAnswer | None = None
+
+    def approver(self, uploader: "Uploader", purpose: str) -> "Approve | None":
+        """What the payer asks before it signs; None where nobody need be asked."""
+        if uploader.settings.money.approve != "ask":
             return None
-        return await _asked(ctx, paid)
 
+        async def approve(offer: "Offer", intent: "PaymentIntent") -> bool:
+            return self._covers(offer.amount, intent.origin.partition("://")[2], purpose)
 
-async def _asked(ctx: ToolContext, paid: "PaidUploader") -> int | None:
-    if not asks(paid.uploader) or not can_ask(ctx):
-        return None
-    from img402_mcp.client.upload_price import upload_price  # noqa: PLC0415  # most sessions never pay
+        return approve
 
-    return (await upload_price(paid.uploader)).offer.amount
+    def _covers(self, price: int, where: str, purpose: str) -> bool:
+        from img402_mcp.wire.x402 import usdc  # noqa: PLC0415  # most sessions never pay
 
-
-async def _question(ctx: ToolContext, price: int | None) -> Consent | Elicit[Consent]:
-    if price is None:
-        return Consent(pay=False)
-    from img402_mcp.wire.x402 import usdc  # noqa: PLC0415  # most sessions never pay
-
-    where = urlsplit((await free_uploader(ctx)).settings.api_url).netloc
-    return Elicit(f"Pay {usdc(price)} USDC to {where} for one image upload?", Consent)
-
-
-TokenPrice = Annotated[int | None, Resolve(token_price)]
-FilePrice = Annotated[int | None, Resolve(file_price)]
-
-
-async def answered_for_token(ctx: ToolContext, price: TokenPrice) -> Consent | Elicit[Consent]:
-    return await _question(ctx, price)
-
-
-async def answered_for_file(ctx: ToolContext, price: FilePrice) -> Consent | Elicit[Consent]:
-    return await _question(ctx, price)
-
-
-AnsweredForToken = Annotated[ElicitationResult[Consent], Resolve(answered_for_token)]
-AnsweredForFile = Annotated[ElicitationResult[Consent], Resolve(answered_for_file)]
-
-
-def consent(uploader: "Uploader", price: int | None, answer: ElicitationResult[Consent]) -> "Approve | None":
-    """None: no one is to be asked."""
-    if not asks(uploader):
-        return None
-
-    async def approve(offer: "Offer", _: "PaymentIntent") -> bool:
-        if price is None:
+        if not self.can_ask:
             raise PaymentRefused(
                 "IMG402_APPROVE=ask demands that the user is asked before each payment, and this client cannot ask; "
                 "nothing was signed. Without a payment there is upload_free; or set IMG402_APPROVE=auto: the budget "
                 "still holds."
             )
-        agreed = isinstance(answer, AcceptedElicitation) and answer.data.pay
-        return agreed and offer.amount <= price
+        if self.answer is None:
+            raise Question(price, f"Pay {usdc(price)} USDC to {where} {purpose}?")
+        if self.answer.agreed and price > self.answer.price:
+            raise PaymentRefused(
+                f"The user agreed to {usdc(self.answer.price)} USDC, and {where} now asks {usdc(price)}; nothing was "
+                "signed. Make the same call again to have the user asked anew."
+            )
+        return self.answer.agreed
 
-    return approve
 
-
-def asks(uploader: "Uploader") -> bool:
-    return uploader.settings.money.approve == "ask"
-
-
-def can_ask(ctx: ToolContext) -> bool:
-    capabilities = ctx.client_capabilities
+def approval_of(context: "Context[Any, Any]") -> Approval:
+    """With the answer that came with this call, where an earlier one was ended by a question."""
+    capabilities = context.client_capabilities
     elicitation = capabilities.elicitation if capabilities else None
-    return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
+    can_ask = elicitation is not None and (elicitation.form is not None or elicitation.url is None)
+    said, asked = (context.input_responses or {}).get(_ASKED), context.request_state
+    if not isinstance(said, ElicitResult) or asked is None:
+        return Approval(can_ask)
+    return Approval(can_ask, _answer(json.loads(asked)["price"], said))  # the SDK has sealed what we gave it
+
+
+async def asked(context: "Context[Any, Any]", question: Question) -> InputRequiredResult | UserAnswer:
+    """The question for the client to come back with; or, in the protocol's older revisions, the answer itself."""
+    if context.protocol_version in MODERN_PROTOCOL_VERSIONS:
+        form = ElicitRequest(params=ElicitRequestFormParams(message=str(question), requested_schema=_FORM))
+        return InputRequiredResult(input_requests={_ASKED: form}, request_state=json.dumps({"price": question.price}))
+    said = await context.session.elicit_form(str(question), _FORM, related_request_id=context.request_id)
+    return _answer(question.price, said)
+
+
+def _answer(price: int, said: ElicitResult) -> UserAnswer:
+    return UserAnswer(price, said.action == "accept" and (said.content or {}).get("pay") is True)

@@ -7,11 +7,11 @@ from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
 from starlette.middleware.cors import CORSMiddleware
 
-from img402_mcp.mcp_server.results import Uploaders
+from img402_mcp.mcp_server.session import Session
 from img402_mcp.mcp_server.settings import ServeSettings
 
 
-def http_app(server: MCPServer[Uploaders], serving: ServeSettings) -> Starlette:
+def http_app(server: MCPServer[Session], serving: ServeSettings) -> Starlette:
     """Streamable HTTP at /mcp, or SSE at /sse, with the Host and Origin lists enforced at every address."""
     security = TransportSecuritySettings(
         allowed_hosts=list(serving.allowed_hosts), allowed_origins=list(serving.allowed_origins)

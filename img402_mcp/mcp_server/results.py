@@ -1,89 +1,28 @@
-"""What the doors share: the uploaders of this session, errors that reach the model, answers in text and structure."""
+"""The answer of a tool, in text and in structure: some hosts show the model the text alone, others the structure."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import MISSING, Field, dataclass, fields, is_dataclass
 from typing import TYPE_CHECKING, Any, Generic, Literal, TypeVar
 
-import anyio
-from mcp.server.mcpserver import Context
-from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import CallToolResult, TextContent
-from pydantic import BaseModel, ConfigDict
-
 from img402_mcp.client.result_text import upload_fields, upload_text
-from img402_mcp.errors import Img402Error
 
 if TYPE_CHECKING:
-    from img402_mcp.client.io42_submit import Io42Submitter
-    from img402_mcp.client.paid_upload import PaidUploader
-    from img402_mcp.client.studio_upload import StudioUploader
-    from img402_mcp.client.upload import Progress, Upload, Uploader, UploadOptions
+    from img402_mcp.client.upload import Upload, UploadOptions
 
 
-T = TypeVar("T")
-
-
-class Once(Generic[T]):
-    """Opened at the first call: what that imports would cost start-up time."""
-
-    def __init__(self, opening: Callable[[], Awaitable[T]]) -> None:
-        self._opening = opening
-        self._opened: T | None = None
-        self._lock = anyio.Lock()
-
-    async def __call__(self) -> T:
-        async with self._lock:
-            if self._opened is None:
-                self._opened = await self._opening()
-            return self._opened
+R = TypeVar("R")
 
 
 @dataclass(frozen=True)
-class Uploaders:
-    free: "Once[Uploader]"
-    paid: "Once[PaidUploader] | None" = None
-    """None: no wallet is set."""
-    submitting: "Once[Io42Submitter] | None" = None
-    inputs: "Once[StudioUploader] | None" = None
-    """None: that API is not configured, and its tool is not listed."""
+class Answer(Generic[R]):
+    """`result` is a dataclass with a `note`, whose fields are the output schema."""
+
+    text: str
+    result: R
+    is_error: bool = False
 
 
-ToolContext = Context[Uploaders, Any]
-
-
-async def free_uploader(ctx: ToolContext) -> "Uploader":
-    return await ctx.request_context.lifespan_context.free()
-
-
-async def paid_uploader(ctx: ToolContext) -> "PaidUploader | None":
-    """None: no wallet is set."""
-    paid = ctx.request_context.lifespan_context.paid
-    return await paid() if paid else None
-
-
-@asynccontextmanager
-async def errors_as_tool_errors() -> AsyncIterator[None]:
-    """Only a ToolError's text reaches the model."""
-    try:
-        yield
-    except Img402Error as error:
-        raise ToolError(str(error)) from error
-
-
-def progress_of(ctx: ToolContext) -> "Progress":
-    async def progress(sent: int, total: int) -> None:
-        await ctx.report_progress(sent, total, "uploading")
-
-    return progress
-
-
-class ToolResult(BaseModel):
-    # defer_build: made ready at the first answer; the schema that is listed comes from elsewhere.
-    model_config = ConfigDict(defer_build=True)
-
-
-class UploadResult(ToolResult):
+@dataclass(frozen=True)
+class UploadResult:
     url: str
     id: str
     content_type: str
@@ -108,13 +47,25 @@ def upload_options(fit: Fit, width: int = 0, *, fresh: bool = False) -> "UploadO
     return UploadOptions(fit == "auto", fresh, width)
 
 
-def tool_result(text: str, answer: BaseModel) -> CallToolResult:
-    """Some hosts show the model the text alone, others the structure alone: the whole answer goes into both."""
-    return CallToolResult(
-        content=[TextContent(type="text", text=text)],
-        structured_content=answer.model_dump(mode="json", exclude_defaults=True),
-    )
+def upload_answer(upload: "Upload") -> Answer[UploadResult]:
+    return Answer(upload_text(upload), UploadResult(**upload_fields(upload)))
 
 
-def upload_result(upload: "Upload") -> CallToolResult:
-    return tool_result(upload_text(upload), UploadResult.model_validate(upload_fields(upload)))
+def structure_of(value: Any) -> Any:  # noqa: ANN401  # a dataclass, or what its fields hold
+    """As JSON: what says no more than its default is left out, and every text can be written as UTF-8."""
+    if is_dataclass(value):
+        shown = {each.name: getattr(value, each.name) for each in fields(value)}
+        kept = {each.name for each in fields(value) if shown[each.name] != _default(each)}
+        return {name: structure_of(one) for name, one in shown.items() if name in kept}
+    if isinstance(value, list | tuple):
+        return [structure_of(one) for one in value]
+    return sayable(value) if isinstance(value, str) else value
+
+
+def sayable(text: str) -> str:
+    """A name on the disk need not be UTF-8, and JSON must."""
+    return text.encode("utf-8", "backslashreplace").decode()
+
+
+def _default(each: "Field[Any]") -> Any:  # noqa: ANN401  # of any type
+    return each.default if each.default_factory is MISSING else each.default_factory()

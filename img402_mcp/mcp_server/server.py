@@ -1,8 +1,6 @@
 """The MCP server: the tools, and a lifespan that opens the uploader once."""
 
 import hmac
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.auth.provider import AccessToken
@@ -13,33 +11,28 @@ from pydantic import AnyHttpUrl
 from img402_mcp import __version__
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.settings import Settings
-from img402_mcp.mcp_server.results import Once, Uploaders
+from img402_mcp.mcp_server.session import Session, open_session
 from img402_mcp.mcp_server.tools import tools
 
 if TYPE_CHECKING:
     import httpx2
 
-    from img402_mcp.client.io42_submit import Io42Submitter
-    from img402_mcp.client.paid_upload import PaidUploader
-    from img402_mcp.client.studio_upload import StudioUploader
-    from img402_mcp.client.upload import Uploader
-
-INSTRUCTIONS = "Turns local image files into public URLs. Pass paths, never image data."
+INSTRUCTIONS = (
+    "Turns local image files into public URLs; pass paths, never image data. One image: upload_free. Several: "
+    "upload_batch. A Markdown or HTML document with local images: publish_markdown. An earlier URL: find_uploads. "
+    "Refused, or unsure what is allowed: limits. Everything uploaded is public. Tools that say SPENDS MONEY pay: use "
+    "them only where the user wants that."
+)
 
 
 def create_server(
     settings: Settings, *, transport: "httpx2.AsyncBaseTransport | None" = None, token: str | None = None
-) -> MCPServer[Uploaders]:
+) -> MCPServer[Session]:
     """`transport` joins the client wing to a host in memory; `token` is demanded in the HTTP modes.
 
     Raises SettingsError for a folder that does not exist: here, before anything is served.
     """
     roots = Roots.resolve(settings.allow_dirs)
-
-    @asynccontextmanager
-    async def lifespan(_: MCPServer[Uploaders]) -> AsyncIterator[Uploaders]:
-        async with AsyncExitStack() as stack:
-            yield _corridors(stack, settings, roots, transport)
 
     return MCPServer(
         "img402-mcp",
@@ -47,7 +40,7 @@ def create_server(
         version=__version__,
         instructions=INSTRUCTIONS,
         tools=tools(*_configured(settings)),
-        lifespan=lifespan,
+        lifespan=lambda _: open_session(settings, roots, transport),
         log_level="WARNING",
         **_auth(token),
     )
@@ -56,40 +49,6 @@ def create_server(
 def _configured(settings: Settings) -> list[str]:
     named = {"wallet": settings.money.wallet, "io42": settings.io42, "studio": settings.studio}
     return [what for what, setting in named.items() if setting is not None]
-
-
-def _corridors(
-    stack: AsyncExitStack, settings: Settings, roots: Roots, transport: "httpx2.AsyncBaseTransport | None"
-) -> Uploaders:
-    """Each imported and opened at its first call, not at every start."""
-
-    async def open_free() -> "Uploader":
-        from img402_mcp.client.upload import open_uploader  # noqa: PLC0415
-
-        return await stack.enter_async_context(open_uploader(settings, roots, transport))
-
-    async def open_paid() -> "PaidUploader":
-        from img402_mcp.client import paid_upload  # noqa: PLC0415
-
-        return stack.enter_context(paid_upload.open_paid_uploader(await free()))
-
-    async def open_submitting() -> "Io42Submitter":
-        from img402_mcp.client import io42_submit  # noqa: PLC0415
-
-        return stack.enter_context(io42_submit.open_io42_submitter(await free(), transport))
-
-    async def open_inputs() -> "StudioUploader":
-        from img402_mcp.client import studio_upload  # noqa: PLC0415
-
-        return studio_upload.studio_uploader(await free())
-
-    free = Once(open_free)
-    return Uploaders(
-        free,
-        paid=Once(open_paid) if settings.money.wallet else None,
-        submitting=Once(open_submitting) if settings.io42 else None,
-        inputs=Once(open_inputs) if settings.studio else None,
-    )
 
 
 class _StaticToken:

@@ -92,23 +92,25 @@ def test_an_interrupt_ends_the_server_at_once_while_the_input_is_open(pictures):
 
 NOISY = """
 import os, sys
+from dataclasses import dataclass
 from img402_mcp import __main__
 from img402_mcp.mcp_server import tools
-from img402_mcp.mcp_server.results import ToolContext
-from mcp.server.mcpserver.tools import Tool
+from img402_mcp.mcp_server.results import Answer
+from img402_mcp.mcp_server.session import ToolContext
+from img402_mcp.mcp_server.tool import ToolEntry
 
-class noisy_room:
-    @staticmethod
-    def tool() -> Tool:
-        async def noisy(ctx: ToolContext) -> str:
-            print("a stray print")
-            print("a stray word", end="")
-            os.write(1, b"a stray write\\n")
-            os.system("echo a stray child")
-            return "done"
-        return Tool.from_function(noisy)
+@dataclass(frozen=True)
+class Done:
+    note: str = ""
 
-tools.ROOMS += (noisy_room,)
+async def noisy(ctx: ToolContext) -> Answer[Done]:
+    print("a stray print")
+    print("a stray word", end="")
+    os.write(1, b"a stray write\\n")
+    os.system("echo a stray child")
+    return Answer("done", Done())
+
+tools.TOOLS.append(ToolEntry(noisy, "Noisy", "Make noise.", tools.READS))
 sys.exit(__main__.ending([]))
 """
 

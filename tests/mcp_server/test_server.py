@@ -8,7 +8,7 @@ import anyio
 import httpx2
 import pytest
 from mcp import Client
-from mcp_types import CallToolResult, TextContent, Tool, ToolAnnotations
+from mcp_types import CallToolResult, TextContent, Tool
 from starlette.responses import Response
 
 from img402_mcp import __version__
@@ -81,71 +81,47 @@ async def test_an_image_named_by_its_path_is_served_at_the_url_in_the_answer(era
 
 
 def tool_of(title: str, *arguments: str, options=None, required=(), **hints: bool):
-    """`arguments` are required strings."""
+    """`arguments` are required strings. Of the hints only what differs from their defaults is said."""
     properties = {name: {"type": "string"} for name in arguments} | (options or {})
     needed = [*arguments, *required]
     schema = {"type": "object", "properties": properties} | ({"required": needed} if needed else {})
-    return title, ToolAnnotations.model_validate(hints), schema
+    return title, hints, schema
 
 
-FIT = {"fit": {"enum": ["auto", "never"]}}
+FIT = {"fit": {"type": "string", "enum": ["auto", "never"]}}
 WIDTH = {"width": {"type": "integer"}}
 FRESH = {"fresh": {"type": "boolean"}}
-CHANGES = {"read_only_hint": False, "open_world_hint": True}
-READS = {"read_only_hint": True, "idempotent_hint": True}
 FREE_TOOLS = {
-    "upload_free": tool_of(
-        "Upload an image",
-        "path",
-        options=FIT | WIDTH | FRESH,
-        destructive_hint=False,
-        idempotent_hint=False,
-        **CHANGES,
-    ),
+    "upload_free": tool_of("Upload an image", "path", options=FIT | WIDTH | FRESH, destructive_hint=False),
     "upload_batch": tool_of(
         "Upload images",
         options={"paths": {"type": "array", "items": {"type": "string"}}, "pairs": {"type": "boolean"}} | FIT | WIDTH,
         required=["paths"],
         destructive_hint=False,
-        idempotent_hint=False,
-        **CHANGES,
     ),
     "publish_markdown": tool_of(
         "Publish a document's images",
         "path",
         options={"out": {"type": "string"}, "dry_run": {"type": "boolean"}, "overwrite": {"type": "boolean"}},
         destructive_hint=True,
-        idempotent_hint=False,
-        **CHANGES,
     ),
     "find_uploads": tool_of(
         "Find earlier uploads",
         options={"query": {"type": "string"}, "expiring_within_days": {"type": "integer"}},
+        read_only_hint=True,
         open_world_hint=False,
-        **READS,
     ),
     "upload_with_token": tool_of(
-        "Upload with a token",
-        "path",
-        "token",
-        options=FIT | WIDTH,
-        destructive_hint=False,
-        idempotent_hint=True,
-        **CHANGES,
+        "Upload with a token", "path", "token", options=FIT | WIDTH, destructive_hint=False, idempotent_hint=True
     ),
-    "get_upload_token": tool_of("Get an upload token", destructive_hint=True, idempotent_hint=False, **CHANGES),
-    "limits": tool_of("Limits in force", open_world_hint=True, **READS),
+    "get_upload_token": tool_of("Get an upload token", destructive_hint=True),
+    "limits": tool_of("Limits in force", read_only_hint=True),
 }
 WALLET_TOOLS = {
     "upload_paid": tool_of(
-        "Upload an image for money",
-        "path",
-        options=FIT | WIDTH,
-        destructive_hint=True,
-        idempotent_hint=True,
-        **CHANGES,
+        "Upload an image for money", "path", options=FIT | WIDTH, destructive_hint=True, idempotent_hint=True
     ),
-    "payment_status": tool_of("Payments", open_world_hint=False, **READS),
+    "payment_status": tool_of("Payments", read_only_hint=True, open_world_hint=False),
 }
 
 
@@ -160,8 +136,41 @@ WALLET_TOOLS = {
 async def test_the_tools_are_what_a_host_is_told(era, money, expected, pictures):
     async with agent(pictures, era=era, money=money) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-    assert {name: (tool.title, tool.annotations, tool.input_schema) for name, tool in tools.items()} == expected
-    assert all("title" not in str(tool.output_schema) for tool in tools.values())
+    hints = {name: tool.annotations.model_dump(exclude_none=True) for name, tool in tools.items()}
+    assert {name: (tool.title, hints[name], tool.input_schema) for name, tool in tools.items()} == expected
+
+
+@ERAS
+async def test_what_was_left_aside_is_named_in_the_text_and_the_structure(era, pictures, tmp_path, sample):
+    (pictures / "a.png").write_bytes(sample("plain.png"))
+    sent = {"path": f'"{pictures}/a.png"', "fit": None, "width": "24", "fresh": None, "toolCallId": "x"}
+    async with hosting(tmp_path / "host") as transport, agent(pictures, transport=transport, era=era) as client:
+        result = await client.call_tool("upload_free", sent)
+        limits = await client.call_tool("limits", {"toolCallId": "x"})
+    note = 'Ignored, since this tool has no such argument: "toolCallId".'
+    assert result.structured_content["markdown"].endswith('width="24">')
+    assert (result.structured_content["note"], limits.structured_content["note"]) == (note, note)
+    assert (text(result).splitlines()[-1], text(limits).splitlines()[-1]) == (note, note)
+
+
+@ERAS
+@pytest.mark.parametrize("sent", [{}, {"path": 5}, {"path": "/a", "width": "x"}, {"file_path": "/a"}, {"path": None}])
+async def test_no_error_about_arguments_names_a_website(era, sent, pictures):
+    async with agent(pictures, "http://127.0.0.1:9", era=era) as client:
+        result = await client.call_tool("upload_free", sent)
+    assert result.is_error
+    assert text(result).startswith("Error executing tool upload_free: ")
+    assert "http" not in text(result)
+    assert "path" in text(result) or "width" in text(result)
+
+
+async def test_a_folder_whose_name_is_not_utf_8_is_told_all_the_same(tmp_path):
+    folder = tmp_path / "caf\udce9"
+    folder.mkdir()
+    async with Client(create_server(Settings("http://127.0.0.1:9", (folder,), tmp_path))) as client:
+        result = await client.call_tool("limits")
+    assert result.structured_content["allowed_dirs"] == [f"{tmp_path.resolve()}/caf\\udce9"]
+    assert "caf\\udce9" in text(result)
 
 
 async def test_invariant_1_no_byte_of_an_image_stands_in_an_argument_or_an_answer(pictures, tmp_path, sample):

@@ -1,32 +1,22 @@
 """`find_uploads(query, expiring_within_days)`: what was uploaded before, and where it is now."""
 
 import time
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 from anyio import to_thread
-from mcp.server.mcpserver.tools import Tool
-from mcp_types import CallToolResult, ToolAnnotations
 
 from img402_mcp.client.result_text import in_utc
 from img402_mcp.errors import quoted
-from img402_mcp.mcp_server.results import (
-    ToolContext,
-    ToolResult,
-    errors_as_tool_errors,
-    free_uploader,
-    tool_result,
-)
+from img402_mcp.mcp_server.results import Answer
+from img402_mcp.mcp_server.session import ToolContext
 
 if TYPE_CHECKING:
     from img402_mcp.client.history import HistoryEntry
     from img402_mcp.client.upload import Uploader
 
-DESCRIPTION = (
-    "Find images uploaded before and their URLs. query: part of a path or URL; "
-    "expiring_within_days: only those that expire so soon."
-)
 MOST_SHOWN = 20
 NO_HISTORY = (
     "Earlier uploads are not known: the history is switched off (IMG402_HISTORY=off), or its folder cannot be used, "
@@ -34,7 +24,8 @@ NO_HISTORY = (
 )
 
 
-class FoundUpload(ToolResult):
+@dataclass(frozen=True)
+class FoundUpload:
     url: str
     path: str
     at: str
@@ -42,30 +33,19 @@ class FoundUpload(ToolResult):
     note: str = ""
 
 
-class FindUploadsResult(ToolResult):
+@dataclass(frozen=True)
+class FindUploadsResult:
     uploads: list[FoundUpload]
     more: int = 0
     note: str = ""
 
 
-async def find_uploads(
-    ctx: ToolContext, query: str = "", expiring_within_days: int = 0
-) -> Annotated[CallToolResult, FindUploadsResult]:
-    async with errors_as_tool_errors():
-        uploader = await free_uploader(ctx)
-        if uploader.history is None:
-            return tool_result(NO_HISTORY, FindUploadsResult(uploads=[], note=NO_HISTORY))
-        answer = await to_thread.run_sync(_search, uploader, query, expiring_within_days)
-    return tool_result(_in_words(answer), answer)
-
-
-def tool() -> Tool:
-    return Tool.from_function(
-        find_uploads,
-        title="Find earlier uploads",
-        description=DESCRIPTION,
-        annotations=ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=False),
-    )
+async def find_uploads(ctx: ToolContext, query: str = "", expiring_within_days: int = 0) -> Answer[FindUploadsResult]:
+    uploader = await ctx.session.uploader()
+    if uploader.history is None:
+        return Answer(NO_HISTORY, FindUploadsResult(uploads=[], note=NO_HISTORY))
+    found = await to_thread.run_sync(_search, uploader, query, expiring_within_days)
+    return Answer(_in_words(found), found)
 
 
 def _search(uploader: "Uploader", query: str, days: int) -> FindUploadsResult:

@@ -1,28 +1,23 @@
 """`limits()`: what is in force here, the answer to "why was I refused"."""
 
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
-
-from mcp.server.mcpserver.tools import Tool
-from mcp_types import CallToolResult, ToolAnnotations
+from typing import TYPE_CHECKING
 
 from img402_mcp import __version__
 from img402_mcp.client.settings import HOSTED_API
 from img402_mcp.errors import UploadFailed
-from img402_mcp.mcp_server.results import ToolContext, ToolResult, errors_as_tool_errors, free_uploader, tool_result
+from img402_mcp.mcp_server.results import Answer, structure_of
+from img402_mcp.mcp_server.session import ToolContext
 from img402_mcp.variable_names import report
 
 if TYPE_CHECKING:
     from img402_mcp.client.upload import Uploader
     from img402_mcp.wire.img402 import Limits, PaidTerms
 
-DESCRIPTION = (
-    "Tell what is in force: the API and its limits, the folders that images may lie in, the working directory, "
-    "the version. Call it when an upload was refused."
-)
 
-
-class LimitsResult(ToolResult):
+@dataclass(frozen=True)
+class LimitsResult:
     api: str
     api_answers: bool
     limits: str
@@ -34,10 +29,9 @@ class LimitsResult(ToolResult):
     note: str = ""
 
 
-async def limits(ctx: ToolContext) -> Annotated[CallToolResult, LimitsResult]:
-    async with errors_as_tool_errors():
-        here = await free_uploader(ctx)
-        answers, terms = await _terms(here)
+async def limits(ctx: ToolContext) -> Answer[LimitsResult]:
+    here = await ctx.session.uploader()
+    answers, terms = await _terms(here)
     answer = LimitsResult(
         api=here.settings.api_url,
         api_answers=answers,
@@ -49,16 +43,7 @@ async def limits(ctx: ToolContext) -> Annotated[CallToolResult, LimitsResult]:
         version=__version__,
         note=report(here.settings.unknown_variables),
     )
-    return tool_result(_text(answer), answer)
-
-
-def tool() -> Tool:
-    return Tool.from_function(
-        limits,
-        title="Limits in force",
-        description=DESCRIPTION,
-        annotations=ToolAnnotations(read_only_hint=True, idempotent_hint=True, open_world_hint=True),
-    )
+    return Answer(_text(answer), answer)
 
 
 def _working_dir() -> str:
@@ -99,5 +84,5 @@ def _paid_in_words(paid: "PaidTerms") -> str:
 def _text(answer: LimitsResult) -> str:
     return "\n".join(
         f"{name}: {', '.join(value) if isinstance(value, list) else value}"
-        for name, value in answer.model_dump(exclude_defaults=True).items()
+        for name, value in structure_of(answer).items()
     )

@@ -1,31 +1,21 @@
 """`upload_batch(paths)`: many local images at once; what was uploaded and what failed side by side."""
 
 import json
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Annotated
-
-from mcp.server.mcpserver.tools import Tool
-from mcp_types import CallToolResult, ToolAnnotations
+from typing import TYPE_CHECKING
 
 from img402_mcp.client.result_text import moment, note_of, remark
-from img402_mcp.mcp_server.results import (
-    Fit,
-    ToolContext,
-    ToolResult,
-    errors_as_tool_errors,
-    free_uploader,
-    tool_result,
-    upload_options,
-)
+from img402_mcp.mcp_server.results import Answer, Fit, upload_options
+from img402_mcp.mcp_server.session import ToolContext
 
 if TYPE_CHECKING:
     from img402_mcp.client.batch import Batch, Success
     from img402_mcp.client.upload import Progress
 
-DESCRIPTION = "Upload many images (paths, globs) for free. pairs: as a table"
 
-
-class BatchUploaded(ToolResult):
+@dataclass(frozen=True)
+class BatchUploaded:
     path: str
     url: str
     expires_at: str | None
@@ -35,50 +25,39 @@ class BatchUploaded(ToolResult):
     note: str = ""
 
 
-class BatchFailed(ToolResult):
+@dataclass(frozen=True)
+class BatchFailed:
     path: str
     error: str
 
 
-class BatchResult(ToolResult):
+@dataclass(frozen=True)
+class BatchResult:
     uploads: list[BatchUploaded]
     failures: list[BatchFailed]
     retry: list[str]
     """Those that may go through later as they are."""
     markdown: str
+    note: str = ""
 
 
 async def upload_batch(
-    paths: list[str], ctx: ToolContext, *, fit: Fit = "auto", pairs: bool = False, width: int = 0
-) -> Annotated[CallToolResult, BatchResult]:
-    from img402_mcp.client.batch import markdown, upload_matching  # noqa: PLC0415  # the uploader imports it
+    ctx: ToolContext, paths: list[str], *, fit: Fit = "auto", pairs: bool = False, width: int = 0
+) -> Answer[BatchResult]:
+    from img402_mcp.client.batch import markdown, upload_matching  # noqa: PLC0415  # few sessions need it
 
-    async with errors_as_tool_errors():
-        uploader = await free_uploader(ctx)
-        upload = partial(uploader.upload, options=upload_options(fit, width))
-        batch = await upload_matching(upload, paths, uploader.roots, _progress_of(ctx))
+    uploader = await ctx.session.uploader()
+    upload = partial(uploader.upload, options=upload_options(fit, width))
+    batch = await upload_matching(upload, paths, uploader.roots, _progress_of(ctx))
     block = markdown(batch, pairs=pairs)
-    result = tool_result(_in_words(batch, block), _structured(batch, block))
-    result.is_error = not batch.uploads
-    return result
-
-
-def tool() -> Tool:
-    return Tool.from_function(
-        upload_batch,
-        title="Upload images",
-        description=DESCRIPTION,
-        annotations=ToolAnnotations(
-            read_only_hint=False, destructive_hint=False, idempotent_hint=False, open_world_hint=True
-        ),
-    )
+    return Answer(_in_words(batch, block), _structured(batch, block), is_error=not batch.uploads)
 
 
 def _progress_of(ctx: ToolContext) -> "Progress":
     from img402_mcp.client.batch import PARTS  # noqa: PLC0415  # the call has imported it
 
     async def progress(parts: int, total: int) -> None:
-        await ctx.report_progress(parts, total, f"{parts // PARTS} of {total // PARTS} images")
+        await ctx.report(parts, total, f"{parts // PARTS} of {total // PARTS} images")
 
     return progress
 
@@ -86,7 +65,7 @@ def _progress_of(ctx: ToolContext) -> "Progress":
 def _structured(batch: "Batch", block: str) -> BatchResult:
     return BatchResult(
         uploads=[_one_uploaded(each) for each in batch.uploads],
-        failures=[BatchFailed(path=_sayable(each.path), error=str(each.error)) for each in batch.failures],
+        failures=[BatchFailed(path=each.path, error=str(each.error)) for each in batch.failures],
         retry=list(batch.retry),
         markdown=block,
     )
@@ -125,8 +104,3 @@ def _rest(batch: "Batch") -> list[str]:
         return []
     why = [f"Stopped early: {batch.stopped_by}"] if batch.unsent else []
     return [*why, f"To retry, later: upload_batch with paths {json.dumps(batch.retry, ensure_ascii=False)}"]
-
-
-def _sayable(path: str) -> str:
-    """A name on the disk need not be UTF-8, and JSON must."""
-    return path.encode("utf-8", "backslashreplace").decode()

@@ -1,11 +1,11 @@
 """`find_uploads` through an MCP client, beside a history that is full, empty or switched off."""
 
-import json
+import sqlite3
 import time
 from contextlib import asynccontextmanager, closing
-from dataclasses import replace
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 from mcp import Client
@@ -14,31 +14,37 @@ from mcp_types import TextContent
 
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.history import History, HistoryEntry
-from img402_mcp.mcp_server.results import Once, Uploaders
-from img402_mcp.mcp_server.tools import find_uploads, lean
+from img402_mcp.client.settings import Settings
+from img402_mcp.mcp_server.session import open_session
+from img402_mcp.mcp_server.tools import tools
 
 LONG_AGO = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 FAR = 4_000_000_000.0  # 2096-10-02T07:06:40Z
 
 
+@dataclass(frozen=True)
+class Known:
+    """The history that a test writes, and where the server reads it."""
+
+    state: Path
+    history: History
+
+    def remember(self, entry: HistoryEntry) -> None:
+        self.history.remember(entry)
+
+
 @asynccontextmanager
-async def agent(history):
-    async def opened():
-        return SimpleNamespace(history=history, roots=Roots((Path("/shots"),)))
-
-    @asynccontextmanager
-    async def lifespan(_):
-        yield Uploaders(Once(opened))
-
-    server = MCPServer("test", tools=[lean(find_uploads.tool())], lifespan=lifespan)
-    async with Client(server) as client:
+async def agent(state: Path, *, history: bool = True):
+    settings = Settings("https://api.example", (), state, history=history)
+    roots = Roots((Path("/shots"),))  # it need not exist to be searched for
+    async with Client(MCPServer("test", tools=tools(), lifespan=lambda _: open_session(settings, roots))) as client:
         yield client
 
 
 @pytest.fixture
 def history(tmp_path):
     with closing(History.open(tmp_path)) as opened:
-        yield opened
+        yield Known(tmp_path, opened)
 
 
 def entry(name: str, expires_at: float | None = FAR, **changes: bool) -> HistoryEntry:
@@ -68,8 +74,8 @@ def found(name: str, expires_at: str | None = "2096-10-02T07:06:40Z", **note: st
     return known | {"expires_at": expires_at} | note
 
 
-async def asked(history, **arguments):
-    async with agent(history) as client:
+async def asked(known: Known, **arguments):
+    async with agent(known.state) as client:
         result = await client.call_tool("find_uploads", arguments)
     (part,) = result.content
     assert isinstance(part, TextContent)
@@ -78,20 +84,20 @@ async def asked(history, **arguments):
 
 
 async def test_earlier_uploads_are_told_in_structure_and_a_line_each(history):
-    history.remember(entry("old", LONG_AGO + 1))
+    yesterday = int(time.time()) - 86_400
+    history.remember(entry("old", yesterday))
     history.remember(entry("for good", None))
     history.remember(entry("who knows", None, expiry_known=False))
     history.remember(entry("lost", gone=True))
     history.remember(entry("new"))
-    with closing(history):
-        answer, text = await asked(history)
+    answer, text = await asked(history)
     assert answer == {
         "uploads": [
             found("new"),
             found("lost", note="gone: it serves the image no more"),
             found("who knows", None, note="expiry unknown"),
             found("for good", None),
-            found("old", "2023-11-14T22:13:21Z", note="expired"),
+            found("old", f"{datetime.fromtimestamp(yesterday, UTC):%Y-%m-%dT%H:%M:%SZ}", note="expired"),
         ]
     }
     assert text.splitlines() == [
@@ -139,27 +145,19 @@ async def test_a_name_cannot_pose_as_another_line(history):
     assert (text.count("\n"), '"/shots/a\\nhttps://evil.example.png"' in text) == (0, True)
 
 
-async def test_without_a_ledger_the_answer_says_so():
-    answer, text = await asked(None, query="shot")
+async def test_without_a_history_the_answer_says_so(tmp_path):
+    async with agent(tmp_path, history=False) as client:
+        result = await client.call_tool("find_uploads", {"query": "shot"})
+    answer, text = result.structured_content, result.content[0].text
     assert answer == {"uploads": [], "note": text}
     assert text.startswith("Earlier uploads are not known: the history is switched off (IMG402_HISTORY=off), or ")
 
 
-async def test_a_ledger_that_fails_is_an_error_in_words(history):
-    history.close()
-    async with agent(history) as client:
+async def test_a_history_that_fails_is_an_error_in_words(history):
+    async with agent(history.state) as client:
+        await client.call_tool("find_uploads")
+        with closing(sqlite3.connect(history.state / "ledger" / "ledger.db")) as database:
+            database.execute("DROP TABLE uploads")
         result = await client.call_tool("find_uploads")
     assert result.is_error
     assert "The history of uploads could not be read or written" in result.content[0].text
-
-
-async def test_the_tool_only_reads_and_costs_little_context():
-    async with agent(None) as client:
-        (tool,) = (await client.list_tools()).tools
-    shown = {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
-    assert tool.annotations.model_dump(exclude_none=True) == {
-        "read_only_hint": True,
-        "idempotent_hint": True,
-        "open_world_hint": False,
-    }
-    assert len(json.dumps(shown, separators=(",", ":"))) <= 320

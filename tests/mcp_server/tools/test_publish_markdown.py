@@ -7,7 +7,6 @@ from pathlib import Path
 import httpx2
 import pytest
 from mcp import Client
-from mcp.server.mcpserver import MCPServer
 from mcp_types import CallToolResult, TextContent
 from starlette.types import ASGIApp
 
@@ -15,11 +14,9 @@ from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.publish.publish import FOUND_BY
 from img402_mcp.client.publish.references import Kind
 from img402_mcp.client.settings import Settings
-from img402_mcp.client.upload import open_uploader
 from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import host_settings
-from img402_mcp.mcp_server.results import Once, Uploaders
-from img402_mcp.mcp_server.tools import lean, publish_markdown
+from img402_mcp.mcp_server.server import create_server
 
 API = "http://images.example"
 DOCUMENT = """# A b\r\n
@@ -62,18 +59,7 @@ def folder(tmp_path: Path, sample) -> Path:
 @asynccontextmanager
 async def agent(host: ASGIApp, folder: Path):
     settings = Settings(API, (folder,), folder.parent / "state")
-
-    @asynccontextmanager
-    async def lifespan(_):
-        async with open_uploader(settings, Roots.resolve([folder]), httpx2.ASGITransport(app=host)) as uploader:
-
-            async def opened():
-                return uploader
-
-            yield Uploaders(Once(opened))
-
-    server = MCPServer("test", tools=[lean(publish_markdown.tool())], lifespan=lifespan)
-    async with Client(server) as client:
+    async with Client(create_server(settings, transport=httpx2.ASGITransport(app=host))) as client:
         yield client
 
 
@@ -227,10 +213,3 @@ async def test_urls_are_told_where_the_copy_could_not_be_written(host, folder):
     assert answer["note"].startswith(f'No copy was written. "{folder}/b.md" exists already')
     assert {*answer} == {"uploads", "failures", "left_alone", "note"}
     assert (folder / "b.md").read_bytes() == b""
-
-
-async def test_the_tool_costs_little_context(host, folder):
-    async with agent(host, folder) as client:
-        (tool,) = (await client.list_tools()).tools
-    shown = {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
-    assert len(str(shown).replace(" ", "")) + tool.description.count(" ") <= 320

@@ -2,20 +2,15 @@
 
 import json
 from contextlib import asynccontextmanager
-from dataclasses import replace
 
 import httpx2
 import pytest
 from mcp import Client
-from mcp.server.mcpserver import MCPServer
 
-from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.settings import Settings
-from img402_mcp.client.upload import open_uploader
 from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import host_settings
-from img402_mcp.mcp_server.results import Once, Uploaders
-from img402_mcp.mcp_server.tools import lean, upload_batch
+from img402_mcp.mcp_server.server import create_server
 
 API = "http://images.example"
 
@@ -34,23 +29,9 @@ def folder(tmp_path, sample):
 @asynccontextmanager
 async def agent(folder, **environ):
     app = create_app(host_settings(environ, data=folder.parent / "host", public_url=API))
-    settings = replace(Settings(API, (folder,), folder.parent / "state"), history=False)
-
-    @asynccontextmanager
-    async def lifespan(_):
-        transport = httpx2.ASGITransport(app=app)
-        async with (
-            app.router.lifespan_context(app),
-            open_uploader(settings, Roots.resolve([folder]), transport) as uploader,
-        ):
-
-            async def opened():
-                return uploader
-
-            yield Uploaders(Once(opened))
-
-    server = MCPServer("test", tools=[lean(upload_batch.tool())], lifespan=lifespan)
-    async with Client(server) as client:
+    settings = Settings(API, (folder,), folder.parent / "state", history=False)
+    server = create_server(settings, transport=httpx2.ASGITransport(app=app))
+    async with app.router.lifespan_context(app), Client(server) as client:
         yield client
 
 
@@ -153,10 +134,3 @@ async def test_a_name_that_is_not_utf_8_is_a_failure_in_words(folder, sample):
     (failure,) = result.structured_content["failures"]
     assert failure["path"] == f"{folder}/caf\\udce9.webp"
     assert "holds a character that is no UTF-8; rename the file" in failure["error"]
-
-
-async def test_the_tool_costs_little_context(folder):
-    async with agent(folder) as client:
-        (tool,) = (await client.list_tools()).tools
-    shown = {"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema}
-    assert len(json.dumps(shown, separators=(",", ":"))) <= 320

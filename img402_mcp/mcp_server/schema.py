@@ -1,0 +1,63 @@
+"""The JSON schemas of what tools take and answer, read from their Python types.
+
+Every session pays for them in context, so they hold no titles, no defaults and no descriptions; but each property has
+a `type`, without which several clients hand a schema on that model providers refuse.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import MISSING, Field, fields, is_dataclass
+from inspect import Parameter, signature
+from types import NoneType, UnionType
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+Schema = dict[str, Any]
+
+_NAMES = {str: "string", int: "integer", bool: "boolean"}
+
+
+def parameters_of(tool: Callable[..., Any]) -> Mapping[str, Parameter]:
+    """What the model may name: all but the first, the context."""
+    (_, *named) = signature(tool, eval_str=True).parameters.items()
+    return dict(named)
+
+
+def input_schema(parameters: Mapping[str, Parameter]) -> Schema:
+    required = [name for name, each in parameters.items() if each.default is Parameter.empty]
+    properties = {name: _schema(each.annotation) for name, each in parameters.items()}
+    return {"type": "object", "properties": properties} | ({"required": required} if required else {})
+
+
+def output_schema(answer: type) -> Schema:
+    """Of a dataclass. What lists of more than one of its fields hold is defined once."""
+    held = Counter(item for kind in get_type_hints(answer).values() for item in get_args(kind) if is_dataclass(item))
+    shared = [kind for kind, count in held.items() if count > 1]
+    definitions = {kind.__name__: _object(kind) for kind in shared if isinstance(kind, type)}
+    return _object(answer, shared) | ({"$defs": definitions} if definitions else {})
+
+
+def _object(kind: Any, shared: Iterable[Any] = ()) -> Schema:  # noqa: ANN401  # a class
+    hints = get_type_hints(kind)
+    properties = {each.name: _schema(hints[each.name], shared) for each in fields(kind)}
+    required = [each.name for each in fields(kind) if _is_required(each)]
+    return {"type": "object", "properties": properties} | ({"required": required} if required else {})
+
+
+def _is_required(each: "Field[Any]") -> bool:
+    return each.default is MISSING and each.default_factory is MISSING
+
+
+def _schema(kind: Any, shared: Iterable[Any] = ()) -> Schema:  # noqa: ANN401  # a type as it is annotated
+    if kind in shared:
+        return {"$ref": f"#/$defs/{kind.__name__}"}
+    if is_dataclass(kind):
+        return _object(kind, shared)
+    origin, arguments = get_origin(kind), get_args(kind)
+    if origin is Literal:
+        return {"type": "string", "enum": [*arguments]}
+    if origin in {list, tuple}:
+        return {"type": "array", "items": _schema(arguments[0], shared)}
+    if origin is UnionType:
+        (inner,) = (each for each in arguments if each is not NoneType)
+        return {"type": [_NAMES[inner], "null"]}
+    return {"type": _NAMES[kind]}

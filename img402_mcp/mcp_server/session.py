@@ -1,0 +1,101 @@
+"""What the tools of a running server share, and what one call of a tool gets."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+import anyio
+
+from img402_mcp.mcp_server.approval import Approval
+
+if TYPE_CHECKING:
+    import httpx2
+    from mcp.server.mcpserver import Context
+
+    from img402_mcp.client.files.roots import Roots
+    from img402_mcp.client.io42_submit import Io42Submitter
+    from img402_mcp.client.paid_upload import PaidUploader
+    from img402_mcp.client.settings import Settings
+    from img402_mcp.client.studio_upload import StudioUploader
+    from img402_mcp.client.upload import Uploader
+
+T = TypeVar("T")
+
+
+@dataclass
+class Session:
+    """The uploaders: each is imported and opened at its first use, since that would cost start-up time."""
+
+    settings: "Settings"
+    roots: "Roots"
+    transport: "httpx2.AsyncBaseTransport | None"
+    stack: AsyncExitStack
+    _opened: dict[str, object] = field(default_factory=dict)
+    _lock: anyio.Lock = field(default_factory=anyio.Lock)
+
+    @property
+    def has_wallet(self) -> bool:
+        return self.settings.money.wallet is not None
+
+    async def uploader(self) -> "Uploader":
+        async def opened() -> "Uploader":
+            from img402_mcp.client.upload import open_uploader  # noqa: PLC0415
+
+            return await self.stack.enter_async_context(open_uploader(self.settings, self.roots, self.transport))
+
+        return await self._once("uploader", opened)
+
+    async def paid(self) -> "PaidUploader":
+        uploader = await self.uploader()
+
+        async def opened() -> "PaidUploader":
+            from img402_mcp.client.paid_upload import open_paid_uploader  # noqa: PLC0415
+
+            return self.stack.enter_context(open_paid_uploader(uploader))
+
+        return await self._once("paid", opened)
+
+    async def submitter(self) -> "Io42Submitter":
+        uploader = await self.uploader()
+
+        async def opened() -> "Io42Submitter":
+            from img402_mcp.client.io42_submit import open_io42_submitter  # noqa: PLC0415
+
+            return self.stack.enter_context(open_io42_submitter(uploader, self.transport))
+
+        return await self._once("submitter", opened)
+
+    async def inputs(self) -> "StudioUploader":
+        from img402_mcp.client.studio_upload import studio_uploader  # noqa: PLC0415
+
+        return studio_uploader(await self.uploader())
+
+    async def _once(self, name: str, opening: Callable[[], Awaitable[T]]) -> T:
+        async with self._lock:
+            if name not in self._opened:
+                self._opened[name] = await opening()
+            return cast("T", self._opened[name])
+
+
+@asynccontextmanager
+async def open_session(
+    settings: "Settings", roots: "Roots", transport: "httpx2.AsyncBaseTransport | None" = None
+) -> AsyncIterator[Session]:
+    async with AsyncExitStack() as stack:
+        yield Session(settings, roots, transport, stack)
+
+
+@dataclass(frozen=True)
+class ToolContext:
+    """Of one call."""
+
+    session: Session
+    request: "Context[Any, Any]"
+    approval: Approval
+
+    async def progress(self, sent: int, total: int) -> None:
+        await self.report(sent, total, "uploading")
+
+    async def report(self, done: int, total: int, message: str) -> None:
+        await self.request.report_progress(done, total, message)

@@ -1,0 +1,97 @@
+"""A tool as the SDK serves it: from the arguments as they came to the answer in text and structure."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from inspect import signature
+from typing import Any, get_args
+
+from mcp.server.mcpserver import Context
+from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
+from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetadata
+from mcp.shared.exceptions import MCPError
+from mcp_types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
+
+from img402_mcp.errors import Img402Error
+from img402_mcp.mcp_server.approval import Approval, Question, approval_of, asked
+from img402_mcp.mcp_server.arguments import Arguments, read_arguments
+from img402_mcp.mcp_server.results import Answer, sayable, structure_of
+from img402_mcp.mcp_server.schema import input_schema, output_schema, parameters_of
+from img402_mcp.mcp_server.session import Session, ToolContext
+
+
+@dataclass(frozen=True)
+class ToolEntry:
+    """A row of the table of tools. `carry_out` takes the context first, then what the model may name."""
+
+    carry_out: Callable[..., Awaitable[Answer[Any]]]
+    title: str
+    description: str
+    hints: ToolAnnotations
+    spends: bool = False
+    """It pays, where a wallet is set."""
+
+
+class ServedTool(Tool):
+    """Reads the arguments itself: models send what the SDK's models refuse, and their errors name a website."""
+
+    spends: bool = False
+
+    @classmethod
+    def of(cls, entry: ToolEntry) -> "ServedTool":
+        (result,) = get_args(signature(entry.carry_out, eval_str=True).return_annotation)
+        return cls(
+            fn=entry.carry_out,
+            name=entry.carry_out.__name__,
+            title=entry.title,
+            description=entry.description,
+            parameters=input_schema(parameters_of(entry.carry_out)),
+            fn_metadata=FuncMetadata(arg_model=ArgModelBase, output_schema=output_schema(result)),
+            is_async=True,
+            context_kwarg=None,
+            annotations=entry.hints,
+            spends=entry.spends,
+        )
+
+    async def run(
+        self,
+        arguments: dict[str, Any],
+        context: Context[Any, Any],
+        convert_result: bool = False,  # noqa: ARG002, FBT001, FBT002  # the SDK's signature
+    ) -> CallToolResult | InputRequiredResult:
+        """Only a ToolError's text reaches the model."""
+        session: Session = context.request_context.lifespan_context
+        try:
+            spends = self.spends and session.has_wallet
+            read = read_arguments(self.name, parameters_of(self.fn), arguments, spends=spends)
+            return await self._answered(read, session, context)
+        except Img402Error as error:
+            raise ToolError(f"Error executing tool {self.name}: {sayable(str(error))}") from error
+        except MCPError:
+            raise
+        except Exception as error:
+            raise UnexpectedToolError(f"Error executing tool {self.name}") from error
+
+    async def _answered(
+        self, read: Arguments, session: Session, context: Context[Any, Any]
+    ) -> CallToolResult | InputRequiredResult:
+        approval = approval_of(context)
+        try:
+            return await self._carried_out(read, session, context, approval)
+        except Question as question:
+            said = await asked(context, question)
+        if isinstance(said, InputRequiredResult):
+            return said
+        return await self._carried_out(read, session, context, replace(approval, answer=said))
+
+    async def _carried_out(
+        self, read: Arguments, session: Session, context: Context[Any, Any], approval: Approval
+    ) -> CallToolResult:
+        answer = await self.fn(ToolContext(session, context, approval), **read.values)
+        text = "\n".join(filter(None, (answer.text, read.note)))
+        note = " ".join(filter(None, (answer.result.note, read.note)))
+        return CallToolResult(
+            content=[TextContent(type="text", text=sayable(text))],
+            structured_content=structure_of(replace(answer.result, note=note)),
+            is_error=answer.is_error,
+        )
