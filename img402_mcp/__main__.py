@@ -6,16 +6,23 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import TextIO
 
 from img402_mcp.errors import Img402Error, SettingsError
+from img402_mcp.mcp_server.serve import serve
 from img402_mcp.mcp_server.settings import ServeFlags
-from img402_mcp.mcp_server.stdio import serve
 
 
 def main() -> None:
     # What is imported lives as long as the process: collecting it again and again makes a fifth of the start-up time.
     gc.disable()
-    sys.exit(ending(sys.argv[1:]))
+    code = ending(sys.argv[1:])
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (AttributeError, OSError, ValueError):  # closed from the start, or its reader has gone
+            _silence(stream)
+    sys.exit(code)
 
 
 def ending(arguments: Sequence[str]) -> int:
@@ -28,9 +35,14 @@ def ending(arguments: Sequence[str]) -> int:
         return 2 if isinstance(error, SettingsError) else 1
     except KeyboardInterrupt:
         return 130
-    except BrokenPipeError:  # whoever read our output has gone
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    except BrokenPipeError:  # the reader of our output has gone
         return 1
+
+
+def _silence(stream: TextIO | None) -> None:
+    """What is left in its buffer goes nowhere, so that the interpreter's own flush at the end does not fail."""
+    if stream is not None:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _command(arguments: Sequence[str]) -> Callable[[], int]:

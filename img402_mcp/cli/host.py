@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from img402_mcp.cli import host_admin
 from img402_mcp.errors import SettingsError
 from img402_mcp.mcp_server.asgi import address_of, listen, run_app
-from img402_mcp.mcp_server.stdio import imports_are_done
+from img402_mcp.mcp_server.serve import imports_are_done
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

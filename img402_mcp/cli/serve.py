@@ -1,7 +1,7 @@
 import argparse
 import os
 
-from img402_mcp.mcp_server import stdio
+from img402_mcp.mcp_server import serve
 from img402_mcp.mcp_server.settings import ServeFlags
 
 SUMMARY = "Serve MCP over stdio, Streamable HTTP or SSE."
@@ -32,4 +32,4 @@ def run(flags: argparse.Namespace) -> int:
         allowed_origins=flags.allowed_origin,
         token_file=flags.token_file,
     )
-    return stdio.serve(os.environ, words)
+    return serve.serve(os.environ, words)
