@@ -24,17 +24,11 @@ from img402_mcp.host.settings import host_settings
 from img402_mcp.mcp_server.asgi import address_of, listen, run_app
 from img402_mcp.wire.img402 import OPENAPI, TOKEN
 from img402_mcp.wire.x402 import PROOF_HEADERS
+from tests.fakes.keys import KEY, SELLING
 
 ROUNDS = 60
 SIZE = 100_000
 GOAL, SIGNING_GOAL = 60.0, 10.0  # ms
-# Accounts that every copy of anvil and hardhat has: no money is ever safe there.
-KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
-SELLING = {
-    "IMG402_HOST_PAY_TO": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
-    "IMG402_HOST_FACILITATOR": "play",
-    "IMG402_HOST_NETWORK": "base-sepolia",
-}
 LIMITS = "asking for the API's limits"
 PRICE = "asking for the price (402)"
 SIGNING = "signing"

@@ -1,18 +1,17 @@
 import json
 import re
-import struct
 import sys
-import zlib
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, suppress
 from pathlib import Path
 from threading import Thread
 from typing import TextIO
 
 import pytest
-from anyio import BrokenResourceError, create_task_group, create_tcp_listener
-from anyio.abc import SocketAttribute, SocketStream
-from anyio.streams.stapled import MultiListener
+from anyio import create_task_group, create_tcp_listener
+
+from tests.fakes.peer import Peer
+from tests.fakes.pictures import png
 
 SAMPLES = Path(__file__).parent / "samples"
 RECURSION_LIMIT = sys.getrecursionlimit()
@@ -72,58 +71,18 @@ def sample() -> Callable[[str], bytes]:
     return lambda name: (SAMPLES / name).read_bytes()
 
 
-def png(width: int, height: int, *, padding: int = 0) -> bytes:
-    """A picture of one colour, whose packed pixels hold some `padding` bytes in blocks of nothing."""
-
-    def chunk(kind: bytes, body: bytes) -> bytes:
-        return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-    lines = zlib.compress((b"\0" + bytes(width)) * height)
-    empty = b"\x00\x00\x00\xff\xff"  # a stored block of no bytes (RFC 1951, 3.2.4)
-    packed = lines[:2] + empty * (padding // len(empty)) + lines[2:]
-    header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", packed) + chunk(b"IEND", b"")
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """An empty folder for images."""
+    folder = tmp_path.resolve() / "pictures"
+    folder.mkdir()
+    return folder
 
 
 @pytest.fixture(scope="session")
 def picture_of() -> Callable[..., bytes]:
     """`picture_of(width, height, padding=0)`: the bytes of a PNG."""
     return png
-
-
-class Peer:
-    """A server that answers with the very bytes it is told to, one answer a connection, and keeps what it was sent."""
-
-    def __init__(self, listener: MultiListener[SocketStream], answers: Iterable[bytes | None]) -> None:
-        self._listener = listener
-        self._answers = iter(answers)
-        self.requests: list[bytes] = []
-        port = listener.extra(SocketAttribute.local_port)
-        self.url = f"http://127.0.0.1:{port}"
-
-    async def serve(self) -> None:
-        async with self._listener:
-            await self._listener.serve(self._answer)
-
-    async def _answer(self, stream: SocketStream) -> None:
-        async with stream:
-            self.requests.append(await self._request(stream))
-            answer = next(self._answers)
-            if answer is None:  # the connection ends without a word
-                return
-            with suppress(BrokenResourceError):  # a client that has heard enough
-                for start in range(0, len(answer), 65_536):
-                    await stream.send(answer[start : start + 65_536])
-
-    async def _request(self, stream: SocketStream) -> bytes:
-        received = b""
-        while b"\r\n\r\n" not in received:
-            received += await stream.receive()
-        head, _, body = received.partition(b"\r\n\r\n")
-        length = re.search(rb"content-length: (\d+)", head.lower())
-        while length and len(body) < int(length[1]):
-            body += await stream.receive()
-        return head + b"\r\n\r\n" + body
 
 
 @pytest.fixture

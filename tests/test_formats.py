@@ -23,8 +23,7 @@ from img402_mcp.formats import (
     pieces,
     sniff,
 )
-
-Sample = Callable[[str], bytes]
+from tests.fakes.fixtures import Sample
 
 SAMPLES = {
     "plain.png": PNG,

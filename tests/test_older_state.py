@@ -8,32 +8,26 @@ import json
 import shutil
 import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, closing
+from contextlib import AbstractAsyncContextManager, closing
 from pathlib import Path
 
 import httpx2
 import pytest
 from mcp import Client
-from mcp_types import CallToolResult
 
 from img402_mcp.client.history import History
 from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.payments.wallet import Wallet
-from img402_mcp.client.settings import Io42Settings, Money, Settings, StudioSettings, WalletSource
+from img402_mcp.client.settings import Io42Settings, StudioSettings, WalletSource
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import host_settings
-from img402_mcp.mcp_server.server import create_server
+from tests.fakes.agent import agent, money, text
+from tests.fakes.keys import ADDRESS, SELLING
+from tests.fakes.wire import API, Wire, hosting
 
 OLDER = Path(__file__).parent / "older_state"
-API = "http://localhost"
-WALLET = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
-SELLING = {
-    "IMG402_HOST_PAY_TO": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
-    "IMG402_HOST_NETWORK": "base-sepolia",
-    "IMG402_HOST_FACILITATOR": "play",
-    "IMG402_HOST_MIN_FREE_BYTES": "0",
-}
+SMALL = SELLING | {"IMG402_HOST_MIN_FREE_BYTES": "0"}
 # What the older host gave out.
 AGENT_KEY = "io42_d90261dfe8dd12947cc75470a1a5563dd40fed60"
 STUDIO_TOKEN = "studio_4e10e9537f0a2a84abd1509b704588fef531f51f"
@@ -53,19 +47,6 @@ def restore(dump: str, path: Path) -> None:
         database.executescript((OLDER / dump).read_text(encoding="utf-8"))
 
 
-class Way(httpx2.AsyncBaseTransport):
-    """The way to the host, which notes what asked for something to be done."""
-
-    def __init__(self, transport: httpx2.AsyncBaseTransport) -> None:
-        self._transport = transport
-        self.posted: list[str] = []
-
-    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-        if request.method != "GET":
-            self.posted.append(request.url.path)
-        return await self._transport.handle_async_request(request)
-
-
 @pytest.fixture
 def host_data(tmp_path: Path) -> Path:
     restore("host_sqlite.sql", tmp_path / "host" / "index.sqlite")
@@ -74,16 +55,15 @@ def host_data(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-async def way(host_data: Path, sample: Callable[[str], bytes]) -> AsyncIterator[Way]:
+async def wire(host_data: Path, sample: Callable[[str], bytes]) -> AsyncIterator[Wire]:
     """To this version's host, over the older one's data."""
     kept = host_data / "blobs" / "kept"
     kept.mkdir(parents=True)
     for name, picture in KEPT.items():
         (kept / name).write_bytes(sample(picture))
     shutil.copy(OLDER / "logo.png", kept / "mng8qej4gtfx4.png")
-    app = create_app(host_settings(SELLING, data=host_data, public_url=API))
-    async with app.router.lifespan_context(app):
-        yield Way(httpx2.ASGITransport(app))
+    async with hosting(host_data, SMALL) as joined:
+        yield joined
 
 
 @pytest.fixture
@@ -94,41 +74,27 @@ def state(tmp_path: Path) -> Path:
     return tmp_path / "state"
 
 
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    """A folder that the client may read."""
-    folder = tmp_path.resolve() / "pictures"
-    folder.mkdir()
-    return folder
-
-
-@asynccontextmanager
-async def agent(way: Way, state: Path, pictures: Path) -> AsyncIterator[Client]:
+def older_agent(wire: Wire, state: Path, pictures: Path) -> AbstractAsyncContextManager[Client]:
     wallet = WalletSource(file=OLDER / "keystore.json", password="open sesame")
-    settings = Settings(
-        api_url=API,
-        allow_dirs=(pictures,),
+    io42 = Io42Settings(f"{API}/api", AGENT_KEY, max_fee=250_000)
+    return agent(
+        pictures,
+        wire,
         named_state_dir=state,
-        money=Money(wallet=wallet, networks=("base-sepolia",)),
-        io42=Io42Settings(f"{API}/api", AGENT_KEY, max_fee=250_000),
+        money=money(wallet=wallet),
+        io42=io42,
         studio=StudioSettings(API, STUDIO_TOKEN),
     )
-    async with Client(create_server(settings, transport=way)) as client:
-        yield client
-
-
-def said(result: CallToolResult) -> str:
-    return result.content[0].text
 
 
 async def test_images_that_an_older_client_uploaded_or_paid_for_are_not_sent_again(
-    way: Way, state: Path, pictures: Path, sample: Callable[[str], bytes]
+    wire: Wire, state: Path, pictures: Path, sample: Callable[[str], bytes]
 ):
     for name in ("plain.png", "palette.png"):
         (pictures / name).write_bytes(sample(name))
     (pictures / "logo.png").write_bytes((OLDER / "logo.png").read_bytes())
     submission = {"project_id": "logos", "submission_id": "sub_1", "path": str(pictures / "logo.png")}
-    async with agent(way, state, pictures) as client:
+    async with older_agent(wire, state, pictures) as client:
         free = await client.call_tool("upload_free", {"path": str(pictures / "plain.png")})
         paid = await client.call_tool("upload_paid", {"path": str(pictures / "palette.png")})
         submitted = await client.call_tool("submit_image", submission)
@@ -138,40 +104,40 @@ async def test_images_that_an_older_client_uploaded_or_paid_for_are_not_sent_aga
         (PAID, True),
     ]
     assert submitted.structured_content["reused"]
-    assert status.structured_content["address"] == WALLET
+    assert status.structured_content["address"] == ADDRESS
     assert status.structured_content["spent_in_all_usdc"] == "0.28"
-    assert way.posted == []
+    assert wire.posted == []
 
 
 async def test_a_payment_whose_answer_an_older_client_lost_is_gone_on_with(
-    way: Way, state: Path, pictures: Path, sample: Callable[[str], bytes]
+    wire: Wire, state: Path, pictures: Path, sample: Callable[[str], bytes]
 ):
     picture = pictures / "still.gif"
     picture.write_bytes(sample("still.gif"))
-    async with agent(way, state, pictures) as client:
+    async with older_agent(wire, state, pictures) as client:
         before = await client.call_tool("payment_status")
         paid = await client.call_tool("upload_paid", {"path": str(picture)})
         after = await client.call_tool("payment_status")
-    assert LOST in said(before)
-    assert not paid.is_error, said(paid)
-    assert LOST not in said(after)
+    assert LOST in text(before)
+    assert not paid.is_error, text(paid)
+    assert LOST not in text(after)
     assert after.structured_content["spent_in_all_usdc"] == "0.28"
-    assert way.posted == ["/api/upload/token", "/api/upload"]
+    assert wire.posted == ["/api/upload/token", "/api/upload"]
 
 
 async def test_what_an_older_host_gave_out_is_good_for_the_same(
-    way: Way, tmp_path: Path, pictures: Path, sample: Callable[[str], bytes]
+    wire: Wire, tmp_path: Path, pictures: Path, sample: Callable[[str], bytes]
 ):
     (pictures / "logo.png").write_bytes((OLDER / "logo.png").read_bytes())
     submission = {"project_id": "logos", "submission_id": "sub_1", "path": str(pictures / "logo.png")}
-    async with agent(way, tmp_path / "new", pictures) as client:
+    async with older_agent(wire, tmp_path / "new", pictures) as client:
         put_in = await client.call_tool("upload_input", {"path": str(pictures / "logo.png")})
         submitted = await client.call_tool("submit_image", submission)
-    async with httpx2.AsyncClient(transport=way) as client:
+    async with httpx2.AsyncClient(transport=wire) as client:
         served = [(await client.get(url)).content for url in (FREE, PAID)]
         taken_down = [(await client.delete(DELETE)).status_code, (await client.get(FREE)).status_code]
-    assert not put_in.is_error, said(put_in)
-    assert 'Its own words: "Submission has already been uploaded"' in said(submitted)
+    assert not put_in.is_error, text(put_in)
+    assert 'Its own words: "Submission has already been uploaded"' in text(submitted)
     assert served == [sample("plain.png"), sample("palette.png")]
     assert taken_down == [204, 404]
 
@@ -209,7 +175,7 @@ def test_a_database_of_a_newer_version_is_refused(tmp_path: Path, file: str, sta
     opened: dict[str, Callable[[], object]] = {
         "ledger.db": lambda: History.open(tmp_path / "state"),
         "journal.db": lambda: Journal.open(tmp_path / "state"),
-        "index.sqlite": lambda: create_app(host_settings(SELLING, data=tmp_path / "host", public_url=API)),
+        "index.sqlite": lambda: create_app(host_settings(SMALL, data=tmp_path / "host", public_url=API)),
     }
     with pytest.raises(SettingsError) as refused:
         opened[path.name]()
@@ -238,5 +204,5 @@ def test_a_keystore_of_another_version_is_refused(tmp_path: Path, version: objec
 def test_a_secret_that_was_cut_stops_the_host(host_data: Path, length: int):
     (host_data / "secret").write_bytes(b"x" * length)
     with pytest.raises(SettingsError) as refused:
-        create_app(host_settings(SELLING, data=host_data, public_url=API))
+        create_app(host_settings(SMALL, data=host_data, public_url=API))
     assert str(refused.value).startswith(f"The host's secret {host_data}/secret has {length} bytes, and 32 were writ")

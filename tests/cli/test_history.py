@@ -11,28 +11,10 @@ import pytest
 from img402_mcp.cli import history as command_history
 from img402_mcp.client.history import History, HistoryEntry
 from img402_mcp.errors import SettingsError
+from tests.fakes.history import DAY, NOW
+from tests.fakes.history import ENTRY as ANY_ENTRY
 
-NOW = 1_790_000_000.0  # 2026-09-21T14:13:20Z
-DAY = 86_400
-ENTRY = HistoryEntry(
-    at=NOW,
-    path="/home/ann/shots/login.png",
-    source="aa",
-    sent="bb",
-    url="https://i.example/Xy12.webp",
-    id="Xy12",
-    api="https://api.example",
-    terms="paid",
-    preparation="scrub fit",
-    content_type="image/webp",
-    size_bytes=700_000,
-    width=1280,
-    height=800,
-    expires_at=NOW + 6.6 * DAY,
-    expiry_known=True,
-    price=10_000,
-    done="png 3.1 MB -> webp 0.7 MB, lossless",
-)
+ENTRY = replace(ANY_ENTRY, path="/home/ann/shots/login.png", terms="paid", expires_at=NOW + 6.6 * DAY, price=10_000)
 
 
 @pytest.fixture
@@ -136,8 +118,8 @@ def test_json_is_one_array_of_everything(history, command):
         {
             "at": "2026-09-21T14:13:20Z",
             "path": "/home/ann/shots/login.png",
-            "source": "aa",
-            "sent": "bb",
+            "source": "aa" * 32,
+            "sent": "bb" * 32,
             "url": "https://i.example/Xy12.webp",
             "id": "Xy12",
             "api": "https://api.example",

@@ -15,6 +15,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from img402_mcp import __version__
+from tests.fakes.keys import ADDRESS, KEY, PAYEE, SELLING
 
 PROGRAM = [sys.executable, "-m", "img402_mcp"]
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -24,13 +25,6 @@ HELLO = {
     "method": "initialize",
     "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}},
 }
-
-
-@pytest.fixture
-def pictures(tmp_path: Path) -> Path:
-    folder = tmp_path / "pictures"
-    folder.mkdir()
-    return folder
 
 
 def run(*arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
@@ -346,16 +340,6 @@ def test_the_command_line_walks_the_same_uploader(pictures, tmp_path, sample):
     assert served == [sample("plain.png")]
     assert refused.returncode == 1
     assert refused.stderr.startswith(f'img402-mcp: "{tmp_path / "b.png"}" does not lead into an allowed folder.')
-
-
-KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
-ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
-PAYEE = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
-SELLING = {
-    "IMG402_HOST_PAY_TO": PAYEE,
-    "IMG402_HOST_NETWORK": "base-sepolia",
-    "IMG402_HOST_FACILITATOR": "play",
-}
 
 
 def test_a_wallet_is_imported_encrypted_and_pays(tmp_path, pictures, sample):

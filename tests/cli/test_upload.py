@@ -11,11 +11,8 @@ import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, suppress
 from dataclasses import fields
-from functools import partial
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from itertools import count
 from pathlib import Path
 
@@ -25,75 +22,26 @@ from img402_mcp.cli import upload
 from img402_mcp.cli.progress_bar import ProgressBar, line
 from img402_mcp.client.batch import AT_ONCE
 from img402_mcp.client.files.roots import Roots
+from img402_mcp.client.http import Response
 from img402_mcp.errors import SettingsError
 from img402_mcp.mcp_server.results import UploadResult
+from tests.fakes.api import Api
+from tests.fakes.serving import Hanging, on_a_socket, reply
 
 SAMPLES = Path(__file__).parent.parent / "samples"
-Answer = tuple[int, dict[str, object]]
-Answering = Callable[[bytes], Answer | None]
-DAILY_LIMIT: Answer = (429, {"error": "daily_limit"})
-
-
-class Api:
-    """An img402 API that answers each upload as `answer(body)` says; None keeps it waiting until the end."""
-
-    def __init__(self) -> None:
-        self.answer: Answering = self._granted
-        self.ended = threading.Event()
-        self._numbers = count(1)
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), partial(_Handler, self))
-        self.url = f"http://127.0.0.1:{self._server.server_port}"
-
-    def _granted(self, _: bytes) -> Answer:
-        return 200, {"url": f"{self.url}/{next(self._numbers)}.png", "expiresAt": None}
-
-    @contextmanager
-    def serving(self) -> Iterator["Api"]:
-        thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        thread.start()
-        try:
-            yield self
-        finally:
-            self.ended.set()
-            self._server.shutdown()
-            thread.join()
-            self._server.server_close()
-
-
-class _Handler(BaseHTTPRequestHandler):
-    def __init__(self, api: Api, *arguments) -> None:
-        self._api = api
-        super().__init__(*arguments)
-
-    def do_POST(self) -> None:
-        answer = self._api.answer(self.rfile.read(int(self.headers["Content-Length"])))
-        if answer is None:
-            self._api.ended.wait()
-            return
-        self._send(answer[0], json.dumps(answer[1]).encode())
-
-    def do_GET(self) -> None:
-        self._send(404, b"")
-
-    def _send(self, status: int, body: bytes) -> None:
-        self.send_response(status)
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_) -> None:
-        pass
+DAILY_LIMIT = reply(429, {"error": "daily_limit"})
 
 
 @pytest.fixture
 def api(monkeypatch, tmp_path):
-    with Api().serving() as serving:
-        monkeypatch.setenv("IMG402_API_URL", serving.url)
+    api = Api()
+    with on_a_socket(api.answer) as api.url:
+        monkeypatch.setenv("IMG402_API_URL", api.url)
         monkeypatch.setenv("IMG402_STATE_DIR", str(tmp_path / "state"))
         monkeypatch.setenv("IMG402_VERIFY", "off")
         monkeypatch.delenv("IMG402_ALLOW_DIRS", raising=False)
         monkeypatch.chdir(tmp_path)
-        yield serving
+        yield api
 
 
 @pytest.fixture
@@ -180,8 +128,7 @@ def test_what_was_done_to_an_image_is_said_on_stderr(api, command):
 
 def test_what_is_too_large_is_fitted_unless_that_is_forbidden(api, tmp_path, picture_of, command):
     (tmp_path / "a.png").write_bytes(picture_of(5, 5, padding=3000))
-    too_large, granted = (400, {"error": "file_too_large", "message": "max 1000 bytes"}), api.answer
-    api.answer = lambda body: granted(body) if len(body) < 2000 else too_large
+    api.limit, api.words = 2000, "max 1000 bytes"
     refused, fitted = command("--url", "--no-fit", "a.png"), command("--url", "a.png")
     assert refused[:2] == (1, "")
     assert refused[2].startswith('img402-mcp: "a.png": The image has 3,')
@@ -189,7 +136,7 @@ def test_what_is_too_large_is_fitted_unless_that_is_forbidden(api, tmp_path, pic
 
 
 def test_what_the_api_takes_no_more_is_named_to_be_retried(api, shots, command):
-    api.answer = lambda _: DAILY_LIMIT
+    api.on_upload = lambda _: DAILY_LIMIT
     paths = shots(*(f"{number} of many" for number in range(AT_ONCE + 9)))
     code, printed, told = command(*paths)
     assert (code, printed) == (1, "")
@@ -198,7 +145,7 @@ def test_what_the_api_takes_no_more_is_named_to_be_retried(api, shots, command):
 
 
 def test_a_name_that_a_terminal_would_obey_is_written_out(api, shots, command):
-    api.answer = lambda _: DAILY_LIMIT
+    api.on_upload = lambda _: DAILY_LIMIT
     told = command(*shots("a\x1b[2J", "b"))[2]
     assert "\x1b" not in told
     assert "a\\x1b[2J.png" in told.splitlines()[-1]
@@ -276,7 +223,7 @@ def test_a_wallet_that_does_not_open_is_a_matter_of_settings(api, shots, command
     (tmp_path / "wallet.json").write_text("{}")
     monkeypatch.setenv("IMG402_WALLET_FILE", str(tmp_path / "wallet.json"))
     monkeypatch.setenv("IMG402_WALLET_PASSWORD", "open sesame")
-    api.answer = lambda _: (402, {})
+    api.on_upload = lambda _: reply(402, {})
     code, printed, told = command("--paid", *shots("a"))
     assert (code, printed) in ((2, ""), (1, ""))
     assert "open sesame" not in told
@@ -304,16 +251,15 @@ sys.exit(ending(sys.argv[1:]))
 def test_an_interrupt_says_what_was_done_until_then(api, shots):
     """The last of one more than go at once arrives when one of the others is done."""
     *others, last = shots(*(f"quick{number}" for number in range(AT_ONCE)), "last")
-    awaited, granted = Path(last).read_bytes(), api.answer
-    arrived = threading.Event()
+    awaited, arrived = Path(last).read_bytes(), threading.Event()
 
-    def answer(body: bytes):
-        if awaited in body:
+    def on_upload(image: bytes) -> Response:
+        if image == awaited:
             arrived.set()
-            return None
-        return granted(body)
+            raise Hanging
+        return api.taken(image)
 
-    api.answer = answer
+    api.on_upload = on_upload
     ours, theirs = pty.openpty()
     command = [sys.executable, "-c", INTERRUPTIBLE, "upload", *others, last]
     environ = os.environ | {"TERM": "xterm"}

@@ -35,7 +35,7 @@ def uploaded(path: str) -> Upload:
 
 
 @dataclass
-class Api:
+class Uploads:
     """Uploads, or fails as it is told to; counts how many it has at once. Files wait where a `gate` is given."""
 
     errors: dict[str, Exception] = field(default_factory=dict)
@@ -77,7 +77,9 @@ def many(count: int) -> list[str]:
 
 
 async def test_one_bad_file_hides_none_of_the_good_ones_and_the_order_is_kept():
-    batch = await upload_batch(Api({"b.png": REFUSED, "d.png": TOO_LARGE}).upload, ["c.png", "b.png", "a.png", "d.png"])
+    batch = await upload_batch(
+        Uploads({"b.png": REFUSED, "d.png": TOO_LARGE}).upload, ["c.png", "b.png", "a.png", "d.png"]
+    )
     assert told(batch) == {
         "uploads": [("c.png", url("c.png")), ("a.png", url("a.png"))],
         "failures": [("b.png", REFUSED), ("d.png", TOO_LARGE)],
@@ -88,13 +90,13 @@ async def test_one_bad_file_hides_none_of_the_good_ones_and_the_order_is_kept():
 
 
 async def test_the_same_path_twice_is_uploaded_once():
-    api = Api()
-    batch = await upload_batch(api.upload, ["a.png", "b.png", "a.png"])
-    assert (api.begun, batch.paths) == (["a.png", "b.png"], ("a.png", "b.png"))
+    uploads = Uploads()
+    batch = await upload_batch(uploads.upload, ["a.png", "b.png", "a.png"])
+    assert (uploads.begun, batch.paths) == (["a.png", "b.png"], ("a.png", "b.png"))
 
 
 async def test_what_failed_for_no_fault_of_its_own_is_to_be_retried():
-    batch = await upload_batch(Api({"a.png": LOST, "b.png": REFUSED}).upload, ["a.png", "b.png", "c.png"])
+    batch = await upload_batch(Uploads({"a.png": LOST, "b.png": REFUSED}).upload, ["a.png", "b.png", "c.png"])
     assert (batch.retry, batch.unsent, batch.stopped_by) == (("a.png",), (), None)
 
 
@@ -108,10 +110,10 @@ async def test_what_failed_for_no_fault_of_its_own_is_to_be_retried():
 )
 async def test_once_the_api_takes_no_more_no_further_file_is_begun(error):
     paths = many(AT_ONCE + 10)
-    api = Api({"0.png": error})
-    batch = await upload_batch(api.upload, paths)
+    uploads = Uploads({"0.png": error})
+    batch = await upload_batch(uploads.upload, paths)
     begun = paths[:AT_ONCE]
-    assert api.begun == begun
+    assert uploads.begun == begun
     assert told(batch) == {
         "uploads": [(path, url(path)) for path in begun[1:]],
         "failures": [("0.png", error)],
@@ -123,20 +125,22 @@ async def test_once_the_api_takes_no_more_no_further_file_is_begun(error):
 
 async def test_an_api_that_fails_three_times_in_a_row_is_left_in_peace():
     paths = many(AT_ONCE * 3)
-    api = Api(dict.fromkeys(paths, LOST))
-    batch = await upload_batch(api.upload, paths)
-    assert len(api.begun) < AT_ONCE * 2
+    uploads = Uploads(dict.fromkeys(paths, LOST))
+    batch = await upload_batch(uploads.upload, paths)
+    assert len(uploads.begun) < AT_ONCE * 2
     assert (batch.stopped_by, batch.retry) == (LOST, tuple(paths))
 
 
 async def test_an_api_that_fails_now_and_then_is_asked_on():
     paths = many(AT_ONCE * 3)
-    batch = await upload_batch(Api(dict.fromkeys(paths[::2], LOST)).upload, paths)
+    batch = await upload_batch(Uploads(dict.fromkeys(paths[::2], LOST)).upload, paths)
     assert (batch.unsent, batch.retry) == ((), tuple(paths[::2]))
 
 
 async def test_a_defect_that_one_file_meets_loses_no_url(caplog):
-    batch = await upload_batch(Api({"b.png": ZeroDivisionError("secret words")}).upload, ["a.png", "b.png", "c.png"])
+    batch = await upload_batch(
+        Uploads({"b.png": ZeroDivisionError("secret words")}).upload, ["a.png", "b.png", "c.png"]
+    )
     (failure,) = batch.failures
     assert [each.path for each in batch.uploads] == ["a.png", "c.png"]
     assert in_words(failure) == (
@@ -146,21 +150,21 @@ async def test_a_defect_that_one_file_meets_loses_no_url(caplog):
 
 
 async def test_a_cancelled_call_cancels_all():
-    api = Api(gate=anyio.Event())
+    uploads = Uploads(gate=anyio.Event())
     async with anyio.create_task_group() as calls:
-        calls.start_soon(upload_batch, api.upload, many(100))
+        calls.start_soon(upload_batch, uploads.upload, many(100))
         await anyio.wait_all_tasks_blocked()
         calls.cancel_scope.cancel()
-    assert (api.now, len(api.begun)) == (0, AT_ONCE)
+    assert (uploads.now, len(uploads.begun)) == (0, AT_ONCE)
 
 
 # In bounds
 
 
 async def test_so_many_at_once_and_no_more():
-    api = Api()
-    await upload_batch(api.upload, many(100))
-    assert (api.most, len(api.begun)) == (AT_ONCE, 100)
+    uploads = Uploads()
+    await upload_batch(uploads.upload, many(100))
+    assert (uploads.most, len(uploads.begun)) == (AT_ONCE, 100)
 
 
 @pytest.mark.parametrize(
@@ -173,10 +177,10 @@ async def test_so_many_at_once_and_no_more():
     ],
 )
 async def test_the_bytes_in_memory_are_bounded(size, most):
-    api = Api()
+    uploads = Uploads()
     paths = many(AT_ONCE * 2)
-    batch = await upload_batch(api.upload, paths, sizes=dict.fromkeys(paths, size))
-    assert (api.most, len(batch.uploads)) == (most, len(paths))
+    batch = await upload_batch(uploads.upload, paths, sizes=dict.fromkeys(paths, size))
+    assert (uploads.most, len(batch.uploads)) == (most, len(paths))
 
 
 async def test_progress_runs_over_the_whole_only_forwards_and_to_the_end():
@@ -187,7 +191,7 @@ async def test_progress_runs_over_the_whole_only_forwards_and_to_the_end():
         heard.append((parts, total))
 
     paths = many(40)
-    await upload_batch(Api(dict.fromkeys(paths[::3], REFUSED)).upload, paths, progress)
+    await upload_batch(Uploads(dict.fromkeys(paths[::3], REFUSED)).upload, paths, progress)
     parts = [each for each, _ in heard]
     assert {total for _, total in heard} == {4000}
     assert parts == sorted(set(parts))
@@ -205,10 +209,10 @@ def folder(tmp_path):
 
 
 async def test_patterns_without_a_file_stand_among_the_failures(folder):
-    api = Api()
-    batch = await upload_matching(api.upload, [f"{folder}/*.webp", f"{folder}/*.png"], Roots.resolve([folder]))
+    uploads = Uploads()
+    batch = await upload_matching(uploads.upload, [f"{folder}/*.webp", f"{folder}/*.png"], Roots.resolve([folder]))
     (failure,) = batch.failures
-    assert [*batch.paths] == api.begun == [f"{folder}/shot2.png", f"{folder}/shot10.png"]
+    assert [*batch.paths] == uploads.begun == [f"{folder}/shot2.png", f"{folder}/shot10.png"]
     assert (failure.path, in_words(failure)) == (f"{folder}/*.webp", str(failure.error))
 
 
@@ -229,11 +233,11 @@ async def test_patterns_without_a_file_stand_among_the_failures(folder):
     ],
 )
 async def test_none_or_too_many_are_refused_before_anything_is_sent(folder, patterns, reason):
-    api = Api()
+    uploads = Uploads()
     named = [pattern.format(folder=folder) for pattern in patterns]
     with pytest.raises(ReadRefused) as caught:
-        await upload_matching(api.upload, named, Roots.resolve([folder]), most=2)
-    assert (str(caught.value), api.begun) == (reason, [])
+        await upload_matching(uploads.upload, named, Roots.resolve([folder]), most=2)
+    assert (str(caught.value), uploads.begun) == (reason, [])
 
 
 def test_a_failure_names_its_file_once():
@@ -266,7 +270,7 @@ def cell(path: str) -> str:
 
 
 async def block(paths, failing=(), *, pairs):
-    return markdown(await upload_batch(Api(dict.fromkeys(failing, REFUSED)).upload, paths), pairs=pairs)
+    return markdown(await upload_batch(Uploads(dict.fromkeys(failing, REFUSED)).upload, paths), pairs=pairs)
 
 
 async def test_the_markdown_is_one_image_a_line():

@@ -6,10 +6,9 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from threading import Barrier
 
 import pytest
@@ -18,39 +17,11 @@ from hypothesis import strategies as st
 
 from img402_mcp.client.history import History, HistoryEntry, expiring_before
 from img402_mcp.errors import SettingsError
+from tests.fakes.folders import in_memory
+from tests.fakes.history import DAY, ENTRY, NOW
 
 REMEMBERING = Path(__file__).with_name("remembering.py")
-NOW = 1_790_000_000.0
-DAY = 86_400
-API = "https://api.example"
-ENTRY = HistoryEntry(
-    at=NOW,
-    path="/home/ann/shots/Login Page.png",
-    source="aa" * 32,
-    sent="bb" * 32,
-    url="https://i.example/Xy12.webp",
-    id="Xy12",
-    api=API,
-    terms="free",
-    preparation="scrub fit",
-    content_type="image/webp",
-    size_bytes=700_000,
-    width=1280,
-    height=800,
-    expires_at=NOW + 7 * DAY,
-    expiry_known=True,
-    price=0,
-    done="png 3.1 MB -> webp 0.7 MB, lossless",
-)
-ASKED = (API, "free", ENTRY.source, "scrub fit")
-
-
-@contextmanager
-def in_memory() -> Iterator[Path]:
-    """Where that can be had: nothing here needs to wait for a disk."""
-    memory = Path("/dev/shm")
-    with TemporaryDirectory(dir=memory if memory.is_dir() else None) as folder:
-        yield Path(folder)
+ASKED = (ENTRY.api, "free", ENTRY.source, "scrub fit")
 
 
 @pytest.fixture

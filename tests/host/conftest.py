@@ -4,8 +4,6 @@ import socket
 import struct
 import subprocess
 import sys
-import tempfile
-import zlib
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
@@ -32,6 +30,8 @@ from img402_mcp.host.app import create_app
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import HostSettings, host_settings
 from img402_mcp.host.storage.blobs.opening import open_blobs
+from tests.fakes.folders import in_memory
+from tests.fakes.pictures import png
 
 PUBLIC_URL = "https://i.example"
 
@@ -61,9 +61,9 @@ def clock() -> SimpleNamespace:
 
 @pytest.fixture
 def data() -> Iterator[Path]:
-    """A host's data folder; in memory where the system has a place for that, since most of the time goes to fsync."""
-    with tempfile.TemporaryDirectory(dir="/dev/shm" if Path("/dev/shm").is_dir() else None) as folder:
-        yield Path(folder) / "data"
+    """A host's data folder; most of the time would go to fsync."""
+    with in_memory() as folder:
+        yield folder / "data"
 
 
 @pytest.fixture(scope="session")
@@ -166,19 +166,6 @@ def tokens(database: Database, clock: SimpleNamespace) -> StudioAccounts:
     return StudioAccounts(database, lambda: clock.now)
 
 
-def _png(width: int, height: int, size: int) -> bytes:
-    """Whole and decodable; a chunk of text makes it exactly so many bytes, if it is to have more than it needs."""
-    rows = zlib.compress(b"".join(b"\0" + bytes((width + 7) // 8) for _ in range(height)))
-    chunks = [(b"IHDR", struct.pack(">IIBBBBB", width, height, 1, 0, 0, 0, 0)), (b"IDAT", rows), (b"IEND", b"")]
-    short = size - 8 - sum(12 + len(content) for _, content in chunks)
-    if short >= 12:
-        chunks.insert(1, (b"tEXt", b"Comment\0".ljust(short - 12, b"x")))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
-        for kind, content in chunks
-    )
-
-
 def _jpeg(width: int, height: int, metadata: int) -> bytes:
     """As far as its structure goes."""
     more = b"".join(b"\xff\xe1" + struct.pack(">H", 50_002) + bytes(50_000) for _ in range(metadata))
@@ -200,7 +187,7 @@ def _webp(width: int, height: int, kind: bytes) -> bytes:
 @pytest.fixture(scope="session")
 def picture() -> Callable[..., bytes]:
     """`picture(120, 100)`: a PNG; `picture(120, 100, size=5000)` of just so many bytes."""
-    return lambda width=120, height=100, size=0: _png(width, height, size)
+    return lambda width=120, height=100, size=0: png(width, height, size=size)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,6 @@ import re
 import shutil
 import subprocess
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 
 import anyio
@@ -14,9 +13,7 @@ from httpx2 import AsyncClient
 
 from img402_mcp.cli import main
 from img402_mcp.host.settings import HostSettings
-
-Sample = Callable[[str], bytes]
-Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
+from tests.fakes.fixtures import Hosting, Sample
 
 DEPLOY = Path(__file__).parents[2] / "docs" / "deploy"
 NO_CAPS = {"IMG402_HOST_FREE_DAILY": "0", "IMG402_HOST_FREE_DAILY_PER_ADDRESS": "0"}

@@ -2,16 +2,14 @@
 
 import sqlite3
 import time
-from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, closing, contextmanager
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
 from httpx2 import AsyncClient, Response
 
-Sample = Callable[[str], bytes]
-Names = Callable[[], list[str]]
-Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
+from tests.fakes.fixtures import Hosting, Names, Sample
 
 UPLOAD_FAILED = {
     "error": "upload_failed",

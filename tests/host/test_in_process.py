@@ -1,16 +1,14 @@
 """A caller in the host's own process, as an application that mounts it and these tests are."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 from anyio import create_task_group
 from anyio.lowlevel import checkpoint
-from httpx2 import AsyncClient
 
-Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
+from tests.fakes.fixtures import Hosting
 
 IMAGE = (Path(__file__).parents[1] / "samples" / "plain.png").read_bytes()
 FREE = "/api/free"

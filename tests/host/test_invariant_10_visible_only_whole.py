@@ -4,7 +4,7 @@ import os
 import shutil
 import sqlite3
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, closing
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -21,10 +21,8 @@ from img402_mcp.host.storage.images import Images, StoredImage, new_id
 from img402_mcp.host.storage.receive import Incoming
 from img402_mcp.host.storage.spool import Body
 from img402_mcp.host.storage.store import keep
+from tests.fakes.fixtures import Hosting, Names, Sample
 
-Sample = Callable[[str], bytes]
-Names = Callable[[], list[str]]
-Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
 Settings = Callable[..., HostSettings]
 NOW = datetime(2026, 2, 8, tzinfo=UTC)
 

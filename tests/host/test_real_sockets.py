@@ -14,7 +14,7 @@ from types import SimpleNamespace
 import httpx2
 import pytest
 
-Sample = Callable[[str], bytes]
+from tests.fakes.fixtures import Sample
 
 HEAD = b'--b\r\nContent-Disposition: form-data; name="image"; filename="x.png"\r\n\r\n'
 TAIL = b"\r\n--b--\r\n"

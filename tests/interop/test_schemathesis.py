@@ -12,8 +12,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.fakes.keys import PAYEE
+
 SCHEMATHESIS = "schemathesis==4.32.5"
-PAYEE = "0x70997970C51812dc3A010C7d01b50e0d17dc79C8"
 SUBMISSION = "/api/agents/projects/{project_id}/submissions/{submission_id}"
 # Everything is switched on, and no limit ends the run before its time.
 EVERYTHING = {

@@ -1,6 +1,9 @@
-"""IMG402_APPROVE=ask: what an answer of the user covers."""
+"""IMG402_APPROVE=ask: the user is asked before a payment and only then, and what an answer covers."""
+
+from pathlib import Path
 
 import pytest
+from mcp_types import ElicitResult
 
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.payments.payment import PaymentIntent
@@ -10,6 +13,9 @@ from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import PaymentRefused
 from img402_mcp.mcp_server.approval import Approval, Question, UserAnswer
 from img402_mcp.wire.x402 import BASE
+from tests.fakes.agent import ERAS, agent, money, spent, text
+from tests.fakes.keys import SELLING
+from tests.fakes.wire import hosting
 
 INTENT = PaymentIntent("https://api.example", "/api/upload", "ab" * 32)
 
@@ -48,3 +54,67 @@ async def test_the_question_names_price_place_and_purpose(tmp_path):
     with pytest.raises(Question) as caught:
         await asked(tmp_path, Approval(can_ask=True), 250_000)
     assert (caught.value.price, str(caught.value)) == (250_000, "Pay 0.25 USDC to api.example for one image upload?")
+
+
+@pytest.fixture
+async def wire(tmp_path):
+    async with hosting(tmp_path / "host", SELLING) as joined:
+        yield joined
+
+
+@pytest.fixture
+def picture(pictures, sample) -> Path:
+    (pictures / "a.png").write_bytes(sample("plain.png"))
+    return pictures / "a.png"
+
+
+@ERAS
+@pytest.mark.parametrize(
+    ("answer", "paid"),
+    [
+        pytest.param(ElicitResult(action="accept", content={"pay": True}), True, id="yes"),
+        pytest.param(ElicitResult(action="accept", content={"pay": False}), False, id="unticked"),
+        pytest.param(ElicitResult(action="decline"), False, id="no"),
+        pytest.param(ElicitResult(action="cancel"), False, id="away"),
+    ],
+)
+async def test_the_user_is_asked_where_that_is_set(era, answer, paid, wire, picture):
+    questions = []
+
+    async def on_question(_, question):
+        questions.append(question.message)
+        return answer
+
+    async with agent(picture.parent, wire, era, money=money(approve="ask"), on_question=on_question) as client:
+        result = await client.call_tool("upload_paid", {"path": str(picture)})
+        assert await spent(client) == ("0.01" if paid else "0")
+    assert questions == ["Pay 0.01 USDC to localhost for one image upload?"]
+    assert result.is_error is not paid
+    if not paid:
+        assert "The payment of 0.01 USDC to localhost was declined; nothing was signed." in text(result)
+
+
+@ERAS
+async def test_a_client_that_cannot_ask_pays_nothing_where_the_user_must_be_asked(era, wire, picture):
+    async with agent(picture.parent, wire, era, money=money(approve="ask")) as client:
+        result = await client.call_tool("upload_paid", {"path": str(picture)})
+        assert await spent(client) == "0"
+    assert "this client cannot ask; nothing was signed. Without a payment there is upload_free;" in text(result)
+    assert "or set IMG402_APPROVE=auto: the budget still holds." in text(result)
+
+
+@ERAS
+async def test_nobody_is_asked_where_nothing_will_be_paid(era, wire, picture):
+    questions = []
+
+    async def on_question(_, question):
+        questions.append(question.message)
+        return ElicitResult(action="accept", content={"pay": True})
+
+    async with agent(picture.parent, wire, era, money=money(approve="ask"), on_question=on_question) as client:
+        for _ in range(2):
+            await client.call_tool("upload_paid", {"path": str(picture)})
+            await client.call_tool("get_upload_token")
+        forbidden = await client.call_tool("upload_paid", {"path": "/etc/passwd"})
+    assert len(questions) == 2
+    assert "does not lead into an allowed folder" in text(forbidden)

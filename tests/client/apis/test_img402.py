@@ -8,12 +8,13 @@ from pathlib import Path
 import pytest
 
 from img402_mcp.client.apis.base import Receipt
-from img402_mcp.client.apis.img402 import Img402
+from img402_mcp.client.apis.img402 import Img402, sizes_in
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import Request, Response, sending
 from img402_mcp.errors import BadAnswer, Img402Error, UploadFailed, UploadRejected
 from img402_mcp.formats import examine
 from img402_mcp.wire.img402 import FreeTerms, Limits
+from tests.fakes.clock import no_pause
 
 DOCUMENTED = {
     "url": "https://i.img402.dev/abc123.png",
@@ -29,9 +30,6 @@ RECEIPT = Receipt("https://i.img402.dev/abc123.png", "abc123", "image/png", 1217
 def image(sample) -> Image:
     data = sample("plain.png")
     return Image(Path("/pictures/salary list.png"), data, examine(data))
-
-
-async def no_pause(seconds: float) -> None: ...
 
 
 async def upload(peer_url: str, image: Image) -> Receipt:
@@ -309,3 +307,17 @@ async def test_limits_of_an_api_that_does_not_answer_are_an_error(peers, answeri
     async with sending() as send:
         with pytest.raises(UploadFailed, match="answered 503 when asked for its limits"):
             await Img402(peer.url).limits(send)
+
+
+@pytest.mark.parametrize(
+    ("sentence", "sizes"),
+    [
+        pytest.param("1048576 bytes (1 MB)", (1_048_576, 1_000_000), id="ours"),
+        pytest.param("max 1MB, got 2.5 MiB or 300 KB", (1_000_000, 2_500_000, 300_000), id="units"),
+        pytest.param("5,242,880 bytes, 1 048 576 bytes or 1'000'000 B", (5_242_880, 1_048_576, 1_000_000), id="groups"),
+        pytest.param("MB, v1.2.3MB, 1,5 MB, 12 Mbit, x10MB", (), id="no-sizes"),
+        pytest.param("9" * 5000 + " bytes", (), id="thousands-of-digits"),
+    ],
+)
+def test_the_sizes_in_a_sentence_are_read(sentence, sizes):
+    assert sizes_in(sentence) == sizes

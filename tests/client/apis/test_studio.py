@@ -10,6 +10,7 @@ from img402_mcp.client.http import sending
 from img402_mcp.errors import BadAnswer, Img402Error, ReadRefused, UploadFailed, UploadRejected
 from img402_mcp.formats import examine
 from img402_mcp.wire.studio import MOST_BYTES
+from tests.fakes.clock import no_pause
 
 STORED = {"upload_key": "uploads/ab12/photo.png", "image_url": "https://s3.example/photo.png?X-Amz-Signature=a%2Bb"}
 
@@ -18,9 +19,6 @@ STORED = {"upload_key": "uploads/ab12/photo.png", "image_url": "https://s3.examp
 def image(sample) -> Image:
     data = sample("plain.png")
     return Image(Path("/pictures/salary list.png"), data, examine(data))
-
-
-async def no_pause(seconds: float) -> None: ...
 
 
 async def upload(peer_url: str, image: Image) -> StudioInput:

@@ -3,6 +3,7 @@ import re
 import struct
 import sys
 import zlib
+from asyncio import gather
 from collections.abc import Callable
 from io import BytesIO
 from pathlib import Path
@@ -16,17 +17,11 @@ from img402_mcp.client.fit.messages import Outcome, outcome_in, packed
 from img402_mcp.client.fit.subprocess import CannotFit, Fitted, fitted
 from img402_mcp.errors import ReadRefused
 from img402_mcp.formats import PNG, Picture, examine
+from tests.client.fit.drawn import with_chunk
+from tests.fakes.pictures import chunk
 
 DAMAGED = "its pixels cannot be decoded: it is damaged, or made to do harm"
 ENDED = "the program that decodes it ended without an answer"
-
-
-def chunk(kind: bytes, body: bytes) -> bytes:
-    return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
-
-
-def with_chunk(png: bytes, kind: bytes, body: bytes) -> bytes:
-    return png[:33] + chunk(kind, body) + png[33:]
 
 
 def many_frames(count: int) -> bytes:
@@ -195,14 +190,7 @@ count = len(os.listdir({str(tmp_path)!r}))
 os.unlink(mine)
 sys.stdout.write('{packed(Outcome(reason="floor")).decode().strip()}' if count <= 2 else "")
 """
-    said: list[str] = []
-
-    async def one() -> None:
-        said.append(await refused(shot, program=program))
-
-    async with create_task_group() as tasks:
-        for _ in range(6):
-            tasks.start_soon(one)
+    said = await gather(*(refused(shot, program=program) for _ in range(6)))
     assert [ENDED in sentence for sentence in said] == [False] * 6
 
 

@@ -1,4 +1,4 @@
-"""Buys one token and is killed on the way, once for each step: `crashing.py STATE_DIR URL STEP...`.
+"""Buys one token and is killed on the way, once for each step: `crashing.py KEY STATE_DIR URL STEP...`.
 
 A step is `before-` or `after-` a journal's method, or `while-signing`, inside the journal's transaction. Everything is
 imported once; each step then runs in a fork of its own, with its own journal, and ends by SIGKILL.
@@ -21,8 +21,6 @@ from img402_mcp.client.payments.payer import Payer, origin_of
 from img402_mcp.client.payments.payment import PaymentIntent
 from img402_mcp.client.payments.wallet import Wallet
 from img402_mcp.wire.x402 import Authorization, Network
-
-KEY = "0x" + "4c" * 32
 
 
 class Mortal:
@@ -61,20 +59,20 @@ async def buy(payer: Payer, url: str) -> None:
         payer.journal.used(payment.nonce, payer.now(), "image")
 
 
-async def buy_and_die(state_dir: Path, url: str, step: str) -> None:
+async def buy_and_die(key: str, state_dir: Path, url: str, step: str) -> None:
     journal = Mortal(Journal.open(state_dir), step)
-    wallet = (DyingWallet if step == "while-signing" else Wallet).from_key(KEY)
+    wallet = (DyingWallet if step == "while-signing" else Wallet).from_key(key)
     async with sending() as send:
         policy = Policy(max_payment=10_000, daily_budget=20_000)
         await buy(Payer(lambda: wallet, journal, policy, send), url)  # type: ignore[arg-type]  # it stands in for one
 
 
-def main(state_dir: str, url: str, *steps: str) -> None:
-    Wallet.from_key(KEY)
+def main(key: str, state_dir: str, url: str, *steps: str) -> None:
+    Wallet.from_key(key)
     for step in steps:
         child = os.fork()
         if not child:
-            anyio.run(buy_and_die, Path(state_dir, step), f"{url}/{step}/token", step)
+            anyio.run(buy_and_die, key, Path(state_dir, step), f"{url}/{step}/token", step)
             os._exit(0)
         _, status = os.waitpid(child, 0)
         assert os.WIFSIGNALED(status), f"{step} was not reached"

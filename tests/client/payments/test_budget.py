@@ -8,9 +8,9 @@ from img402_mcp.client.payments.budget import Policy, Spending, decide, trustwor
 from img402_mcp.client.payments.payment_required import Offer, PaymentRequired
 from img402_mcp.errors import PaymentRefused
 from img402_mcp.wire.x402 import BASE, BASE_SEPOLIA
+from tests.fakes.keys import PAYEE
+from tests.fakes.paywall import ORIGIN
 
-ORIGIN = "https://api.example"
-PAYEE = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C"
 OTHER = "0x" + "66" * 20
 OFFER = Offer(2, BASE, 10_000, PAYEE, 300, {})
 POLICY = Policy(max_payment=10_000, daily_budget=1_000_000)

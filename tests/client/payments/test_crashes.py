@@ -5,20 +5,20 @@ import sys
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import dataclass
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from threading import Thread
-from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 
-from img402_mcp.client.http import Request, sending
+from img402_mcp.client.http import Request, Response, sending
 from img402_mcp.client.payments.budget import Policy
 from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.payments.payer import Payer
 from img402_mcp.client.payments.payment import PaymentIntent, State
-from img402_mcp.errors import AnswerLost
+from tests.fakes.keys import KEY
+from tests.fakes.paywall import Paywall
+from tests.fakes.serving import on_a_socket
 
 CRASHING = Path(__file__).with_name("crashing.py")
 STEPS: dict[str, list[str]] = {
@@ -43,45 +43,23 @@ STEPS: dict[str, list[str]] = {
 class Scene:
     """One purchase that was killed, and what the API knows of it."""
 
-    paywall: Any
+    paywall: Paywall
     state_dir: Path
     url: str
 
 
 @pytest.fixture(scope="module")
-def scenes(open_paywall) -> Iterator[dict[str, Scene]]:
-    paywalls = {step: open_paywall() for step in STEPS}
+def scenes() -> Iterator[dict[str, Scene]]:
+    paywalls = {step: Paywall() for step in STEPS}
     for step, mishaps in STEPS.items():
         paywalls[step].mishaps = [*mishaps]
-    with ThreadingHTTPServer(("127.0.0.1", 0), serving(paywalls)) as server, TemporaryDirectory() as folder:
-        thread = Thread(target=server.serve_forever, args=(0.02,))
-        thread.start()
-        url = f"http://127.0.0.1:{server.server_port}"
-        try:
-            subprocess.run([sys.executable, str(CRASHING), folder, url, *STEPS], check=True, timeout=60)
-            yield {step: Scene(paywalls[step], Path(folder, step), f"{url}/{step}/token") for step in STEPS}
-        finally:
-            server.shutdown()
-            thread.join()
 
+    def answer(request: Request) -> Response:
+        return paywalls[urlsplit(request.url).path.split("/")[1]].answer(request)
 
-def serving(paywalls: dict[str, Any]) -> type[BaseHTTPRequestHandler]:
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            paywall = paywalls[self.path.split("/")[1]]
-            try:
-                answer = paywall.answer(Request("POST", self.path, dict(self.headers)))
-            except AnswerLost:
-                return
-            self.send_response(answer.status)
-            for name, value in {**answer.headers, "content-length": str(len(answer.body))}.items():
-                self.send_header(name, value)
-            self.end_headers()
-            self.wfile.write(answer.body)
-
-        def log_message(self, *_: object) -> None: ...
-
-    return Handler
+    with on_a_socket(answer) as url, TemporaryDirectory() as folder:
+        subprocess.run([sys.executable, str(CRASHING), KEY, folder, url, *STEPS], check=True, timeout=60)
+        yield {step: Scene(paywalls[step], Path(folder, step), f"{url}/{step}/token") for step in STEPS}
 
 
 @pytest.mark.parametrize("step", STEPS)

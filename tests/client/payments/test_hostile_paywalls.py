@@ -1,7 +1,6 @@
 """Paywalls that want more than they may have: for each, how many payments were signed and what could be taken."""
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,6 +9,7 @@ import pytest
 from img402_mcp.client.http import Request, Response
 from img402_mcp.errors import AnswerLost, BadAnswer, Img402Error, PaymentPending, PaymentRefused
 from img402_mcp.wire import x402 as wire
+from tests.fakes.paywall import asking, offer, recovered
 
 EVIL = "0x" + "66" * 20
 ALLOWED = 10_000
@@ -40,9 +40,6 @@ class Hostile:
     @property
     def exposed(self) -> int:
         return sum(int(authorization["value"]) for authorization in self.authorizations.values())
-
-
-Asking = Callable[..., Response]
 
 
 async def outcome(payer: Any, hostile: Hostile, request: Request, intent: Any, calls: int = 3) -> list[object]:
@@ -92,9 +89,7 @@ async def outcome(payer: Any, hostile: Hostile, request: Request, intent: Any, c
         pytest.param({"maxTimeoutSeconds": "300"}, id="timeout-as-text"),
     ],
 )
-async def test_what_may_not_be_paid_is_never_signed(
-    payer, asking: Asking, offer, journal, intent, request_of_token, changes
-):
+async def test_what_may_not_be_paid_is_never_signed(payer, journal, intent, request_of_token, changes):
     hostile = Hostile([asking(offer(**changes))])
     assert await outcome(payer, hostile, request_of_token, intent) == [PaymentRefused] * 3
     assert (hostile.authorizations, hostile.exposed, journal.spent()) == ({}, 0, 0)
@@ -115,7 +110,7 @@ async def test_what_may_not_be_paid_is_never_signed(
     ],
 )
 async def test_one_payment_is_all_that_can_be_taken_however_often_the_caller_tries(
-    payer, asking: Asking, offer, journal, intent, request_of_token, after, got
+    payer, journal, intent, request_of_token, after, got
 ):
     answers: dict[str, Response | Exception] = {
         "dearer": asking(offer(amount="9999999")),
@@ -134,7 +129,7 @@ async def test_one_payment_is_all_that_can_be_taken_however_often_the_caller_tri
     assert {*hostile.urls} == {request_of_token.url}
 
 
-async def test_a_ten_year_window_is_cut_to_ten_minutes(payer, asking: Asking, offer, clock, intent, request_of_token):
+async def test_a_ten_year_window_is_cut_to_ten_minutes(payer, clock, intent, request_of_token):
     hostile = Hostile([asking(offer(maxTimeoutSeconds=315_360_000)), Response(200, {}, b"{}")])
     await outcome(payer, hostile, request_of_token, intent)
     (authorization,) = hostile.authorizations.values()
@@ -153,27 +148,21 @@ async def test_a_ten_year_window_is_cut_to_ten_minutes(payer, asking: Asking, of
         ),
     ],
 )
-async def test_the_domain_that_is_signed_is_ours(
-    payer, asking: Asking, offer, recovered, wallet, intent, request_of_token, changes
-):
+async def test_the_domain_that_is_signed_is_ours(payer, wallet, intent, request_of_token, changes):
     hostile = Hostile([asking(offer(extra=changes)), Response(200, {}, b"{}")])
     await outcome(payer, hostile, request_of_token, intent)
     payload = wire.ExactPayload.model_validate(hostile.proofs[0]["payload"])
     assert recovered(payload, wire.BASE) == wallet.address
 
 
-async def test_of_two_offers_the_cheaper_one_is_taken_and_only_that(
-    payer, asking: Asking, offer, intent, request_of_token
-):
+async def test_of_two_offers_the_cheaper_one_is_taken_and_only_that(payer, intent, request_of_token):
     offers = [offer(amount="9999"), offer(amount="7"), offer(amount="1", asset=EVIL)]
     hostile = Hostile([asking(*offers), Response(200, {}, b"{}")])
     await outcome(payer, hostile, request_of_token, intent)
     assert (len(hostile.authorizations), hostile.exposed, hostile.proofs[0]["accepted"]) == (1, 7, offers[1])
 
 
-async def test_the_payee_of_the_first_payment_is_kept(
-    payer, asking: Asking, offer, clock, journal, intent, request_of_token
-):
+async def test_the_payee_of_the_first_payment_is_kept(payer, clock, journal, intent, request_of_token):
     honest = Hostile([asking(offer()), Response(200, {}, b"{}")])
     _, payment = await payer(send=honest).paid(request_of_token, intent)
     journal.used(payment.nonce, clock.now(), "{}")
@@ -188,9 +177,7 @@ async def test_the_payee_of_the_first_payment_is_kept(
     assert hostile.exposed == 0
 
 
-async def test_a_resource_of_someone_else_is_paid_to_nobody_else(
-    payer, asking: Asking, offer, intent, request_of_token
-):
+async def test_a_resource_of_someone_else_is_paid_to_nobody_else(payer, intent, request_of_token):
     """The resource is a label that nothing signs: the proof goes to the origin that was called."""
     swapped = asking(offer(), resource={"url": "https://bank.example/"})
     hostile = Hostile([swapped, Response(200, {}, b"{}")])
@@ -198,9 +185,7 @@ async def test_a_resource_of_someone_else_is_paid_to_nobody_else(
     assert (len(hostile.authorizations), hostile.exposed, {*hostile.urls}) == (1, ALLOWED, {request_of_token.url})
 
 
-async def test_a_day_s_budget_ends_a_drain_by_ever_new_intentions(
-    payer, asking: Asking, offer, intent, request_of_token
-):
+async def test_a_day_s_budget_ends_a_drain_by_ever_new_intentions(payer, intent, request_of_token):
     hostile = Hostile([answer for _ in range(120) for answer in (asking(offer()), Response(200, {}, b"{}"))])
     policy = replace(payer().policy, daily_budget=50_000)
     refused = 0
@@ -255,7 +240,7 @@ async def test_a_402_that_makes_no_sense_is_refused_in_short(payer, intent, requ
         pytest.param("http://10.0.0.1", 0, id="another-machine-near-by"),
     ],
 )
-async def test_over_plain_http_only_this_machine_is_paid(payer, asking: Asking, offer, intent, url, paid):
+async def test_over_plain_http_only_this_machine_is_paid(payer, intent, url, paid):
     hostile = Hostile([asking(offer()), Response(200, {}, b"{}")])
     await outcome(payer, hostile, Request("POST", url + "/x"), replace(intent, origin=url), calls=1)
     assert len(hostile.authorizations) == paid

@@ -22,9 +22,9 @@ from img402_mcp.client.payments.payment_required import Offer
 from img402_mcp.client.payments.sign import Proof
 from img402_mcp.errors import PaymentPending, PaymentRefused, SettingsError
 from img402_mcp.wire.x402 import BASE
+from tests.fakes.paywall import ORIGIN
 
 CLAIMING = Path(__file__).with_name("claiming.py")
-ORIGIN = "https://api.example"
 NOW = 1_790_000_000.0
 PICTURE = PaymentIntent(ORIGIN, "/api/upload/token", "aa" * 32)
 TOKEN = replace(PICTURE, source="")

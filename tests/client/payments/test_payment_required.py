@@ -10,9 +10,9 @@ import pytest
 from img402_mcp.client.http import Response
 from img402_mcp.client.payments.payment_required import Offer, PaymentRequired, read
 from img402_mcp.wire import x402 as wire
+from tests.fakes.paywall import asking, offer
 
 VECTORS = Path(__file__).parents[2] / "vectors"
-PAYEE = "0x209693Bc6afc0C5328bA36FaF03C514EF312287C"
 
 
 def vector(name: str) -> dict[str, Any]:
@@ -107,7 +107,7 @@ SOLANA = {"scheme": "exact", "network": "solana", "maxAmountRequired": "10000", 
         ),
     ],
 )
-def test_offers_are_found_in_whatever_form(asking, offer, version, offers, changes, read_as):
+def test_offers_are_found_in_whatever_form(version, offers, changes, read_as):
     assert summary(asking(*(offer(version, **change) for change in offers), version=version, **changes)) == read_as
 
 
@@ -135,7 +135,7 @@ def test_offers_are_found_in_whatever_form(asking, offer, version, offers, chang
         ),
     ],
 )
-def test_what_cannot_be_paid_is_skipped_with_its_reason_and_hides_no_other(asking, offer, change, reason):
+def test_what_cannot_be_paid_is_skipped_with_its_reason_and_hides_no_other(change, reason):
     challenge = read(asking(offer(1, **change), offer(1), version=1))
     assert (len(challenge.offers), challenge.skipped) == (1, (reason,))
 
@@ -143,7 +143,7 @@ def test_what_cannot_be_paid_is_skipped_with_its_reason_and_hides_no_other(askin
 @pytest.mark.parametrize(
     ("version", "reason"), [(3, '"3"'), (True, '"True"'), ("2", '"2"'), (1.0, '"1.0"'), ([], '"[]"')], ids=repr
 )
-def test_another_version_of_the_protocol_is_not_guessed_at(asking, offer, version, reason):
+def test_another_version_of_the_protocol_is_not_guessed_at(version, reason):
     challenge = read(asking(offer(1), version=1, x402Version=version))
     assert (challenge.offers, challenge.skipped) == ((), (f"x402Version {reason} is neither 1 nor 2",))
 
@@ -157,7 +157,7 @@ def test_another_version_of_the_protocol_is_not_guessed_at(asking, offer, versio
         pytest.param(7, "", id="number"),
     ],
 )
-def test_the_server_s_words_are_found(asking, offer, error, said):
+def test_the_server_s_words_are_found(error, said):
     assert read(asking(offer(1), version=1, error=error)).error == said
 
 
@@ -174,12 +174,12 @@ def encoded(document: dict[str, Any], form: str) -> str:
 @pytest.mark.parametrize("form", ["padded", "unpadded", "urlsafe", "unpadded-urlsafe"])
 @pytest.mark.parametrize("filling", ["", "?", "??", "ÿÿÿ>>>???"])
 @pytest.mark.parametrize("name", ["PAYMENT-REQUIRED", "payment-required", "Payment-Required"])
-def test_the_header_is_read_in_every_spelling_of_base64(offer, form, filling, name):
+def test_the_header_is_read_in_every_spelling_of_base64(form, filling, name):
     document = {"x402Version": 2, "accepts": [offer()], "filling": filling}
     assert summary(Response(402, {name: encoded(document, form)}, b"")) == [(2, "base", 10_000, 300)]
 
 
-def test_the_header_goes_before_the_body(asking, offer):
+def test_the_header_goes_before_the_body():
     both = Response(402, asking(offer(amount="1")).headers, asking(offer(1), version=1).body)
     assert summary(both) == [(2, "base", 1, 300)]
 
@@ -192,7 +192,7 @@ def test_the_header_goes_before_the_body(asking, offer):
         pytest.param(wire.encoded({"x402Version": 2, "accepts": [SOLANA]}), id="nothing-that-can-be-paid"),
     ],
 )
-def test_the_body_counts_where_the_header_is_of_no_use(asking, offer, header):
+def test_the_body_counts_where_the_header_is_of_no_use(header):
     answer = Response(402, {"payment-required": header}, asking(offer(1), version=1).body)
     assert summary(answer) == [(1, "base", 10_000, 300)]
 

@@ -12,10 +12,10 @@ from img402_mcp.client.payments.wallet import Wallet, import_keystore, new_keyst
 from img402_mcp.errors import SettingsError
 from img402_mcp.wire import x402 as wire
 from img402_mcp.wire.evm import account
+from tests.fakes.keys import ADDRESS, KEY, VECTOR_KEY
+from tests.fakes.paywall import recovered
 
 VECTORS = Path(__file__).parents[2] / "vectors"
-KEY = "0x" + "4c" * 32
-ADDRESS = "0xdB00079cad3e665853Bf766eFe26F4C38cdbdCDA"
 PASSWORD = "correct horse"
 
 
@@ -24,14 +24,14 @@ def payload(name: str) -> wire.ExactPayload:
     return wire.ExactPayload.model_validate(vector.get("payload") or vector["message"]["payload"])
 
 
-def test_the_specification_s_signature_is_over_what_we_sign(recovered):
+def test_the_specification_s_signature_is_over_what_we_sign():
     """Its key is not known, so the proof is that its signature recovers to its payer over our typed data."""
     spec = payload("spec_signature")
     assert recovered(spec, wire.BASE_SEPOLIA) == "0x857b06519E91e3A54538791bDbb0E22373e36b66"
 
 
 @pytest.mark.parametrize("network", wire.NETWORKS.values(), ids=wire.NETWORKS)
-def test_what_we_sign_recovers_to_us_under_the_network_s_own_domain(wallet, recovered, network):
+def test_what_we_sign_recovers_to_us_under_the_network_s_own_domain(wallet, network):
     authorization = payload("spec_signature").authorization.model_copy(update={"payer": wallet.address})
     signed = wire.ExactPayload(signature=wallet.sign(authorization, network), authorization=authorization)
     others = [other for other in wire.NETWORKS.values() if other != network]
@@ -40,9 +40,9 @@ def test_what_we_sign_recovers_to_us_under_the_network_s_own_domain(wallet, reco
 
 
 @pytest.mark.parametrize("name", ["proof_v1", "proof_v2"])
-def test_the_shared_vectors_carry_our_signature(wallet, name):
+def test_the_shared_vectors_carry_our_signature(name):
     given = payload(name)
-    assert wallet.sign(given.authorization, wire.BASE) == given.signature
+    assert Wallet.from_key(VECTOR_KEY).sign(given.authorization, wire.BASE) == given.signature
 
 
 def test_nobody_else_s_money_is_signed_away(wallet):

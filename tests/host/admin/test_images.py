@@ -3,7 +3,7 @@
 import json
 import os
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, closing
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 from sqlite3 import connect
@@ -14,9 +14,8 @@ from httpx2 import AsyncClient
 
 from img402_mcp.cli import main
 from img402_mcp.errors import SettingsError
+from tests.fakes.fixtures import Hosting, Sample
 
-Sample = Callable[[str], bytes]
-Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
 Admin = Callable[..., tuple[int, Any]]
 
 
@@ -100,8 +99,10 @@ async def test_images_are_deleted_by_name_id_or_address(
 
 
 async def test_verify_names_what_does_not_fit_and_what_to_do(
-    admin: Admin, data: Path, client: AsyncClient, sample: Sample
+    admin: Admin, data: Path, hosting: Hosting, sample: Sample
 ):
+    async with hosting():  # makes the folders; one that goes on running would remove the orphan itself
+        pass
     # By the real clock, since what it takes for expired is.
     kept = data / "blobs" / "kept"
     names = ["aaaaaaaaaaaa1.png", "aaaaaaaaaaaa2.png", "aaaaaaaaaaaa3.png", "aaaaaaaaaaaa4.png"]

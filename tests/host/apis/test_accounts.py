@@ -5,7 +5,6 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +13,8 @@ from httpx2 import AsyncClient
 
 from img402_mcp.cli import main
 from img402_mcp.errors import SettingsError
+from tests.fakes.fixtures import Sample
 
-Sample = Callable[[str], bytes]
-Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
 Admin = Callable[..., Any]
 
 

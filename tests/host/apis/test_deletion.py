@@ -3,7 +3,6 @@
 import logging
 import re
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -13,9 +12,7 @@ from httpx2 import ASGITransport, AsyncClient
 
 from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import HostSettings
-
-Sample = Callable[[str], bytes]
-Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
+from tests.fakes.fixtures import Hosting, Sample
 
 
 async def uploaded(client: AsyncClient, image: bytes) -> Any:

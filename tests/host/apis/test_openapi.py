@@ -3,8 +3,6 @@
 import json
 import logging
 import re
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 
 import pytest
@@ -12,9 +10,7 @@ from httpx2 import AsyncClient
 
 from img402_mcp.wire import io42
 from img402_mcp.wire.img402 import LIMITS_KEY, FreeTerms, Limits
-
-Sample = Callable[[str], bytes]
-Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
+from tests.fakes.fixtures import Hosting
 
 
 async def test_openapi_states_the_limits_in_force(hosting: Hosting):

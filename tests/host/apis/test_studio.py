@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -15,9 +14,7 @@ from img402_mcp.host.cleanup import sweep, tidy
 from img402_mcp.host.storage.blobs.folder import Folder
 from img402_mcp.host.storage.images import Images
 from img402_mcp.wire import studio
-
-Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
-Picture = Callable[..., bytes]
+from tests.fakes.fixtures import Hosting, Picture
 
 
 @pytest.fixture

@@ -19,12 +19,12 @@ from img402_mcp.host.app import create_app
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.payments.facilitators.play import Play
 from img402_mcp.host.settings import HostSettings
+from tests.fakes.keys import SELLING
 
 Settings = Callable[..., HostSettings]
 Open = Callable[[], set[str]]
 
 pytestmark = pytest.mark.skipif(not Path("/proc/self/fd").exists(), reason="open files are read from Linux's /proc")
-SELLING = {"IMG402_HOST_PAY_TO": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "IMG402_HOST_FACILITATOR": "play"}
 
 
 @pytest.fixture

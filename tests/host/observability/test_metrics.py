@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import AbstractAsyncContextManager, ExitStack, closing
+from contextlib import ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -36,9 +36,8 @@ from img402_mcp.host.payments.facilitators.base import Rejected, Settled, Unknow
 from img402_mcp.host.payments.facilitators.counting import WORDS
 from img402_mcp.host.settings import HostSettings, host_settings
 from img402_mcp.host.settings.shown import shown
+from tests.fakes.fixtures import Hosting, Sample
 
-Sample = Callable[[str], bytes]
-Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
 ON = {"IMG402_HOST_METRICS": "127.0.0.1:9402"}
 
 
@@ -267,7 +266,7 @@ async def test_many_silent_connections_to_the_metrics_cost_few_threads(metrics: 
         assert threading.active_count() - before <= READERS + 1
 
 
-class Hanging:
+class Stuck:
     """A store whose writes never end, until it is told to."""
 
     def __init__(self, spool: Path) -> None:
@@ -280,7 +279,7 @@ class Hanging:
 async def test_a_store_that_hangs_is_named_again_and_again_and_the_database_is_not_blamed(
     tmp_path: Path, clock: SimpleNamespace
 ):
-    store = Hanging(tmp_path)
+    store = Stuck(tmp_path)
     host = SimpleNamespace(images=SimpleNamespace(check=lambda: None), blobs=store, now=lambda: clock.now)
     health = Health(cast("Any", host), patience=0.2)
     told = []

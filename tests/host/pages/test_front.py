@@ -4,7 +4,6 @@ import json
 import re
 import sys
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,15 +17,16 @@ from img402_mcp.host.app import create_app
 from img402_mcp.host.pages.front import content_security_policy, curl_line
 from img402_mcp.host.pages.terms import size
 from img402_mcp.host.settings import host_settings
+from tests.fakes.fixtures import Hosting
+from tests.fakes.keys import PAYEE
 
-Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
 PAGES = Path(__file__).parents[3] / "img402_mcp" / "host" / "pages"
 EXAMPLE = Path(__file__).parents[3] / "mcp.json.example"
 PAYING = {
-    "IMG402_HOST_PAY_TO": "0x77f3c9bCb898Ad1d30e9a336E2cC3108d88D6c09",
+    "IMG402_HOST_PAY_TO": PAYEE,
     "IMG402_HOST_FACILITATOR_URL": "https://facilitator.example",
 }
-PLAYING = {"IMG402_HOST_PAY_TO": PAYING["IMG402_HOST_PAY_TO"], "IMG402_HOST_FACILITATOR": "play"}
+PLAYING = {"IMG402_HOST_PAY_TO": PAYEE, "IMG402_HOST_FACILITATOR": "play"}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: https://i.example; "
     "connect-src 'self'; form-action 'self'; base-uri 'none'; frame-ancestors 'none'"

@@ -1,93 +1,26 @@
 from collections.abc import AsyncGenerator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from anyio import Event, sleep_forever
 from httpx2 import AsyncClient
 from starlette.applications import Starlette
 
 from img402_mcp.host.app import create_app
 from img402_mcp.host.db.database import Database
-from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Unknown, Valid
 from img402_mcp.host.payments.paywall import Paywall
 from img402_mcp.host.payments.products import payee, token_sale
 from img402_mcp.host.payments.records import PaymentRecords
 from img402_mcp.host.payments.requirements import Sale
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.wire import x402
+from tests.fakes.bank import Bank
+from tests.fakes.keys import ADDRESS, PAYEE
 
 PUBLIC_URL = "https://i.example"
-PAYEE = "0x77f3c9bCb898Ad1d30e9a336E2cC3108d88D6c09"
-PAYER = "0xdB00079cad3e665853Bf766eFe26F4C38cdbdCDA"
 IDENTIFIER = "pay_0123456789abcdef"
-
-
-@dataclass
-class Bank:
-    """A facilitator with a book of its own, honest about its own failures.
-
-    `moods` are what befalls the next settlements: "answers", "refuses", "unreachable" (nothing moved, no answer),
-    "answer lost" (moved, no answer), "hangs" (nothing moved), "moved and hangs".
-    """
-
-    play_money: bool = False
-    moods: list[str] = field(default_factory=list)
-    knows_the_past: bool = False
-    broke: bool = False
-    silent: bool = False
-    book: list[tuple[str, str, int]] = field(default_factory=list)
-    verified: list[Claim] = field(default_factory=list)
-    settled: list[Claim] = field(default_factory=list)
-    reached: Event = field(default_factory=Event)
-    holds: list[Event] = field(default_factory=list)
-    """The next verification waits for it."""
-
-    async def verify(self, claim: Claim) -> Valid | Rejected | Unknown:
-        self.verified.append(claim)
-        if self.holds:
-            await self.holds.pop().wait()
-        if self.silent:
-            return Unknown("no answer")
-        if self.broke:
-            return Rejected("insufficient_funds")
-        return Rejected("nonce_already_used", used=True) if self._is_used(claim) else Valid()
-
-    async def settle(self, claim: Claim) -> Settled | Rejected | Unknown:
-        self.settled.append(claim)
-        mood = self.moods.pop(0) if self.moods else "answers"
-        if mood == "refuses":
-            return Rejected("insufficient_funds")
-        if mood == "unreachable":
-            return Unknown("no connection")
-        if mood == "hangs":
-            await self._hang()
-        if self._is_used(claim):
-            return Rejected("nonce_already_used", used=True)
-        paid = claim.authorization
-        self.book.append((paid.payer, paid.nonce, paid.value))
-        if mood == "moved and hangs":
-            await self._hang()
-        return Unknown("time-out") if mood == "answer lost" else Settled("0xabc")
-
-    async def recall(self, claim: Claim, since: datetime) -> Settled | Rejected | Unknown:  # noqa: ARG002  # the interface's
-        if not self.knows_the_past:
-            return Unknown("no chain can be asked")
-        return Settled("0xabc") if self._is_used(claim) else Rejected("expired")
-
-    async def aclose(self) -> None:
-        pass
-
-    def _is_used(self, claim: Claim) -> bool:
-        return any(entry[1] == claim.authorization.nonce for entry in self.book)
-
-    async def _hang(self) -> None:
-        self.reached.set()
-        await sleep_forever()
 
 
 @pytest.fixture
@@ -166,6 +99,6 @@ def proof(clock: SimpleNamespace) -> Callable[..., dict[str, str]]:
 
 def _payload(clock: SimpleNamespace, nonce: int = 1, signature: str = "11", **changed: Any) -> x402.ExactPayload:
     now = int(clock.now.timestamp())
-    fields = {"payer": PAYER, "to": PAYEE, "value": 10000, "valid_after": now - 600, "valid_before": now + 300}
+    fields = {"payer": ADDRESS, "to": PAYEE, "value": 10000, "valid_after": now - 600, "valid_before": now + 300}
     authorization = x402.Authorization(**{**fields, "nonce": f"0x{nonce:064x}", **changed})
     return x402.ExactPayload(signature="0x" + signature * 65, authorization=authorization)

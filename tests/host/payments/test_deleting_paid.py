@@ -1,12 +1,10 @@
 """Paid images can be deleted too, by whoever is sure to have uploaded them."""
 
-from collections.abc import Callable
-
 import pytest
 from httpx2 import AsyncClient
 
-Sample = Callable[[str], bytes]
-MakeProof = Callable[..., dict[str, str]]
+from tests.fakes.fixtures import MakeProof, Sample
+
 ALONE = {"version": 2, "identifier": None}
 """Once settled, such a proof is on the chain for everybody."""
 

@@ -2,17 +2,15 @@
 
 import json
 from base64 import b64encode
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from httpx2 import AsyncClient
 
 from img402_mcp.wire import x402
+from tests.fakes.fixtures import MakeProof, Sample
+from tests.fakes.keys import PAYEE
 
-MakeProof = Callable[..., dict[str, str]]
-Sample = Callable[[str], bytes]
-PAYEE = "0x77f3c9bCb898Ad1d30e9a336E2cC3108d88D6c09"
 SOMEBODY = "0x" + "99" * 20
 NOW = 1_770_552_000  # the test's clock
 WRONG_OFFER = f"The proof is for another offer; asked is 0.01 USDC on base to {PAYEE}."

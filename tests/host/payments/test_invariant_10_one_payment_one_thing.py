@@ -1,7 +1,8 @@
 """Invariant 10, the paid part: one payment buys one thing, settled once, whoever asks and whatever breaks."""
 
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from asyncio import gather
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import timedelta
 from types import SimpleNamespace
@@ -16,13 +17,11 @@ from img402_mcp.host.errors import ApiError
 from img402_mcp.host.payments.payload import presented
 from img402_mcp.host.payments.paywall import Paywall
 from img402_mcp.host.payments.requirements import Sale
+from tests.fakes.bank import Bank
+from tests.fakes.fixtures import Hosting, MakeProof, Names, Sample
+from tests.fakes.keys import PAYEE
 
-Sample = Callable[[str], bytes]
-Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
-MakeProof = Callable[..., dict[str, str]]
-Names = Callable[[], list[str]]
 LEASE = timedelta(seconds=6)
-PAYEE = "0x77f3c9bCb898Ad1d30e9a336E2cC3108d88D6c09"
 
 
 def told(response: Response) -> tuple[int, Any]:
@@ -37,18 +36,6 @@ async def upload(client: AsyncClient, image: bytes, headers: dict[str, str]) -> 
     return await client.post("/api/upload", files={"image": image}, headers=headers)
 
 
-async def all_at_once(*asked: Callable[[], Any]) -> list[Response]:
-    answers: list[Response] = []
-
-    async def ask(call: Callable[[], Any]) -> None:
-        answers.append(await call())
-
-    async with create_task_group() as tasks:
-        for call in asked:
-            tasks.start_soon(ask, call)
-    return answers
-
-
 def pending(reason: str) -> tuple[int, dict[str, str]]:
     message = (
         f"The outcome of this payment is not known yet ({reason}). Send this request again with the same proof, "
@@ -61,7 +48,7 @@ async def test_five_copies_of_a_proof_are_settled_once_and_get_the_same_token(
     shop: AsyncClient, proof: MakeProof, bank
 ):
     paid = proof()
-    answers = await all_at_once(*[lambda: buy(shop, paid)] * 5)
+    answers = await gather(*(buy(shop, paid) for _ in range(5)))
     assert {told(answer)[0] for answer in answers} == {200}
     assert len({answer.json()["token"] for answer in answers}) == 1
     assert len(bank.settled) == len(bank.book) == 1
@@ -90,7 +77,7 @@ async def test_five_copies_of_an_inline_upload_are_one_image(
     shop: AsyncClient, proof: MakeProof, sample: Sample, bank, rows: Names, on_disk: Names
 ):
     paid = proof()
-    answers = await all_at_once(*[lambda: upload(shop, sample("plain.png"), paid)] * 5)
+    answers = await gather(*(upload(shop, sample("plain.png"), paid) for _ in range(5)))
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["url"] for answer in answers}) == 1
     assert len(bank.settled) == len(rows()) == len(on_disk()) == 1
@@ -101,7 +88,7 @@ async def test_five_uploads_with_one_token_are_one_image(
 ):
     token = {"X-Upload-Token": (await buy(shop, proof())).json()["token"]}
     images = [sample("plain.png"), sample("still.gif")]
-    answers = await all_at_once(*[lambda image=image: upload(shop, image, token) for image in images * 3])
+    answers = await gather(*(upload(shop, image, token) for image in images * 3))
     assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 401, 401, 401]
     assert len({answer.json()["url"] for answer in answers if answer.status_code == 200}) == 1
     assert len(rows()) == len(on_disk()) == 1
@@ -110,14 +97,14 @@ async def test_five_uploads_with_one_token_are_one_image(
 async def test_two_workers_over_one_database_agree(selling: Hosting, proof: MakeProof, bank):
     paid = proof()
     async with selling() as one, selling() as other:
-        answers = await all_at_once(*[lambda: buy(one, paid), lambda: buy(other, paid)] * 3)
+        answers = await gather(*(buy(client, paid) for client in (one, other) * 3))
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["token"] for answer in answers}) == 1
     assert len(bank.settled) == 1
 
 
 @asynccontextmanager
-async def killed_when_the_bank_is_reached(client: AsyncClient, proof: dict[str, str], bank: Any) -> AsyncIterator[None]:
+async def killed_when_reached(client: AsyncClient, proof: dict[str, str], bank: Bank) -> AsyncIterator[None]:
     """The request is under way; when the block ends it is gone, and nothing of the host ran after that point."""
     async with create_task_group() as tasks:
         tasks.start_soon(buy, client, proof)
@@ -137,7 +124,7 @@ async def test_a_host_killed_while_settling_charges_once_and_delivers(
     selling: Hosting, proof: MakeProof, bank, clock: SimpleNamespace, mood: str, settlements: int
 ):
     bank.moods, paid = [mood], proof()
-    async with selling() as client, killed_when_the_bank_is_reached(client, paid, bank):
+    async with selling() as client, killed_when_reached(client, paid, bank):
         pass
     async with selling(patience=0) as client:
         assert told(await buy(client, paid)) == pending("it is being settled")
@@ -186,7 +173,7 @@ async def test_while_one_copy_is_being_settled_another_waits_no_longer_than_its_
     selling: Hosting, proof: MakeProof, bank
 ):
     bank.moods, paid = ["hangs"], proof()
-    async with selling(patience=0) as client, killed_when_the_bank_is_reached(client, paid, bank):
+    async with selling(patience=0) as client, killed_when_reached(client, paid, bank):
         answer = await buy(client, paid)
         assert (told(answer), answer.headers["retry-after"]) == (pending("it is being settled"), "2")
         assert "payment-required" not in answer.headers

@@ -1,48 +1,34 @@
 """io42's entry fee: asked last, paid once for each submission, and never for a refusal."""
 
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass
+from asyncio import gather
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from anyio import create_task_group
-from httpx2 import AsyncClient, Response
+from httpx2 import AsyncClient
 
 from img402_mcp.host.apis.io42.accounts import Io42Accounts
-from img402_mcp.wire import io42, x402
+from img402_mcp.wire import x402
+from tests.fakes.bank import Bank
+from tests.fakes.fixtures import MakeProof, Picture
+from tests.fakes.io42_agent import Io42Agent, url_in
 
-Picture = Callable[..., bytes]
-Pay = Callable[..., dict[str, str]]
-Selling = Callable[..., AbstractAsyncContextManager[AsyncClient]]
-PATH = "/api/agents/projects/{}/submissions/{}"
-
-
-@dataclass
-class Agent:
-    client: AsyncClient
-    key: str
-
-    async def ask(self, intent: Any, *, submission: str = "sub_1", **headers: str) -> Response:
-        return await self.client.post(
-            PATH.format("logos", submission), json=intent, headers={"Authorization": f"Bearer {self.key}", **headers}
-        )
+Intent = dict[str, object]
 
 
 @pytest.fixture
-def agent(shop: AsyncClient, register: Io42Accounts) -> Agent:
+def agent(shop: AsyncClient, register: Io42Accounts) -> Io42Agent:
     """Of a project that asks 0.25 USDC, with two submissions."""
     key = register.add_agent("bot")["key"]
     register.add_project("logos", "0.25", "open", "image")
     for submission in ("sub_1", "sub_2"):
         register.add_submission(submission, "logos", "bot")
-    return Agent(shop, key)
+    return Io42Agent(shop, key)
 
 
 @pytest.fixture
-def fee(proof: Pay) -> Pay:
+def fee(proof: MakeProof) -> MakeProof:
     """`fee(nonce=1, ...)`: the header that pays 0.25 USDC."""
 
     def header(value: int = 250_000, **options: Any) -> dict[str, str]:
@@ -53,15 +39,11 @@ def fee(proof: Pay) -> Pay:
 
 
 @pytest.fixture
-def intent(picture: Picture) -> dict[str, object]:
+def intent(picture: Picture) -> Intent:
     return {"fileName": "logo.png", "fileType": "image/png", "fileSize": len(picture())}
 
 
-def url(answer: Response) -> str:
-    return io42.DataEnvelope.model_validate_json(answer.content).data.upload_url
-
-
-async def test_the_402_is_the_envelope_and_x402s_offer_in_both_versions(agent: Agent, intent: dict[str, object]):
+async def test_the_402_is_the_envelope_and_x402s_offer_in_both_versions(agent: Io42Agent, intent: Intent):
     answer = await agent.ask(intent)
     body = answer.json()
     (offer,) = x402.PaymentRequiredV2.model_validate(x402.decoded(answer.headers["PAYMENT-REQUIRED"])).accepts
@@ -83,12 +65,12 @@ async def test_the_402_is_the_envelope_and_x402s_offer_in_both_versions(agent: A
 
 @pytest.mark.parametrize("version", [1, 2])
 async def test_a_paid_fee_gets_the_url_and_a_receipt(
-    agent: Agent, intent: dict[str, object], fee: Pay, bank: Any, version: int
+    agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank, version: int
 ):
     answer = await agent.ask(intent, **fee(version=version))
     receipt = x402.SettlementResponse.model_validate(x402.decoded(answer.headers[x402.RECEIPT_HEADERS[version]]))
     assert (answer.status_code, receipt.success, receipt.amount) == (200, True, "250000")
-    assert url(answer).startswith("https://i.example/uploads/")
+    assert url_in(answer).startswith("https://i.example/uploads/")
     assert [amount for _, _, amount in bank.book] == [250_000]
 
 
@@ -101,14 +83,14 @@ async def test_a_paid_fee_gets_the_url_and_a_receipt(
     ],
 )
 async def test_a_refused_file_costs_nothing(
-    agent: Agent, intent: dict[str, object], fee: Pay, bank: Any, change: dict[str, object], code: str
+    agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank, change: dict[str, object], code: str
 ):
     answer = await agent.ask(intent | change, **fee())
     assert (answer.json()["error"]["code"], bank.verified, bank.settled) == (code, [], [])
 
 
 async def test_a_closed_project_costs_nothing(
-    agent: Agent, intent: dict[str, object], fee: Pay, bank: Any, register: Io42Accounts
+    agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank, register: Io42Accounts
 ):
     register.change_project("logos", None, "judging", None)
     answer = await agent.ask(intent, **fee())
@@ -116,7 +98,7 @@ async def test_a_closed_project_costs_nothing(
 
 
 async def test_a_stranger_without_a_key_costs_nobody_anything(
-    agent: Agent, intent: dict[str, object], fee: Pay, bank: Any
+    agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank
 ):
     agent.key = "io42_wrong"
     answer = await agent.ask(intent, **fee())
@@ -124,13 +106,13 @@ async def test_a_stranger_without_a_key_costs_nobody_anything(
 
 
 async def test_the_same_proof_gets_the_live_url_then_a_fresh_one_then_the_word_that_it_is_done(
-    agent: Agent, intent: dict[str, object], fee: Pay, bank: Any, clock: SimpleNamespace, picture: Picture
+    agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank, clock: SimpleNamespace, picture: Picture
 ):
-    first = url(await agent.ask(intent, **fee()))
+    first = url_in(await agent.ask(intent, **fee()))
     paid = fee()
-    assert url(await agent.ask(intent, **paid)) == first
+    assert url_in(await agent.ask(intent, **paid)) == first
     clock.now += timedelta(minutes=31)
-    fresh = url(await agent.ask(intent, **paid))
+    fresh = url_in(await agent.ask(intent, **paid))
     assert fresh != first
     put = await agent.client.put(fresh, content=picture(), headers={"Content-Type": "image/png"})
     done = await agent.ask(intent, **paid)
@@ -139,15 +121,15 @@ async def test_the_same_proof_gets_the_live_url_then_a_fresh_one_then_the_word_t
     assert len(bank.book) == 1
 
 
-async def test_a_fee_that_is_paid_is_never_asked_again(agent: Agent, intent: dict[str, object], fee: Pay, bank: Any):
+async def test_a_fee_that_is_paid_is_never_asked_again(agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank):
     """An agent that lost the proof, or signed another, is known by its key."""
-    first = url(await agent.ask(intent, **fee()))
+    first = url_in(await agent.ask(intent, **fee()))
     without, another = await agent.ask(intent), await agent.ask(intent, **fee(nonce=2))
-    assert (url(without), url(another), len(bank.book)) == (first, first, 1)
+    assert (url_in(without), url_in(another), len(bank.book)) == (first, first, 1)
     assert "PAYMENT-RESPONSE" not in another.headers
 
 
-async def test_one_proof_pays_for_one_submission(agent: Agent, intent: dict[str, object], fee: Pay, bank: Any):
+async def test_one_proof_pays_for_one_submission(agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank):
     await agent.ask(intent, **fee())
     answer = await agent.ask(intent, submission="sub_2", **fee())
     assert (answer.status_code, answer.json()["error"]) == (
@@ -161,7 +143,7 @@ async def test_one_proof_pays_for_one_submission(agent: Agent, intent: dict[str,
 
 
 async def test_an_uploads_proof_pays_no_fee_and_the_other_way_round(
-    agent: Agent, intent: dict[str, object], fee: Pay, proof: Pay, bank: Any
+    agent: Io42Agent, intent: Intent, fee: MakeProof, proof: MakeProof, bank: Bank
 ):
     cheap = await agent.ask(intent, **proof())
     await agent.ask(intent, **fee(nonce=2))
@@ -171,28 +153,14 @@ async def test_an_uploads_proof_pays_no_fee_and_the_other_way_round(
 
 
 async def test_five_copies_of_a_proof_are_one_fee_and_one_url(
-    agent: Agent, intent: dict[str, object], fee: Pay, bank: Any
+    agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank
 ):
-    answers: list[Response] = []
-
-    async def ask(headers: dict[str, str]) -> None:
-        answers.append(await agent.ask(intent, **headers))
-
-    async with create_task_group() as tasks:
-        for _ in range(5):
-            tasks.start_soon(ask, fee())
-    assert (len({url(answer) for answer in answers}), len(bank.book)) == (1, 1)
+    answers = await gather(*(agent.ask(intent, **fee()) for _ in range(5)))
+    assert (len({url_in(answer) for answer in answers}), len(bank.book)) == (1, 1)
 
 
-async def test_two_proofs_at_once_are_one_fee(agent: Agent, intent: dict[str, object], fee: Pay, bank: Any):
-    answers: list[Response] = []
-
-    async def ask(headers: dict[str, str]) -> None:
-        answers.append(await agent.ask(intent, **headers))
-
-    async with create_task_group() as tasks:
-        for nonce in (1, 2, 3, 4):
-            tasks.start_soon(ask, fee(nonce=nonce))
+async def test_two_proofs_at_once_are_one_fee(agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank):
+    answers = await gather(*(agent.ask(intent, **fee(nonce=nonce)) for nonce in (1, 2, 3, 4)))
     assert len(bank.book) == 1
     assert {answer.status_code for answer in answers} <= {200, 503}
     later = [await agent.ask(intent, **fee(nonce=nonce)) for nonce in (1, 2, 3, 4)]
@@ -201,7 +169,7 @@ async def test_two_proofs_at_once_are_one_fee(agent: Agent, intent: dict[str, ob
 
 
 async def test_while_a_fee_is_on_its_way_no_other_is_taken_and_none_is_asked(
-    agent: Agent, intent: dict[str, object], fee: Pay, bank: Any
+    agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank
 ):
     bank.moods = ["unreachable", "unreachable"]
     await agent.ask(intent, **fee())
@@ -216,14 +184,14 @@ async def test_while_a_fee_is_on_its_way_no_other_is_taken_and_none_is_asked(
     assert len(bank.book) == 1
 
 
-async def test_a_refused_payment_makes_room_for_another(agent: Agent, intent: dict[str, object], fee: Pay, bank: Any):
+async def test_a_refused_payment_makes_room_for_another(agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank):
     bank.moods = ["refuses"]
     refused, paid = await agent.ask(intent, **fee()), await agent.ask(intent, **fee(nonce=2))
     assert (refused.status_code, refused.json()["error"]["code"], paid.status_code) == (402, "PAYMENT_FAILED", 200)
 
 
 async def test_a_payment_on_its_way_goes_on_at_the_fee_it_was_made_for(
-    agent: Agent, intent: dict[str, object], fee: Pay, bank: Any, register: Io42Accounts
+    agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank, register: Io42Accounts
 ):
     bank.moods = ["unreachable"]
     await agent.ask(intent, **fee())
@@ -232,16 +200,21 @@ async def test_a_payment_on_its_way_goes_on_at_the_fee_it_was_made_for(
     assert (answer.status_code, [claim.amount for claim in bank.settled]) == (200, [250_000, 250_000])
 
 
-async def test_an_unreadable_proof_is_told_in_the_envelope(agent: Agent, intent: dict[str, object]):
+async def test_an_unreadable_proof_is_told_in_the_envelope(agent: Io42Agent, intent: Intent):
     answer = await agent.ask(intent, **{"PAYMENT-SIGNATURE": "?"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "PAYMENT_INVALID")
 
 
 async def test_no_key_and_no_signature_is_stored_or_logged(
-    agent: Agent, intent: dict[str, object], fee: Pay, data: Any, picture: Picture, caplog: pytest.LogCaptureFixture
+    agent: Io42Agent,
+    intent: Intent,
+    fee: MakeProof,
+    data: Any,
+    picture: Picture,
+    caplog: pytest.LogCaptureFixture,
 ):
     caplog.set_level("DEBUG")
-    granted = url(await agent.ask(intent, **fee()))
+    granted = url_in(await agent.ask(intent, **fee()))
     await agent.client.put(granted, content=picture(), headers={"Content-Type": "image/png"})
     stored = b"".join(path.read_bytes() for path in data.glob("index.sqlite*"))
     own = "\n".join(record.getMessage() for record in caplog.records if record.name.startswith("img402_mcp"))

@@ -1,8 +1,6 @@
 """What the host says of its paid part: discovery, openapi, and the documents that the client reads."""
 
 import json
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from pathlib import Path
 from typing import Any
 
@@ -13,10 +11,9 @@ from img402_mcp.host.payments.payload import presented
 from img402_mcp.host.payments.requirements import Payee, Sale, plain_envelope, required_v1, required_v2
 from img402_mcp.wire import x402
 from img402_mcp.wire.img402 import LIMITS_KEY, Limits, PaidTerms
+from tests.fakes.keys import PAYEE, VECTOR_PAYEE
 
-Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
 VECTORS = Path(__file__).parents[2] / "vectors"
-PAYEE = "0x77f3c9bCb898Ad1d30e9a336E2cC3108d88D6c09"
 TOKEN_URL = "https://i.example/api/upload/token"
 
 
@@ -50,7 +47,7 @@ SALE = Sale(
 
 
 def test_the_offers_are_those_of_the_shared_vectors():
-    payee = Payee(x402.BASE, PAYEE)
+    payee = Payee(x402.BASE, VECTOR_PAYEE)
     assert part_of(vector("required_v1")["message"], required_v1(SALE, payee, "payment_required", ""))
     assert part_of(vector("required_v2")["message"], required_v2(SALE, payee, "payment_required").dump())
 

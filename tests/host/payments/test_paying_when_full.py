@@ -1,17 +1,15 @@
 """Who has paid is never refused for want of room, and nobody pays for what has none."""
 
+from asyncio import gather
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from types import SimpleNamespace
-from typing import Any
 
-import anyio
 from httpx2 import AsyncClient, Response
 
-Sample = Callable[[str], bytes]
-Selling = Callable[..., AbstractAsyncContextManager[AsyncClient]]
-MakeProof = Callable[..., dict[str, str]]
+from tests.fakes.bank import Bank
+from tests.fakes.fixtures import Hosting, MakeProof, Sample
+
 ROOM = {"IMG402_HOST_MAX_TOTAL_BYTES": "3000", "IMG402_HOST_PAID_MAX_BYTES": "1800"}
 
 
@@ -20,22 +18,17 @@ async def upload(client: AsyncClient, image: bytes, headers: dict[str, str]) -> 
 
 
 async def test_of_five_at_once_those_are_charged_that_are_stored(
-    selling: Selling, sample: Sample, proof: MakeProof, bank: Any, rows: Callable[[], list[str]]
+    selling: Hosting, sample: Sample, proof: MakeProof, bank: Bank, rows: Callable[[], list[str]]
 ):
-    statuses = []
-
-    async def buy(nonce: int) -> None:
-        paid = proof(nonce=nonce, identifier=f"pay_0123456789abcde{nonce}")
-        statuses.append((await upload(client, sample("plain.png"), paid)).status_code)
-
-    async with selling(**ROOM) as client, anyio.create_task_group() as tasks:
-        for nonce in range(5):
-            tasks.start_soon(buy, nonce)
+    proofs = [proof(nonce=nonce, identifier=f"pay_0123456789abcde{nonce}") for nonce in range(5)]
+    async with selling(**ROOM) as client:
+        answers = await gather(*(upload(client, sample("plain.png"), paid) for paid in proofs))
+    statuses = [answer.status_code for answer in answers]
     assert (sorted(statuses), len(bank.book), len(rows())) == ([200, 200, 507, 507, 507], 2, 2)
 
 
 async def test_a_token_is_good_on_a_full_host_and_its_replays_take_no_room(
-    selling: Selling, sample: Sample, proof: MakeProof, clock: SimpleNamespace
+    selling: Hosting, sample: Sample, proof: MakeProof, clock: SimpleNamespace
 ):
     async with selling(**ROOM) as client:
         paid = proof()
@@ -51,7 +44,7 @@ async def test_a_token_is_good_on_a_full_host_and_its_replays_take_no_room(
 
 
 async def test_replays_and_refused_settlements_leave_the_room_to_others(
-    selling: Selling, sample: Sample, proof: MakeProof, bank: Any
+    selling: Hosting, sample: Sample, proof: MakeProof, bank: Bank
 ):
     async with selling(**ROOM) as client:
         token = (await client.post("/api/upload/token", headers=proof())).json()["token"]

@@ -3,8 +3,6 @@
 import base64
 import json
 import re
-from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
@@ -13,14 +11,9 @@ import pytest
 from httpx2 import AsyncClient, Response
 
 from img402_mcp.wire import x402
+from tests.fakes.fixtures import Hosting, MakeProof, Names, Sample
+from tests.fakes.keys import ADDRESS, PAYEE
 
-Sample = Callable[[str], bytes]
-Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
-MakeProof = Callable[..., dict[str, str]]
-Names = Callable[[], list[str]]
-
-PAYEE = "0x77f3c9bCb898Ad1d30e9a336E2cC3108d88D6c09"
-PAYER = "0xdB00079cad3e665853Bf766eFe26F4C38cdbdCDA"
 USDC = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
 TERMS = "PNG, JPEG, GIF, WebP; at most 5242880 bytes (5 MB), kept for 365 days."
 RECEIPTS = {1: "X-PAYMENT-RESPONSE", 2: "PAYMENT-RESPONSE"}
@@ -111,7 +104,7 @@ async def test_a_payment_buys_a_token(shop: AsyncClient, proof: MakeProof, versi
         "success": True,
         "transaction": "0xabc",
         "network": {1: "base", 2: "eip155:8453"}[version],
-        "payer": PAYER,
+        "payer": ADDRESS,
         "amount": "10000",
     }
     assert response.headers["cache-control"] == "no-store"
@@ -339,7 +332,7 @@ async def test_no_token_and_no_proof_is_stored_in_the_clear(
         assert secret.encode() not in stored
         assert secret not in caplog.text
     note = [record.getMessage() for record in caplog.records if record.name == "img402_mcp.host.payments"]
-    assert note == [f'payment settled: payer {PAYER.lower()} nonce 0x{1:064x} ("0xabc")']
+    assert note == [f'payment settled: payer {ADDRESS.lower()} nonce 0x{1:064x} ("0xabc")']
 
 
 async def test_json_answers_are_json(shop: AsyncClient):

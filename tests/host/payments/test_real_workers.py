@@ -5,25 +5,25 @@ import os
 import signal
 import subprocess
 import time
+from asyncio import gather
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from anyio import create_task_group
 from eth_account import Account
 from eth_account.messages import encode_typed_data
 from httpx2 import AsyncClient
 
 from img402_mcp.host.payments.facilitators.play import typed_data
 from img402_mcp.wire import x402
+from tests.fakes.keys import KEY, PAYEE
 
 Starting = Callable[[Path], SimpleNamespace]
-PAYEE = "0x77f3c9bCb898Ad1d30e9a336E2cC3108d88D6c09"
 
 
 def signed() -> dict[str, str]:
-    account, now = Account.from_key("0x" + "4c" * 32), int(time.time())
+    account, now = Account.from_key(KEY), int(time.time())
     authorization = x402.Authorization(
         payer=account.address, to=PAYEE, value=10000, valid_after=0, valid_before=now + 300, nonce="0x" + "01" * 32
     )
@@ -52,21 +52,15 @@ async def test_two_workers_charge_once_and_one_that_was_killed_loses_nothing(
     playing: Starting, tmp_path: Path, sample: Callable[[str], bytes]
 ):
     workers, proof = [playing(tmp_path), playing(tmp_path)], signed()
-    tokens: set[str] = set()
 
-    async def buy(client: AsyncClient, url: str) -> None:
+    async def buy(client: AsyncClient, url: str) -> str:
         answer = await client.post(f"{url}/api/upload/token", headers=proof)
-        tokens.add(answer.json().get("token", answer.text))
+        return str(answer.json().get("token", answer.text))
 
     async with AsyncClient(timeout=30) as client:
-        async with create_task_group() as tasks:
-            for worker in workers * 3:
-                tasks.start_soon(buy, client, worker.url)
-        assert len(tokens) == 1
+        (token,) = {*await gather(*(buy(client, worker.url) for worker in workers * 3))}
         os.kill(workers[0].pid, signal.SIGKILL)
-        await buy(client, workers[1].url)
-        await buy(client, playing(tmp_path).url)
-        (token,) = tokens
+        assert await buy(client, workers[1].url) == await buy(client, playing(tmp_path).url) == token
         image = await client.post(
             f"{workers[1].url}/api/upload",
             headers={"X-Upload-Token": token},

@@ -1,7 +1,7 @@
 import os
 import sqlite3
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager, closing
+from contextlib import closing
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -15,9 +15,7 @@ from img402_mcp.host.serving.response import PIECE, parse_range
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.host.storage.cache import CachedImage, ImageCache
 from img402_mcp.host.storage.images import StoredImage
-
-Sample = Callable[[str], bytes]
-Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
+from tests.fakes.fixtures import Hosting, Sample
 
 
 async def uploaded(client: AsyncClient, image: bytes) -> str:

@@ -1,7 +1,50 @@
-import time
+"""How large a picture is, from its first bytes."""
 
-from img402_mcp.formats import JPEG
-from img402_mcp.host.storage.dimensions import DimensionsReader
+import time
+from types import SimpleNamespace
+
+import pytest
+
+from img402_mcp.formats import FORMATS, JPEG, PNG, WEBP, Format
+from img402_mcp.host.storage.dimensions import LONGEST_PREFIX, DimensionsReader
+from tests.fakes.fixtures import Picture
+
+
+def fed(form: Format, data: bytes, step: int) -> tuple[tuple[int, int] | None, int]:
+    """The size that was told, and how many bytes it took."""
+    early = DimensionsReader(form)
+    for start in range(0, len(data), step):
+        if size := early.feed(data[start : start + step]):
+            return size, start + step
+    return None, len(data)
+
+
+@pytest.mark.parametrize("step", [1, 7, 4096])
+def test_the_size_is_known_from_the_first_bytes(picture: Picture, other_pictures: SimpleNamespace, step: int):
+    pictures = [
+        (PNG, picture(300, 200, size=100_000)),
+        (JPEG, other_pictures.jpeg(300, 200, 0)),
+        *((WEBP, other_pictures.webp(300, 200, kind)) for kind in (b"VP8X", b"VP8L", b"VP8 ")),
+    ]
+    told = [fed(form, data, step) for form, data in pictures]
+    assert [size for size, _ in told] == [(300, 200)] * 5
+    assert max(read for _, read in told) <= max(64, step)
+
+
+def test_the_size_of_a_jpeg_stands_behind_its_metadata(other_pictures: SimpleNamespace):
+    size, read = fed(JPEG, other_pictures.jpeg(300, 200, 2), 1000)
+    assert (size, read) == ((300, 200), 101_000)
+
+
+def test_the_size_is_given_up_where_it_stands_too_far_back(other_pictures: SimpleNamespace):
+    data = other_pictures.jpeg(300, 200, 7)
+    assert len(data) > LONGEST_PREFIX + 50_000
+    assert fed(JPEG, data, 1000) == (None, len(data))
+
+
+@pytest.mark.parametrize("form", FORMATS, ids=[form.name for form in FORMATS])
+def test_what_is_no_picture_has_no_size_and_breaks_nothing(form: Format):
+    assert fed(form, b"\xff" * 1000, 10)[0] is None
 
 
 def test_bytes_that_trickle_cost_no_more_than_they_are():

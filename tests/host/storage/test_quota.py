@@ -1,7 +1,7 @@
 """A full host says so, takes nothing, and goes on serving what it has."""
 
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager, closing
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -14,9 +14,7 @@ from img402_mcp.host.apis.studio.accounts import StudioAccounts
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.host.storage.quota import Quota, StorageFull
-
-Sample = Callable[[str], bytes]
-Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
+from tests.fakes.fixtures import Hosting, Sample
 
 
 async def upload(client: AsyncClient, image: bytes) -> Response:

@@ -1,7 +1,6 @@
 import base64
 import json
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,9 +8,7 @@ import pytest
 from httpx2 import AsyncClient, Response
 
 from img402_mcp.host.storage.images import parse_name
-
-Sample = Callable[[str], bytes]
-Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
+from tests.fakes.fixtures import Hosting, Sample
 
 HOW = (
     'Send the image as the multipart field "image": curl -F image=@screenshot.png https://i.example/api/free '

@@ -7,8 +7,10 @@ from typing import Any
 
 import pytest
 
+from tests.fakes.keys import PAYEE
+
 Visiting = Callable[..., Any]
-PLAY = {"IMG402_HOST_PAY_TO": "0x77f3c9bCb898Ad1d30e9a336E2cC3108d88D6c09", "IMG402_HOST_FACILITATOR": "play"}
+PLAY = {"IMG402_HOST_PAY_TO": PAYEE, "IMG402_HOST_FACILITATOR": "play"}
 DESK, PHONE = {"width": 1100, "height": 900}, {"width": 375, "height": 800}
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 LONG = "a-screenshot-with-a-name-that-has-no-end-and-no-place-to-break-" * 2 + ".png"

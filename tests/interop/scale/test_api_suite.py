@@ -9,12 +9,12 @@ import pytest
 
 HOST = Path(__file__).parents[2] / "host"
 FREE = [
-    "storage/test_blobs.py",
+    "storage/blobs/test_base.py",
     "test_invariant_10_visible_only_whole.py",
-    "apis/test_io42.py",
-    "test_rate_limits.py",
+    "apis/io42/test_submit.py",
+    "test_daily_caps.py",
     "test_memory.py",
-    "apis/test_presigned_put.py",
+    "apis/io42/test_presigned_put.py",
     "db/test_schema.py",
     "serving/test_response.py",
     "apis/test_studio.py",
@@ -25,7 +25,7 @@ PAID = [
     "payments/test_io42_fees.py",
     "payments/test_paywall.py",
     "payments/test_records.py",
-    "payments/test_play_money.py",
+    "payments/facilitators/test_play.py",
     "payments/test_races.py",
     "payments/test_real_workers.py",
 ]

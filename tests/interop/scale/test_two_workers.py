@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import time
+from asyncio import gather
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractContextManager, ExitStack, suppress
 from itertools import cycle
@@ -17,18 +18,18 @@ from anyio import BrokenResourceError, ClosedResourceError, EndOfStream, create_
 from anyio.abc import SocketAttribute, SocketStream
 from eth_account import Account
 from eth_account.messages import encode_typed_data
-from httpx2 import AsyncClient, Limits, Response
+from httpx2 import AsyncClient, Limits
 
 from img402_mcp.host.payments.facilitators.play import typed_data
 from img402_mcp.wire import x402
+from tests.fakes.fixtures import Sample
+from tests.fakes.keys import KEY, PAYEE
 
-PAYEE = "0x77f3c9bCb898Ad1d30e9a336E2cC3108d88D6c09"
 Running = Callable[..., AbstractContextManager[str]]
-Sample = Callable[[str], bytes]
 
 
 def signed(nonce: int) -> dict[str, str]:
-    account, now = Account.from_key("0x" + "4c" * 32), int(time.time())
+    account, now = Account.from_key(KEY), int(time.time())
     paid = x402.Authorization(
         payer=account.address, to=PAYEE, value=10000, valid_after=0, valid_before=now + 300, nonce=f"0x{nonce:064x}"
     )
@@ -81,30 +82,17 @@ async def client(environ: dict[str, str], running: Running, tmp_path: Path) -> A
             tasks.cancel_scope.cancel()
 
 
-async def all_at_once(*asked: Callable[[], Any]) -> list[Response]:
-    answers: list[Response] = []
-
-    async def ask(call: Callable[[], Any]) -> None:
-        answers.append(await call())
-
-    async with create_task_group() as tasks:
-        for call in asked:
-            tasks.start_soon(ask, call)
-    return answers
-
-
 async def test_a_replayed_nonce_and_a_hundred_uploads_with_one_token_buy_one_image(
     client: AsyncClient, sample: Sample, objects: Callable[[str], list[str]], environ: dict[str, str]
 ):
     proof = signed(1)
-    bought = await all_at_once(*[lambda: client.post("/api/upload/token", headers=proof)] * 20)
+    bought = await gather(*(client.post("/api/upload/token", headers=proof) for _ in range(20)))
     assert {answer.status_code for answer in bought} == {200}
     (token,) = {answer.json()["token"] for answer in bought}
 
-    def upload(image: bytes) -> Callable[[], Any]:
-        return lambda: client.post("/api/upload", files={"image": image}, headers={"X-Upload-Token": token})
-
-    answers = await all_at_once(*[upload(sample(name)) for name in ("plain.png", "still.gif") * 50])
+    images = [sample("plain.png"), sample("still.gif")] * 50
+    with_it = {"X-Upload-Token": token}
+    answers = await gather(*(client.post("/api/upload", files={"image": it}, headers=with_it) for it in images))
     urls = {answer.json()["url"] for answer in answers if answer.status_code == 200}
     assert (len(urls), sorted({answer.status_code for answer in answers})) == (1, [200, 401])
     path = urls.pop().removeprefix("http://images.example")
@@ -118,7 +106,7 @@ async def test_a_replayed_nonce_and_a_hundred_uploads_with_one_token_buy_one_ima
 async def test_daily_caps_hourly_limits_and_signed_urls_hold_on_both(
     client: AsyncClient, sample: Sample, picture_of: Callable[..., bytes], environ: dict[str, str], tmp_path: Path
 ):
-    uploads = await all_at_once(*[lambda: client.post("/api/free", files={"image": sample("plain.png")})] * 12)
+    uploads = await gather(*(client.post("/api/free", files={"image": sample("plain.png")}) for _ in range(12)))
     assert sorted(answer.status_code for answer in uploads) == [200] * 7 + [429] * 5
     key = admin(environ, tmp_path, "agents", "add", "painter")["key"]
     admin(environ, tmp_path, "projects", "add", "logos")
@@ -126,12 +114,12 @@ async def test_daily_caps_hourly_limits_and_signed_urls_hold_on_both(
     image = picture_of(120, 100)
     intent = {"fileName": "a.png", "fileType": "image/png", "fileSize": len(image)}
     path, bearer = "/api/agents/projects/logos/submissions/sub_1", {"Authorization": f"Bearer {key}"}
-    asked = await all_at_once(*[lambda: client.post(path, json=intent, headers=bearer)] * 14)
+    asked = await gather(*(client.post(path, json=intent, headers=bearer) for _ in range(14)))
     assert sorted(answer.status_code for answer in asked) == [200] * 9 + [429] * 5
     (url,) = {answer.json()["data"]["uploadUrl"] for answer in asked if answer.status_code == 200}
     put = url.removeprefix("http://images.example")
     kind = {"Content-Type": "image/png"}
-    answers = await all_at_once(*[lambda: client.put(put, content=image, headers=kind)] * 10)
+    answers = await gather(*(client.put(put, content=image, headers=kind) for _ in range(10)))
     assert sorted(answer.status_code for answer in answers) == [200] + [409] * 9
 
 

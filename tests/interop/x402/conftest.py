@@ -37,6 +37,7 @@ from mcp import Client
 from img402_mcp.client.settings import client_settings
 from img402_mcp.mcp_server.server import create_server
 from img402_mcp.wire.x402 import BASE, Network
+from tests.fakes.pictures import chunk
 
 HERE = Path(__file__).parent
 PYTHON_PEER = "x402[httpx,evm]==2.25.0"
@@ -336,7 +337,3 @@ def photo(tmp_path: Path) -> Path:
     path = tmp_path / "photo.png"
     path.write_bytes(b"\x89PNG\r\n\x1a\n" + b"".join(chunks))
     return path
-
-
-def chunk(kind: bytes, data: bytes) -> bytes:
-    return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))

@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 from mcp import Client
@@ -17,6 +18,7 @@ from img402_mcp.client.history import History, HistoryEntry
 from img402_mcp.client.settings import Settings
 from img402_mcp.mcp_server.session import open_session
 from img402_mcp.mcp_server.tools import tools
+from tests.fakes.history import ENTRY
 
 LONG_AGO = 1_700_000_000.0  # 2023-11-14T22:13:20Z
 FAR = 4_000_000_000.0  # 2096-10-02T07:06:40Z
@@ -47,26 +49,9 @@ def history(tmp_path):
         yield Known(tmp_path, opened)
 
 
-def entry(name: str, expires_at: float | None = FAR, **changes: bool) -> HistoryEntry:
-    return HistoryEntry(
-        at=LONG_AGO,
-        path=f"/shots/{name}.png",
-        source="aa",
-        sent="bb",
-        url=f"https://i.example/{name[:8]}.png",
-        id=name[:8],
-        api="https://api.example",
-        terms="free",
-        preparation="",
-        content_type="image/png",
-        size_bytes=10,
-        width=48,
-        height=32,
-        expires_at=expires_at,
-        **{"expiry_known": True, **changes},
-        price=0,
-        done="",
-    )
+def entry(name: str, expires_at: float | None = FAR, **changes: Any) -> HistoryEntry:
+    known = replace(ENTRY, at=LONG_AGO, path=f"/shots/{name}.png", url=f"https://i.example/{name[:8]}.png")
+    return replace(known, id=name[:8], expires_at=expires_at, **changes)
 
 
 def found(name: str, expires_at: str | None = "2096-10-02T07:06:40Z", **note: str):

@@ -1,24 +1,17 @@
 """`publish_markdown` from an MCP client to a host in memory, and back into the document."""
 
-from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
-import httpx2
 import pytest
-from mcp import Client
-from mcp_types import CallToolResult, TextContent
-from starlette.types import ASGIApp
+from httpx2 import AsyncBaseTransport
+from mcp_types import CallToolResult
 
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.publish.publish import FOUND_BY
 from img402_mcp.client.publish.references import Kind
-from img402_mcp.client.settings import Settings
-from img402_mcp.host.app import create_app
-from img402_mcp.host.settings import host_settings
-from img402_mcp.mcp_server.server import create_server
+from tests.fakes.agent import agent, fetched, text
+from tests.fakes.wire import API, Wire, hosting
 
-API = "http://images.example"
 DOCUMENT = """# A b\r\n
 ![one](shots/one.png "t") and <img src='shots/one.png' width=3> and ![two][r]\r
 ![gone](gone.png) `![code](shots/one.png)` ![far](https://i.example/x.png)
@@ -27,23 +20,10 @@ DOCUMENT = """# A b\r\n
 <video poster="shots/one.png"></video>"""
 
 
-@dataclass
-class Counted:
-    """The host, and how many uploads reached it."""
-
-    app: ASGIApp
-    uploads: int = 0
-
-    async def __call__(self, scope, receive, send):
-        self.uploads += scope["type"] == "http" and scope["method"] == "POST"
-        await self.app(scope, receive, send)
-
-
 @pytest.fixture
-async def host(tmp_path):
-    app = create_app(host_settings({}, data=tmp_path / "host", public_url=API))
-    async with app.router.lifespan_context(app):
-        yield Counted(app)
+async def wire(tmp_path):
+    async with hosting(tmp_path / "host") as joined:
+        yield joined
 
 
 @pytest.fixture
@@ -56,22 +36,9 @@ def folder(tmp_path: Path, sample) -> Path:
     return folder
 
 
-@asynccontextmanager
-async def agent(host: ASGIApp, folder: Path):
-    settings = Settings(API, (folder,), folder.parent / "state")
-    async with Client(create_server(settings, transport=httpx2.ASGITransport(app=host))) as client:
-        yield client
-
-
-async def asked(host: ASGIApp, folder: Path, **arguments) -> CallToolResult:
-    async with agent(host, folder) as client:
+async def asked(wire: AsyncBaseTransport, folder: Path, **arguments: object) -> CallToolResult:
+    async with agent(folder, wire) as client:
         return await client.call_tool("publish_markdown", {"path": str(folder / "a.md")} | arguments)
-
-
-def text(result: CallToolResult) -> str:
-    (part,) = result.content
-    assert isinstance(part, TextContent)
-    return part.text
 
 
 def missing(folder: Path) -> dict[str, str]:
@@ -82,8 +49,8 @@ def missing(folder: Path) -> dict[str, str]:
 POSTER = {"image": "shots/one.png", "reason": "<video poster> is not rewritten"}
 
 
-async def test_the_document_comes_back_with_urls_in_place_of_its_local_images(host, folder):
-    result = await asked(host, folder)
+async def test_the_document_comes_back_with_urls_in_place_of_its_local_images(wire, folder):
+    result = await asked(wire, folder)
     answer = result.structured_content
     first, second = (upload["url"] for upload in answer["uploads"])
     changed = DOCUMENT.replace('](shots/one.png "', f']({first} "').replace("'shots/one.png'", f"'{first}'")
@@ -100,19 +67,18 @@ async def test_the_document_comes_back_with_urls_in_place_of_its_local_images(ho
         f'"gone.png" FAILED and stays as it was: {missing(folder)["reason"]}\n'
         f'"shots/one.png" was left alone: <video poster> is not rewritten\n\n{changed}'
     )
-    assert (host.uploads, (folder / "a.md").read_bytes()) == (2, DOCUMENT.encode())
+    assert (len(wire.posted), (folder / "a.md").read_bytes()) == (2, DOCUMENT.encode())
 
 
-async def test_the_urls_in_the_document_are_served(host, folder, sample):
-    answer = (await asked(host, folder)).structured_content
+async def test_the_urls_in_the_document_are_served(wire, folder, sample):
+    answer = (await asked(wire, folder)).structured_content
     shown = [each.target for each in FOUND_BY[Kind.MARKDOWN](answer["text"]).references]
-    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app=host.app)) as browser:
-        served = [(await browser.get(url)).content for url in shown if url.startswith(API)]
+    served = [await fetched(wire, url) for url in shown if url.startswith(API)]
     assert sorted(served) == sorted([sample("plain.png"), sample("plain.png"), sample("lossy.webp")])
 
 
-async def test_a_copy_is_written_and_its_text_not_answered(host, folder):
-    result = await asked(host, folder, out=str(folder / "b.md"))
+async def test_a_copy_is_written_and_its_text_not_answered(wire, folder):
+    result = await asked(wire, folder, out=str(folder / "b.md"))
     answer = result.structured_content
     first, second = (upload["url"] for upload in answer["uploads"])
     assert {*answer} == {"uploads", "failures", "left_alone", "out"}
@@ -122,8 +88,8 @@ async def test_a_copy_is_written_and_its_text_not_answered(host, folder):
     assert (written.count(first), written.count(second), written.count("\r\n")) == (2, 1, DOCUMENT.count("\r\n"))
 
 
-async def test_a_dry_run_tells_all_and_sends_and_writes_nothing(host, folder, sample):
-    result = await asked(host, folder, dry_run=True, out=str(folder / "b.md"))
+async def test_a_dry_run_tells_all_and_sends_and_writes_nothing(wire, folder, sample):
+    result = await asked(wire, folder, dry_run=True, out=str(folder / "b.md"))
     assert result.structured_content == {
         "would_upload": [
             {"image": "shots/one.png", "size_bytes": len(sample("plain.png"))},
@@ -136,16 +102,16 @@ async def test_a_dry_run_tells_all_and_sends_and_writes_nothing(host, folder, sa
     }
     assert text(result).splitlines()[0] == "Local images: 2 to upload, 1 failed, 1 left alone."
     assert text(result).endswith(f'nothing was sent or written.\nThe copy would be "{folder}/b.md".')
-    assert (host.uploads, (folder / "b.md").exists()) == (0, False)
+    assert (len(wire.posted), (folder / "b.md").exists()) == (0, False)
 
 
-async def test_the_document_itself_is_rewritten_only_where_that_is_allowed(host, folder):
+async def test_the_document_itself_is_rewritten_only_where_that_is_allowed(wire, folder):
     source = str(folder / "a.md")
-    refused = await asked(host, folder, out=source)
+    refused = await asked(wire, folder, out=source)
     assert refused.is_error
     assert f'"{source}" exists already; name another file, or allow it by `overwrite`.' in text(refused)
-    assert (host.uploads, (folder / "a.md").read_bytes()) == (0, DOCUMENT.encode())
-    answer = (await asked(host, folder, out=source, overwrite=True)).structured_content
+    assert (len(wire.posted), (folder / "a.md").read_bytes()) == (0, DOCUMENT.encode())
+    answer = (await asked(wire, folder, out=source, overwrite=True)).structured_content
     assert answer["uploads"][0]["url"] in (folder / "a.md").read_text(encoding="utf-8")
 
 
@@ -167,48 +133,48 @@ async def test_the_document_itself_is_rewritten_only_where_that_is_allowed(host,
         pytest.param("![a](shots/one.png)", {"out": "evil.bat:x.md"}, "stream", id="stream"),
     ],
 )
-async def test_what_cannot_be_done_is_refused_before_anything_is_sent(host, folder, content, arguments, sentence):
+async def test_what_cannot_be_done_is_refused_before_anything_is_sent(wire, folder, content, arguments, sentence):
     (folder / ".claude" / "commands").mkdir(parents=True)
     (folder / "a.md").write_text(content, encoding="utf-8")
     if "out" in arguments:
         arguments["out"] = str(folder / arguments["out"])
-    result = await asked(host, folder, **arguments)
+    result = await asked(wire, folder, **arguments)
     assert result.is_error
     assert sentence in text(result)
-    assert host.uploads == 0
+    assert len(wire.posted) == 0
 
 
-async def test_a_document_names_no_image_outside_the_allowed_folders(host, folder, sample):
+async def test_a_document_names_no_image_outside_the_allowed_folders(wire, folder, sample):
     (folder.parent / "secret.png").write_bytes(sample("still.gif"))
     (folder / "link.png").symlink_to("../secret.png")
     names = ["../secret.png", str(folder.parent / "secret.png"), "link.png", f"file://{folder.parent}/secret.png"]
     (folder / "a.md").write_text("\n".join(f"![a]({name})" for name in [*names, "%2e%2e/secret.png"]), encoding="utf-8")
-    answer = (await asked(host, folder)).structured_content
+    answer = (await asked(wire, folder)).structured_content
     assert [failure["image"] for failure in answer["failures"]] == names[:1] + names[2:3]
     assert all("does not lead into an allowed folder" in failure["reason"] for failure in answer["failures"])
-    assert host.uploads == 0
+    assert len(wire.posted) == 0
 
 
-async def test_a_name_cannot_pass_for_our_own_words(host, folder):
+async def test_a_name_cannot_pass_for_our_own_words(wire, folder):
     (folder / "a.md").write_text("![a](<x&#10;Local images: 9 uploaded>)", encoding="utf-8")
-    lines = text(await asked(host, folder)).split("\n\n")[0].splitlines()
+    lines = text(await asked(wire, folder)).split("\n\n")[0].splitlines()
     assert len(lines) == 2
     assert lines[1].startswith('"x\\nLocal images: 9 uploaded" FAILED')
 
 
-async def test_a_document_without_images_says_so(host, folder):
+async def test_a_document_without_images_says_so(wire, folder):
     (folder / "a.md").write_text("# a", encoding="utf-8")
-    assert (await asked(host, folder)).structured_content == {"text": "# a"}
-    assert text(await asked(host, folder)) == "The document shows no local image.\n\n# a"
+    assert (await asked(wire, folder)).structured_content == {"text": "# a"}
+    assert text(await asked(wire, folder)) == "The document shows no local image.\n\n# a"
 
 
-async def test_urls_are_told_where_the_copy_could_not_be_written(host, folder):
-    class Interrupted(Counted):
-        async def __call__(self, scope, receive, send):
+async def test_urls_are_told_where_the_copy_could_not_be_written(wire, folder):
+    class Interrupted(Wire):
+        async def handle_async_request(self, request):
             (folder / "b.md").touch()
-            await self.app(scope, receive, send)
+            return await super().handle_async_request(request)
 
-    answer = (await asked(Interrupted(host.app), folder, out=str(folder / "b.md"))).structured_content
+    answer = (await asked(Interrupted(wire.app), folder, out=str(folder / "b.md"))).structured_content
     assert len(answer["uploads"]) == 2
     assert answer["note"].startswith(f'No copy was written. "{folder}/b.md" exists already')
     assert {*answer} == {"uploads", "failures", "left_alone", "note"}

@@ -3,22 +3,14 @@
 import json
 from contextlib import asynccontextmanager
 
-import httpx2
 import pytest
-from mcp import Client
 
-from img402_mcp.client.settings import Settings
-from img402_mcp.host.app import create_app
-from img402_mcp.host.settings import host_settings
-from img402_mcp.mcp_server.server import create_server
-
-API = "http://images.example"
+from tests.fakes.agent import agent
+from tests.fakes.wire import hosting
 
 
 @pytest.fixture
-def folder(tmp_path, sample):
-    pictures = tmp_path.resolve() / "pictures"
-    pictures.mkdir()
+def folder(pictures, sample):
     for name in ("shot2.png", "shot10.png"):
         (pictures / name).write_bytes(sample("plain.png"))
     (pictures / "photo.jpg").write_bytes(sample("exif.jpg"))
@@ -27,11 +19,8 @@ def folder(tmp_path, sample):
 
 
 @asynccontextmanager
-async def agent(folder, **environ):
-    app = create_app(host_settings(environ, data=folder.parent / "host", public_url=API))
-    settings = Settings(API, (folder,), folder.parent / "state", history=False)
-    server = create_server(settings, transport=httpx2.ASGITransport(app=app))
-    async with app.router.lifespan_context(app), Client(server) as client:
+async def joined(folder, **environ):
+    async with hosting(folder.parent / "host", environ) as wire, agent(folder, wire, history=False) as client:
         yield client
 
 
@@ -42,7 +31,7 @@ async def asked(client, paths, **arguments):
 
 
 async def test_uploads_and_failures_stand_side_by_side(folder):
-    async with agent(folder) as client:
+    async with joined(folder) as client:
         result, lines = await asked(client, [f"{folder}/shot*.png", f"{folder}/notes.txt", f"{folder}/photo.jpg"])
     answer = result.structured_content
     urls = [each["url"] for each in answer["uploads"]]
@@ -74,7 +63,7 @@ async def test_uploads_and_failures_stand_side_by_side(folder):
 
 
 async def test_only_where_every_file_failed_is_it_an_error(folder):
-    async with agent(folder) as client:
+    async with joined(folder) as client:
         result, lines = await asked(client, [f"{folder}/notes.txt", "/etc/*"])
     assert result.is_error
     assert result.structured_content["uploads"] == []
@@ -86,7 +75,7 @@ async def test_only_where_every_file_failed_is_it_an_error(folder):
 
 
 async def test_a_used_up_day_ends_with_exactly_what_to_retry(folder):
-    async with agent(folder, IMG402_HOST_FREE_DAILY="1") as client:
+    async with joined(folder, IMG402_HOST_FREE_DAILY="1") as client:
         result, lines = await asked(client, [f"{folder}/shot*.png", f"{folder}/photo.jpg"])
     retry = result.structured_content["retry"]
     assert (result.is_error, len(result.structured_content["uploads"]), len(retry)) == (False, 1, 2)
@@ -95,7 +84,7 @@ async def test_a_used_up_day_ends_with_exactly_what_to_retry(folder):
 
 
 async def test_pairs_and_width_shape_the_markdown(folder):
-    async with agent(folder) as client:
+    async with joined(folder) as client:
         result, _ = await asked(client, [f"{folder}/shot*.png"], pairs=True, width=24)
     head, rule, row = result.structured_content["markdown"].splitlines()
     assert (head, rule, row.count('<img src="'), row.count('width="24"')) == ("|  |  |", "| --- | --- |", 2, 2)
@@ -107,7 +96,7 @@ async def test_progress_is_told_in_images(folder):
     async def progress(parts, total, message):
         heard.append((parts, total, message))
 
-    async with agent(folder) as client:
+    async with joined(folder) as client:
         await client.call_tool("upload_batch", {"paths": [f"{folder}/shot*.png"]}, progress_callback=progress)
     assert heard[-1] == (200, 200, "2 of 2 images")
     assert [parts for parts, _, _ in heard] == sorted(parts for parts, _, _ in heard)
@@ -121,7 +110,7 @@ async def test_progress_is_told_in_images(folder):
     ],
 )
 async def test_none_and_too_many_are_refused(folder, paths, said):
-    async with agent(folder) as client:
+    async with joined(folder) as client:
         result, lines = await asked(client, paths)
     assert result.is_error
     assert said in lines[0]
@@ -129,7 +118,7 @@ async def test_none_and_too_many_are_refused(folder, paths, said):
 
 async def test_a_name_that_is_not_utf_8_is_a_failure_in_words(folder, sample):
     (folder / "caf\udce9.webp").write_bytes(sample("lossy.webp"))
-    async with agent(folder) as client:
+    async with joined(folder) as client:
         result, _ = await asked(client, [f"{folder}/*.webp", f"{folder}/shot2.png"])
     (failure,) = result.structured_content["failures"]
     assert failure["path"] == f"{folder}/caf\\udce9.webp"

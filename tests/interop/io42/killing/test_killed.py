@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from img402_mcp.client.payments.journal import Journal
+from tests.fakes.keys import PAYEE
 
 HERE = Path(__file__).parent
 ROUNDS, SEED = int(os.environ.get("KILL_ROUNDS", "40")), os.environ.get("KILL_SEED", "42")
@@ -57,7 +58,7 @@ class Platform:
 @pytest.fixture(scope="session")
 def platform(running, tmp_path_factory) -> Iterator[Platform]:
     data = tmp_path_factory.mktemp("io42")
-    env = {"IMG402_HOST_PAY_TO": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8", "IMG402_HOST_FACILITATOR": "play"}
+    env = {"IMG402_HOST_PAY_TO": PAYEE, "IMG402_HOST_FACILITATOR": "play"}
     env |= {"IMG402_HOST_IO42_HOURLY": "0", "IMG402_HOST_IO42_HOURLY_ALL": "0"}
     with running(["-m", "img402_mcp", "host", "--port", "0", "--data", data], env) as url:
         made = Platform(url, data, "")

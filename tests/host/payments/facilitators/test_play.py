@@ -1,28 +1,26 @@
 """Play money is checked like real money, and says everywhere that it is none."""
 
+from asyncio import gather
 from collections.abc import Callable, Iterator
-from contextlib import AbstractAsyncContextManager
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from anyio import create_task_group
 from eth_account import Account
 from eth_account.messages import encode_typed_data
-from httpx2 import AsyncClient
 from sqlalchemy.engine import make_url
 
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Unknown, Valid
 from img402_mcp.host.payments.facilitators.play import BALANCE, Play, typed_data
 from img402_mcp.wire import x402
+from tests.fakes.fixtures import Hosting
+from tests.fakes.keys import KEY, PAYEE
 
-Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
-PAYEE = "0x77f3c9bCb898Ad1d30e9a336E2cC3108d88D6c09"
 SOMEBODY = "0x" + "99" * 20
-ACCOUNT = Account.from_key("0x" + "4c" * 32)
+ACCOUNT = Account.from_key(KEY)
 PLAY = {"IMG402_HOST_PAY_TO": PAYEE, "IMG402_HOST_FACILITATOR": "play"}
 
 
@@ -128,14 +126,7 @@ async def test_a_payer_has_ten_usdc_and_not_more(play: Play, now: int):
 async def test_payments_at_the_same_time_never_overdraw(play: Play, now: int):
     half = BALANCE // 2
     payments = [claim(signed(now, value=half, nonce=f"0x{nonce:064x}"), half) for nonce in range(5)]
-    outcomes: list[object] = []
-
-    async def settle(paid: Claim) -> None:
-        outcomes.append(await play.settle(paid))
-
-    async with create_task_group() as tasks:
-        for paid in payments:
-            tasks.start_soon(settle, paid)
+    outcomes = await gather(*map(play.settle, payments))
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Rejected"] * 3 + ["Settled"] * 2
 
 

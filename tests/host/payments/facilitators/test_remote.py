@@ -13,18 +13,17 @@ from img402_mcp.host.payments.chain import AUTHORIZATION_CANCELED, AUTHORIZATION
 from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Unknown, Valid
 from img402_mcp.host.payments.facilitators.remote import ANSWER_LIMIT, Remote, refusal
 from img402_mcp.wire import x402
+from tests.fakes.keys import ADDRESS, PAYEE
 
 Peers = Callable[..., Awaitable[Any]]
 Answering = Callable[..., bytes]
-PAYEE = "0x77f3c9bCb898Ad1d30e9a336E2cC3108d88D6c09"
-PAYER = "0xdB00079cad3e665853Bf766eFe26F4C38cdbdCDA"
 NONCE = "0x" + "ab" * 32
 NO_SENSE = Unknown("the facilitator's answer makes no sense")
 
 PAYLOAD = x402.ExactPayload(
     signature="0x" + "11" * 65,
     authorization=x402.Authorization(
-        payer=PAYER, to=PAYEE, value=10000, valid_after=0, valid_before=1_770_552_300, nonce=NONCE
+        payer=ADDRESS, to=PAYEE, value=10000, valid_after=0, valid_before=1_770_552_300, nonce=NONCE
     ),
 )
 CLAIM = Claim(2, x402.BASE, PAYEE, 10000, PAYLOAD, {"x402Version": 2, "the": "proof"}, {"the": "offer"})
@@ -35,7 +34,9 @@ def unusable(kind: str) -> Unknown:
 
 
 async def test_it_is_asked_as_the_specification_says(peers: Peers, answering: Answering):
-    peer = await peers(answering({"isValid": True, "payer": PAYER}), answering({"success": True, "transaction": "0x1"}))
+    peer = await peers(
+        answering({"isValid": True, "payer": ADDRESS}), answering({"success": True, "transaction": "0x1"})
+    )
     remote = Remote(f"{peer.url}/x402/", authorize=_authorize)
     assert (await remote.verify(CLAIM), await remote.settle(CLAIM)) == (Valid(), Settled("0x1"))
     await remote.aclose()
@@ -196,12 +197,12 @@ def word(address: str) -> str:
 
 
 def used_log(kind: str = AUTHORIZATION_USED) -> dict[str, Any]:
-    topics = [kind, word(PAYER), NONCE]
+    topics = [kind, word(ADDRESS), NONCE]
     return {"transactionHash": "0xfeed", "logIndex": "0x4", "address": USDC, "topics": topics, "data": "0x"}
 
 
 def transfer_log(to: str = PAYEE, value: int = 10000, index: int = 5, asset: str = USDC) -> dict[str, Any]:
-    topics = [TRANSFER, word(PAYER), word(to)]
+    topics = [TRANSFER, word(ADDRESS), word(to)]
     return {"logIndex": hex(index), "address": asset, "topics": topics, "data": f"0x{value:064x}"}
 
 
@@ -230,16 +231,16 @@ def node_says(
             id="no-log-found",
         ),
         pytest.param(
-            node_says(transfers=[transfer_log(to=PAYER)]), Rejected("used_for_another_transfer"), id="to-another"
+            node_says(transfers=[transfer_log(to=ADDRESS)]), Rejected("used_for_another_transfer"), id="to-another"
         ),
         pytest.param(
             node_says(transfers=[transfer_log(value=9999)]), Rejected("used_for_another_transfer"), id="of-less"
         ),
         pytest.param(
-            node_says(transfers=[transfer_log(asset=PAYER)]), Rejected("used_for_another_transfer"), id="another-coin"
+            node_says(transfers=[transfer_log(asset=ADDRESS)]), Rejected("used_for_another_transfer"), id="another-coin"
         ),
         pytest.param(
-            node_says(transfers=[transfer_log(to=PAYER), transfer_log(index=7)]),
+            node_says(transfers=[transfer_log(to=ADDRESS), transfer_log(index=7)]),
             Rejected("used_for_another_transfer"),
             id="another-authorizations-transfer",
         ),
@@ -274,13 +275,13 @@ async def test_the_chain_is_asked_for_the_blocks_of_the_payments_time(peers: Pee
         "eth_getTransactionReceipt",
     ]
     assert calls[2]["params"] == [
-        {"to": x402.BASE.usdc, "data": "0xe94a0102" + word(PAYER)[2:] + NONCE[2:]},
+        {"to": x402.BASE.usdc, "data": "0xe94a0102" + word(ADDRESS)[2:] + NONCE[2:]},
         "0x2000",
     ]
     # 299 s have gone by: 149 blocks of 2 s, and 300 more for clocks that differ.
     (where,) = calls[3]["params"]
     assert (where["fromBlock"], where["toBlock"]) == (hex(0x2000 - 149 - 300), "0x2000")
-    assert where["topics"] == [[AUTHORIZATION_USED, AUTHORIZATION_CANCELED], word(PAYER), NONCE]
+    assert where["topics"] == [[AUTHORIZATION_USED, AUTHORIZATION_CANCELED], word(ADDRESS), NONCE]
 
 
 @pytest.mark.parametrize("answer", [b"", b"{}", b'{"error": {"code": -32000}}', None], ids=repr)

@@ -1,12 +1,11 @@
 """Daily caps: what counts, whom it counts, and that several workers agree."""
 
+from asyncio import gather
 from collections.abc import Callable
-from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 from ipaddress import ip_address
 from types import SimpleNamespace
 
-import anyio
 import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
 from sqlalchemy import insert, select
@@ -20,9 +19,7 @@ from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import HostSettings, host_settings
 from img402_mcp.host.storage.blobs.opening import open_blobs
 from img402_mcp.host.storage.images import Images
-
-Sample = Callable[[str], bytes]
-Hosting = Callable[..., AbstractAsyncContextManager[AsyncClient]]
+from tests.fakes.fixtures import Hosting, Sample
 
 
 async def upload(client: AsyncClient, image: bytes, **headers: str) -> Response:
@@ -83,21 +80,17 @@ async def test_zero_is_no_cap(hosting: Hosting, sample: Sample):
 
 
 async def test_several_workers_at_once_stay_under_one_cap(settings: Callable[..., HostSettings], sample: Sample):
-    statuses: list[int] = []
-
-    async def upload_to(app: ASGIApp) -> None:
+    async def upload_to(app: ASGIApp) -> int:
         async with caller(app, "192.0.2.1") as client:
-            statuses.append((await upload(client, sample("plain.png"))).status_code)
+            return (await upload(client, sample("plain.png"))).status_code
 
     apps = [create_app(settings(IMG402_HOST_FREE_DAILY="5")) for _ in range(3)]
     async with (
         apps[0].router.lifespan_context(apps[0]),
         apps[1].router.lifespan_context(apps[1]),
         apps[2].router.lifespan_context(apps[2]),
-        anyio.create_task_group() as tasks,
     ):
-        for app in apps * 4:
-            tasks.start_soon(upload_to, app)
+        statuses = await gather(*map(upload_to, apps * 4))
     assert sorted(statuses) == [200] * 5 + [429] * 7
 
 

@@ -1,19 +1,16 @@
-import stat
+"""The settings of what a host sells."""
+
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
-from threading import Barrier
 
 import pytest
 
 from img402_mcp.errors import SettingsError
-from img402_mcp.host.secret_key import kept_secret
 from img402_mcp.host.settings import HostSettings, PaidSettings
 from img402_mcp.wire.img402 import PaidTerms
 from img402_mcp.wire.x402 import BASE, BASE_SEPOLIA
+from tests.fakes.keys import PAYEE
 
 Settings = Callable[..., HostSettings]
-PAYEE = "0x77f3c9bCb898Ad1d30e9a336E2cC3108d88D6c09"
 FACILITATOR = "https://facilitator.example/x402"
 BASICS = {"IMG402_HOST_PAY_TO": PAYEE, "IMG402_HOST_FACILITATOR_URL": FACILITATOR}
 
@@ -152,23 +149,3 @@ def test_an_unusable_setting_names_itself_and_the_way_out(settings: Settings, en
     with pytest.raises(SettingsError) as caught:
         settings(**environ)
     assert str(caught.value) == sentence
-
-
-def test_the_secret_is_made_once_and_for_the_owner_alone(tmp_path: Path):
-    secret = kept_secret(tmp_path)
-    assert (len(secret), kept_secret(tmp_path), [*tmp_path.iterdir()]) == (32, secret, [tmp_path / "secret"])
-    assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
-
-
-def test_workers_that_start_at_once_come_to_the_same_secret(tmp_path: Path):
-    together = Barrier(8)
-
-    def start(_worker: int) -> bytes:
-        together.wait()
-        return kept_secret(tmp_path)
-
-    with ThreadPoolExecutor(8) as threads:
-        for _ in range(10):
-            assert len({*threads.map(start, range(8))}) == 1
-            assert [*tmp_path.iterdir()] == [tmp_path / "secret"]
-            (tmp_path / "secret").unlink()

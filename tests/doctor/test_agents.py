@@ -1,0 +1,70 @@
+"""What agents' own configurations start, and with which variables."""
+
+import json
+import sys
+
+import pytest
+
+from img402_mcp.doctor.finding import fail
+
+
+async def test_an_agents_program_that_is_not_there_is_told(found, tmp_path):
+    (tmp_path / "here" / ".mcp.json").write_text(servers("/nowhere/img402-mcp"))
+    (finding,) = await found("agents")
+    where = f'Claude Code\'s "{tmp_path}/here/.mcp.json", server "img402"'
+    assert finding == fail(
+        f'{where}: "/nowhere/img402-mcp" is no program that is there.', "Name the program that `which` tells."
+    )
+
+
+@pytest.mark.parametrize(
+    ("file", "key", "command", "level"),
+    [
+        pytest.param(".mcp.json", "mcpServers", sys.executable, "ok", id="absolute"),
+        pytest.param(".mcp.json", "mcpServers", "./img402-mcp", "fail", id="relative"),
+        pytest.param(".mcp.json", "mcpServers", "img402-no-such", "fail", id="not-in-the-path"),
+        pytest.param(".mcp.json", "mcpServers", "sh", "ok", id="in-the-path-of-a-shell"),
+        pytest.param(".cursor/mcp.json", "mcpServers", "sh", "warn", id="in-a-path-that-a-window-may-not-see"),
+        pytest.param(".vscode/mcp.json", "servers", "./img402-mcp", "fail", id="vs-code"),
+    ],
+)
+async def test_the_command_of_an_agent_is_looked_at(found, tmp_path, file, key, command, level):
+    path = tmp_path / "here" / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(servers(command, key=key))
+    assert [each.level for each in await found("agents")] == [level]
+
+
+async def test_claude_desktop_is_found_in_the_home_folder(found, tmp_path):
+    for folder in (".config/Claude", "Library/Application Support/Claude"):
+        (tmp_path / "home" / folder).mkdir(parents=True)
+        (tmp_path / "home" / folder / "claude_desktop_config.json").write_text(servers("./img402-mcp"))
+    assert [each.level for each in await found("agents")] == ["fail", "fail"]
+
+
+async def test_the_variables_in_an_agents_configuration_are_read_too(found, tmp_path):
+    environ = {"IMG402_API_ULR": "secret1", "IMG402_MAX_PAYMENT": "secret2", "IMG402_WALLET_KEY": "${KEY}"}
+    (tmp_path / "here" / ".mcp.json").write_text(servers(sys.executable, env=environ))
+    findings = await found("agents")
+    assert [each.level for each in findings] == ["ok", "fail", "fail"]
+    assert findings[2].said.endswith("did you mean IMG402_API_URL?")
+    assert "secret1" not in str(findings)
+
+
+@pytest.mark.parametrize(("file", "level"), [(".mcp.json", "fail"), (".vscode/mcp.json", "warn")])
+async def test_a_configuration_that_is_no_json_is_told_with_its_line(found, tmp_path, file, level):
+    path = tmp_path / "here" / file
+    path.parent.mkdir(exist_ok=True)
+    path.write_text('{\n  "token": "secret"\n  // a comment\n}')
+    (finding,) = await found("agents")
+    assert finding.level == level
+    assert finding.said.endswith(f'{file}" is no plain JSON (line 3).')
+
+
+async def test_servers_of_others_are_none_of_our_business(told, tmp_path):
+    (tmp_path / "here" / ".mcp.json").write_text(json.dumps({"mcpServers": {"other": {"command": "./x"}, "odd": 7}}))
+    assert await told("agents") == [("ok", "none of Claude Code starts img402-mcp")]
+
+
+def servers(command: str, key: str = "mcpServers", env: dict[str, str] | None = None) -> str:
+    return json.dumps({key: {"img402": {"command": command, "args": [], "env": env or {}}}})

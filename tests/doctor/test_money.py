@@ -1,0 +1,33 @@
+"""A wallet that others can read, and a budget that nobody meant."""
+
+import pytest
+
+from tests.fakes.keys import KEY
+
+
+async def test_a_wallet_that_does_not_open_and_that_others_can_read_is_told(told, tmp_path):
+    keystore, password = tmp_path / "wallet.json", tmp_path / "password"
+    keystore.write_text("[]")
+    password.write_text("open sesame")
+    files = {"IMG402_WALLET_FILE": str(keystore), "IMG402_WALLET_PASSWORD_FILE": str(password)}
+    assert await told("wallet", **files) == [
+        ("fail", f'"{keystore}" is no keystore: it holds no JSON object.'),
+        ("warn", f'"{keystore}" may be read or written by others.'),
+        ("warn", f'"{password}" may be read or written by others.'),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("most", "daily", "said"),
+    [
+        pytest.param("0.01", "1", "at most 0.01 USDC a payment and 1 in 24 hours", id="sane"),
+        pytest.param("0.50", "0.10", "The daily budget (0.1 USDC) is below the most for one payment.", id="swapped"),
+        pytest.param("0.001", "1", "One payment may cost 0.001 USDC, and an upload costs 0.01.", id="too-little"),
+        pytest.param("0.01", "10000", "More than 10 USDC may be spent in a day.", id="atomic-units"),
+    ],
+)
+async def test_a_budget_that_nobody_meant_is_told(found, most, daily, said):
+    budget = {"IMG402_MAX_PAYMENT": most, "IMG402_DAILY_BUDGET": daily}
+    (finding,) = await found("budget", IMG402_WALLET_KEY=KEY, **budget)
+    assert finding.said == said
+    assert await found("budget", **budget) == []

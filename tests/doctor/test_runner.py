@@ -1,0 +1,79 @@
+"""`img402-mcp doctor` as a whole: a line for each finding, and nothing secret is shown."""
+
+import json
+import re
+import subprocess
+import sys
+
+import anyio
+
+from img402_mcp.doctor.finding import fail, ok
+from img402_mcp.doctor.runner import examined
+from tests.fakes.keys import KEY
+
+NOWHERE = "http://127.0.0.1:9"  # the port that nobody serves
+
+
+async def test_a_check_that_hangs_or_breaks_hides_none_of_the_others(tmp_path):
+    async def hangs(_):
+        await anyio.sleep_forever()
+
+    async def breaks(_):
+        raise RuntimeError("a secret")
+
+    async def works(_):
+        return [ok("well")]
+
+    checks = {"hangs": hangs, "breaks": breaks, "works": works}
+    assert await examined({}, tmp_path, tmp_path, checks, within=0.05) == {
+        "hangs": [fail("It did not end within 0.05 s.", "Look whether the disk or the network hangs.")],
+        "breaks": [fail("The check itself broke (RuntimeError).", "Please report it.")],
+        "works": [ok("well")],
+    }
+
+
+def doctor(*flags: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "img402_mcp", "doctor", *flags]
+    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_whole_is_one_line_for_each_finding_and_shows_no_secret(tmp_path):
+    (tmp_path / "shots").mkdir()
+    secrets = {
+        "IMG402_WALLET_KEY": KEY,
+        "IMG402_IO42_KEY": "io42-secret",
+        "IMG402_STUDIO_TOKEN": "studio-secret",
+        "IMG402_SERVE_TOKEN": "serve-secret-of-some-length",
+        "IMG402_RPC_URL": f"{NOWHERE}/rpc-secret",
+        "HTTPS_PROXY": "http://ann:proxy-secret@127.0.0.1:9",
+        "IMG402_QQQQ": "unknown-secret",
+    }
+    plain = {
+        "HOME": str(tmp_path),
+        "IMG402_API_URL": NOWHERE,
+        "IMG402_ALLOW_DIRS": str(tmp_path / "shots"),
+        "IMG402_IO42_URL": NOWHERE,
+        "IMG402_STATE_DIR": str(tmp_path / "state"),
+        "IMG402_STUDIO_URL": NOWHERE,
+    }
+    done = doctor(**plain, **secrets)
+    lines = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
+    levels = {name: level for level, name, _ in lines}
+    assert (done.returncode, done.stderr) == (1, "")
+    assert {name for name, level in levels.items() if level == "fail"} == {"api", "rpc", "io42", "studio"}
+    assert levels["server"] == "ok"
+    assert not re.search(rf"{KEY[2:]}|secret", done.stdout)
+    assert not (tmp_path / "state").exists()
+
+
+def test_json_says_the_same(tmp_path):
+    done = doctor("--json", HOME=str(tmp_path), IMG402_API_URL="x", IMG402_ALLOW_DIRS="/nowhere")
+    findings = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert findings[0] == {
+        "check": "settings",
+        "level": "fail",
+        "said": 'IMG402_API_URL "x" is no http(s) address, such as https://img402.dev.',
+        "fix": "",
+    }
+    assert {each["check"] for each in findings} >= {"settings", "folders", "python", "fitting", "agents"}
