@@ -91,7 +91,7 @@ class PaidUploader:
 
     async def is_paid_for(self, path: str) -> bool:
         """Nothing more will be paid for this file. Raises ReadRefused."""
-        intent = self._intent(await self.uploader.read(path))
+        intent = self._intent(await self.uploader.read(path, exact=True))
         finished = await run_sync(self.payer.journal.finished, intent)
         if finished:
             return self._alive(finished) is not None
@@ -105,7 +105,7 @@ class PaidUploader:
         options: UploadOptions = DEFAULT_OPTIONS,
     ) -> Upload:
         """One payment at most for this file's bytes, whatever happens and however often it is called."""
-        image, journal = await self.uploader.read(path), self.payer.journal
+        image, journal = await self.uploader.read(path, exact=True), self.payer.journal
         intent = self._intent(image)
         finished = await run_sync(journal.finished, intent)
         if finished and (receipt := self._alive(finished)):
@@ -129,7 +129,7 @@ class PaidUploader:
         payment = await run_sync(journal.payment_of_token, token)
         if payment is None:
             return await with_foreign_token(self.uploader, path, token, progress, options)
-        image = await self.uploader.read(path)
+        image = await self.uploader.read(path, exact=True)
         payment = await run_sync(journal.redeeming, payment.nonce, image.source)
         if payment.redeemed != image.source:
             raise used_elsewhere("")

@@ -18,7 +18,7 @@ async def with_foreign_token(
     options: UploadOptions = DEFAULT_OPTIONS,
 ) -> Upload:
     """An upload with a token that was paid for elsewhere. Buys nothing, whatever happens."""
-    image = await fitting_for_token(uploader, await uploader.read(path), options)
+    image = await fitting_for_token(uploader, await uploader.read(path, exact=True), options)
     watch = _Watch(uploader.send)
     try:
         receipt = await uploader.service.upload_with_token(image, token, reported(watch.send, image, progress))

@@ -12,7 +12,7 @@ from anyio.to_thread import run_sync
 from img402_mcp.client.api_limits import ApiLimits
 from img402_mcp.client.apis.base import Receipt
 from img402_mcp.client.apis.img402 import DOCUMENTED_FREE_BYTES, Img402, sizes_in
-from img402_mcp.client.files.image import Image, read_image
+from img402_mcp.client.files.image import Image, Trailing, read_image
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.fit.subprocess import fitted
 from img402_mcp.client.history import History
@@ -91,9 +91,9 @@ class Uploader:
         async with self.memory.turn(image):
             return await self._known(image, options) or await self._uploaded(image, progress, options)
 
-    async def read(self, path: str) -> Image:
-        """Scrubbed, where that is not switched off. Raises ReadRefused."""
-        return await run_sync(self._read, path)
+    async def read(self, path: str, *, exact: bool = False) -> Image:
+        """Scrubbed, where that is not switched off; `exact` as in `read_image`. Raises ReadRefused."""
+        return await run_sync(self._read, path, exact)
 
     async def fitting(
         self, image: Image, limit: int, options: UploadOptions, media_types: Collection[str] = MEDIA_TYPES
@@ -114,15 +114,18 @@ class Uploader:
     async def told(self, image: Image, receipt: Receipt, options: UploadOptions, kind: str, price: int = 0) -> Upload:
         """The answer, once the URL is known: nothing that fails from here on may hide it."""
         if receipt.size_bytes != len(image.data):
-            return replace(uploaded(replace(image, done=()), receipt, options), notes=(OTHERWISE,))
+            return replace(uploaded(replace(image, done=()), receipt, options), notes=(*image.notes, OTHERWISE))
         sent = sent_facts(image)
         trouble = await self.memory.remember(image, sent, receipt, self._terms(options, kind, price))
         verdict = await self._verdict(receipt.url, sent)
-        return replace(judged(uploaded(image, receipt, options), verdict), notes=(*_doubts(verdict), *trouble))
+        return replace(
+            judged(uploaded(image, receipt, options), verdict), notes=(*image.notes, *_doubts(verdict), *trouble)
+        )
 
-    def _read(self, path: str) -> Image:
+    def _read(self, path: str, exact: bool) -> Image:  # noqa: FBT001  # run_sync takes no keywords
         scrub = self.settings.scrub
-        image = read_image(path, self.roots, limit=self.settings.max_bytes, trailing="keep" if scrub else "refuse")
+        trailing: Trailing = "keep" if scrub else "refuse"
+        image = read_image(path, self.roots, limit=self.settings.max_bytes, trailing=trailing, exact=exact)
         return clean(image, path) if scrub else image
 
     async def _uploaded(self, image: Image, progress: Progress | None, options: UploadOptions) -> Upload:
@@ -159,7 +162,7 @@ class Uploader:
             return None
         markdown, done = snippet(image.path, entry.url, options.width), (entry.done,) if entry.done else ()
         upload = Upload(receipt_of(entry), entry.width, entry.height, markdown, reused=True, done=done)
-        return replace(judged(upload, verdict), notes=_doubts(verdict))
+        return replace(judged(upload, verdict), notes=(*image.notes, *_doubts(verdict)))
 
     async def _verdict(self, url: str, sent: SentImage) -> Verdict | None:
         return await self.verifying.verdict(url, sent) if self.verifying else None

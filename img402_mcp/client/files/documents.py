@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from img402_mcp.client.files.copy_names import below, demand_no_instructions, demand_plain_path, demand_portable
+from img402_mcp.client.files.look_alikes import read_named
 from img402_mcp.client.files.paths import located_in_roots, plain_path, refusal
 from img402_mcp.client.files.refusal import REASONS, FileRefused
 from img402_mcp.client.files.roots import Roots
@@ -43,12 +44,16 @@ class Document:
 def read_document(path: str, roots: Roots, *, base: Path | None = None) -> Document:
     """Raises ReadRefused. Relative paths start at `base`, by default the working directory. It blocks."""
     try:
-        located = located_in_roots(path, roots, base)
-        _demand_name(located)
-        return Document(located, _text(read_bytes(located, roots, MOST_FILE_BYTES, OPENING, "read as a document")))
+        located, text, _ = read_named(path, roots, base, _read)
+        return Document(located, text)
     except FileRefused as reason:
         refused = refusal(path, reason, roots, base)
     raise refused
+
+
+def _read(path: Path) -> str:
+    _demand_name(path)
+    return _text(read_bytes(path, MOST_FILE_BYTES, OPENING, "read as a document"))
 
 
 def _text(data: bytes) -> str:

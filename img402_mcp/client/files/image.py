@@ -2,10 +2,12 @@
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Literal
 
-from img402_mcp.client.files.paths import located_in_roots, refusal
+from img402_mcp.client.files.look_alikes import read_named
+from img402_mcp.client.files.paths import refusal
 from img402_mcp.client.files.refusal import FileRefused
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_open import OPENING, Opening, read_bytes
@@ -14,7 +16,7 @@ from img402_mcp.formats import FORMATS, NotAnImage, Picture, examine
 
 @dataclass(frozen=True)
 class Image:
-    """What is sent: the file's very bytes, or what preparing made of them, which `done` then tells."""
+    """What is sent: the file's own bytes, or what preparing made of them, which `done` then lists."""
 
     path: Path
     data: bytes = field(repr=False)
@@ -22,6 +24,8 @@ class Image:
     source: str = field(default="", repr=False)
     """The sha256 of the file as it lay on the disk, in hexadecimal."""
     done: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What the answer says of it besides."""
 
     def __post_init__(self) -> None:
         if not self.source:
@@ -39,16 +43,18 @@ def read_image(  # noqa: PLR0913  keywords, each with a default
     base: Path | None = None,
     opening: Opening | None = None,
     trailing: Trailing = "refuse",
+    exact: bool = False,
 ) -> Image:
     """One whole image of at most `limit` bytes, or ReadRefused. Relative paths start at `base`, by default the
     working directory. It blocks, so call it in a thread.
 
-    Bytes behind the image's end are refused; with `trailing="keep"` they are in its `data`, for whoever cuts them.
+    Bytes behind the image's end are refused; with `trailing="keep"` they are in its `data`, for the scrub to cut.
+    `exact`: no file is taken whose name only reads alike, for where money moves.
     """
     try:
-        located = located_in_roots(path, roots, base)
-        data = read_bytes(located, roots, limit, opening or OPENING)
-        return Image(located, data, _picture_in(data, trailing))
+        read = partial(read_bytes, limit=limit, opening=opening or OPENING)
+        located, data, notes = read_named(path, roots, base, read, exact=exact)
+        return Image(located, data, _picture_in(data, trailing), notes=notes)
     except FileRefused as reason:
         refused = refusal(path, reason, roots, base)
     raise refused

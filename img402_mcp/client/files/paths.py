@@ -1,29 +1,60 @@
-"""From the text that names a file to a place inside the allowed folders."""
+"""From the text that names a file to a place inside the allowed folders.
+
+The one way from any text of a model or a person to the disk: `absolute` decides, by the text alone, that no network
+share is touched. Only what passes it may be resolved.
+"""
 
 import os
 import re
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
-from img402_mcp.client.files.refusal import FileRefused
+from img402_mcp.client.files.refusal import FileRefused, outside
 from img402_mcp.client.files.roots import LONGEST_PATH, Roots
+from img402_mcp.client.files.windows_names import is_remote, oddity, without_namespace
 from img402_mcp.errors import ReadRefused, quoted
+
+WINDOWS = os.name == "nt"
+_URL = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
 
 
 def refusal(path: str, reason: FileRefused, roots: Roots, base: Path | None) -> ReadRefused:
-    sentences = (f"{quoted(path)} {reason.clause}.", reason.hint, _start(path, base), roots.in_words())
-    return ReadRefused(" ".join(filter(None, sentences)))
+    """The folders are named only where a folder is the reason."""
+    start = _start(path, base) if reason.outside or reason.missing else ""
+    folders = roots.in_words() if reason.outside else ""
+    return ReadRefused(" ".join(filter(None, (f"{quoted(path)} {reason.clause}.", reason.hint, start, folders))))
 
 
 def located_in_roots(text: str, roots: Roots, base: Path | None) -> Path:
+    """Resolved, links and all. Raises FileRefused."""
     try:
-        plain = os.path.normpath(working_directory(base) / plain_path(text))
-        resolved = None if _is_foreign_share(plain, roots) else Path(os.path.realpath(plain))
+        resolved = Path(os.path.realpath(absolute(text, roots, base)))
     except (OSError, RuntimeError):  # a link that may not be read, too long a chain of them, a user without a home
-        resolved = None
-    if resolved is None or not roots.contain(resolved):
-        raise FileRefused("does not lead into an allowed folder")
+        raise outside() from None
+    if not roots.contain(resolved):
+        raise outside()
     return resolved
+
+
+def absolute(text: str, roots: Roots, base: Path | None = None) -> str:
+    """The path from the top of the file system, by the text alone: the disk is not asked.
+
+    Raises FileRefused for what names another machine, and RuntimeError for the home of an unknown user.
+    """
+    if WINDOWS:
+        text = without_namespace(text)
+        _demand_local(text, roots)
+    plain = os.path.normpath(working_directory(base) / plain_path(text))
+    if WINDOWS:
+        _demand_local(plain, roots)
+        if clause := oddity(plain):
+            raise FileRefused(clause)
+    return plain
+
+
+def _demand_local(text: str, roots: Roots) -> None:
+    if is_remote(text, map(str, roots.directories)):
+        raise outside()
 
 
 def working_directory(base: Path | None) -> Path:
@@ -39,40 +70,35 @@ def _start(text: str, base: Path | None) -> str:
     return f"A relative path starts at {quoted(str(working_directory(base)))}."
 
 
-def _is_foreign_share(plain: str, roots: Roots) -> bool:
-    """Windows sends credentials to whatever server a `\\\\server\\share` path names, by merely resolving it."""
-    drive = os.path.splitdrive(plain)[0]
-    return drive.startswith(("\\\\", "//")) and all(Path(drive).drive != root.drive for root in roots.directories)
-
-
-_URL = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
-
-
 def plain_path(text: str) -> Path:
-    """The path that a text means: `~` and file:// URLs are understood, all else stands as it is written."""
-    if text.lower().startswith("file://"):
+    """The path that a text means: `~` and file: URLs are understood, all else stands as it is written."""
+    if re.match(r"file:[\\/]", text, re.IGNORECASE):
         text = _from_file_url(text)
     elif _URL.match(text):
-        raise FileRefused("is a URL; the path of a file on this machine was wanted")
+        raise FileRefused("is a URL, not the path of a file on this machine")
     if len(text) > LONGEST_PATH:
         raise FileRefused(f"is {len(text):,} characters long; a path has at most {LONGEST_PATH:,}")
     if "\0" in text:
-        raise FileRefused("holds a character that no file name can have")
+        raise FileRefused("holds a NUL character, which no file name can have")
     if not _is_encodable(text):
-        raise FileRefused("holds a character that is no UTF-8; rename the file to upload it")
+        raise FileRefused("holds a character that is not UTF-8; rename the file to upload it")
     is_home = text == "~" or text.startswith(("~/", f"~{os.path.sep}"))
     return Path(text).expanduser() if is_home else Path(text)
 
 
 def _from_file_url(url: str) -> str:
-    host, _, rest = url[len("file://") :].partition("/")
+    """`file:/a.png`, `file:///a.png` and `file://localhost/a.png` are the same; `file://C:/a.png` names a drive."""
+    rest = url[len("file:") :].replace("\\", "/")
+    host, _, path = rest[2:].partition("/") if rest.startswith("//") else ("", "", rest.lstrip("/"))
+    if re.fullmatch(r"[A-Za-z][:|]", host):
+        host, path = "", f"{host}/{path}"
     if host.lower() not in ("", "localhost"):
         raise FileRefused("names another host; only files on this machine can be read, as in file:///folder/shot.png")
     try:
-        path = "/" + unquote_to_bytes(rest).decode()
+        decoded = unquote_to_bytes(path).decode()
     except ValueError:
         raise FileRefused("is not percent-encoded UTF-8; give the plain path instead") from None
-    return path[1:] if os.path.splitdrive(path[1:])[0] else path  # /C:/shot.png, on Windows alone
+    return decoded if os.path.splitdrive(decoded)[0] else f"/{decoded}"
 
 
 def _is_encodable(text: str) -> bool:

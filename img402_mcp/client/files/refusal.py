@@ -6,20 +6,27 @@ import errno
 class FileRefused(Exception):
     """`clause` goes on from the path; `hint` is a sentence of its own."""
 
-    def __init__(self, clause: str, hint: str = "") -> None:
+    def __init__(self, clause: str, hint: str = "", *, outside: bool = False, missing: bool = False) -> None:
         super().__init__(clause)
-        self.clause = clause
-        self.hint = hint
+        self.clause, self.hint = clause, hint
+        self.outside = outside
+        """It does not lead into an allowed folder: the same for what is there and what is not."""
+        self.missing = missing
+        """It lies inside, and there is no such file."""
+
+
+def outside() -> FileRefused:
+    return FileRefused("is not inside an allowed folder", outside=True)
 
 
 LINKED = "goes through a link that leads in a circle, or that was put there while it was read"
-
-
+PRIVATE = "may not be read by this server; on macOS allow its app under Privacy & Security, Files and Folders"
 REASONS = {
     errno.ENOTDIR: "goes through something that is not a folder, or that was swapped for a link while it was read",
     errno.ELOOP: LINKED,
     errno.EMLINK: LINKED,  # FreeBSD says so where others say ELOOP
     errno.ENAMETOOLONG: "holds a name that is too long for the file system",
     errno.EACCES: "may not be read by the user whom this server runs as",
-    errno.EPERM: "may not be read by this server; on macOS allow its app under Privacy & Security, Files and Folders",
+    errno.EPERM: PRIVATE,
 }
+"""By the error of the system. macOS denies what its privacy protection guards with EPERM."""

@@ -1,44 +1,63 @@
 """The folders that may be read from."""
 
 import os
-from collections.abc import Iterable
-from dataclasses import dataclass
+import unicodedata
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from img402_mcp.errors import SettingsError, quoted
 
 LONGEST_PATH = 4096  # PATH_MAX of Linux; macOS has 1024. Resolving costs the square of the length.
-
-
 SETTING = "IMG402_ALLOW_DIRS or --allow-dir"
 
 
 @dataclass(frozen=True)
 class Roots:
-    """The folders that may be read from, resolved once at start."""
+    """Resolved folders. `reasons` says of each why it may be read; `way_out`, a sentence, how to allow another one."""
 
     directories: tuple[Path, ...]
+    reasons: Mapping[Path, str] = field(default_factory=dict, compare=False)
+    way_out: str = field(default="", compare=False)
 
     @classmethod
-    def resolve(cls, paths: Iterable[str | Path]) -> "Roots":
-        directories = tuple(dict.fromkeys(_existing_folder(path) for path in paths))
+    def resolve(cls, paths: Iterable[str | Path], way_out: str = "") -> "Roots":
+        """Raises SettingsError for a folder that does not exist."""
+        directories = tuple(dict.fromkeys(existing_folder(path) for path in paths))
         if not directories:
             raise SettingsError(f"{SETTING} names no folder, so nothing could be read; name at least one.")
-        return cls(directories)
+        return cls(directories, way_out=way_out)
 
     def contain(self, path: Path) -> bool:
-        return any(path.is_relative_to(root) for root in self.directories)
+        return any(path.is_relative_to(root) or _is_same_by_another_spelling(path, root) for root in self.directories)
 
     def in_words(self) -> str:
         names = ", ".join(quoted(str(root), LONGEST_PATH) for root in self.directories)
-        return f"Allowed folders: {names} (set by {SETTING})."
+        return " ".join(filter(None, (f"Allowed folders: {names}.", self.way_out)))
 
 
-def _existing_folder(path: str | Path) -> Path:
+def existing_folder(path: str | Path, setting: str = SETTING) -> Path:
+    """Resolved. Raises SettingsError."""
     try:
         folder = Path(os.path.realpath(Path(path).expanduser(), strict=True))
     except (OSError, RuntimeError, ValueError):
-        raise SettingsError(f"{SETTING} names {quoted(str(path))}, which does not exist; name a folder.") from None
+        raise SettingsError(f"{setting} names {quoted(str(path))}, which does not exist; name a folder.") from None
     if not folder.is_dir():
-        raise SettingsError(f"{SETTING} names {quoted(str(path))}, which is not a folder; name a folder.")
+        raise SettingsError(f"{setting} names {quoted(str(path))}, which is not a folder; name a folder.")
     return folder
+
+
+def folded(name: str) -> str:
+    """One spelling for names that a file system may take for the same: case, and how an umlaut is written."""
+    return unicodedata.normalize("NFC", name).casefold()
+
+
+def _is_same_by_another_spelling(path: Path, root: Path) -> bool:
+    """On a disk that tells neither case nor normal forms apart, as macOS's: the disk itself is asked."""
+    count = len(root.parts)
+    if [*map(folded, path.parts[:count])] != [*map(folded, root.parts)]:
+        return False
+    try:
+        return Path(*path.parts[:count]).samefile(root)
+    except OSError:
+        return False

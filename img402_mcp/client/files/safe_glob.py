@@ -2,30 +2,41 @@
 
 What a pattern says before its first mark is resolved like any path and must lie inside a root. From there on folders
 are opened from the top downward, one name at a time, following nothing: a link is neither passed through nor found,
-so no pattern lists what a link leads to. Whatever lies outside the roots gets the one sentence of `reading`.
+so no pattern lists what a link leads to. Everything outside the roots gets one and the same sentence.
 """
 
+import errno
 import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from fnmatch import fnmatch
+from fnmatch import fnmatchcase
+from functools import lru_cache
 from glob import escape, has_magic
 from itertools import islice
+from os.path import normcase
 from pathlib import Path
+from time import monotonic
 
-from img402_mcp.client.files.paths import located_in_roots, plain_path, refusal, working_directory
-from img402_mcp.client.files.refusal import FileRefused
+from anyio.from_thread import check_cancelled
+
+from img402_mcp.client.files.look_alikes import by_spelling
+from img402_mcp.client.files.paths import absolute, located_in_roots, refusal, working_directory
+from img402_mcp.client.files.refusal import REASONS, FileRefused, outside
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_open import CAN_WALK, listable, open_folder
 from img402_mcp.errors import ReadRefused
 
 MOST_FILES = 500
-"""Found by one pattern: whoever means more names a pattern that is narrower, since each becomes public."""
+"""Found by one pattern. Each becomes public, so a pattern that means more has to be narrowed."""
 MOST_NAMES = 100_000
 """Looked at in one call; some tenths of a second."""
+MOST_COMPARISONS = 2_000_000
+"""Of names with what is left of a pattern; a second or two."""
+MOST_SECONDS = 10.0
+"""A slow disk or a share takes longer than its names tell."""
 EVERY_FOLDER = "**"
 
 Way = tuple[str, ...]
@@ -55,15 +66,32 @@ class _File:
 
 
 class _Budget:
+    """What one call may cost. It also ends where the call was cancelled: a thread does not notice that by itself."""
+
     def __init__(self, names: int) -> None:
         self._names = self._left = names
+        self._comparisons = MOST_COMPARISONS
+        self._end = monotonic() + MOST_SECONDS
+        self.denied = False
+        """A folder could not be listed, though the user might think so."""
 
-    def spent_on(self, entries: Iterator[os.DirEntry[str]]) -> list[os.DirEntry[str]]:
+    def spent_on(self, entries: Iterator[os.DirEntry[str]], ways: Ways) -> list[os.DirEntry[str]]:
         seen = list(islice(entries, self._left + 1))
-        if len(seen) > self._left:
-            raise FileRefused(f"looks through more than {self._names:,} names; begin the pattern in a narrower folder")
         self._left -= len(seen)
+        self._comparisons -= len(seen) * len(ways)
+        if self._left < 0:
+            raise FileRefused(f"looks through more than {self._names:,} names; begin the pattern in a narrower folder")
+        if self._comparisons < 0 or monotonic() > self._end:
+            raise FileRefused(
+                "takes too long to look through; begin the pattern in a narrower folder, with fewer marks"
+            )
+        _stop_if_cancelled()
         return seen
+
+
+def _stop_if_cancelled() -> None:
+    with suppress(RuntimeError):  # not in a thread of anyio's
+        check_cancelled()
 
 
 def expanded(patterns: Iterable[str], roots: Roots, base: Path | None = None, *, names: int = MOST_NAMES) -> Expanded:
@@ -94,10 +122,13 @@ def _named_by(pattern: str, roots: Roots, base: Path | None, budget: _Budget) ->
     literal = _literal(pattern, roots, base)
     if literal or not has_magic(pattern):
         return [literal or _File(pattern, pattern)]
-    folder, way = _divided(_whole(pattern, base), roots, base)
+    folder, way = _divided(_whole(pattern, roots, base), roots, base)
     if not way:
         return [_File(pattern, pattern)]
-    found = list(islice(_files(located_in_roots(str(folder), roots, None), way, budget), MOST_FILES + 1))
+    start, way = _start(folder, way, roots)
+    found = list(islice(_files(start, way, budget), MOST_FILES + 1))
+    if not found and budget.denied:
+        raise FileRefused(f"matches no file that can be seen: a folder {REASONS[errno.EPERM]}")
     if not found:
         raise FileRefused("matches no file", "Links and hidden files are only found by their names.")
     if len(found) > MOST_FILES:
@@ -118,11 +149,11 @@ def _literal(path: str, roots: Roots, base: Path | None) -> _File | None:
 # From the text to a folder and what to look for in it
 
 
-def _whole(pattern: str, base: Path | None) -> Path:
+def _whole(pattern: str, roots: Roots, base: Path | None) -> Path:
     try:
-        return Path(os.path.normpath(working_directory(base) / plain_path(pattern)))
+        return Path(absolute(pattern, roots, base))
     except RuntimeError:  # a user without a home
-        raise FileRefused("does not lead into an allowed folder") from None
+        raise outside() from None
 
 
 def _divided(whole: Path, roots: Roots, base: Path | None) -> tuple[Path, Way]:
@@ -131,7 +162,20 @@ def _divided(whole: Path, roots: Roots, base: Path | None) -> tuple[Path, Way]:
     plain = max((len(root.parts) for root in known), default=1)
     while plain < len(whole.parts) and not has_magic(whole.parts[plain]):
         plain += 1
-    return Path(*whole.parts[:plain]), whole.parts[plain:]
+    return Path(*whole.parts[:plain]), _collapsed(whole.parts[plain:])
+
+
+def _collapsed(way: Way) -> Way:
+    """`**/**` means no more than `**`, and each one costs a comparison with every name."""
+    return tuple(name for at, name in enumerate(way) if name != EVERY_FOLDER or way[at - 1 : at] != (EVERY_FOLDER,))
+
+
+def _start(folder: Path, way: Way, roots: Roots) -> tuple[Path, Way]:
+    """The folder itself; where it is not there, one above it: the names in between may be spelled otherwise."""
+    place = located_in_roots(str(folder), roots, None)
+    while place not in roots.directories and not place.is_dir():
+        place, way = place.parent, (escape(place.name), *way)
+    return place, way
 
 
 # From a folder to the files below it
@@ -142,16 +186,19 @@ def _files(start: Path, way: Way, budget: _Budget) -> Iterator[_File]:
     pending = [(start, frozenset({way}))]
     while pending:
         folder, ways = pending.pop()
-        with suppress(OSError):  # what may not be listed, or is no folder any more, holds nothing
+        try:
             files, onward = _looked_through(folder, ways, budget)
-            yield from files
-            pending += onward
+        except OSError as error:  # what may not be listed, or is no folder any more, holds nothing
+            budget.denied |= isinstance(error, PermissionError)
+            continue
+        yield from files
+        pending += onward
 
 
 def _looked_through(folder: Path, ways: Ways, budget: _Budget) -> tuple[list[_File], list[tuple[Path, Ways]]]:
     """The files that the ways end at, and the folders that they go on in."""
     with _entries(folder) as entries:
-        found = budget.spent_on(entries)
+        found = budget.spent_on(entries, ways)
         ways = _opened(ways, {entry.name for entry in found})
         ending = [entry for entry in found if entry.is_file(follow_symlinks=False) and _ends(ways, entry.name)]
         files = [_file(folder / entry.name, entry) for entry in ending]
@@ -193,7 +240,15 @@ def _named(mark: str, name: str) -> bool:
 
 
 def _fits(mark: str, name: str) -> bool:
-    return fnmatch(name, mark) and (mark.startswith(".") or not name.startswith("."))
+    return fnmatchcase(_spelled(name), _spelled(mark)) and (mark.startswith(".") or not name.startswith("."))
+
+
+@lru_cache(maxsize=4096)
+def _spelled(name: str) -> str:
+    """Cameras write `.PNG` where people ask for `*.png`; and what only looks alike is found by a pattern too."""
+    plain = normcase(name) if name.isascii() else by_spelling(normcase(name))
+    stem, dot, ending = plain.rpartition(".")
+    return f"{stem}.{ending.lower()}" if dot else plain
 
 
 def _natural(file: _File) -> tuple[list[list[int | str]], str]:
@@ -218,7 +273,9 @@ def _entries(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
 @contextmanager
 def _listable(folder: Path) -> Iterator[int | Path]:
     if not CAN_WALK:  # Windows: each file is looked at again when it is opened
-        yield folder if Path(os.path.realpath(folder)) == folder else folder / "\0"
+        if Path(os.path.realpath(folder)) != folder:  # a junction, which is not passed through
+            raise NotADirectoryError(folder)
+        yield folder
         return
     with open_folder(folder) as through, listable(through) as descriptor:
         yield descriptor

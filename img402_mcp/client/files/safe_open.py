@@ -19,17 +19,11 @@ can pass there. The answer is then still an image and nothing else.
 
 import os
 import stat
-import unicodedata
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
-from itertools import islice
 from pathlib import Path
 
 from img402_mcp.client.files.refusal import LINKED, REASONS, FileRefused
-from img402_mcp.client.files.roots import Roots
-
-MOST_SIBLINGS = 10_000  # looked through for a name that was meant; a download folder holds a few thousand
-
 
 Opening = Callable[[Path], AbstractContextManager[int]]
 
@@ -101,12 +95,12 @@ def _demand_file(status: os.stat_result) -> None:
         raise FileRefused("is not a regular file but a device, pipe or socket")
 
 
-def read_bytes(path: Path, roots: Roots, limit: int, opening: Opening, purpose: str = "sent") -> bytes:
+def read_bytes(path: Path, limit: int, opening: Opening, purpose: str = "sent") -> bytes:
     try:
         with opening(path) as descriptor:
             return _read_once(descriptor, limit, purpose)
     except FileNotFoundError:
-        raise FileRefused("does not exist", _meant(path, roots)) from None
+        raise FileRefused("does not exist", missing=True) from None
     except OSError as error:
         raise FileRefused(REASONS.get(error.errno or 0) or f"cannot be read: {error.strerror}") from None
 
@@ -129,23 +123,6 @@ def _changed() -> FileRefused:
     return FileRefused("changed while it was read; try again")
 
 
-def _meant(path: Path, roots: Roots) -> str:
-    """The one name in the same folder that reads alike: macOS writes U+202F before AM and PM, and models a space."""
-    if not CAN_WALK or path in roots.directories:  # above a root nothing may be listed
-        return ""
-    alike = [name for name in _siblings(path) if _folded(name) == _folded(path.name)]
-    # Escaped, since the two look alike.
-    return f'Did you mean "{ascii(alike[0])[1:-1]}" in the same folder?' if len(alike) == 1 else ""
-
-
-def _siblings(path: Path) -> list[str]:
-    try:
-        with open_folder(path.parent) as folder, listable(folder) as place, os.scandir(place) as entries:
-            return [entry.name for entry in islice(entries, MOST_SIBLINGS)]
-    except OSError:
-        return []
-
-
 @contextmanager
 def listable(folder: int) -> Iterator[int]:
     descriptor = os.open(".", flags(("O_RDONLY", "O_DIRECTORY", "O_CLOEXEC")), dir_fd=folder)
@@ -153,7 +130,3 @@ def listable(folder: int) -> Iterator[int]:
         yield descriptor
     finally:
         os.close(descriptor)
-
-
-def _folded(name: str) -> str:
-    return " ".join(unicodedata.normalize("NFKC", name).casefold().split())
