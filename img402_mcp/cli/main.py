@@ -7,7 +7,7 @@ from importlib import import_module
 
 from img402_mcp import __version__
 
-COMMANDS = ("serve", "upload", "publish", "history", "doctor", "wallet", "price", "host", "completion", "demo")
+COMMANDS = ("serve", "upload", "publish", "history", "allow", "doctor", "wallet", "price", "host", "completion", "demo")
 """Each a room of that name in `commands`, imported only when it is the one that runs.
 
 `run` gets the flags and, as `whole`, a function that makes the parser of all commands.

@@ -7,7 +7,7 @@ import anyio
 
 from img402_mcp.cli.serve import add_allow_dir
 from img402_mcp.cli.upload import IN_THE_HISTORY, INTERRUPTED, chosen_folders
-from img402_mcp.client.files.roots import Roots
+from img402_mcp.client.files.allow_list import AllowList
 from img402_mcp.client.publish import report
 from img402_mcp.client.publish.publish import PublishOptions, plan, publish
 from img402_mcp.client.publish.report import Fields
@@ -39,11 +39,9 @@ def run(flags: argparse.Namespace) -> int:
 
 async def _done(flags: argparse.Namespace) -> Fields:
     settings = client_settings(os.environ, allow_dirs=flags.allow_dir)
-    named = flags.allow_dir or os.environ.get("IMG402_ALLOW_DIRS")
-    chosen = [] if named else chosen_folders([each for each in (flags.path, flags.out) if each])
-    roots = Roots.resolve((*settings.allow_dirs, *chosen))
+    allow_list = AllowList.of(settings, chosen_folders([each for each in (flags.path, flags.out) if each]))
     wanted = PublishOptions(flags.path, flags.out, flags.overwrite)
-    async with open_uploader(settings, roots) as uploader:
+    async with open_uploader(settings, allow_list) as uploader:
         if flags.dry_run:
             return report.planned(await plan(uploader, wanted))
         return report.published(await publish(uploader, wanted))

@@ -17,7 +17,8 @@ import anyio
 from img402_mcp.cli.progress_bar import ProgressBar
 from img402_mcp.cli.serve import add_allow_dir
 from img402_mcp.client.batch import PARTS, Batch, Success, UploadOne, in_words, markdown, upload_matching
-from img402_mcp.client.files.paths import plain_path
+from img402_mcp.client.files.allow_list import AllowList
+from img402_mcp.client.files.paths import absolute
 from img402_mcp.client.files.refusal import FileRefused
 from img402_mcp.client.files.roots import LONGEST_PATH, Roots
 from img402_mcp.client.result_text import remark, upload_fields
@@ -53,8 +54,7 @@ def run(flags: argparse.Namespace) -> int:
     if flags.fresh and flags.paid:
         raise SettingsError("--fresh does not go with --paid: what a file's bytes were paid for is never paid again.")
     settings = client_settings(os.environ, allow_dirs=flags.allow_dir)
-    named = flags.allow_dir or os.environ.get("IMG402_ALLOW_DIRS")
-    roots = Roots.resolve(settings.allow_dirs if named else (*settings.allow_dirs, *chosen_folders(flags.paths)))
+    roots = AllowList.of(settings, chosen_folders(flags.paths)).roots()
     finished: list[Success] = []
     try:
         batch = anyio.run(_done, settings, roots, flags, finished)
@@ -80,7 +80,7 @@ def chosen_folders(paths: Sequence[str]) -> list[Path]:
 
 def _folder(path: str) -> Path | None:
     try:
-        folder = plain_path(path).parent
+        folder = Path(absolute(path, Roots(()))).parent
     except (FileRefused, RuntimeError):  # the uploader says what is wrong with it
         return None
     while has_magic(str(folder)) and not folder.is_dir():

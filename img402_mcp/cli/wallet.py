@@ -10,7 +10,7 @@ from pathlib import Path
 
 import anyio
 
-from img402_mcp.client.files.roots import Roots
+from img402_mcp.client.files.allow_list import AllowList
 from img402_mcp.client.paid_upload import PaidUploader, open_paid_uploader
 from img402_mcp.client.payments.wallet import import_keystore, new_keystore, unlocked
 from img402_mcp.client.result_text import status_text
@@ -118,7 +118,7 @@ def _resolve(flags: argparse.Namespace) -> int:
 @asynccontextmanager
 async def _opened() -> AsyncIterator[PaidUploader]:
     settings = client_settings(os.environ)
-    async with open_uploader(settings, Roots.resolve(settings.allow_dirs)) as uploader:
+    async with open_uploader(settings, AllowList.of(settings)) as uploader:
         with open_paid_uploader(uploader) as paid:
             yield paid
 

@@ -14,6 +14,9 @@ from dataclasses import astuple, dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from img402_mcp.client.files.paths import absolute
+from img402_mcp.client.files.refusal import FileRefused
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.sqlite import Schema, opened
 from img402_mcp.errors import SettingsError
 
@@ -208,8 +211,8 @@ def _condition(query: str, expiring_before: float | None, now: float) -> tuple[s
 def _needles(query: str) -> tuple[str, str]:
     """The words to look for, and the file that they may name."""
     try:
-        file = str(Path(query).expanduser().resolve())
-    except (OSError, RuntimeError, ValueError):  # no such home, a circle of links, a NUL
+        file = str(Path(absolute(query, Roots(()))).resolve())
+    except (OSError, RuntimeError, ValueError, FileRefused):  # no such home, a circle of links, a NUL, a share
         file = ""
     return _folded(query), str(_storable(file))
 

@@ -12,6 +12,7 @@ from anyio.to_thread import run_sync
 from img402_mcp.client.api_limits import ApiLimits
 from img402_mcp.client.apis.base import Receipt
 from img402_mcp.client.apis.img402 import DOCUMENTED_FREE_BYTES, Img402, sizes_in
+from img402_mcp.client.files.allow_list import AllowList
 from img402_mcp.client.files.image import Image, Trailing, read_image
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.fit.subprocess import fitted
@@ -70,12 +71,17 @@ class Uploader:
     """What every upload shares: the allow-list, the API, the warm connections, the memory of what was uploaded."""
 
     settings: Settings
-    roots: Roots
+    allow_list: AllowList
     service: Img402
     send: Send
     api_limits: ApiLimits
     memory: Reuse
     verifying: Verifier | None
+
+    @property
+    def roots(self) -> Roots:
+        """As of now."""
+        return self.allow_list.roots()
 
     @property
     def history(self) -> History | None:
@@ -191,12 +197,13 @@ class Bounds:
 
 @asynccontextmanager
 async def open_uploader(
-    settings: Settings, roots: Roots, transport: httpx2.AsyncBaseTransport | None = None
+    settings: Settings, roots: Roots | AllowList, transport: httpx2.AsyncBaseTransport | None = None
 ) -> AsyncIterator[Uploader]:
+    allow_list = roots if isinstance(roots, AllowList) else AllowList(roots)
     service, url = Img402(settings.api_url), settings.api_url
     async with sending(transport) as send, opened(settings) as memory:
         verifying = Verifier(url, send, SsrfGuard(url, transport)) if settings.verify else None
-        yield Uploader(settings, roots, service, send, ApiLimits(service, send), memory, verifying)
+        yield Uploader(settings, allow_list, service, send, ApiLimits(service, send), memory, verifying)
 
 
 def clean(image: Image, path: str) -> Image:

@@ -9,9 +9,11 @@ from pathlib import Path
 
 from anyio.to_thread import run_sync
 
-from img402_mcp.client.files.roots import Roots
+from img402_mcp.client.files.allow_list import AllowList
+from img402_mcp.client.files.refusal import REASONS
 from img402_mcp.client.history import History
 from img402_mcp.client.payments.journal import Journal
+from img402_mcp.client.settings import Settings
 from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, warn
 from img402_mcp.errors import SettingsError, quoted
 
@@ -19,18 +21,29 @@ from img402_mcp.errors import SettingsError, quoted
 async def allowed(case: CheckContext) -> Findings:
     if "IMG402_ALLOW_DIRS" in case.broken:
         return []
-    found = await run_sync(lambda: [_allowed(folder, case.home) for folder in case.settings.allow_dirs])
+    found = await run_sync(lambda: [*_allowed_folders(case.settings, case.home)])
     return found or [fail("No folder may be read from.", "Name one with IMG402_ALLOW_DIRS.")]
 
 
-def _allowed(folder: Path, home: Path) -> Finding:
+def _allowed_folders(settings: Settings, home: Path) -> Iterator[Finding]:
     try:
-        (root,) = Roots.resolve([folder]).directories
+        roots = AllowList.of(settings).roots()
     except SettingsError as error:
-        return fail(str(error))
-    shown = quoted(str(root))
-    if not os.access(root, os.R_OK | os.X_OK):
-        return fail(f"{shown} may not be read by this user.", f"chmod u+rx {shown}, or name another folder.")
+        yield fail(str(error))
+        return
+    for root in roots.directories:
+        yield _allowed(root, roots.reasons.get(root, ""), home)
+
+
+def _allowed(root: Path, reason: str, home: Path) -> Finding:
+    """Listed, since no other question tells what macOS's privacy protection denies."""
+    shown = f"{quoted(str(root))} ({reason})"
+    try:
+        with os.scandir(root) as entries:
+            next(entries, None)
+    except OSError as error:
+        denied = REASONS.get(error.errno or 0, f"cannot be listed: {error.strerror}")
+        return fail(f"{shown} {denied}.", "Allow it to this user, or name another folder.")
     if home.resolve().is_relative_to(root):
         said = f"{shown} is wide: every image below it may be uploaded by an agent, the whole home folder included."
         return warn(said, "Name the folders that screenshots are in, with IMG402_ALLOW_DIRS.")

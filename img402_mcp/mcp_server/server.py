@@ -9,7 +9,7 @@ from mcp.server.mcpserver import MCPServer
 from pydantic import AnyHttpUrl
 
 from img402_mcp import __version__
-from img402_mcp.client.files.roots import Roots
+from img402_mcp.client.files.allow_list import AllowList
 from img402_mcp.client.settings import Settings
 from img402_mcp.mcp_server.session import Session, open_session
 from img402_mcp.mcp_server.tools import tools
@@ -32,7 +32,7 @@ def create_server(
 
     Raises SettingsError for a folder that does not exist: here, before anything is served.
     """
-    roots = Roots.resolve(settings.allow_dirs)
+    allow_list = AllowList.of(settings)
 
     return MCPServer(
         "img402-mcp",
@@ -40,7 +40,7 @@ def create_server(
         version=__version__,
         instructions=INSTRUCTIONS,
         tools=tools(*_configured(settings)),
-        lifespan=lambda _: open_session(settings, roots, transport),
+        lifespan=lambda _: open_session(settings, allow_list, transport),
         log_level="WARNING",
         **_auth(token),
     )

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import httpx2
     from mcp.server.mcpserver import Context
 
-    from img402_mcp.client.files.roots import Roots
+    from img402_mcp.client.files.allow_list import AllowList
     from img402_mcp.client.io42_submit import Io42Submitter
     from img402_mcp.client.paid_upload import PaidUploader
     from img402_mcp.client.settings import Settings
@@ -28,7 +28,7 @@ class Session:
     """The uploaders: each is imported and opened at its first use, since that would cost start-up time."""
 
     settings: "Settings"
-    roots: "Roots"
+    allow_list: "AllowList"
     transport: "httpx2.AsyncBaseTransport | None"
     stack: AsyncExitStack
     _opened: dict[str, object] = field(default_factory=dict)
@@ -42,7 +42,7 @@ class Session:
         async def opened() -> "Uploader":
             from img402_mcp.client.upload import open_uploader  # noqa: PLC0415
 
-            return await self.stack.enter_async_context(open_uploader(self.settings, self.roots, self.transport))
+            return await self.stack.enter_async_context(open_uploader(self.settings, self.allow_list, self.transport))
 
         return await self._once("uploader", opened)
 
@@ -80,10 +80,10 @@ class Session:
 
 @asynccontextmanager
 async def open_session(
-    settings: "Settings", roots: "Roots", transport: "httpx2.AsyncBaseTransport | None" = None
+    settings: "Settings", allow_list: "AllowList", transport: "httpx2.AsyncBaseTransport | None" = None
 ) -> AsyncIterator[Session]:
     async with AsyncExitStack() as stack:
-        yield Session(settings, roots, transport, stack)
+        yield Session(settings, allow_list, transport, stack)
 
 
 @dataclass(frozen=True)

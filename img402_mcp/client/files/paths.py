@@ -21,8 +21,19 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
 def refusal(path: str, reason: FileRefused, roots: Roots, base: Path | None) -> ReadRefused:
     """The folders are named only where a folder is the reason."""
     start = _start(path, base) if reason.outside or reason.missing else ""
-    folders = roots.in_words() if reason.outside else ""
+    folders = f"{roots.in_words()}{_way_in(path, roots, base)}" if reason.outside else ""
     return ReadRefused(" ".join(filter(None, (f"{quoted(path)} {reason.clause}.", reason.hint, start, folders))))
+
+
+def _way_in(path: str, roots: Roots, base: Path | None) -> str:
+    """By the text alone: the same for what is there and what is not."""
+    if not roots.may_grow:
+        return ""
+    try:
+        folder = str(Path(absolute(path, roots, base)).parent)
+    except (FileRefused, RuntimeError):
+        return ""
+    return f" To allow another one, ask the user to run: img402-mcp allow {quoted(folder, LONGEST_PATH)}"
 
 
 def located_in_roots(text: str, roots: Roots, base: Path | None) -> Path:

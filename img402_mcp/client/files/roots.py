@@ -14,11 +14,15 @@ SETTING = "IMG402_ALLOW_DIRS or --allow-dir"
 
 @dataclass(frozen=True)
 class Roots:
-    """Resolved folders. `reasons` says of each why it may be read; `way_out`, a sentence, how to allow another one."""
+    """Resolved folders. `reasons` says why each may be read; `way_out` is a sentence on how to allow another one.
+
+    `may_grow`: the user can allow more with `img402-mcp allow`.
+    """
 
     directories: tuple[Path, ...]
     reasons: Mapping[Path, str] = field(default_factory=dict, compare=False)
     way_out: str = field(default="", compare=False)
+    may_grow: bool = field(default=False, compare=False)
 
     @classmethod
     def resolve(cls, paths: Iterable[str | Path], way_out: str = "") -> "Roots":

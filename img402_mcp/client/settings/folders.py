@@ -1,33 +1,111 @@
-"""The folders whose images may be uploaded: as flags and environment name them, else a few that are usual."""
+"""The folders whose images may be uploaded: as flags or environment name them, else a few that are usual.
+
+Whoever writes the prompt picks the file, and the Desktop holds scans of passports too. So the defaults are the working
+directory, the temporary folders, and a folder that the system keeps for screenshots alone.
+"""
 
 import os
+import re
 import tempfile
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from img402_mcp.errors import SettingsError
+from img402_mcp.client.settings.screenshots import screenshots_folder
+from img402_mcp.errors import SettingsError, quoted
+
+VARIABLE = "IMG402_ALLOW_DIRS"
 
 
 def listed_folders(environ: Mapping[str, str]) -> tuple[Path, ...]:
-    if not (listed := environ.get("IMG402_ALLOW_DIRS", "")):
+    if not (listed := environ.get(VARIABLE, "")):
         return ()
-    return named_folders("IMG402_ALLOW_DIRS", [name for name in listed.split(os.pathsep) if name.strip()] or [""])
-
-
-def default_folders() -> tuple[Path, ...]:
-    """The working directory, unless it is everything or the whole home folder, and where screenshots are put."""
-    home = Path.home().resolve()
-    try:
-        here = Path.cwd().resolve()
-    except OSError:  # it was deleted
-        here = home
-    working = () if home.is_relative_to(here) else (here,)
-    shared = (Path("/tmp"),) if Path("/tmp").is_dir() else ()  # noqa: S108  # read from, never written to
-    return tuple(dict.fromkeys((*working, Path(tempfile.gettempdir()), *shared)))
+    _demand_plain(listed)
+    return named_folders(VARIABLE, [name for name in listed.split(os.pathsep) if name.strip()] or [""])
 
 
 def named_folders(setting: str, names: Sequence[str | Path]) -> tuple[Path, ...]:
-    """An unset shell variable gives an empty name, which would be the working directory, whatever that is."""
+    """An unset shell variable gives an empty name, which would be the working directory, wherever that is."""
     if any(not str(name).strip() for name in names):
-        raise SettingsError(f"{setting} names an empty folder; is a variable in it not set? Name the folder itself.")
-    return tuple(Path(name).expanduser() for name in names)
+        raise SettingsError(f"{setting} names an empty folder. Is a variable in it not set? Name the folder itself.")
+    try:
+        return tuple(Path(name).expanduser() for name in names)
+    except RuntimeError:
+        raise SettingsError(f"{setting} has a ~, and this user has no home folder. Name the folder in full.") from None
+
+
+def _demand_plain(listed: str, *, windows: bool = os.name == "nt") -> None:
+    """What people write there, and no program expands or unescapes."""
+    separator = ";" if windows else ":"
+    if re.search(r"[\x00-\x1f]", listed):
+        raise SettingsError(f"{VARIABLE} holds a line break or a tab. In JSON a backslash is written twice: C:\\\\new.")
+    if variable := re.search(r"%\w+%|\$\w+|\$\{\w+\}|\$env:\w+", listed):
+        raise SettingsError(
+            f"{VARIABLE} holds {quoted(variable[0])}, which nothing expands here. Name the folder itself."
+        )
+    if listed.strip()[:1] in "\"'[" and listed.strip()[-1:] in "\"']":
+        raise SettingsError(
+            f"{VARIABLE} has quotes or brackets around it. Write the folders alone, {separator} between."
+        )
+    if windows and re.search(r":\s*[A-Za-z]:[\\/]", listed):
+        raise SettingsError(f"{VARIABLE} has a colon between its folders. On Windows write ; between them.")
+    if not windows and re.search(r";\s*[/~]", listed):
+        raise SettingsError(f"{VARIABLE} has a semicolon between its folders. On this system write : between them.")
+    if not windows and re.match(r"\s*[A-Za-z]:[\\/]", listed):
+        raise SettingsError(
+            f"{VARIABLE} names a Windows path, and this server runs on another system (WSL, a container?). Name the "
+            "folder as it is called here; under WSL C:\\Users\\me is /mnt/c/Users/me."
+        )
+
+
+def allow_list_file() -> Path:
+    """The user's own list. Not in the state folder, which an agent's configuration may move."""
+    from platformdirs import user_config_path  # noqa: PLC0415  # lazy: it costs start-up time
+
+    return user_config_path("img402-mcp", appauthor=False) / "allowed-folders.json"
+
+
+def default_folders() -> dict[Path, str]:
+    """Each with the reason why it may be read."""
+    found = {str(here): "the working directory" for here in (_working_directory(),) if here}
+    for temporary in (tempfile.gettempdir(), *(() if os.name == "nt" else ("/tmp",))):  # noqa: S108  # only read from
+        found.setdefault(temporary, "a temporary folder")
+    if (screenshots := screenshots_folder()) and not is_too_wide(screenshots):
+        found[str(screenshots)] = "where this system keeps screenshots"
+    return {Path(path): reason for path, reason in found.items() if Path(path).is_dir()}
+
+
+def _working_directory() -> Path | None:
+    try:
+        here = Path.cwd().resolve()
+    except OSError:  # it was deleted
+        return None
+    return None if is_too_wide(here) else here
+
+
+def is_too_wide(folder: Path) -> str:
+    """Why a folder is not allowed as a whole, as a clause that goes on from it; empty: it may be."""
+    home = home_folder()
+    if folder == Path(folder.anchor):
+        return "is a whole disk"
+    if home is not None and home.is_relative_to(folder):
+        return "is the home folder" if folder == home else "holds the home folder"
+    if any(folder.is_relative_to(system) for system in _system_folders()):
+        return "is a folder of the system"
+    return ""
+
+
+def home_folder() -> Path | None:
+    """None for a user without one: a container's unknown id, a Windows service."""
+    try:
+        return Path.home().resolve()
+    except (RuntimeError, OSError):
+        return None
+
+
+def _system_folders() -> list[Path]:
+    if os.name == "nt":
+        variables = ("SystemRoot", "ProgramFiles", "ProgramFiles(x86)", "ProgramData")
+        return [Path(value) for name in variables if (value := os.environ.get(name))]
+    # Not /private and /var as a whole: macOS keeps the temporary folders there.
+    names = ("/bin", "/boot", "/dev", "/etc", "/lib", "/proc", "/run", "/sbin", "/sys", "/usr", "/System", "/Library")
+    return [Path(name) for name in (*names, "/private/etc")]

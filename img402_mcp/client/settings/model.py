@@ -1,5 +1,6 @@
 """What the client can be told: one frozen object, read once from the environment by `read`."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -75,6 +76,10 @@ class Settings:
     studio: StudioSettings | None = None
     unknown_variables: tuple[str, ...] = ()
     """Names that are set and look like ours, and have no effect."""
+    folders_named_by: str = "IMG402_ALLOW_DIRS"
+    """The setting that names `allow_dirs`. Empty: they are the defaults, and the user's own list adds to them."""
+    default_reasons: Mapping[Path, str] = field(default_factory=dict, compare=False)
+    """Of each default folder, why it may be read."""
 
     @property
     def state_dir(self) -> Path:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from img402_mcp.client.settings.apis import io42, studio
-from img402_mcp.client.settings.folders import default_folders, listed_folders, named_folders
+from img402_mcp.client.settings.folders import VARIABLE, default_folders, listed_folders, named_folders
 from img402_mcp.client.settings.model import (
     Settings,
 )
@@ -32,9 +32,13 @@ def client_settings(
     unknown = CLIENT_VARIABLES.check(environ)
     state = state_dir or environ.get("IMG402_STATE_DIR")
     url = web_address("IMG402_API_URL", api_url or environ.get("IMG402_API_URL") or HOSTED_API)
+    named, listed = named_folders("--allow-dir", allow_dirs), listed_folders(environ)
+    defaults = {} if named or listed else default_folders()
     return Settings(
         api_url=url,
-        allow_dirs=named_folders("--allow-dir", allow_dirs) or listed_folders(environ) or default_folders(),
+        allow_dirs=named or listed or tuple(defaults),
+        folders_named_by="--allow-dir" if named else VARIABLE if listed else "",
+        default_reasons=defaults,
         named_state_dir=Path(state).expanduser() if state else None,
         scrub=switch(environ, "IMG402_SCRUB"),
         history=switch(environ, "IMG402_HISTORY"),

@@ -23,6 +23,7 @@ class LimitsResult:
     limits: str
     max_read_bytes: int
     allowed_dirs: list[str]
+    allowed_because: list[str]
     working_dir: str
     state_dir: str
     version: str
@@ -32,12 +33,14 @@ class LimitsResult:
 async def limits(ctx: ToolContext) -> Answer[LimitsResult]:
     here = await ctx.session.uploader()
     answers, terms = await _terms(here)
+    roots = here.roots
     answer = LimitsResult(
         api=here.settings.api_url,
         api_answers=answers,
         limits=terms,
         max_read_bytes=here.settings.max_bytes,
-        allowed_dirs=[str(root) for root in here.roots.directories],
+        allowed_dirs=[str(root) for root in roots.directories],
+        allowed_because=[roots.reasons.get(root, "") for root in roots.directories],
         working_dir=_working_dir(),
         state_dir=str(here.settings.state_dir),
         version=__version__,

@@ -1,0 +1,77 @@
+"""The user's own list of folders: only a person at a terminal can add to it, since it decides what agents may send."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from img402_mcp.client.files.allow_list import listed, write_list
+from img402_mcp.client.files.roots import existing_folder
+from img402_mcp.client.settings.folders import VARIABLE, allow_list_file, is_too_wide
+from img402_mcp.errors import SettingsError, quoted
+
+SUMMARY = "Allow a folder, so that agents may upload the images in it."
+
+
+def add_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("folder", nargs="?", metavar="DIR", help="the folder to allow")
+    parser.add_argument("--list", action="store_true", help="print the folders that are allowed")
+    parser.add_argument("--remove", metavar="DIR", help="take a folder off the list")
+
+
+def run(flags: argparse.Namespace) -> int:
+    if sum(map(bool, (flags.folder, flags.list, flags.remove))) != 1:
+        raise SettingsError("Give one of a folder, --list, or --remove with a folder.")
+    if flags.list:
+        return _show()
+    return _remove(flags.remove) if flags.remove else _add(flags.folder)
+
+
+def _show() -> int:
+    for folder in listed(allow_list_file()):
+        print(folder if folder.is_dir() else f"{folder} (does not exist now)")
+    return 0
+
+
+def _add(name: str) -> int:
+    folder = existing_folder(name, "`img402-mcp allow`")
+    if reason := refused(folder):
+        raise SettingsError(
+            f"{quoted(str(folder))} {reason}, so it is not allowed as a whole. Name a folder inside it."
+        )
+    file = allow_list_file()
+    known = listed(file)
+    if folder in known:
+        print(f"{folder} is allowed already.")
+        return 0
+    _demand_a_person(f"Agents will be able to upload every image below {folder} to a public URL.")
+    write_list(file, (*known, folder))
+    print(f"Allowed: {folder}. Servers that are running see it at their next call, unless {VARIABLE} is set for them.")
+    return 0
+
+
+def _remove(name: str) -> int:
+    """Also a folder that is gone. Less is allowed afterwards, so nobody is asked."""
+    file = allow_list_file()
+    gone = Path(name).expanduser().absolute()
+    known = listed(file)
+    left = [folder for folder in known if folder not in (gone, gone.resolve())]
+    if left == known:
+        raise SettingsError(f"{quoted(str(gone))} is not on the list; `img402-mcp allow --list` prints it.")
+    write_list(file, left)
+    print(f"No longer allowed: {gone}")
+    return 0
+
+
+def refused(folder: Path) -> str:
+    """Why a folder cannot be allowed as a whole, as a clause; empty: it can."""
+    hidden = next((part for part in folder.parts[1:] if part.startswith(".")), "")
+    return is_too_wide(folder) or ("is hidden, or inside a hidden folder" if hidden else "")
+
+
+def _demand_a_person(warning: str) -> None:
+    """An agent with a shell must not be able to allow a folder to itself."""
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise SettingsError("A folder is allowed only by a person at a terminal: run this command yourself.")
+    print(f"{warning}\nType yes to allow it: ", end="", file=sys.stderr, flush=True)
+    if sys.stdin.readline().strip().lower() != "yes":
+        raise SettingsError("Nothing was changed.")

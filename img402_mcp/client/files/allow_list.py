@@ -1,0 +1,86 @@
+"""Which folders may be read from, as of now: those of the settings, the user's own list, and what this session allows.
+
+The user's list is a small file that only `img402-mcp allow` writes. It counts where the settings name no folders, and
+a running server sees a change at its next call.
+"""
+
+import json
+import os
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from secrets import token_hex
+
+from img402_mcp.client.files.roots import SETTING, Roots, existing_folder
+from img402_mcp.client.settings import Settings
+from img402_mcp.client.settings.folders import allow_list_file
+from img402_mcp.errors import SettingsError, quoted
+
+MOST_BYTES = 65_536
+BY_THE_USER = "allowed by the user"
+FOR_THIS_SESSION = "allowed by the user for this session"
+
+
+@dataclass(frozen=True)
+class AllowList:
+    fixed: Roots
+    file: Path | None = None
+    """The user's list; None: it does not count here."""
+    session: dict[Path, str] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, settings: Settings, named: Iterable[Path] = ()) -> "AllowList":
+        """`named`: folders that a person names on the command line, which add to the defaults alone.
+
+        Raises SettingsError for a folder that does not exist.
+        """
+        if by := settings.folders_named_by:
+            fixed = Roots.resolve(settings.allow_dirs)
+            reasons = dict.fromkeys(fixed.directories, f"named by {by}")
+            return cls(Roots(fixed.directories, reasons, f"They are set by {by}."))
+        wanted = dict.fromkeys(named, "named on the command line") | dict(settings.default_reasons)
+        because = {existing_folder(folder): reason for folder, reason in wanted.items()}
+        return cls(Roots(tuple(because), because, may_grow=True), allow_list_file())
+
+    def roots(self) -> Roots:
+        if self.file is None:
+            return self.fixed
+        added = dict.fromkeys(_existing(listed(self.file)), BY_THE_USER) | self.session
+        reasons = {**self.fixed.reasons, **{path: why for path, why in added.items() if path not in self.fixed.reasons}}
+        return Roots(tuple(reasons), reasons, may_grow=True)
+
+    def allow(self, folder: Path) -> None:
+        """For this session."""
+        self.session[folder] = FOR_THIS_SESSION
+
+
+def listed(file: Path) -> list[Path]:
+    """The user's list; empty where there is none. One that cannot be read allows nothing."""
+    try:
+        with file.open("rb") as opened:
+            names = json.loads(opened.read(MOST_BYTES))
+    except (OSError, ValueError):
+        return []
+    return [Path(name) for name in names if isinstance(name, str)] if isinstance(names, list) else []
+
+
+def write_list(file: Path, folders: Iterable[Path]) -> None:
+    """Whole or not at all, for the user alone. Raises SettingsError."""
+    unfinished = file.with_name(f".{file.name}.{token_hex(8)}")
+    text = json.dumps([*map(str, folders)], indent=1, ensure_ascii=False)
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+            out.write(text)
+        unfinished.replace(file)
+    except OSError as error:
+        raise SettingsError(f"The list {quoted(str(file))} could not be written: {error.strerror}.") from error
+    finally:
+        unfinished.unlink(missing_ok=True)
+
+
+def _existing(folders: Iterable[Path]) -> Iterable[Path]:
+    for folder in folders:
+        with suppress(SettingsError):  # it was deleted, or a disk is away; `allow --list` says so
+            yield existing_folder(folder, SETTING)
