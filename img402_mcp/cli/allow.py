@@ -7,6 +7,7 @@ from pathlib import Path
 from img402_mcp.client.files.allow_list import listed, write_list
 from img402_mcp.client.files.roots import existing_folder
 from img402_mcp.client.settings.folders import VARIABLE, allow_list_file, is_too_wide
+from img402_mcp.client.settings.variables import file_path
 from img402_mcp.errors import SettingsError, quoted
 
 SUMMARY = "Allow a folder, so that agents may upload the images in it."
@@ -52,7 +53,7 @@ def _add(name: str) -> int:
 def _remove(name: str) -> int:
     """Also a folder that is gone. Less is allowed afterwards, so nobody is asked."""
     file = allow_list_file()
-    gone = Path(name).expanduser().absolute()
+    gone = file_path(name, "--remove").absolute()
     known = listed(file)
     left = [folder for folder in known if folder not in (gone, gone.resolve())]
     if left == known:

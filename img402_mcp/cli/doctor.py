@@ -6,6 +6,7 @@ from pathlib import Path
 
 import anyio
 
+from img402_mcp.client.settings.folders import home_folder
 from img402_mcp.doctor.finding import Findings
 from img402_mcp.doctor.runner import examined
 
@@ -17,7 +18,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(flags: argparse.Namespace) -> int:
-    found = anyio.run(examined, dict(os.environ), Path.home(), _here())
+    found = anyio.run(examined, dict(os.environ), home_folder() or _here(), _here())
     if flags.json:
         print(
             json.dumps(
@@ -33,7 +34,7 @@ def _here() -> Path:
     try:
         return Path.cwd()
     except OSError:  # it was deleted
-        return Path.home()
+        return Path(os.path.sep)
 
 
 def _print(found: dict[str, Findings]) -> None:

@@ -3,17 +3,19 @@
 import os
 import stat
 import tempfile
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, suppress
 from pathlib import Path
 
 from anyio.to_thread import run_sync
 
-from img402_mcp.client.files.allow_list import AllowList
+from img402_mcp.client.files.allow_list import BY_THE_USER, listed
 from img402_mcp.client.files.refusal import REASONS
+from img402_mcp.client.files.roots import existing_folder
 from img402_mcp.client.history import History
 from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.settings import Settings
+from img402_mcp.client.settings.folders import allow_list_file
 from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, warn
 from img402_mcp.errors import SettingsError, quoted
 
@@ -26,13 +28,16 @@ async def allowed(case: CheckContext) -> Findings:
 
 
 def _allowed_folders(settings: Settings, home: Path) -> Iterator[Finding]:
-    try:
-        roots = AllowList.of(settings).roots()
-    except SettingsError as error:
-        yield fail(str(error))
-        return
-    for root in roots.directories:
-        yield _allowed(root, roots.reasons.get(root, ""), home)
+    by = settings.folders_named_by
+    wanted = dict.fromkeys(settings.allow_dirs, f"named by {by}") if by else {**settings.default_reasons}
+    if not by:
+        with suppress(SettingsError):
+            wanted |= {folder: BY_THE_USER for folder in listed(allow_list_file()) if folder not in wanted}
+    for folder, reason in wanted.items():
+        try:
+            yield _allowed(existing_folder(folder, by or "`img402-mcp allow`"), reason, home)
+        except SettingsError as error:
+            yield fail(str(error))
 
 
 def _allowed(root: Path, reason: str, home: Path) -> Finding:
@@ -51,7 +56,11 @@ def _allowed(root: Path, reason: str, home: Path) -> Finding:
 
 
 async def state(case: CheckContext) -> Findings:
-    return await run_sync(lambda: [*_state(case.settings.state_dir)])
+    try:
+        folder = case.settings.state_dir
+    except SettingsError as error:
+        return [fail(str(error))]
+    return await run_sync(lambda: [*_state(folder)])
 
 
 def _state(folder: Path) -> Iterator[Finding]:
@@ -65,6 +74,14 @@ def _state(folder: Path) -> Iterator[Finding]:
         return
     told = "is writable" if there == folder else "is made at the first upload"
     yield from [*_open_to_others(folder)] or [ok(f"{shown} {told}")]
+
+
+def _kept(look: Callable[[Path], Findings], settings: Settings) -> Findings:
+    """Nothing where there is no folder to keep anything in, which `state` reports."""
+    try:
+        return look(settings.state_dir)
+    except SettingsError:
+        return []
 
 
 def _nearest(folder: Path) -> Path:
@@ -93,7 +110,7 @@ def private(file: Path) -> Finding | None:
 async def history(case: CheckContext) -> Findings:
     if not case.settings.history:
         return [ok("switched off")]
-    return await run_sync(_history, case.settings.state_dir)
+    return await run_sync(_kept, _history, case.settings)
 
 
 def _history(folder: Path) -> Findings:
@@ -107,7 +124,7 @@ def _history(folder: Path) -> Findings:
 
 
 async def journal(case: CheckContext) -> Findings:
-    return await run_sync(_journal, case.settings.state_dir)
+    return await run_sync(_kept, _journal, case.settings)
 
 
 def _journal(folder: Path) -> Findings:

@@ -1,12 +1,12 @@
 """Whether the wallet opens, who else can read it, and what it may pay. Nothing is signed."""
 
 from collections.abc import Iterator
-from pathlib import Path
 
 from anyio.to_thread import run_sync
 
 from img402_mcp.client.payments.wallet import unlocked
 from img402_mcp.client.settings import Money, WalletSource
+from img402_mcp.client.settings.variables import file_path
 from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, warn
 from img402_mcp.doctor.folders import private
 from img402_mcp.errors import SettingsError
@@ -38,7 +38,7 @@ def _exposed(source: WalletSource, password_file: str) -> Iterator[Finding]:
         said = "The key itself is in the environment, which other programs of this user can read."
         yield warn(said, "Keep it encrypted: `img402-mcp wallet import FILE`, then set IMG402_WALLET_FILE.")
         return
-    files = (source.file, Path(password_file).expanduser() if password_file else None)
+    files = (source.file, file_path(password_file, "IMG402_WALLET_PASSWORD_FILE") if password_file else None)
     yield from filter(None, (private(file) for file in files if file))
 
 

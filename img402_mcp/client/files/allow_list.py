@@ -41,7 +41,7 @@ class AllowList:
             return cls(Roots(fixed.directories, reasons, f"They are set by {by}."))
         wanted = dict.fromkeys(named, "named on the command line") | dict(settings.default_reasons)
         because = {existing_folder(folder): reason for folder, reason in wanted.items()}
-        return cls(Roots(tuple(because), because, may_grow=True), allow_list_file())
+        return cls(Roots(tuple(because), because, may_grow=True), _users_list())
 
     def roots(self) -> Roots:
         if self.file is None:
@@ -55,12 +55,18 @@ class AllowList:
         self.session[folder] = FOR_THIS_SESSION
 
 
+def _users_list() -> Path | None:
+    with suppress(SettingsError):
+        return allow_list_file()
+    return None
+
+
 def listed(file: Path) -> list[Path]:
     """The user's list; empty where there is none. One that cannot be read allows nothing."""
     try:
         with file.open("rb") as opened:
             names = json.loads(opened.read(MOST_BYTES))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return []
     return [Path(name) for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
@@ -77,7 +83,8 @@ def write_list(file: Path, folders: Iterable[Path]) -> None:
     except OSError as error:
         raise SettingsError(f"The list {quoted(str(file))} could not be written: {error.strerror}.") from error
     finally:
-        unfinished.unlink(missing_ok=True)
+        with suppress(OSError):
+            unfinished.unlink(missing_ok=True)
 
 
 def _existing(folders: Iterable[Path]) -> Iterable[Path]:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from img402_mcp.client.settings.screenshots import screenshots_folder
+from img402_mcp.client.settings.variables import file_path
 from img402_mcp.errors import SettingsError, quoted
 
 VARIABLE = "IMG402_ALLOW_DIRS"
@@ -27,10 +28,7 @@ def named_folders(setting: str, names: Sequence[str | Path]) -> tuple[Path, ...]
     """An unset shell variable gives an empty name, which would be the working directory, wherever that is."""
     if any(not str(name).strip() for name in names):
         raise SettingsError(f"{setting} names an empty folder. Is a variable in it not set? Name the folder itself.")
-    try:
-        return tuple(Path(name).expanduser() for name in names)
-    except RuntimeError:
-        raise SettingsError(f"{setting} has a ~, and this user has no home folder. Name the folder in full.") from None
+    return tuple(file_path(name, setting) for name in names)
 
 
 def _demand_plain(listed: str, *, windows: bool = os.name == "nt") -> None:
@@ -58,10 +56,15 @@ def _demand_plain(listed: str, *, windows: bool = os.name == "nt") -> None:
 
 
 def allow_list_file() -> Path:
-    """The user's own list. Not in the state folder, which an agent's configuration may move."""
+    """The user's own list. Not in the state folder, which an agent's configuration may move. Raises SettingsError."""
     from platformdirs import user_config_path  # noqa: PLC0415  # lazy: it costs start-up time
 
-    return user_config_path("img402-mcp", appauthor=False) / "allowed-folders.json"
+    try:
+        return user_config_path("img402-mcp", appauthor=False) / "allowed-folders.json"
+    except RuntimeError:
+        raise SettingsError(
+            f"This user has no home folder to keep a list in: set {VARIABLE}."
+        ) from None
 
 
 def default_folders() -> dict[Path, str]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from img402_mcp.errors import SettingsError
+
 # The largest file that any API of the project takes is 25 MB.
 MAX_BYTES = 25 * 1024 * 1024
 
@@ -83,8 +85,12 @@ class Settings:
 
     @property
     def state_dir(self) -> Path:
+        """Raises SettingsError for a user without a home folder."""
         if self.named_state_dir is not None:
             return self.named_state_dir
         from platformdirs import user_data_path  # noqa: PLC0415  # lazy: it costs start-up time
 
-        return user_data_path("img402-mcp", appauthor=False)
+        try:
+            return user_data_path("img402-mcp", appauthor=False)
+        except RuntimeError:
+            raise SettingsError("This user has no home folder to keep state in: set IMG402_STATE_DIR.") from None

@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Mapping
-from pathlib import Path
 from typing import get_args
 
 from img402_mcp.client.settings.model import (
@@ -16,6 +15,7 @@ from img402_mcp.client.settings.variables import (
     HOSTED_PAYEE,
     address,
     chosen,
+    file_path,
     secret_in,
     usdc,
 )
@@ -48,7 +48,7 @@ def wallet(environ: Mapping[str, str]) -> WalletSource | None:
     if key:
         return WalletSource(key=_key(key))
     if file:
-        return WalletSource(file=Path(file).expanduser(), password=_password(environ))
+        return WalletSource(file=file_path(file, "IMG402_WALLET_FILE"), password=_password(environ))
     return None
 
 

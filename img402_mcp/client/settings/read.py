@@ -12,6 +12,7 @@ from img402_mcp.client.settings.names import CLIENT_VARIABLES
 from img402_mcp.client.settings.payments import money
 from img402_mcp.client.settings.variables import (
     HOSTED_API,
+    file_path,
     switch,
     web_address,
 )
@@ -39,7 +40,7 @@ def client_settings(
         allow_dirs=named or listed or tuple(defaults),
         folders_named_by="--allow-dir" if named else VARIABLE if listed else "",
         default_reasons=defaults,
-        named_state_dir=Path(state).expanduser() if state else None,
+        named_state_dir=file_path(state, "IMG402_STATE_DIR") if state else None,
         scrub=switch(environ, "IMG402_SCRUB"),
         history=switch(environ, "IMG402_HISTORY"),
         verify=switch(environ, "IMG402_VERIFY"),

@@ -62,9 +62,17 @@ def address(environ: Mapping[str, str], name: str) -> str | None:
     return address
 
 
+def file_path(name: str | Path, setting: str) -> Path:
+    """`~` is the home folder, where the user has one."""
+    try:
+        return Path(name).expanduser()
+    except RuntimeError:
+        raise SettingsError(f"{setting} has a ~, and this user has no home folder. Give the path in full.") from None
+
+
 def secret_in(file: str, setting: str) -> str:
     try:
-        return Path(file).expanduser().read_text(encoding="utf-8").rstrip("\r\n")
+        return file_path(file, setting).read_text(encoding="utf-8").rstrip("\r\n")
     except (OSError, UnicodeDecodeError) as error:
         raise SettingsError(f"{setting} {quoted(file)} could not be read: {error}.") from error
 

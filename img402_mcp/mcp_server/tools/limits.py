@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from img402_mcp import __version__
-from img402_mcp.client.settings import HOSTED_API
-from img402_mcp.errors import UploadFailed
+from img402_mcp.client.settings import HOSTED_API, Settings
+from img402_mcp.errors import SettingsError, UploadFailed
 from img402_mcp.mcp_server.results import Answer, structure_of
 from img402_mcp.mcp_server.session import ToolContext
 from img402_mcp.variable_names import report
@@ -42,11 +42,18 @@ async def limits(ctx: ToolContext) -> Answer[LimitsResult]:
         allowed_dirs=[str(root) for root in roots.directories],
         allowed_because=[roots.reasons.get(root, "") for root in roots.directories],
         working_dir=_working_dir(),
-        state_dir=str(here.settings.state_dir),
+        state_dir=_state_dir(here.settings),
         version=__version__,
         note=report(here.settings.unknown_variables),
     )
     return Answer(_text(answer), answer)
+
+
+def _state_dir(settings: Settings) -> str:
+    try:
+        return str(settings.state_dir)
+    except SettingsError as error:
+        return f"({error})"
 
 
 def _working_dir() -> str:
