@@ -339,7 +339,7 @@ def test_the_command_line_walks_the_same_uploader(pictures, tmp_path, sample):
         served = [httpx2.get(url).content for url in done.stdout.split()]
     assert served == [sample("plain.png")]
     assert refused.returncode == 1
-    assert refused.stderr.startswith(f'img402-mcp: "{tmp_path / "b.png"}" does not lead into an allowed folder.')
+    assert refused.stderr.startswith(f'img402-mcp: "{tmp_path / "b.png"}" is not inside an allowed folder.')
 
 
 def test_a_wallet_is_imported_encrypted_and_pays(tmp_path, pictures, sample):

@@ -121,5 +121,5 @@ def test_the_folder_of_a_named_document_may_be_read_unless_folders_were_set(publ
     (other / "c.md").write_text("# c", encoding="utf-8")
     assert publish(str(other / "c.md"))[:2] == (0, "# c")
     monkeypatch.setenv("IMG402_ALLOW_DIRS", str(folder))
-    with pytest.raises(ReadRefused, match="does not lead into an allowed folder"):
+    with pytest.raises(ReadRefused, match="is not inside an allowed folder"):
         publish(str(other / "c.md"))

@@ -164,8 +164,8 @@ def test_folders_that_are_set_are_the_limit_for_a_command_too(api, command, monk
     code, printed, told = command(shot)
     assert (code, printed) == (1, "")
     assert told == (
-        f'img402-mcp: "{shot}" does not lead into an allowed folder. Allowed folders: "{tmp_path}" '
-        "(set by IMG402_ALLOW_DIRS or --allow-dir).\n"
+        f'img402-mcp: "{shot}" is not inside an allowed folder. Allowed folders: "{tmp_path}". '
+        "They are set by IMG402_ALLOW_DIRS.\n"
     )
     assert command("--allow-dir", str(tmp_path), shot)[0] == 1
     assert command("--allow-dir", str(SAMPLES), shot)[0] == 0

@@ -26,7 +26,10 @@ def test_without_any_setting_the_hosted_api_and_the_working_directory_are_used(t
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "share"))
     made = client_settings({})
     assert made == Settings(
-        api_url="https://img402.dev", allow_dirs=(tmp_path, *SHARED), money=Money(pay_to=HOSTED_PAYEE)
+        api_url="https://img402.dev",
+        allow_dirs=(tmp_path, *SHARED),
+        money=Money(pay_to=HOSTED_PAYEE),
+        folders_named_by="",
     )
     assert made.state_dir == tmp_path / "share" / "img402-mcp"
 
@@ -56,7 +59,7 @@ def test_a_linked_home_and_what_is_above_it_are_no_default_either(tmp_path, monk
     ],
 )
 def test_an_empty_folder_s_name_allows_nothing_by_accident(environ, flags, setting):
-    with pytest.raises(SettingsError, match=f"^{setting} names an empty folder; is a variable in it not set"):
+    with pytest.raises(SettingsError, match=f"^{setting} names an empty folder. Is a variable in it not set"):
         client_settings(environ, allow_dirs=flags)
 
 
@@ -75,7 +78,12 @@ def test_flags_win_over_the_environment():
     environ = {"IMG402_API_URL": "http://a.example", "IMG402_ALLOW_DIRS": "/one", "IMG402_STATE_DIR": "/state"}
     assert client_settings(
         environ, api_url="http://b.example", allow_dirs=["/two"], state_dir="/elsewhere"
-    ) == Settings(api_url="http://b.example", allow_dirs=(Path("/two"),), named_state_dir=Path("/elsewhere"))
+    ) == Settings(
+        api_url="http://b.example",
+        allow_dirs=(Path("/two"),),
+        named_state_dir=Path("/elsewhere"),
+        folders_named_by="--allow-dir",
+    )
 
 
 @pytest.mark.parametrize(

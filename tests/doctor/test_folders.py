@@ -12,7 +12,7 @@ async def test_folders_are_told_that_are_missing_or_wide(found, tmp_path):
     home, here = tmp_path / "home", tmp_path / "here"
     findings = await found("folders", IMG402_ALLOW_DIRS=f"{home}:{tmp_path}:{here}:{tmp_path / 'missing'}")
     assert [each.level for each in findings] == ["warn", "warn", "ok", "fail"]
-    assert findings[0].said.startswith(f'"{home}" is wide: ')
+    assert findings[0].said.startswith(f'"{home}" (named by IMG402_ALLOW_DIRS) is wide: ')
     assert findings[3].said.endswith("which does not exist; name a folder.")
 
 

@@ -117,4 +117,4 @@ async def test_nobody_is_asked_where_nothing_will_be_paid(era, wire, picture):
             await client.call_tool("get_upload_token")
         forbidden = await client.call_tool("upload_paid", {"path": "/etc/passwd"})
     assert len(questions) == 2
-    assert "does not lead into an allowed folder" in text(forbidden)
+    assert "is not inside an allowed folder" in text(forbidden)

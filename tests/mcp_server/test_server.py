@@ -217,6 +217,7 @@ async def test_limits_tell_what_is_in_force_here(pictures, tmp_path):
         "1000 uploads a day for each address",
         "max_read_bytes": 26_214_400,
         "allowed_dirs": [str(pictures)],
+        "allowed_because": ["named by IMG402_ALLOW_DIRS"],
         "working_dir": str(Path.cwd()),
         "state_dir": str(pictures.parent / "state"),
         "version": __version__,

@@ -130,7 +130,7 @@ def _named_by(pattern: str, roots: Roots, base: Path | None, budget: _Budget) ->
     if not found and budget.denied:
         raise FileRefused(f"matches no file that can be seen: a folder {REASONS[errno.EPERM]}")
     if not found:
-        raise FileRefused("matches no file", "Links and hidden files are only found by their names.")
+        raise FileRefused("matches no file", "Links and hidden files are only found by their names.", missing=True)
     if len(found) > MOST_FILES:
         raise FileRefused(f"matches more than {MOST_FILES:,} files; a narrower pattern was wanted")
     return sorted(found, key=_natural)

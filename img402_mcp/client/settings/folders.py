@@ -62,9 +62,7 @@ def allow_list_file() -> Path:
     try:
         return user_config_path("img402-mcp", appauthor=False) / "allowed-folders.json"
     except RuntimeError:
-        raise SettingsError(
-            f"This user has no home folder to keep a list in: set {VARIABLE}."
-        ) from None
+        raise SettingsError(f"This user has no home folder to keep a list in: set {VARIABLE}.") from None
 
 
 def default_folders() -> dict[Path, str]:

@@ -23,7 +23,7 @@ from img402_mcp.client.files.documents import (
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.errors import ReadRefused
 
-OUTSIDE = "does not lead into an allowed folder"
+OUTSIDE = "is not inside an allowed folder"
 NO_FILE = "not a regular file"
 EXISTS = "`overwrite`"
 NO_DOCUMENT = ".md, .markdown, .html, .htm"

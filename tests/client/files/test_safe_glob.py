@@ -4,13 +4,15 @@ import os
 from pathlib import Path
 from types import SimpleNamespace
 
+import anyio
+import anyio.to_thread
 import pytest
 
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_glob import MOST_FILES, Expanded, expanded
 from img402_mcp.errors import quoted
 
-OUTSIDE = "does not lead into an allowed folder."
+OUTSIDE = "is not inside an allowed folder."
 NO_FILE = "matches no file. Links and hidden files are only found by their names."
 FILES = (
     "shot2.png",
@@ -52,16 +54,15 @@ def reasons(found: Expanded) -> list[str]:
 
 
 def sentence(world, pattern: str, clause: str) -> str:
-    start = "" if pattern.startswith("/") else f' A relative path starts at "{world.allow}".'
-    return (
-        f'{quoted(pattern)} {clause}{start} Allowed folders: "{world.allow}" (set by IMG402_ALLOW_DIRS or --allow-dir).'
-    )
+    is_missing = clause.startswith("matches no file") and not pattern.startswith("/")
+    start = f' A relative path starts at "{world.allow}".' if is_missing else ""
+    return f"{quoted(pattern)} {clause}{start}"
 
 
 @pytest.mark.parametrize(
     ("pattern", "found"),
     [
-        pytest.param("*.png", ["shot2.png", "shot10.png"], id="natural-order"),
+        pytest.param("*.png", ["Shot1.PNG", "shot2.png", "shot10.png"], id="natural-order"),
         pytest.param("shot?.png", ["shot2.png"], id="one-mark"),
         pytest.param("shot[0-9].png", ["shot2.png"], id="a-class"),
         pytest.param("shot[!0-9]*.png", [], id="not-of-a-class"),
@@ -136,7 +137,9 @@ def test_paths_and_patterns_are_found_once_each_in_their_order_with_their_sizes(
     ]
     result = expanded(patterns, world.roots, world.allow)
     allow = str(world.allow)
-    assert result.sizes == {"none.png": 0, "a/shot.png": 5, f"{allow}/shot2.png": 5, f"{allow}/shot10.png": 5}
+    assert result.sizes == dict.fromkeys(
+        ("none.png", "a/shot.png", f"{allow}/shot2.png", f"{allow}/Shot1.PNG", f"{allow}/shot10.png"), 5
+    ) | {"none.png": 0}
     assert [pattern for pattern, _ in result.refused] == ["*.txt"]
 
 
@@ -201,10 +204,10 @@ def test_invariant_2_all_below_is_found_once_and_through_no_link(world):
 @pytest.mark.parametrize(
     ("pattern", "clause"),
     [
-        pytest.param("*\0", "holds a character that no file name can have.", id="nul"),
-        pytest.param("*\ud800", "holds a character that is no UTF-8; rename the file to upload it.", id="surrogate"),
+        pytest.param("*\0", "holds a NUL character, which no file name can have.", id="nul"),
+        pytest.param("*\ud800", "holds a character that is not UTF-8; rename the file to upload it.", id="surrogate"),
         pytest.param("*" * 4097, "is 4,097 characters long; a path has at most 4,096.", id="too-long"),
-        pytest.param("https://i.example/*.png", "is a URL; the path of a file on this machine was wanted.", id="url"),
+        pytest.param("https://i.example/*.png", "is a URL, not the path of a file on this machine.", id="url"),
     ],
 )
 def test_a_pattern_that_is_no_path_is_told_so(world, pattern, clause):
@@ -255,3 +258,32 @@ def test_in_a_deleted_working_directory_an_absolute_pattern_still_works(world, m
     monkeypatch.chdir(gone)
     gone.rmdir()
     assert names(world, expanded([f"{world.allow}/s*.png"], world.roots)) == ["shot2.png", "shot10.png"]
+
+
+def test_neighbouring_stars_mean_no_more_than_one_and_cost_no_more(world):
+    pattern = "/".join(["**"] * 800 + ["shot10.png"])
+    assert names(world, expanded([pattern], world.roots, world.allow)) == ["shot10.png"]
+
+
+def test_a_pattern_has_a_bound_on_its_comparisons(world):
+    pattern = "/".join(["**", "*"] * 300 + ["shot10.png"])
+    deep = world.allow.joinpath(*["d"] * 120)
+    deep.mkdir(parents=True)
+    for number in range(200):
+        (world.allow / f"{number}.txt").touch()
+    (said,) = reasons(expanded([pattern] * 1, world.roots, world.allow))
+    assert "matches no file" in said or "takes too long to look through" in said
+
+
+async def test_a_call_that_is_cancelled_stops_looking(world):
+    """A thread does not notice by itself that nobody waits for it any more."""
+    looked = []
+
+    def look() -> None:
+        for _ in range(10_000):
+            expanded(["**/*.png"], world.roots, world.allow)
+            looked.append(1)
+
+    with anyio.move_on_after(0.2):
+        await anyio.to_thread.run_sync(look)
+    assert len(looked) < 10_000

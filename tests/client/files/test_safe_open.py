@@ -23,6 +23,7 @@ from tests.client.files.world import (
     OUTSIDE,
     World,
     allowed,
+    because,
     outcome,
     promptly,
     refusal,
@@ -55,41 +56,13 @@ from tests.client.files.world import (
 def test_a_refusal_inside_the_roots_names_the_reason(world: World, opening: Opening, given: str, clause: str):
     path = world.path(given)
     said = promptly(partial(refusal, path, world.roots, opening=opening))
-    assert said == f"{quoted(path)} {clause} {allowed(world.roots)}"
+    assert said == f"{quoted(path)} {because(clause, world.roots)}"
 
 
 @pytest.mark.usefixtures("links")
 def test_a_loop_of_folders_is_refused(world: World):
     path = f"{world.allow}/to-loop/shot.png"
-    assert refusal(path, world.roots) == f'"{path}" {NO_FOLDER} {allowed(world.roots)}'
-
-
-@pytest.mark.parametrize(
-    ("there", "asked"),
-    [
-        pytest.param("Shot 9.41.00\u202fAM.png", "Shot 9.41.00 AM.png", id="narrow-space-of-macos"),
-        pytest.param("Cafe\u0301.png", "Caf\u00e9.png", id="decomposed"),
-        pytest.param("SHOT.PNG", "shot.PNG", id="case"),
-        pytest.param("a  b.png", "a b.png", id="two-spaces"),
-        pytest.param("c.png ", "c.png", id="trailing-space"),
-        pytest.param("\uff21.png", "a.png", id="full-width"),
-    ],
-)
-def test_a_missing_file_with_one_name_alike_is_told_that_name(world: World, there: str, asked: str):
-    (world.allow / "sub" / there).touch()
-    path = f"{world.allow}/sub/{asked}"
-    (world.allow / "sub" / "shot.png").unlink()
-    escaped = there.encode("ascii", "backslashreplace").decode()
-    assert refusal(path, world.roots) == (
-        f'{quoted(path)} does not exist. Did you mean "{escaped}" in the same folder? {allowed(world.roots)}'
-    )
-
-
-def test_of_two_names_alike_none_is_guessed(world: World):
-    for name in ("SHOT.PNG", "Shot.Png"):
-        (world.allow / name).touch()
-    path = f"{world.allow}/shot.PNG"
-    assert refusal(path, world.roots) == f'"{path}" does not exist. {allowed(world.roots)}'
+    assert refusal(path, world.roots) == f'"{path}" {NO_FOLDER}'
 
 
 def test_a_very_long_chain_of_links_is_read_or_refused(world: World):
@@ -105,7 +78,7 @@ def test_a_very_long_chain_of_links_is_read_or_refused(world: World):
 def test_a_device_in_a_root_is_refused(opening: Opening, device: str):
     roots = Roots.resolve(["/dev"])
     said = promptly(partial(refusal, device, roots, opening=opening))
-    assert said == f'"{device}" {NO_FILE} {allowed(roots)}'
+    assert said == f'"{device}" {NO_FILE}'
 
 
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="only Linux has /proc")
@@ -123,7 +96,7 @@ def test_a_device_in_a_root_is_refused(opening: Opening, device: str):
 def test_nothing_is_read_from_proc(opening: Opening, name: str, clause: str):
     roots = Roots.resolve(["/proc/self"])
     path = f"/proc/self/{name}"
-    assert refusal(path, roots, opening=opening) == f'"{path}" {clause} {allowed(roots)}'
+    assert refusal(path, roots, opening=opening) == f'"{path}" {because(clause, roots)}'
 
 
 # Imports first: the other user need not be able to read this installation.
@@ -169,13 +142,12 @@ def test_what_the_user_may_not_read_is_refused_and_a_folder_need_only_be_passabl
     names = ["unreadable.png", "closed/shot.png", "passage/shot.png", "passage/Shot.png"]
     command = [sys.executable, "-c", AS_NOBODY, str(open_to_all), *names]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-    words = allowed(Roots((open_to_all,)))
-    denied = f"may not be read by the user whom this server runs as. {words}"
+    denied = "may not be read by the user whom this server runs as."
     assert json.loads(done.stdout) == {
         "unreadable.png": f'"{open_to_all}/unreadable.png" {denied}',
         "closed/shot.png": f'"{open_to_all}/closed/shot.png" {denied}',
         "passage/shot.png": len(world.image),
-        "passage/Shot.png": f'"{open_to_all}/passage/Shot.png" does not exist. {words}',
+        "passage/Shot.png": f'"{open_to_all}/passage/Shot.png" does not exist.',
     }
 
 
@@ -189,7 +161,7 @@ def test_a_file_up_to_the_limit_is_read(world: World, opening: Opening, spare: i
 def test_a_file_one_byte_over_the_limit_is_refused(world: World, opening: Opening):
     path = f"{world.allow}/shot.png"
     assert refusal(path, world.roots, limit=len(world.image) - 1, opening=opening) == (
-        f'"{path}" is too large: it has 1,217 bytes, and at most 1,216 can be sent. {allowed(world.roots)}'
+        f'"{path}" is too large: it has 1,217 bytes, and at most 1,216 can be sent.'
     )
 
 
@@ -198,17 +170,14 @@ def test_a_sparse_terabyte_is_refused_unread(world: World, opening: Opening):
     path.write_bytes(world.image)
     os.truncate(path, 2**40)
     assert refusal(str(path), world.roots, opening=opening) == (
-        f'"{path}" is too large: it has 1,099,511,627,776 bytes, and at most 1,048,576 can be sent. '
-        f"{allowed(world.roots)}"
+        f'"{path}" is too large: it has 1,099,511,627,776 bytes, and at most 1,048,576 can be sent.'
     )
 
 
 def test_an_empty_file_is_refused(world: World, opening: Opening):
     path = world.allow / "empty.png"
     path.touch()
-    assert refusal(str(path), world.roots, opening=opening) == (
-        f'"{path}" is empty, or still being written. {allowed(world.roots)}'
-    )
+    assert refusal(str(path), world.roots, opening=opening) == (f'"{path}" is empty, or still being written.')
 
 
 @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="descriptors cannot be counted here")

@@ -15,7 +15,7 @@ from img402_mcp.errors import ReadRefused
 from img402_mcp.formats import PNG, Picture
 
 LIMIT = 1_048_576
-OUTSIDE = "does not lead into an allowed folder."
+OUTSIDE = "is not inside an allowed folder."
 CHANGED = "changed while it was read; try again."
 LINKED = "goes through a link that leads in a circle, or that was put there while it was read."
 NO_FOLDER = "goes through something that is not a folder, or that was swapped for a link while it was read."
@@ -58,7 +58,12 @@ def whole(path: Path, data: bytes) -> Image:
 
 def allowed(roots: Roots) -> str:
     names = ", ".join(f'"{root}"' for root in roots.directories)
-    return f"Allowed folders: {names} (set by IMG402_ALLOW_DIRS or --allow-dir)."
+    return f"Allowed folders: {names}."
+
+
+def because(clause: str, roots: Roots) -> str:
+    """The folders are named only where a folder is the reason."""
+    return f"{clause} {allowed(roots)}" if clause == OUTSIDE else clause
 
 
 def promptly(ask: Callable[[], Answer]) -> Answer:

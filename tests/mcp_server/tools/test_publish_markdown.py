@@ -6,7 +6,6 @@ import pytest
 from httpx2 import AsyncBaseTransport
 from mcp_types import CallToolResult
 
-from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.publish.publish import FOUND_BY
 from img402_mcp.client.publish.references import Kind
 from tests.fakes.agent import agent, fetched, text
@@ -42,7 +41,7 @@ async def asked(wire: AsyncBaseTransport, folder: Path, **arguments: object) -> 
 
 
 def missing(folder: Path) -> dict[str, str]:
-    reason = f'"{folder}/gone.png" does not exist. {Roots.resolve([folder]).in_words()}'
+    reason = f'"{folder}/gone.png" does not exist.'
     return {"image": "gone.png", "reason": reason}
 
 
@@ -125,7 +124,7 @@ async def test_the_document_itself_is_rewritten_only_where_that_is_allowed(wire,
             "shows 201 different local images, and at most 200 are published at once; split it. Nothing was sent.",
             id="many",
         ),
-        pytest.param("![a](shots/one.png)", {"out": "/etc/b.md"}, "does not lead into an allowed folder", id="outside"),
+        pytest.param("![a](shots/one.png)", {"out": "/etc/b.md"}, "is not inside an allowed folder", id="outside"),
         pytest.param("![a](shots/one.png)\0", {}, "holds a zero byte", id="zero"),
         pytest.param("![a](shots/one.png)", {"out": "none/b.md"}, "folder that does not exist", id="no-folder"),
         pytest.param("![a](shots/one.png)", {"out": "CLAUDE.md"}, "instructions", id="instructions"),
@@ -151,7 +150,7 @@ async def test_a_document_names_no_image_outside_the_allowed_folders(wire, folde
     (folder / "a.md").write_text("\n".join(f"![a]({name})" for name in [*names, "%2e%2e/secret.png"]), encoding="utf-8")
     answer = (await asked(wire, folder)).structured_content
     assert [failure["image"] for failure in answer["failures"]] == names[:1] + names[2:3]
-    assert all("does not lead into an allowed folder" in failure["reason"] for failure in answer["failures"])
+    assert all("is not inside an allowed folder" in failure["reason"] for failure in answer["failures"])
     assert len(wire.posted) == 0
 
 

@@ -122,4 +122,4 @@ async def test_a_name_that_is_not_utf_8_is_a_failure_in_words(folder, sample):
         result, _ = await asked(client, [f"{folder}/*.webp", f"{folder}/shot2.png"])
     (failure,) = result.structured_content["failures"]
     assert failure["path"] == f"{folder}/caf\\udce9.webp"
-    assert "holds a character that is no UTF-8; rename the file" in failure["error"]
+    assert "holds a character that is not UTF-8; rename the file" in failure["error"]
