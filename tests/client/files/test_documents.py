@@ -164,7 +164,7 @@ def test_a_hard_link_is_replaced_and_the_file_outside_stays(allow, roots, docume
         pytest.param(".b.md", "is a hidden file", id="hidden"),
         pytest.param("b.html", 'its name must end in ".md"', id="of-another-kind"),
         pytest.param("..", "names no file", id="dots"),
-        pytest.param("b\0.md", "a character that no file name can have", id="zero"),
+        pytest.param("b\0.md", "a NUL character, which no file name can have", id="zero"),
         pytest.param("x" * 300 + ".md", "a name that is too long for the file system", id="long"),
     ],
 )

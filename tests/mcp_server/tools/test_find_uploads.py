@@ -13,6 +13,7 @@ from mcp import Client
 from mcp.server.mcpserver import MCPServer
 from mcp_types import TextContent
 
+from img402_mcp.client.files.allow_list import AllowList
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.history import History, HistoryEntry
 from img402_mcp.client.settings import Settings
@@ -38,8 +39,10 @@ class Known:
 @asynccontextmanager
 async def agent(state: Path, *, history: bool = True):
     settings = Settings("https://api.example", (), state, history=history)
-    roots = Roots((Path("/shots"),))  # it need not exist to be searched for
-    async with Client(MCPServer("test", tools=tools(), lifespan=lambda _: open_session(settings, roots))) as client:
+    allow_list = AllowList(Roots((Path("/shots"),)))  # it need not exist to be searched for
+    async with Client(
+        MCPServer("test", tools=tools(), lifespan=lambda _: open_session(settings, allow_list))
+    ) as client:
         yield client
 
 
