@@ -10,12 +10,12 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
-from datetime import UTC, datetime
 from typing import Any
 
 from img402_mcp.client.history import DAY, History, HistoryEntry, expiring_before
 from img402_mcp.client.settings import client_settings
 from img402_mcp.errors import SettingsError
+from img402_mcp.wire.moments import moment_of
 from img402_mcp.wire.x402 import usdc
 
 SUMMARY = "Show what was uploaded, the newest first, or forget it. Ends with 1 where nothing was found."
@@ -126,7 +126,7 @@ def _cells(entry: HistoryEntry, now: float) -> tuple[str, str, str, str, str]:
 
 
 def _moment(at: float, form: str) -> str:
-    return datetime.fromtimestamp(at, UTC).strftime(form)
+    return moment_of(at).strftime(form)
 
 
 def _shown(text: str) -> str:

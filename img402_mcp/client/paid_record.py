@@ -2,7 +2,7 @@
 
 import json
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import datetime
 
 from img402_mcp.client.apis.base import Receipt
 from img402_mcp.client.apis.img402 import Token
@@ -15,6 +15,7 @@ from img402_mcp.errors import (
     UploadFailed,
     UploadRejected,
 )
+from img402_mcp.wire.moments import moment_of
 
 
 def token_of(payment: Payment) -> Token:
@@ -22,7 +23,7 @@ def token_of(payment: Payment) -> Token:
 
 
 def token_expiry(payment: Payment) -> datetime:
-    return datetime.fromtimestamp(payment.token_expires_at or 0, UTC)
+    return moment_of(payment.token_expires_at)
 
 
 def document(receipt: Receipt, image: Image | None) -> str:

@@ -1,13 +1,15 @@
 """What an upload, a batch and payments come to, as text and as fields: the same for a model, a person, a script."""
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from img402_mcp.errors import quoted
+from img402_mcp.wire.moments import moment_of
 from img402_mcp.wire.x402 import usdc
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from img402_mcp.client.apis.base import Receipt
     from img402_mcp.client.batch import Success
     from img402_mcp.client.paid_upload import Status
@@ -74,11 +76,15 @@ def remark(uploaded: "Success") -> str:
 def open_payment_text(payment: "Payment") -> str:
     intent = payment.intent
     bought = f"file {intent.source[:12]}" if len(intent.source) == 64 else "a token"
-    until = datetime.fromtimestamp(payment.valid_before, UTC)
+    until = moment_of(payment.valid_before)
     return (
         f"{usdc(payment.amount)} USDC to {urlsplit(intent.origin).netloc} for {bought}, nonce {payment.nonce}, "
-        f"chargeable until {until:%Y-%m-%d %H:%M:%S}Z: {_NEXT[payment.state.value]}"
+        f"chargeable until {until:%Y-%m-%d %H:%M:%S}Z: {_NEXT[payment.state.value]}{_said(payment)}"
     )
+
+
+def _said(payment: "Payment") -> str:
+    return f". The API did not take it: {quoted(payment.refusal)}" if payment.refusal else ""
 
 
 _AGAIN = (

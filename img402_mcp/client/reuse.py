@@ -4,7 +4,6 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from time import time
 
 import anyio
@@ -16,6 +15,7 @@ from img402_mcp.client.history import History, HistoryEntry
 from img402_mcp.client.settings import Settings
 from img402_mcp.client.verify import SentImage
 from img402_mcp.errors import Img402Error, SettingsError
+from img402_mcp.wire.moments import moment_of
 
 FREE = "free"
 PAID = "paid"
@@ -122,5 +122,5 @@ async def opened(settings: Settings) -> AsyncIterator[Reuse]:
 
 
 def receipt_of(entry: HistoryEntry) -> Receipt:
-    expiry = None if entry.expires_at is None else datetime.fromtimestamp(entry.expires_at, UTC)
+    expiry = None if entry.expires_at is None else moment_of(entry.expires_at)
     return Receipt(entry.url, entry.id, entry.content_type, entry.size_bytes, expiry)

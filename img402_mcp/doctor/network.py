@@ -1,9 +1,9 @@
 """The ways out of this machine. Only GET goes to the API; no key, token or proof goes anywhere."""
 
 import json
+import re
 import time
 from collections.abc import Iterator, Mapping
-from email.utils import parsedate_to_datetime
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -15,6 +15,7 @@ from img402_mcp.client.settings import HOSTED_API
 from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, warn
 from img402_mcp.errors import BadAnswer, NotReached, UploadFailed, quoted
 from img402_mcp.wire.img402 import FREE, OPENAPI, Limits
+from img402_mcp.wire.moments import http_date
 from img402_mcp.wire.x402 import NETWORKS
 
 MOST_SKEW = 60
@@ -97,11 +98,10 @@ async def clock(case: CheckContext) -> Findings:
 
 def _ahead(headers: Mapping[str, str]) -> float | None:
     """Seconds. A cache tells by `Age` how long ago the date was right."""
-    try:
-        told = parsedate_to_datetime(headers.get("date", "")).timestamp() + int(headers.get("age", "0"))
-    except (ValueError, OverflowError):
+    date, age = http_date(headers.get("date", "")), headers.get("age", "0")
+    if date is None or not re.fullmatch(r"[0-9]{1,9}", age, re.ASCII):
         return None
-    return time.time() - told
+    return time.time() - date.timestamp() - int(age)
 
 
 async def proxy(case: CheckContext) -> Findings:

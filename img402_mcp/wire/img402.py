@@ -4,7 +4,7 @@ Strict on the fields we use; unknown fields are ignored, since the hosted API ad
 """
 
 from datetime import UTC, datetime
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
@@ -82,29 +82,34 @@ class Problem(_Wire):
     message: str
 
 
+Count = Annotated[int, Field(ge=0, le=2**53)]
+"""What both wings and a JSON parser of any language can hold."""
+Bytes = Annotated[int, Field(ge=1, le=2**53)]
+
+
 class FreeTerms(_Wire):
     """What a free upload gets; None: no such limit."""
 
-    max_bytes: int
-    days: int | None
-    uploads_a_day: int | None = None
-    uploads_a_day_per_address: int | None = None
+    max_bytes: Bytes
+    days: Count | None
+    uploads_a_day: Count | None = None
+    uploads_a_day_per_address: Count | None = None
 
 
 class PaidTerms(_Wire):
     """What a paid upload gets. `price` is decimal USDC, such as 0.01, on `network`; days None: for ever."""
 
-    max_bytes: int
-    days: int | None
-    price: str
-    network: str
-    token_minutes: int
+    max_bytes: Bytes
+    days: Count | None
+    price: Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$")]
+    network: Literal["base", "base-sepolia"]
+    token_minutes: Count
 
 
 class Limits(_Wire):
     """The limits in force, as `x-img402-limits` at the root of openapi.json: an extension of our host."""
 
-    formats: tuple[str, ...]
+    formats: tuple[Annotated[str, Field(pattern=r"^image/[a-z0-9.+-]{1,32}$")], ...] = Field(max_length=32)
     free: FreeTerms
     paid: PaidTerms | None = None
 

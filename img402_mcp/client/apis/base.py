@@ -6,13 +6,13 @@ import secrets
 from collections.abc import Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from urllib.parse import urlsplit
 
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import Response
 from img402_mcp.errors import BadAnswer, ReadRefused, quoted
 from img402_mcp.formats import FORMATS
+from img402_mcp.wire.moments import http_date
 
 
 @dataclass(frozen=True)
@@ -98,12 +98,8 @@ def wait_told(answer: Response, otherwise: str) -> str:
     value = answer.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit() and len(value) < 9:
         return _in_words(int(value))
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return otherwise
-    aware = moment.replace(tzinfo=moment.tzinfo or UTC)
-    return _in_words(int((aware - datetime.now(UTC)).total_seconds()))
+    moment = http_date(value)
+    return otherwise if moment is None else _in_words(int((moment - datetime.now(UTC)).total_seconds()))
 
 
 def _in_words(seconds: int) -> str:

@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
@@ -15,6 +16,7 @@ from img402_mcp.client.http import Request, Response, Send, retrying
 from img402_mcp.errors import BadAnswer, TokenRefused, UploadFailed, UploadRejected, quoted
 from img402_mcp.formats import FORMATS
 from img402_mcp.wire import img402 as wire
+from img402_mcp.wire.moments import NEVER, moment_in
 
 DOCUMENTED = "2026-09: up to 1 MB free for good, up to 10 MB free for 30 days, 0.01 USDC: up to 10 MB for good"
 USUAL_TOKEN_LIFE = timedelta(minutes=10)
@@ -71,8 +73,7 @@ class Img402:
             return self._receipt(None, answer)
         if not _TOKEN.fullmatch(value):
             raise BadAnswer(f"{self._where} answered with something that is no token.")
-        expiry, _ = _expiry(fields)
-        return Token(value, expiry or datetime.now(UTC) + USUAL_TOKEN_LIFE)
+        return Token(value, moment_in(fields.get("expiresAt")) or datetime.now(UTC) + USUAL_TOKEN_LIFE)
 
     def receipt_in(self, document: str) -> Receipt:
         """The receipt of an answer that was kept. Raises BadAnswer."""
@@ -86,10 +87,7 @@ class Img402:
         answer = await send(Request("GET", self.api_url + wire.OPENAPI))
         if answer.status != 200:
             raise UploadFailed(f"{self._where} answered {answer.status} when asked for its limits.")
-        try:
-            return wire.Limits.model_validate_json(json.dumps(json.loads(answer.body)[wire.LIMITS_KEY]))
-        except (ValueError, KeyError, TypeError, RecursionError):
-            return None
+        return _limits(fields_in(answer.body).get(wire.LIMITS_KEY))
 
     @property
     def _where(self) -> str:
@@ -113,23 +111,22 @@ class Img402:
     def _delete_url(self, fields: dict[str, object]) -> str:
         """An extension of our host: of use only where it leads to the API itself."""
         said = fields.get("deleteUrl")
-        if not isinstance(said, str) or urlsplit(said)[:2] != urlsplit(self.api_url)[:2]:
-            return ""
         try:
-            return showable(said, self.api_url)
-        except BadAnswer:
+            leads_here = isinstance(said, str) and urlsplit(said)[:2] == urlsplit(self.api_url)[:2]
+            return showable(str(said), self.api_url) if leads_here else ""
+        except (BadAnswer, ValueError):
             return ""
 
     def _rejection(self, image: Image | None, answer: Response) -> UploadRejected | UploadFailed:
         fields = fields_in(answer.body)
         said = fields.get("error")
         code = said if isinstance(said, str) and said in _SENTENCES else _CODE_OF_STATUS.get(answer.status, "")
-        sentence = _SENTENCES.get(code) or _unknown(answer.status)
-        size = len(image.data) if image else 0
-        told = sentence.format(where=self._where, size=size, wait=wait_told(answer, "later"), status=answer.status)
         words = ": ".join(
             word for word in (said, fields.get("message")) if isinstance(word, str) and word and word != code
         )
+        sentence = _SENTENCES.get(code) or _unknown(answer.status, words)
+        size = len(image.data) if image else 0
+        told = sentence.format(where=self._where, size=size, wait=wait_told(answer, "later"), status=answer.status)
         if words:
             told += f" Its own words: {quoted(words)}"
         if answer.status >= 500:
@@ -184,17 +181,29 @@ def sizes_in(sentence: str) -> tuple[int, ...]:
     return tuple(int(float(re.sub(r"[^\d.]", "", number)) * _UNITS[unit[0].lower()]) for number, unit in found)
 
 
-def _unknown(status: int) -> str:
+def _unknown(status: int, words: str) -> str:
     if 300 <= status < 400:
         return (
             "{where} answered with a redirect (status {status}), which is not followed. If the API has moved, "
             "set IMG402_API_URL to its new address."
         )
-    if status in {404, 405}:
+    if status in {404, 405} and not words:
         return "There is no img402 API at {where} (status {status}): IMG402_API_URL must name its address."
+    if status in {404, 405}:
+        return "{where} does not offer this (status {status})."
     if status == 402:
         return "{where} asks for a payment for this upload (status 402), and a free upload never pays."
     return "{where} refused the upload (status {status}) without a reason that is known here."
+
+
+def _limits(stated: object) -> wire.Limits | None:
+    """What is stated of payments may be unusable, and the rest still counts."""
+    if not isinstance(stated, dict):
+        return None
+    for document in (stated, stated | {"paid": None}):
+        with suppress(ValueError, TypeError, RecursionError):
+            return wire.Limits.model_validate_json(json.dumps(document))
+    return None
 
 
 def _granted(answer: Response) -> bool:
@@ -224,15 +233,14 @@ def _known_type(said: object) -> str:
 
 
 def _expiry(fields: dict[str, object]) -> tuple[datetime | None, tuple[str, ...]]:
-    """The moment in UTC; null is for ever; anything else is not known, which a note says."""
+    """The moment in UTC; null and the far end of the calendar are for ever; else it is not known, as a note says."""
     said = fields.get("expiresAt", "")
     if said is None:
         return None, ()
-    try:
-        moment = datetime.fromisoformat(said if isinstance(said, str) else "")
-        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC), ()
-    except (ValueError, OverflowError):
+    moment = moment_in(said)
+    if moment is None:
         return None, ("The API named no usable expiry.",)
+    return (None if moment >= NEVER else moment), ()
 
 
 def _text(body: bytes) -> str:

@@ -5,7 +5,6 @@ The API's documents name no statuses, so an answer is judged by its code, whatev
 
 import re
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from pydantic import ValidationError
@@ -15,6 +14,7 @@ from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import Request, Response
 from img402_mcp.errors import BadAnswer, ReadRefused, UploadFailed, UploadRejected, quoted
 from img402_mcp.wire import io42 as wire
+from img402_mcp.wire.moments import moment_of
 
 
 @dataclass(frozen=True)
@@ -161,7 +161,7 @@ def _reset_told(answer: Response) -> str:
     if not _is_number(reset) or int(reset) > _YEAR_3000:
         return ""
     most = f" (it allows {limit} an hour)" if _is_number(limit) else ""
-    return f"at {datetime.fromtimestamp(int(reset), UTC):%Y-%m-%d %H:%M:%SZ}{most}"
+    return f"at {moment_of(int(reset)):%Y-%m-%d %H:%M:%SZ}{most}"
 
 
 def _is_number(text: str) -> bool:

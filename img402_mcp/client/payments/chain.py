@@ -11,6 +11,7 @@ from img402_mcp.wire.x402 import Network
 
 # The first four bytes of the Keccak hash of "authorizationState(address,bytes32)", EIP-3009.
 _AUTHORIZATION_STATE = "0xe94a0102"
+_BALANCE_OF = "0x70a08231"  # "balanceOf(address)", ERC-20
 _NUMBER = re.compile(r"0x[0-9a-fA-F]{1,64}", re.ASCII)
 
 
@@ -34,6 +35,11 @@ class Node:
         if state not in {0, 1}:
             raise BadAnswer(f"The RPC node says {state} where 0 (unused) or 1 (used) was wanted.")
         return state == 1
+
+    async def balance(self, network: Network, owner: str) -> int:
+        """In atomic units. Raises UploadFailed where there is no usable answer."""
+        call = {"to": network.usdc, "data": _BALANCE_OF + owner[2:].rjust(64, "0")}
+        return await self._number("eth_call", call, "latest")
 
     async def _block(self, after: int) -> str:
         """The number of the newest block: one and the same block answers, whichever machine serves the node."""

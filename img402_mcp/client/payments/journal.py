@@ -134,6 +134,12 @@ class Journal:
     def ambiguous(self, nonce: str, now: float) -> Payment:
         return self._moved(nonce, State.AMBIGUOUS, now, "state IN ('signed', 'sent')")
 
+    def not_taken(self, nonce: str, refusal: str) -> Payment:
+        """The API's own reason, for `payment_status`. It settles nothing."""
+        with self._writing(_pending):
+            self._connection.execute("UPDATE payments SET refusal = ? WHERE nonce = ?", (refusal, nonce))
+            return self._payment("nonce = ?", nonce)
+
     def undelivered(self, nonce: str, now: float) -> Payment:
         return self._moved(nonce, State.UNDELIVERED, now, "state IN ('sent', 'ambiguous')")
 

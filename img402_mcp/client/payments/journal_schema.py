@@ -2,7 +2,7 @@
 
 from img402_mcp.client.sqlite import Schema
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 
 
 # Another process holds the write lock for some milliseconds, while it signs.
@@ -26,7 +26,8 @@ SCHEMA = Schema(
             header TEXT NOT NULL, proof TEXT NOT NULL, identifier TEXT NOT NULL,
             state TEXT NOT NULL, signed_at REAL NOT NULL, changed_at REAL NOT NULL,
             settlement TEXT NOT NULL DEFAULT '', answer BLOB,
-            token TEXT, token_expires_at REAL, result TEXT, put_at REAL, redeemed TEXT
+            token TEXT, token_expires_at REAL, result TEXT, put_at REAL, redeemed TEXT,
+            refusal TEXT NOT NULL DEFAULT ''
         ) STRICT""",
         f"CREATE UNIQUE INDEX one_open_payment ON payments (origin, route, source) WHERE state IN {OPEN}",
         "CREATE INDEX payments_by_time ON payments (signed_at)",
@@ -38,6 +39,7 @@ SCHEMA = Schema(
     ),
     steps={
         1: ("ALTER TABLE payments ADD COLUMN put_at REAL", "ALTER TABLE payments ADD COLUMN redeemed TEXT"),
+        2: ("ALTER TABLE payments ADD COLUMN refusal TEXT NOT NULL DEFAULT ''",),
     },
     probe="SELECT nonce FROM payments LIMIT 0",
     # FULL: each commit reaches the disk before it returns. macOS needs a word more for that.

@@ -1,14 +1,15 @@
 """What a payment that is under way, closed or in doubt is called, and the way out of each."""
 
-from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from img402_mcp.client.payments.payment import Payment
+from img402_mcp.errors import quoted
 from img402_mcp.wire import x402 as wire
+from img402_mcp.wire.moments import moment_of
 
 
 def clock(moment: float) -> str:
-    return f"{datetime.fromtimestamp(moment, UTC):%Y-%m-%d %H:%M:%SZ}"
+    return f"{moment_of(moment):%Y-%m-%d %H:%M:%SZ}"
 
 
 def what(payment: Payment) -> str:
@@ -16,12 +17,30 @@ def what(payment: Payment) -> str:
     return f"{wire.usdc(payment.amount)} USDC to {where} (nonce {payment.nonce})"
 
 
-def call_again(payment: Payment) -> str:
+def call_again(payment: Payment, balance: str = "") -> str:
+    if payment.refusal:
+        return _not_taken(payment, balance)
     return (
-        f"A payment of {what(payment)} is under way, and its answer has not come. Nothing new is signed for this: "
-        "make the same call again, and the same proof is sent again; it can be charged once only. "
-        "`img402-mcp wallet resume` does the same."
+        f"A payment of {what(payment)} is in flight: no answer has come yet. Make the same call again, and the same "
+        "proof is sent again. It can be charged only once, and nothing new is signed. `img402-mcp wallet resume` does "
+        "the same."
     )
+
+
+def _not_taken(payment: Payment, balance: str) -> str:
+    return (
+        f"A payment of {what(payment)} was sent, and the API did not take it. Its own words: "
+        f"{quoted(payment.refusal)}. {_way_out(payment, balance)} The same proof stands and can be charged only once: "
+        "make the same call again, and it is sent again. Nothing new is signed for this."
+    )
+
+
+def _way_out(payment: Payment, balance: str) -> str:
+    if "insufficient" in payment.refusal.lower():
+        has = f" It holds {balance}." if balance else ""
+        return f"Send USDC on {payment.network} to the wallet {payment.payer}.{has}"
+    until = clock(payment.valid_before)
+    return f"If the reason does not pass, the proof runs out at {until}, and a new one can be made after that."
 
 
 def begin_again(payment: Payment) -> str:

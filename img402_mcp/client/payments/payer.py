@@ -22,7 +22,15 @@ from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.payments.messages import begin_again, call_again, charged, clock, unknown, what
 from img402_mcp.client.payments.payment import Payment, PaymentIntent, State
 from img402_mcp.client.payments.payment_required import Offer, PaymentRequired
-from img402_mcp.client.payments.responses import decides, earlier_answer, grants, retry_after, settlement
+from img402_mcp.client.payments.responses import (
+    decides,
+    earlier_answer,
+    grants,
+    is_definite,
+    refusal,
+    retry_after,
+    settlement,
+)
 from img402_mcp.client.payments.sign import proof
 from img402_mcp.client.payments.wallet import Wallet
 from img402_mcp.errors import AnswerLost, BadAnswer, NotReached, PaymentPending, PaymentRefused, UploadFailed, quoted
@@ -193,8 +201,11 @@ class Payer:
                 if answer is not None and decides(answer):
                     return answer
                 await self._doubted(payment)
+                reason = refusal(answer)
+                if reason:
+                    await run_sync(self.journal.not_taken, payment.nonce, reason)
                 longer = max(wait or 0, retry_after(answer))
-                if wait is None or longer > left:
+                if wait is None or longer > left or is_definite(reason):
                     return None
                 left -= longer
                 await self.pause(longer)
@@ -222,12 +233,22 @@ class Payer:
             return earlier, payment
         if not self._is_over(payment):
             if answer is None:
-                raise PaymentPending(call_again(payment))
+                raise PaymentPending(call_again(payment, await self._balance(payment)))
             return answer, payment
         if not self._has_run_out(payment):
             await self._demand_unsettled(payment)
         await self._expired(payment)
         return None
+
+    async def _balance(self, payment: Payment) -> str:
+        """What the wallet holds, in words; empty where nobody needs it or the chain cannot be asked."""
+        if self.rpc_url is None or "insufficient" not in payment.refusal.lower():
+            return ""
+        try:
+            held = await Node(self.send, self.rpc_url).balance(wire.NETWORKS[payment.network], payment.payer)
+        except UploadFailed:
+            return ""
+        return f"{wire.usdc(held)} USDC"
 
     def _has_run_out(self, payment: Payment) -> bool:
         """A bare token that was bought and is past its time: it was paid for and is gone, and a new one may follow."""

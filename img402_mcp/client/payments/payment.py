@@ -65,6 +65,8 @@ class Payment:
     result: str | None
     put_at: float | None
     """When the file first left for the address that was bought."""
+    refusal: str
+    """The API's own reason for not taking the proof, the last one; empty: it gave none. Data, to be quoted."""
     redeemed: str | None
     """SHA-256 of the file that the bare token went out with; no other one may follow while that is in doubt."""
     token: str | None = field(repr=False)

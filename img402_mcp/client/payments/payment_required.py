@@ -15,14 +15,15 @@ from pydantic import TypeAdapter, ValidationError
 from img402_mcp.client.http import Response
 from img402_mcp.errors import quoted
 from img402_mcp.wire import x402 as wire
+from img402_mcp.wire.evm import address_flaw
 
 # More than any server offers; a hostile list ends here.
 MOST_OFFERS = 32
 # img402's own example leaves it out, and 300 is what the SDKs of other servers put there.
 USUAL_TIMEOUT = 300
 
-_ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
-_NOBODY = "0x" + "0" * 40
+# A proof repeats what was offered; deeper than this nothing is meant to be read.
+DEEPEST = 32
 _ATOMIC: TypeAdapter[int] = TypeAdapter(wire.Atomic)
 
 
@@ -96,10 +97,14 @@ def _no_number(name: str) -> NoReturn:
 
 
 def _challenge(document: dict[str, Any], version: int | None) -> PaymentRequired:
-    offers, skipped = [], []
+    offers: list[Offer] = []
+    skipped: list[str] = []
     stated = version or document.get("x402Version")
-    listed = document.get("accepts")
-    for raw in listed[:MOST_OFFERS] if isinstance(listed, list) else ():
+    accepts = document.get("accepts")
+    listed = [accepts] if isinstance(accepts, dict) else accepts if isinstance(accepts, list) else []
+    if len(listed) > MOST_OFFERS:
+        skipped.append(f"it offers {len(listed)} ways to pay, and only the first {MOST_OFFERS} are read")
+    for raw in listed[:MOST_OFFERS]:
         try:
             offers.append(_offer(raw, stated))
         except _Unusable as reason:
@@ -107,8 +112,8 @@ def _challenge(document: dict[str, Any], version: int | None) -> PaymentRequired
     return PaymentRequired(
         version=offers[0].version if offers else version or 1,
         offers=tuple(offers),
-        resource=_object(document.get("resource")),
-        extensions=_object(document.get("extensions")),
+        resource=_shallow(document.get("resource")),
+        extensions=_shallow(document.get("extensions")),
         error=_said(document.get("error")),
         skipped=tuple(skipped) if listed else ("it offers no way to pay",),
     )
@@ -116,6 +121,25 @@ def _challenge(document: dict[str, Any], version: int | None) -> PaymentRequired
 
 def _object(value: object) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
+
+
+def _shallow(value: object) -> dict[str, Any] | None:
+    """What is nested deeper than anything that is meant to be read is left out."""
+    return value if isinstance(value, dict) and _depth_fits(value) else None
+
+
+def _depth_fits(value: object) -> bool:
+    """Level by level: a document that is too deep for Python's own stack costs one pass."""
+    level = [value]
+    for _ in range(DEEPEST):
+        level = [inner for each in level for inner in _inner(each)]
+        if not level:
+            return True
+    return False
+
+
+def _inner(value: object) -> list[Any]:
+    return [*value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
 
 
 def _said(error: object) -> str:
@@ -126,7 +150,9 @@ def _said(error: object) -> str:
 
 def _offer(raw: object, stated: object) -> Offer:
     if not isinstance(raw, dict):
-        raise _Unusable("an offer is no object")
+        raise _Unusable("an offer is not an object")
+    if not _depth_fits(raw):
+        raise _Unusable("an offer is nested too deep")
     if raw.get("scheme") != "exact":
         raise _Unusable(f"scheme {_shown(raw.get('scheme'))} is not exact")
     network = _network(raw)
@@ -134,7 +160,7 @@ def _offer(raw: object, stated: object) -> Offer:
         version=_version(stated, raw),
         network=network,
         amount=_amount(raw),
-        pay_to=_payee(raw),
+        pay_to=_payee(raw, network),
         timeout_seconds=_timeout(raw),
         raw=raw,
     )
@@ -143,10 +169,11 @@ def _offer(raw: object, stated: object) -> Offer:
 def _version(stated: object, raw: dict[str, Any]) -> int:
     """What the document says; where it says nothing, the network's spelling tells."""
     if stated is None:
-        return 2 if ":" in raw["network"] else 1
-    if type(stated) is not int or stated not in wire.PROOF_HEADERS:
+        return 2 if ":" in str(raw["network"]) else 1
+    version = _whole(stated)
+    if version not in wire.PROOF_HEADERS:
         raise _Unusable(f"x402Version {_shown(stated)} is neither 1 nor 2")
-    return stated
+    return version
 
 
 def _network(raw: dict[str, Any]) -> wire.Network:
@@ -157,7 +184,7 @@ def _network(raw: dict[str, Any]) -> wire.Network:
     if not isinstance(asset, str) or asset.lower() != network.usdc.lower():
         raise _Unusable(f"asset {_shown(asset)} is not USDC on {network.name}")
     if extra is not None and not isinstance(extra, dict):
-        raise _Unusable("extra is no object")
+        raise _Unusable("extra is not an object")
     if (method := (extra or {}).get("assetTransferMethod", "eip3009")) != "eip3009":
         raise _Unusable(f"transfer method {_shown(method)} is not eip3009")
     return network
@@ -169,7 +196,7 @@ def _amount(raw: dict[str, Any]) -> int:
     try:
         amounts = {_ATOMIC.validate_python(value) for value in named}
     except ValidationError:
-        raise _Unusable(f"amount {_shown(named[0])} is no whole number of atomic units") from None
+        raise _Unusable(f"amount {_shown(named[0])} is not a whole number of atomic units") from None
     if len(amounts) != 1:
         raise _Unusable("it names no amount" if not amounts else f"it names two amounts, {_shown(sorted(amounts))}")
     if not (amount := amounts.pop()):
@@ -177,19 +204,34 @@ def _amount(raw: dict[str, Any]) -> int:
     return amount
 
 
-def _payee(raw: dict[str, Any]) -> str:
+def _payee(raw: dict[str, Any], network: wire.Network) -> str:
     pay_to = raw.get("payTo")
-    if not isinstance(pay_to, str) or not _ADDRESS.fullmatch(pay_to) or pay_to == _NOBODY:
-        raise _Unusable(f"payTo {_shown(pay_to)} is no address")
-    return pay_to
+    if flaw := address_flaw(pay_to):
+        raise _Unusable(f"payTo {_shown(pay_to)} {flaw}")
+    if str(pay_to).lower() == network.usdc.lower():
+        raise _Unusable(f"payTo {_shown(pay_to)} is the contract of USDC itself, which pays nothing out")
+    return str(pay_to)
 
 
 def _timeout(raw: dict[str, Any]) -> int:
-    timeout = raw.get("maxTimeoutSeconds", USUAL_TIMEOUT)
-    if type(timeout) is not int:
-        raise _Unusable(f"maxTimeoutSeconds {_shown(timeout)} is no whole number")
-    return timeout
+    timeout = raw.get("maxTimeoutSeconds")
+    if timeout is None:
+        return USUAL_TIMEOUT
+    if (whole := _whole(timeout)) is None:
+        raise _Unusable(f"maxTimeoutSeconds {_shown(timeout)} is not a whole number")
+    return whole
+
+
+def _whole(value: object) -> int | None:
+    """`300`, `"300"` and `300.0` mean the same; True, NaN and `"3e2"` mean nothing."""
+    if isinstance(value, str) and re.fullmatch(r"[0-9]{1,12}", value, re.ASCII):
+        return int(value)
+    if isinstance(value, float) and value.is_integer() and abs(value) < 2**53:
+        return int(value)
+    return value if type(value) is int else None
 
 
 def _shown(value: object) -> str:
+    if not _depth_fits(value):
+        return "(nested too deep)"
     return quoted(value if isinstance(value, str) else repr(value)[:100], 60)

@@ -1,5 +1,7 @@
 """What an answer means for the payment that it came for."""
 
+import re
+
 from pydantic import ValidationError
 
 from img402_mcp.client.http import Response
@@ -24,6 +26,38 @@ def earlier_answer(payment: Payment) -> Response | None:
     if payment.state is State.ANSWERED and payment.token is None and payment.answer is not None:
         return Response(200, {}, payment.answer)
     return None
+
+
+# What a payer can change, or nobody can: sending the same proof again and again in one call changes none of it.
+_DEFINITE = ("insufficient", "invalid_signature", "invalid_exact_evm", "unsupported", "invalid_payload", "expired")
+_NAMES = ("nonce_already_used", "already_used")
+LONGEST_REASON = 200
+
+
+def refusal(answer: Response | None) -> str:
+    """The seller's own reason for not taking a proof, cut; empty: it gave none. Data, to be quoted."""
+    if answer is None or answer.status != 402:
+        return ""
+    stated = challenges.read(answer).error or _receipt_reason(answer)
+    return " ".join(stated.split())[:LONGEST_REASON]
+
+
+def is_definite(reason: str) -> bool:
+    """Whether asking again within the same call is in vain. It settles nothing: the proof stays the one proof."""
+    said = re.sub(r"[^a-z]+", "_", reason.lower())
+    return any(word in said for word in _DEFINITE) and not any(name in said for name in _NAMES)
+
+
+def _receipt_reason(answer: Response) -> str:
+    """A receipt of a settlement that failed names its reason too."""
+    for name in wire.RECEIPT_HEADERS.values():
+        try:
+            reason = wire.decoded(challenges.header(answer, name)).get("errorReason")
+        except ValueError:
+            continue
+        if isinstance(reason, str):
+            return reason
+    return ""
 
 
 def retry_after(answer: Response | None) -> float:

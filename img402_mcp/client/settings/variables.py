@@ -56,9 +56,12 @@ def usdc(environ: Mapping[str, str], name: str, default: int) -> int:
 
 
 def address(environ: Mapping[str, str], name: str) -> str | None:
-    address = environ.get(name) or None
-    if address is not None and not re.fullmatch(r"0x[0-9a-fA-F]{40}", address, re.ASCII):
-        raise SettingsError(f"{name} {quoted(address)} is no address such as {HOSTED_PAYEE}.")
+    if not (address := environ.get(name)):
+        return None
+    from img402_mcp.wire.evm import address_flaw  # noqa: PLC0415  # lazy: most sessions have no such setting
+
+    if flaw := address_flaw(address):
+        raise SettingsError(f"{name} {quoted(address)} {flaw}. An address looks like {HOSTED_PAYEE}.")
     return address
 
 

@@ -1,6 +1,5 @@
 """The host's settings: the only reader of IMG402_HOST_*. An empty variable counts as unset."""
 
-import re
 from collections.abc import Mapping
 from ipaddress import ip_network
 from pathlib import Path
@@ -31,6 +30,7 @@ from img402_mcp.host.settings.variables import (
     without_secrets,
 )
 from img402_mcp.wire import x402
+from img402_mcp.wire.evm import address_flaw
 from img402_mcp.wire.img402 import FreeTerms, PaidTerms
 
 MAX_BYTES = 1_048_576
@@ -108,7 +108,7 @@ def _paid(environ: Mapping[str, str]) -> PaidSettings | None:
             max_bytes=integer(environ, "IMG402_HOST_PAID_MAX_BYTES", PAID_MAX_BYTES, (1, LARGEST)),
             days=integer(environ, "IMG402_HOST_PAID_DAYS", PAID_DAYS, (0, A_CENTURY)) or None,
             price=x402.usdc(price),
-            network=network.name,
+            network=network.name,  # type: ignore[arg-type]  # one of the table: checked above
             token_minutes=integer(environ, "IMG402_HOST_TOKEN_MINUTES", TOKEN_MINUTES, (1, A_DAY_OF_MINUTES)),
         ),
         price=price,
@@ -157,10 +157,11 @@ def _metrics(text: str) -> tuple[str, int] | None:
 
 
 def _pay_to(text: str) -> str:
-    if not re.fullmatch(r"0x[0-9a-fA-F]{40}", text, re.ASCII) or not int(text, 16):
-        raise SettingsError(
-            f"IMG402_HOST_PAY_TO is {quoted(text)}; give the address that is paid, 0x and 40 hexadecimal digits."
-        )
+    flaw = address_flaw(text)
+    if not flaw and text.lower() in {network.usdc.lower() for network in x402.NETWORKS.values()}:
+        flaw = "is the contract of USDC itself, which pays nothing out"
+    if flaw:
+        raise SettingsError(f"IMG402_HOST_PAY_TO {quoted(text)} {flaw}. Give the address that is paid.")
     return text
 
 

@@ -2,7 +2,7 @@
 
 import time
 from dataclasses import dataclass
-from datetime import UTC, datetime
+
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +12,7 @@ from img402_mcp.client.result_text import in_utc
 from img402_mcp.errors import quoted
 from img402_mcp.mcp_server.results import Answer
 from img402_mcp.mcp_server.session import ToolContext
+from img402_mcp.wire.moments import moment_of
 
 if TYPE_CHECKING:
     from img402_mcp.client.history import HistoryEntry
@@ -67,7 +68,7 @@ def _found(entry: "HistoryEntry", now: float) -> FoundUpload:
 
 
 def _moment(at: float) -> str:
-    return in_utc(datetime.fromtimestamp(at, UTC))
+    return in_utc(moment_of(at))
 
 
 def _note(entry: "HistoryEntry", now: float) -> str:

@@ -86,7 +86,10 @@ async def outcome(payer: Any, hostile: Hostile, request: Request, intent: Any, c
         pytest.param({"payTo": "0x66"}, id="short-payee"),
         pytest.param({"maxTimeoutSeconds": 9}, id="no-time-to-settle"),
         pytest.param({"maxTimeoutSeconds": -1}, id="negative-timeout"),
-        pytest.param({"maxTimeoutSeconds": "300"}, id="timeout-as-text"),
+        pytest.param({"maxTimeoutSeconds": "3e2"}, id="timeout-in-another-notation"),
+        pytest.param({"payTo": "0x209693bc6afc0C5328bA36FaF03C514EF312287C"}, id="payee-mistyped"),
+        pytest.param({"payTo": "0x" + "0" * 40}, id="payee-nobody"),
+        pytest.param({"payTo": "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"}, id="payee-the-token-itself"),
     ],
 )
 async def test_what_may_not_be_paid_is_never_signed(payer, journal, intent, request_of_token, changes):

@@ -64,6 +64,7 @@ def test_a_claim_holds_everything_that_is_needed_to_go_on(journal):
         token_expires_at=None,
         result=None,
         put_at=None,
+        refusal="",
         redeemed=None,
         token=None,
         answer=None,
@@ -200,7 +201,7 @@ def test_a_journal_of_a_newer_version_is_left_alone(state_dir):
     Journal.open(state_dir).close()
     path = state_dir / "payments" / "journal.db"
     with closing(sqlite3.connect(path)) as newer:
-        newer.execute("PRAGMA user_version = 3")
+        newer.execute("PRAGMA user_version = 4")
     with pytest.raises(SettingsError) as caught:
         Journal.open(state_dir)
     assert str(caught.value) == (
@@ -214,6 +215,7 @@ def test_a_journal_of_the_first_version_is_brought_up_to_date_and_keeps_its_paym
     with closing(sqlite3.connect(state_dir / "payments" / "journal.db")) as older:
         older.execute("ALTER TABLE payments DROP COLUMN put_at")
         older.execute("ALTER TABLE payments DROP COLUMN redeemed")
+        older.execute("ALTER TABLE payments DROP COLUMN refusal")
         older.execute("PRAGMA user_version = 1")
     with closing(Journal.open(state_dir)) as journal, closing(Journal.open(state_dir)) as other:
         assert journal.payment(before.nonce) == before
