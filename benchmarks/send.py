@@ -19,7 +19,8 @@ from benchmarks.measuring import MB, Way, child, medians, picture, show, verdict
 from img402_mcp.client.apis.img402 import Img402
 from img402_mcp.client.files.image import Image, read_image
 from img402_mcp.client.files.roots import Roots
-from img402_mcp.client.http import ONE, Send, sending
+from img402_mcp.client.http import Send, sending
+from img402_mcp.client.proxies import LIMITS
 from img402_mcp.client.settings import Settings
 from img402_mcp.client.upload import open_uploader
 from img402_mcp.formats import examine
@@ -69,7 +70,7 @@ def libcurl(url: str, image: bytes | Path, certificate: Path | None = None) -> I
 @asynccontextmanager
 async def trusting(certificate: Path | None) -> AsyncIterator[Send]:
     tls = ssl.create_default_context(cafile=certificate) if certificate else None
-    transport = httpx2.AsyncHTTPTransport(verify=tls, limits=ONE) if tls else None
+    transport = httpx2.AsyncHTTPTransport(verify=tls, limits=LIMITS) if tls else None
     async with sending(transport) as send:
         yield send
 

@@ -4,16 +4,19 @@ Redirects are never followed, so that a proof or a token goes nowhere but to the
 An answer is read up to ANSWER_LIMIT bytes and never unpacked, so that no peer can fill the memory.
 """
 
+import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field, replace
+from functools import cache
 from urllib.parse import urlsplit
 
 import anyio
 import httpx2
 
 from img402_mcp import __version__
+from img402_mcp.client.proxies import ProxyUnusable, Routes
 from img402_mcp.errors import AnswerLost, BadAnswer, NotReached, UploadFailed, quoted
 
 # Some hundred bytes are usual, a 402 or an openapi.json has some ten thousand.
@@ -27,7 +30,6 @@ SLOWEST_LINK = 50_000  # bytes a second
 CONNECTING = 10.0
 # A hundred files over a link of 40 ms take twice as long over 8 connections, and hardly less over more.
 AT_ONCE = 16
-ONE = httpx2.Limits(max_connections=1, max_keepalive_connections=1, keepalive_expiry=30)
 BACKOFF = (0.5, 1.5)  # seconds before the second and the third try
 
 OnSent = Callable[[int], Awaitable[None]]
@@ -72,13 +74,11 @@ async def sending(
     turns = anyio.Semaphore(AT_ONCE)  # the time that a request waits for its turn is no fault of the network
     made: list[httpx2.AsyncClient] = []
     idle: list[httpx2.AsyncClient] = []
-    trusted: ssl.SSLContext | None = None
+    trusted = cache(_trusted)
 
     async def send(request: Request) -> Response:
-        nonlocal trusted
         async with turns:
             if not idle:
-                trusted = trusted or _trusted()
                 made.append(_client(transport, patience, trusted))
                 idle.append(made[-1])
             client = idle.pop()  # the one that was used last is the warmest
@@ -120,32 +120,20 @@ def reporting(send: Send, on_sent: OnSent) -> Send:
 
 
 def _trusted() -> ssl.SSLContext:
-    with _settings_told():
+    try:
         return httpx2.create_ssl_context()
+    except (OSError, ValueError) as error:
+        named = next((name for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if os.environ.get(name)), "SSL_CERT_FILE")
+        raise NotReached(
+            f"The certificates that {named} names cannot be read ({_reason(error)}). Name a file of certificates, or "
+            "unset it; nothing was sent."
+        ) from error
 
 
 def _client(
-    transport: httpx2.AsyncBaseTransport | None, patience: float, trusted: ssl.SSLContext
+    transport: httpx2.AsyncBaseTransport | None, patience: float, trusted: Callable[[], ssl.SSLContext]
 ) -> httpx2.AsyncClient:
-    with _settings_told():
-        # A proxy of this environment has no way to an API on this machine.
-        direct: dict[str, httpx2.AsyncBaseTransport | None] = (
-            {} if transport else dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"))
-        )
-        return httpx2.AsyncClient(
-            transport=transport, timeout=timeouts(patience), limits=ONE, mounts=direct, verify=trusted
-        )
-
-
-@contextmanager
-def _settings_told() -> Iterator[None]:
-    try:
-        yield
-    except (ImportError, OSError, ValueError) as error:
-        raise NotReached(
-            f"The proxy or certificate settings of this environment cannot be used ({_reason(error)}): look at "
-            "HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, SSL_CERT_FILE and SSL_CERT_DIR. Nothing was sent."
-        ) from error
+    return httpx2.AsyncClient(transport=transport or Routes(trusted), timeout=timeouts(patience), trust_env=False)
 
 
 async def _exchange(client: httpx2.AsyncClient, request: Request, patience: float) -> Response:
@@ -163,6 +151,8 @@ def failures_told(request: Request, patience: float = PATIENCE) -> Iterator[None
     try:
         with anyio.fail_after(patience + request.length / SLOWEST_LINK):
             yield
+    except ProxyUnusable as error:
+        raise NotReached(f"{where} could not be asked, and nothing was sent: {error}.") from error
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError) as error:
         raise NotReached(
             f"{where} could not be reached ({_reason(error)}); nothing was sent. Is the network up, and are the API's "

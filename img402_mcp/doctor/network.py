@@ -4,7 +4,6 @@ import json
 import re
 import time
 from collections.abc import Iterator, Mapping
-from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -122,9 +121,9 @@ def _proxy(name: str, text: str) -> Finding:
     except ValueError:
         usable = False
     if not usable:
-        return fail(f"{name} is no address of a proxy.", f"Such as {name}=http://proxy.example:3128, or take it away.")
-    if parts.scheme.startswith("socks") and find_spec("socksio") is None:
-        return fail(f"{name} is a SOCKS proxy, which needs a package more.", "pip install socksio")
+        return fail(
+            f"{name} is not the address of a proxy.", f"Such as {name}=http://proxy.example:3128, or take it away."
+        )
     port = f":{parts.port}" if parts.port else ""
     return ok(f"{name} leads through {quoted(f'{parts.scheme}://{parts.hostname}{port}')}")
 

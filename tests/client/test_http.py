@@ -119,16 +119,6 @@ async def test_a_peer_that_drips_is_not_waited_for():
         tasks.cancel_scope.cancel()
 
 
-@pytest.mark.parametrize(
-    "variable", [pytest.param("SSL_CERT_FILE", id="certificates"), pytest.param("ALL_PROXY", id="proxy")]
-)
-async def test_an_environment_that_cannot_be_used_is_named(monkeypatch, variable):
-    monkeypatch.setenv(variable, {"SSL_CERT_FILE": "/nowhere", "ALL_PROXY": "nonsense://x"}[variable])
-    async with sending() as send:
-        with pytest.raises(NotReached, match="^The proxy or certificate settings of this environment cannot be used"):
-            await send(Request("GET", "https://api.example"))
-
-
 async def test_an_api_on_this_machine_is_reached_without_the_proxy(monkeypatch, peers, answering):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     peer = await peers(answering(b"fine"))

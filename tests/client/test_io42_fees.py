@@ -76,7 +76,7 @@ ASKED = reply(402, {"success": False, "error": {"code": "PAYMENT_FAILED", "messa
             ["lost", *[ASKED] * 9],
             "The fee may be paid, no upload URL was received, and the service answers the same payment with another "
             "402: 0.25 USDC to localhost (nonce {nonce}, transaction not known). Nothing more is paid for this file.",
-            "A payment of 0.25 USDC to localhost (nonce {nonce}) is under way",
+            "A payment of 0.25 USDC to localhost (nonce {nonce}) was sent, and the API did not take it.",
             id="402-again",
         ),
     ],

@@ -68,8 +68,8 @@ async def test_the_clock_is_compared_with_the_apis(found, peers, answering, behi
             id="without-its-password",
         ),
         pytest.param({"https_proxy": "proxy:3128"}, "ok", 'https_proxy leads through "http://proxy:3128"', id="bare"),
-        pytest.param({"ALL_PROXY": "ftp://x"}, "fail", "ALL_PROXY is no address of a proxy.", id="scheme"),
-        pytest.param({"HTTP_PROXY": "http://x:99999"}, "fail", "HTTP_PROXY is no address of a proxy.", id="port"),
+        pytest.param({"ALL_PROXY": "ftp://x"}, "fail", "ALL_PROXY is not the address of a proxy.", id="scheme"),
+        pytest.param({"HTTP_PROXY": "http://x:99999"}, "fail", "HTTP_PROXY is not the address of a proxy.", id="port"),
         pytest.param(
             {"SSL_CERT_FILE": "/nowhere"}, "fail", 'SSL_CERT_FILE names "/nowhere", which is not there.', id="certs"
         ),

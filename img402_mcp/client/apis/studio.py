@@ -79,6 +79,7 @@ class Studio:
         return UploadFailed(told) if answer.status >= 500 else UploadRejected(told, code=str(answer.status))
 
 
+MOST_FLAWS = 5
 _SENTENCES = {
     wire.UNAUTHORIZED: "{where} does not take the token: set IMG402_STUDIO_TOKEN to one that is valid.",
     wire.FORBIDDEN: "{where} knows the token, but it may not upload: it needs that capability.",
@@ -103,10 +104,18 @@ def _unknown(status: int) -> str:
 
 
 def _said(answer: Response) -> str:
-    """`detail` as one line: a text, or FastAPI's list of what is wrong where."""
+    """One line of what the service says: `detail`, a text or FastAPI's list of what is wrong where, or `error`."""
     try:
         flaws = wire.Invalid.model_validate_json(answer.body).detail
-    except ValidationError:
-        detail = fields_in(answer.body).get("detail")
-        return detail if isinstance(detail, str) else ""
-    return "; ".join(f"{'.'.join(map(str, flaw.loc))}: {flaw.msg}" for flaw in flaws)
+    except (ValidationError, RecursionError):
+        fields = fields_in(answer.body)
+        detail, error = fields.get("detail"), fields.get("error")
+        return detail if isinstance(detail, str) else _in_error(error) if isinstance(error, dict) else ""
+    return "; ".join(f"{'.'.join(map(str, flaw.loc))}: {flaw.msg}" for flaw in flaws[:MOST_FLAWS])
+
+
+def _in_error(error: dict[str, object]) -> str:
+    """`{"code", "message", "request_id"}`, which the service answers on every failure since 2026."""
+    code, message, request = (error.get(name) for name in ("code", "message", "request_id"))
+    said = ": ".join(each for each in (code, message) if isinstance(each, str) and each)
+    return f"{said} (request {request[:64]})" if said and isinstance(request, str) and request else said

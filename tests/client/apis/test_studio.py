@@ -82,6 +82,22 @@ FLAW = {"loc": ["body", "file"], "msg": "Field required", "type": "missing"}
         pytest.param(422, {"detail": [FLAW, FLAW | {"loc": ["body", 0]}]}, UploadRejected,
                      '{where} found something wrong with the upload. Its own words: "body.file: Field required; '
                      'body.0: Field required"', id="422"),
+        pytest.param(
+            403,
+            {"error": {"code": "forbidden", "message": "No capability", "request_id": "req_1"}},
+            UploadRejected,
+            '{where} knows the token, but it may not upload: it needs that capability. Its own words: "forbidden: No '
+            'capability (request req_1)"',
+            id="403-in-error",
+        ),
+        pytest.param(
+            500,
+            {"error": {"code": "internal", "message": 7, "request_id": None}},
+            UploadFailed,
+            "{where} failed on its own side (status 500), three times in a row; try again in a few minutes. Its own "
+            'words: "internal"',
+            id="500-in-error",
+        ),
         pytest.param(422, {"detail": [FLAW] * 50}, UploadRejected, "{where} found something wrong", id="422-endless"),
         pytest.param(422, {"detail": [{"loc": "x"}]}, UploadRejected, "{where} found something wrong", id="422-shape"),
         pytest.param(429, {}, UploadRejected, "{where} takes no more uploads for now: come back later.", id="429"),
