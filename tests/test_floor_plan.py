@@ -30,7 +30,8 @@ PLAN = {
     f"{PACKAGE}.client": {
         "": "",
         "settings": "",
-        "http": "",
+        "proxies": "",
+        "http": "proxies",
         "sqlite": "",
         "snippets": "",
         "files": "settings",

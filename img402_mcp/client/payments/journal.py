@@ -134,11 +134,9 @@ class Journal:
     def ambiguous(self, nonce: str, now: float) -> Payment:
         return self._moved(nonce, State.AMBIGUOUS, now, "state IN ('signed', 'sent')")
 
-    def not_taken(self, nonce: str, refusal: str) -> Payment:
+    def not_taken(self, nonce: str, now: float, refusal: str) -> Payment:
         """The API's own reason, for `payment_status`. It settles nothing."""
-        with self._writing(_pending):
-            self._connection.execute("UPDATE payments SET refusal = ? WHERE nonce = ?", (refusal, nonce))
-            return self._payment("nonce = ?", nonce)
+        return self._moved(nonce, State.AMBIGUOUS, now, "state IN ('sent', 'ambiguous')", refusal=refusal)
 
     def undelivered(self, nonce: str, now: float) -> Payment:
         return self._moved(nonce, State.UNDELIVERED, now, "state IN ('sent', 'ambiguous')")
@@ -241,8 +239,7 @@ class Journal:
             "signed_at": now,
             "changed_at": now,
         }
-        places = ", ".join("?" * len(row))
-        statement = f"INSERT INTO payments ({', '.join(row)}) VALUES ({places})"  # noqa: S608  # our own names
+        statement = f"INSERT INTO payments ({', '.join(row)}) VALUES ({', '.join('?' * len(row))})"  # noqa: S608  # ours
         self._connection.execute(statement, tuple(row.values()))
         pin = "INSERT OR REPLACE INTO payees VALUES (?, ?, ?, ?)"
         self._connection.execute(pin, (intent.origin, offer.network.name, offer.pay_to, now))

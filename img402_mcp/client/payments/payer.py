@@ -201,9 +201,8 @@ class Payer:
                 if answer is not None and decides(answer):
                     return answer
                 await self._doubted(payment)
-                reason = refusal(answer)
-                if reason:
-                    await run_sync(self.journal.not_taken, payment.nonce, reason)
+                if reason := refusal(answer):
+                    await run_sync(self.journal.not_taken, payment.nonce, self.now(), reason)
                 longer = max(wait or 0, retry_after(answer))
                 if wait is None or longer > left or is_definite(reason):
                     return None

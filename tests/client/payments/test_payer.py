@@ -69,8 +69,8 @@ async def test_after_a_mishap_the_very_same_proof_is_sent_again(
 
 
 PENDING = (
-    "A payment of 0.01 USDC to api.example (nonce {nonce}) is under way, and its answer has not come. Nothing new is "
-    "signed for this: make the same call again, and the same proof is sent again; it can be charged once only. "
+    "A payment of 0.01 USDC to api.example (nonce {nonce}) is in flight: no answer has come yet. Make the same call "
+    "again, and the same proof is sent again. It can be charged only once, and nothing new is signed. "
     "`img402-mcp wallet resume` does the same."
 )
 
