@@ -16,7 +16,12 @@ from img402_mcp.mcp_server.tools import tools
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-HOSTING = (ROOT / "docs" / "hosting.md").read_text(encoding="utf-8")
+SETTINGS, COMMANDS, HOSTING, SECURITY = (
+    (ROOT / name).read_text(encoding="utf-8")
+    for name in ("docs/settings.md", "docs/commands.md", "docs/hosting.md", "SECURITY.md")
+)
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").rglob("*.md")])
+LONGEST_README = 220
 VARIABLES = sorted(CLIENT_VARIABLES.known | HOST_VARIABLES.known)
 
 
@@ -27,17 +32,17 @@ def test_every_tool_stands_in_the_readme(name):
 
 @pytest.mark.parametrize("name", VARIABLES)
 def test_every_environment_variable_stands_in_a_table(name):
-    assert f"| `{name}` |" in (HOSTING if name.startswith("IMG402_HOST_") else README)
+    assert f"| `{name}` |" in (HOSTING if name.startswith("IMG402_HOST_") else SETTINGS)
 
 
 def test_every_variable_in_the_tables_exists():
-    told = re.findall(r"^\| `(IMG402_[A-Z0-9_]+)`", README + HOSTING, re.MULTILINE)
+    told = re.findall(r"^\| `(IMG402_[A-Z0-9_]+)`", SETTINGS + HOSTING, re.MULTILINE)
     assert sorted(told) == VARIABLES
 
 
 @pytest.mark.parametrize("name", main.COMMANDS)
-def test_every_command_stands_in_the_readme(name):
-    assert f"| `img402-mcp {name}" in README
+def test_every_command_stands_in_its_table(name):
+    assert f"| `img402-mcp {name}" in COMMANDS
 
 
 @pytest.mark.parametrize("command", ["serve", "host", "upload", "wallet resolve"])
@@ -46,7 +51,7 @@ def test_every_flag_stands_in_the_documents(command):
         [sys.executable, "-m", "img402_mcp", *command.split(), "--help"], capture_output=True, text=True, check=True
     ).stdout
     flags = {*re.findall(r"--[a-z-]+", told)} - {"--help"}
-    assert {flag for flag in flags if flag not in README} == set()
+    assert {flag for flag in flags if flag not in COMMANDS + README} == set()
 
 
 async def test_the_example_configuration_starts_the_server(tmp_path):
@@ -56,3 +61,21 @@ async def test_the_example_configuration_starts_the_server(tmp_path):
     assert f'"command": "{server["command"]}"' in README
     async with Client(StdioServerParameters(command=command, args=server["args"], env=environment)) as client:
         assert [tool.name for tool in (await client.list_tools()).tools] == [tool.name for tool in tools()]
+
+
+def test_the_readme_is_short():
+    assert len(README.splitlines()) <= LONGEST_README
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
+def test_every_link_of_a_page_leads_somewhere(page: Path):
+    text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+    links = re.findall(r"\]\((?!https?:|mailto:)([^)#\s]+)", text)
+    assert [link for link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_promise_of_security_names_tests_that_exist():
+    rows = [line for line in SECURITY.splitlines() if line.startswith("| ") and "tests/" in line]
+    named = [name for row in rows for name in re.findall(r"`(tests/[^`]+)`", row)]
+    assert len(rows) == len([line for line in SECURITY.splitlines() if line.startswith("| ")]) - 1
+    assert [name for name in named if not (ROOT / name).exists()] == []
