@@ -25,7 +25,7 @@ ANSWER_LIMIT = 1_048_576
 PIECE = 524_288
 # How long an exchange may take, beside the time that its body needs on the slowest link that is worth waiting for.
 # Three tries stay under the four minutes after which Claude Desktop cuts a call off.
-PATIENCE = 60.0
+TIMEOUT = 60.0
 SLOWEST_LINK = 50_000  # bytes a second
 CONNECTING = 10.0
 # A hundred files over a link of 40 ms take twice as long over 8 connections, and hardly less over more.
@@ -64,7 +64,7 @@ Send = Callable[[Request], Awaitable[Response]]
 
 @asynccontextmanager
 async def sending(
-    transport: httpx2.AsyncBaseTransport | None = None, patience: float = PATIENCE
+    transport: httpx2.AsyncBaseTransport | None = None, answer_timeout: float = TIMEOUT
 ) -> AsyncIterator[Send]:
     """A Send over warm connections. A client is made when there is none left: its TLS set-up costs start-up time.
 
@@ -79,11 +79,11 @@ async def sending(
     async def send(request: Request) -> Response:
         async with turns:
             if not idle:
-                made.append(_client(transport, patience, trusted))
+                made.append(_client(transport, answer_timeout, trusted))
                 idle.append(made[-1])
             client = idle.pop()  # the one that was used last is the warmest
             try:
-                return await _exchange(client, request, patience)
+                return await _exchange(client, request, answer_timeout)
             finally:
                 idle.append(client)
 
@@ -131,13 +131,13 @@ def _trusted() -> ssl.SSLContext:
 
 
 def _client(
-    transport: httpx2.AsyncBaseTransport | None, patience: float, trusted: Callable[[], ssl.SSLContext]
+    transport: httpx2.AsyncBaseTransport | None, answer_timeout: float, trusted: Callable[[], ssl.SSLContext]
 ) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(transport=transport or Routes(trusted), timeout=timeouts(patience), trust_env=False)
+    return httpx2.AsyncClient(transport=transport or Routes(trusted), timeout=timeouts(answer_timeout), trust_env=False)
 
 
-async def _exchange(client: httpx2.AsyncClient, request: Request, patience: float) -> Response:
-    with failures_told(request, patience):
+async def _exchange(client: httpx2.AsyncClient, request: Request, answer_timeout: float) -> Response:
+    with errors_as_upload_failures(request, answer_timeout):
         async with client.stream(
             request.method, request.url, headers=headers(request), content=pieces(request), follow_redirects=False
         ) as response:
@@ -145,11 +145,11 @@ async def _exchange(client: httpx2.AsyncClient, request: Request, patience: floa
 
 
 @contextmanager
-def failures_told(request: Request, patience: float = PATIENCE) -> Iterator[None]:
+def errors_as_upload_failures(request: Request, answer_timeout: float = TIMEOUT) -> Iterator[None]:
     """What goes wrong on the way, or takes too long in all, becomes NotReached, AnswerLost or UploadFailed."""
     where = _where(request)
     try:
-        with anyio.fail_after(patience + request.length / SLOWEST_LINK):
+        with anyio.fail_after(answer_timeout + request.length / SLOWEST_LINK):
             yield
     except ProxyUnusable as error:
         raise NotReached(f"{where} could not be asked, and nothing was sent: {error}.") from error
@@ -177,8 +177,8 @@ def _where(request: Request) -> str:
         raise UploadFailed(f"{quoted(request.url.partition('?')[0])} is no address.") from None
 
 
-def timeouts(patience: float = PATIENCE) -> httpx2.Timeout:
-    return httpx2.Timeout(patience, connect=min(CONNECTING, patience))
+def timeouts(answer_timeout: float = TIMEOUT) -> httpx2.Timeout:
+    return httpx2.Timeout(answer_timeout, connect=min(CONNECTING, answer_timeout))
 
 
 def _reason(error: Exception) -> str:

@@ -20,10 +20,10 @@ from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok,
 from img402_mcp.errors import SettingsError, quoted
 
 
-async def allowed(case: CheckContext) -> Findings:
-    if "IMG402_ALLOW_DIRS" in case.broken:
+async def allowed(context: CheckContext) -> Findings:
+    if "IMG402_ALLOW_DIRS" in context.broken:
         return []
-    found = await run_sync(lambda: [*_allowed_folders(case.settings, case.home)])
+    found = await run_sync(lambda: [*_allowed_folders(context.settings, context.home)])
     return found or [fail("No folder may be read from.", "Name one with IMG402_ALLOW_DIRS.")]
 
 
@@ -55,9 +55,9 @@ def _allowed(root: Path, reason: str, home: Path) -> Finding:
     return ok(f"{shown} may be read")
 
 
-async def state(case: CheckContext) -> Findings:
+async def state(context: CheckContext) -> Findings:
     try:
-        folder = case.settings.state_dir
+        folder = context.settings.state_dir
     except SettingsError as error:
         return [fail(str(error))]
     return await run_sync(lambda: [*_state(folder)])
@@ -72,8 +72,8 @@ def _state(folder: Path) -> Iterator[Finding]:
         said = f"Nothing can be kept in {shown} ({error.strerror}), neither the history nor payments."
         yield fail(said, "Make it writable, or name another folder with IMG402_STATE_DIR.")
         return
-    told = "is writable" if there == folder else "is made at the first upload"
-    yield from [*_open_to_others(folder)] or [ok(f"{shown} {told}")]
+    use = "is writable" if there == folder else "is made at the first upload"
+    yield from [*_open_to_others(folder)] or [ok(f"{shown} {use}")]
 
 
 def _kept(look: Callable[[Path], Findings], settings: Settings) -> Findings:
@@ -107,10 +107,10 @@ def private(file: Path) -> Finding | None:
     return warn(f"{shown} may be read or written by others.", f"chmod 600 {shown}") if shared else None
 
 
-async def history(case: CheckContext) -> Findings:
-    if not case.settings.history:
+async def history(context: CheckContext) -> Findings:
+    if not context.settings.history:
         return [ok("switched off")]
-    return await run_sync(_kept, _history, case.settings)
+    return await run_sync(_kept, _history, context.settings)
 
 
 def _history(folder: Path) -> Findings:
@@ -123,8 +123,8 @@ def _history(folder: Path) -> Findings:
     return [ok("can be opened")]
 
 
-async def journal(case: CheckContext) -> Findings:
-    return await run_sync(_kept, _journal, case.settings)
+async def journal(context: CheckContext) -> Findings:
+    return await run_sync(_kept, _journal, context.settings)
 
 
 def _journal(folder: Path) -> Findings:

@@ -6,10 +6,10 @@ import subprocess
 import sys
 
 import pytest
+from img402_mcp.cli.shells.subcommands import subcommands
 
 from img402_mcp.cli import main
 from img402_mcp.cli.shells import bash, fish, zsh
-from img402_mcp.cli.shells.places import places
 
 SCRIPTS = {"bash": bash.script, "zsh": zsh.script, "fish": fish.script}
 
@@ -42,7 +42,7 @@ def offered(shell: str, parser, *words: str, cwd: str = "/") -> set[str]:
     """What is offered for the last word, without what is told of it."""
     line = " ".join(("img402-mcp", *words))
     asking = ASKING[shell].format(words=shlex.join(("img402-mcp", *words)), line=shlex.quote(line))
-    script = BEFORE[shell] + SCRIPTS[shell]([*places(parser)]) + asking
+    script = BEFORE[shell] + SCRIPTS[shell]([*subcommands(parser)]) + asking
     done = subprocess.run([*RUN[shell], script], capture_output=True, text=True, check=False, cwd=cwd)
     assert done.stderr == ""
     split = ":" if shell == "zsh" else "\t"
@@ -75,12 +75,12 @@ def test_bash_takes_a_flag_apart_at_its_sign(parser):
 
 
 def test_every_flag_of_every_command_is_offered(parser):
-    known = [*places(parser)]
+    known = [*subcommands(parser)]
     asked = [ASKING["bash"].format(words=shlex.join(("img402-mcp", *place.path.split(), "-"))) for place in known]
     script = bash.script(known) + "\necho;".join(asked)
-    told = subprocess.run([*RUN["bash"], script], capture_output=True, text=True, check=True).stdout
+    output = subprocess.run([*RUN["bash"], script], capture_output=True, text=True, check=True).stdout
     flags = [{name for flag in place.flags for name in flag.names} for place in known]
-    assert [{*block.split()} for block in told.split("\n\n")] == flags
+    assert [{*block.split()} for block in output.split("\n\n")] == flags
 
 
 def test_fish_offers_files_where_a_path_is_wanted_and_folders_where_a_folder_is(parser, tmp_path):
@@ -97,4 +97,4 @@ def test_the_command_prints_the_script(parser):
     done = subprocess.run(
         [sys.executable, "-m", "img402_mcp", "completion", "bash"], capture_output=True, text=True, check=True
     )
-    assert done.stdout == bash.script([*places(parser)])
+    assert done.stdout == bash.script([*subcommands(parser)])

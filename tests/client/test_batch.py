@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from img402_mcp.client.apis.base import Receipt
-from img402_mcp.client.batch import AT_ONCE, MOST_BYTES, Failure, in_words, markdown, upload_batch, upload_matching
+from img402_mcp.client.batch import AT_ONCE, MAX_BYTES, Failure, in_words, markdown, upload_batch, upload_matching
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.snippets import snippet
 from img402_mcp.client.upload import Upload
@@ -62,7 +62,7 @@ class Uploads:
         return uploaded(path)
 
 
-def told(batch):
+def summary(batch):
     return {
         "uploads": [(each.path, each.upload.receipt.url) for each in batch.uploads],
         "failures": [(each.path, each.error) for each in batch.failures],
@@ -80,7 +80,7 @@ async def test_one_bad_file_hides_none_of_the_good_ones_and_the_order_is_kept():
     batch = await upload_batch(
         Uploads({"b.png": REFUSED, "d.png": TOO_LARGE}).upload, ["c.png", "b.png", "a.png", "d.png"]
     )
-    assert told(batch) == {
+    assert summary(batch) == {
         "uploads": [("c.png", url("c.png")), ("a.png", url("a.png"))],
         "failures": [("b.png", REFUSED), ("d.png", TOO_LARGE)],
         "unsent": [],
@@ -114,7 +114,7 @@ async def test_once_the_api_takes_no_more_no_further_file_is_begun(error):
     batch = await upload_batch(uploads.upload, paths)
     begun = paths[:AT_ONCE]
     assert uploads.begun == begun
-    assert told(batch) == {
+    assert summary(batch) == {
         "uploads": [(path, url(path)) for path in begun[1:]],
         "failures": [("0.png", error)],
         "unsent": paths[AT_ONCE:],
@@ -170,10 +170,10 @@ async def test_so_many_at_once_and_no_more():
 @pytest.mark.parametrize(
     ("size", "most"),
     [
-        pytest.param(MOST_BYTES // AT_ONCE, AT_ONCE, id="small"),
-        pytest.param(MOST_BYTES // 2, 2, id="large"),
-        pytest.param(MOST_BYTES // 2 + 1, 1, id="larger"),
-        pytest.param(MOST_BYTES * 2, 1, id="too-large-for-all"),
+        pytest.param(MAX_BYTES // AT_ONCE, AT_ONCE, id="small"),
+        pytest.param(MAX_BYTES // 2, 2, id="large"),
+        pytest.param(MAX_BYTES // 2 + 1, 1, id="larger"),
+        pytest.param(MAX_BYTES * 2, 1, id="too-large-for-all"),
     ],
 )
 async def test_the_bytes_in_memory_are_bounded(size, most):

@@ -26,14 +26,14 @@ async def test_a_request_arrives_as_it_was_put_together(peers, answering):
 
 async def test_progress_tells_every_byte_that_was_handed_to_the_network(peers, answering):
     peer = await peers(answering(b"fine"))
-    told = []
+    reported = []
 
     async def on_sent(sent: int) -> None:
-        told.append(sent)
+        reported.append(sent)
 
     async with sending() as send:
         await reporting(send, on_sent)(Request("POST", peer.url, body=(b"x", bytes(PIECE * 2 + 5))))
-    assert told == [1, 1 + PIECE, 1 + 2 * PIECE, 1 + 2 * PIECE + 5]
+    assert reported == [1, 1 + PIECE, 1 + 2 * PIECE, 1 + 2 * PIECE + 5]
 
 
 async def test_a_redirect_is_an_answer_and_never_followed(peers, answering):
@@ -97,7 +97,7 @@ async def test_a_peer_that_falls_silent_is_not_waited_for(first):
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, fall_silent)
         where = f"127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
-        async with sending(patience=0.2) as send:
+        async with sending(answer_timeout=0.2) as send:
             with pytest.raises(AnswerLost, match=f"^{where} did not answer in time"):
                 await send(Request("POST", f"http://{where}/"))
         tasks.cancel_scope.cancel()
@@ -113,7 +113,7 @@ async def test_a_peer_that_drips_is_not_waited_for():
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, drip)
         where = f"127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
-        async with sending(patience=0.3) as send:
+        async with sending(answer_timeout=0.3) as send:
             with pytest.raises(AnswerLost, match=f"^{where} did not answer in time"):
                 await send(Request("POST", f"http://{where}/"))
         tasks.cancel_scope.cancel()

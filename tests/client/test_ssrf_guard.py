@@ -10,7 +10,7 @@ import pytest
 from anyio.streams.tls import TLSListener
 
 from img402_mcp.client.http import Request
-from img402_mcp.client.ssrf_guard import LONGEST_URL, SsrfGuard, look_up, nearness
+from img402_mcp.client.ssrf_guard import MAX_URL_LENGTH, SsrfGuard, look_up, nearness
 from img402_mcp.errors import BadAnswer, NotReached
 
 PUBLIC_API, PRIVATE_API, LOCAL_API = "https://203.0.114.1/api", "https://10.0.0.1/api", "http://127.0.0.1:4020/api"
@@ -75,7 +75,7 @@ def test_how_near_an_address_is(address, expected):
         pytest.param(LOCAL_API, "http://127.0.0.1:70000/", "no usable URL", id="port-70000"),
         pytest.param(LOCAL_API, "http://127.0.0.1", "no usable URL", id="no-path"),
         pytest.param(LOCAL_API, "//127.0.0.1/x", "no usable URL", id="no-scheme"),
-        pytest.param(LOCAL_API, "http://127.0.0.1/" + "a" * LONGEST_URL, "no usable URL", id="endless"),
+        pytest.param(LOCAL_API, "http://127.0.0.1/" + "a" * MAX_URL_LENGTH, "no usable URL", id="endless"),
         pytest.param(LOCAL_API, "", "no usable URL", id="empty"),
     ],
 )
@@ -129,16 +129,16 @@ async def test_the_name_is_looked_up_once_and_the_checked_address_is_the_one_con
     assert [(await send(request)).status for _ in range(2)] == [200, 200]
     head, _, body = peer.requests[0].partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
-    told = dict(line.lower().split(": ", 1) for line in lines[1:])
+    sent_headers = dict(line.lower().split(": ", 1) for line in lines[1:])
     assert asked == ["storage.example"]
     assert lines[0] == "PUT /bucket/a%20b.png?X-Amz-Signature=a%2Fb&x=~ HTTP/1.1"
-    assert (told["host"], told["content-type"], told["content-length"], body) == (
+    assert (sent_headers["host"], sent_headers["content-type"], sent_headers["content-length"], body) == (
         url.split("/")[2],
         "image/png",
         "5",
         b"image",
     )
-    assert not {"authorization", "x-payment", "payment-signature", "transfer-encoding"} & {*told}
+    assert not {"authorization", "x-payment", "payment-signature", "transfer-encoding"} & {*sent_headers}
 
 
 async def test_an_address_that_takes_no_connection_gives_way_to_the_next(peers, answering):

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from img402_mcp.client.apis.base import Receipt, fields_in, multipart, showable, wait_told
+from img402_mcp.client.apis.base import Receipt, fields_in, multipart, retry_delay_text, showable
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import Request, Response, Send, retrying
 from img402_mcp.errors import BadAnswer, TokenRefused, UploadFailed, UploadRejected, quoted
@@ -19,7 +19,7 @@ from img402_mcp.wire import img402 as wire
 from img402_mcp.wire.moments import NEVER, moment_in
 
 DOCUMENTED = "2026-09: up to 1 MB free for good, up to 10 MB free for 30 days, 0.01 USDC: up to 10 MB for good"
-USUAL_TOKEN_LIFE = timedelta(minutes=10)
+DEFAULT_TOKEN_LIFE = timedelta(minutes=10)
 DOCUMENTED_FREE_BYTES = (10_000_000, 1_000_000)
 DOCUMENTED_PAID_BYTES = 10 * 1024 * 1024
 """The hosted API's terms as last documented. They moved three times in 2026: only the API's own word decides."""
@@ -73,7 +73,7 @@ class Img402:
             return self._receipt(None, answer)
         if not _TOKEN.fullmatch(value):
             raise BadAnswer(f"{self._where} answered with something that is no token.")
-        return Token(value, moment_in(fields.get("expiresAt")) or datetime.now(UTC) + USUAL_TOKEN_LIFE)
+        return Token(value, moment_in(fields.get("expiresAt")) or datetime.now(UTC) + DEFAULT_TOKEN_LIFE)
 
     def receipt_in(self, document: str) -> Receipt:
         """The receipt of an answer that was kept. Raises BadAnswer."""
@@ -110,29 +110,31 @@ class Img402:
 
     def _delete_url(self, fields: dict[str, object]) -> str:
         """An extension of our host: of use only where it leads to the API itself."""
-        said = fields.get("deleteUrl")
+        url = fields.get("deleteUrl")
         try:
-            leads_here = isinstance(said, str) and urlsplit(said)[:2] == urlsplit(self.api_url)[:2]
-            return showable(str(said), self.api_url) if leads_here else ""
+            leads_here = isinstance(url, str) and urlsplit(url)[:2] == urlsplit(self.api_url)[:2]
+            return showable(str(url), self.api_url) if leads_here else ""
         except (BadAnswer, ValueError):
             return ""
 
     def _rejection(self, image: Image | None, answer: Response) -> UploadRejected | UploadFailed:
         fields = fields_in(answer.body)
-        said = fields.get("error")
-        code = said if isinstance(said, str) and said in _SENTENCES else _CODE_OF_STATUS.get(answer.status, "")
+        error = fields.get("error")
+        code = error if isinstance(error, str) and error in _SENTENCES else _CODE_OF_STATUS.get(answer.status, "")
         words = ": ".join(
-            word for word in (said, fields.get("message")) if isinstance(word, str) and word and word != code
+            word for word in (error, fields.get("message")) if isinstance(word, str) and word and word != code
         )
         sentence = _SENTENCES.get(code) or _unknown(answer.status, words)
         size = len(image.data) if image else 0
-        told = sentence.format(where=self._where, size=size, wait=wait_told(answer, "later"), status=answer.status)
+        message = sentence.format(
+            where=self._where, size=size, wait=retry_delay_text(answer, "later"), status=answer.status
+        )
         if words:
-            told += f" Its own words: {quoted(words)}"
+            message += f" Its own words: {quoted(words)}"
         if answer.status >= 500:
-            return UploadFailed(told)
+            return UploadFailed(message)
         kind = TokenRefused if code in _TOKEN_CODES else UploadRejected
-        return kind(told, code=code, said=words)
+        return kind(message, code=code, said=words)
 
 
 # The errors of docs/specs/img402.md, each with the way out.
@@ -213,11 +215,11 @@ def _granted(answer: Response) -> bool:
 def _received(url: str, fields: dict[str, object], image: Image | None) -> Receipt:
     """A known URL is never lost: what the answer says amiss of the rest, we know ourselves or leave out."""
     stem = url.rsplit("/", 1)[-1].partition(".")[0]
-    said, kind, size = (fields.get(name) for name in ("id", "contentType", "sizeBytes"))
+    value, kind, size = (fields.get(name) for name in ("id", "contentType", "sizeBytes"))
     expiry, notes = _expiry(fields)
     return Receipt(
         url=url,
-        id=said if isinstance(said, str) and _ID.fullmatch(said) else stem,
+        id=value if isinstance(value, str) and _ID.fullmatch(value) else stem,
         content_type=image.picture.format.media_type if image else _known_type(kind),
         size_bytes=len(image.data) if image else max(size, 0) if isinstance(size, int) else 0,
         expires_at=expiry,
@@ -228,16 +230,16 @@ def _received(url: str, fields: dict[str, object], image: Image | None) -> Recei
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def _known_type(said: object) -> str:
-    return next((kind.media_type for kind in FORMATS if kind.media_type == said), "")
+def _known_type(value: object) -> str:
+    return next((kind.media_type for kind in FORMATS if kind.media_type == value), "")
 
 
 def _expiry(fields: dict[str, object]) -> tuple[datetime | None, tuple[str, ...]]:
     """The moment in UTC; null and the far end of the calendar are for ever; else it is not known, as a note says."""
-    said = fields.get("expiresAt", "")
-    if said is None:
+    value = fields.get("expiresAt", "")
+    if value is None:
         return None, ()
-    moment = moment_in(said)
+    moment = moment_in(value)
     if moment is None:
         return None, ("The API named no usable expiry.",)
     return (None if moment >= NEVER else moment), ()

@@ -17,7 +17,7 @@ from img402_mcp.client.settings import Settings
 from img402_mcp.client.settings.folders import allow_list_file
 from img402_mcp.errors import SettingsError, quoted
 
-MOST_BYTES = 65_536
+MAX_BYTES = 65_536
 BY_THE_USER = "allowed by the user"
 FOR_THIS_SESSION = "allowed by the user for this session"
 
@@ -65,7 +65,7 @@ def listed(file: Path) -> list[Path]:
     """The user's list; empty where there is none. One that cannot be read allows nothing."""
     try:
         with file.open("rb") as opened:
-            names = json.loads(opened.read(MOST_BYTES))
+            names = json.loads(opened.read(MAX_BYTES))
     except (OSError, ValueError, RecursionError):
         return []
     return [Path(name) for name in names if isinstance(name, str)] if isinstance(names, list) else []

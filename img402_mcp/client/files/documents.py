@@ -26,8 +26,8 @@ from img402_mcp.client.files.safe_open import CAN_WALK, OPENING, flags, open_fol
 
 MARKDOWN_NAMES = (".md", ".markdown")
 HTML_NAMES = (".html", ".htm")
-MOST_BYTES = 1_000_000  # without data: URIs; a long chapter has a tenth of it, and every such text is read in seconds
-MOST_FILE_BYTES = 16_000_000  # with them, as in an exported notebook
+MAX_BYTES = 1_000_000  # without data: URIs; a long chapter has a tenth of it, and every such text is read in seconds
+MAX_FILE_BYTES = 16_000_000  # with them, as in an exported notebook
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ def read_document(path: str, roots: Roots, *, base: Path | None = None) -> Docum
 
 def _read(path: Path) -> str:
     _demand_name(path)
-    return _text(read_bytes(path, MOST_FILE_BYTES, OPENING, "read as a document"))
+    return _text(read_bytes(path, MAX_FILE_BYTES, OPENING, "read as a document"))
 
 
 def _text(data: bytes) -> str:
@@ -88,10 +88,10 @@ _DATA_URI = re.compile(rb"data:[^\s\"'()<>]*", re.IGNORECASE)
 
 
 def _demand_short(data: bytes) -> None:
-    size = len(data) if len(data) <= MOST_BYTES else len(_DATA_URI.sub(b"", data))
-    if size > MOST_BYTES:
+    size = len(data) if len(data) <= MAX_BYTES else len(_DATA_URI.sub(b"", data))
+    if size > MAX_BYTES:
         raise FileRefused(
-            f"is too long: it has {size:,} bytes without its data: URIs, and a document has at most {MOST_BYTES:,}; "
+            f"is too long: it has {size:,} bytes without its data: URIs, and a document has at most {MAX_BYTES:,}; "
             "split it"
         )
 

@@ -22,7 +22,7 @@ from img402_mcp.client.files.safe_open import CAN_WALK, listable, open_folder
 T = TypeVar("T")
 Alike = Callable[[str], str]
 
-MOST_SIBLINGS = 10_000
+MAX_SIBLINGS = 10_000
 """Names looked through in one folder; a download folder holds a few thousand."""
 MOST_FOLDERS = 50
 MOST_READINGS = 16
@@ -171,9 +171,9 @@ def _siblings(folder: Path) -> list[str]:
     try:
         if not CAN_WALK:
             with os.scandir(folder) as entries:
-                return [entry.name for entry in islice(entries, MOST_SIBLINGS)]
+                return [entry.name for entry in islice(entries, MAX_SIBLINGS)]
         with open_folder(folder) as through, listable(through) as place, os.scandir(place) as entries:
-            return [entry.name for entry in islice(entries, MOST_SIBLINGS)]
+            return [entry.name for entry in islice(entries, MAX_SIBLINGS)]
     except OSError:
         return []
 

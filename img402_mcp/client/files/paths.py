@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from img402_mcp.client.files.refusal import FileRefused, outside
-from img402_mcp.client.files.roots import LONGEST_PATH, Roots
+from img402_mcp.client.files.roots import MAX_PATH_LENGTH, Roots
 from img402_mcp.client.files.windows_names import is_remote, oddity, without_namespace
 from img402_mcp.errors import ReadRefused, quoted
 
@@ -33,7 +33,7 @@ def _way_in(path: str, roots: Roots, base: Path | None) -> str:
         folder = str(Path(absolute(path, roots, base)).parent)
     except (FileRefused, RuntimeError):
         return ""
-    return f" To allow another one, ask the user to run: img402-mcp allow {quoted(folder, LONGEST_PATH)}"
+    return f" To allow another one, ask the user to run: img402-mcp allow {quoted(folder, MAX_PATH_LENGTH)}"
 
 
 def located_in_roots(text: str, roots: Roots, base: Path | None) -> Path:
@@ -76,7 +76,7 @@ def working_directory(base: Path | None) -> Path:
 
 
 def _start(text: str, base: Path | None) -> str:
-    if Path(text[:LONGEST_PATH]).is_absolute() or text.startswith("~") or _URL.match(text):
+    if Path(text[:MAX_PATH_LENGTH]).is_absolute() or text.startswith("~") or _URL.match(text):
         return ""
     return f"A relative path starts at {quoted(str(working_directory(base)))}."
 
@@ -87,8 +87,8 @@ def plain_path(text: str) -> Path:
         text = _from_file_url(text)
     elif _URL.match(text):
         raise FileRefused("is a URL, not the path of a file on this machine")
-    if len(text) > LONGEST_PATH:
-        raise FileRefused(f"is {len(text):,} characters long; a path has at most {LONGEST_PATH:,}")
+    if len(text) > MAX_PATH_LENGTH:
+        raise FileRefused(f"is {len(text):,} characters long; a path has at most {MAX_PATH_LENGTH:,}")
     if "\0" in text:
         raise FileRefused("holds a NUL character, which no file name can have")
     if not _is_encodable(text):

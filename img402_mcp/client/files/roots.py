@@ -8,7 +8,7 @@ from pathlib import Path
 
 from img402_mcp.errors import SettingsError, quoted
 
-LONGEST_PATH = 4096  # PATH_MAX of Linux; macOS has 1024. Resolving costs the square of the length.
+MAX_PATH_LENGTH = 4096  # PATH_MAX of Linux; macOS has 1024. Resolving costs the square of the length.
 SETTING = "IMG402_ALLOW_DIRS or --allow-dir"
 
 
@@ -36,7 +36,7 @@ class Roots:
         return any(path.is_relative_to(root) or _is_same_by_another_spelling(path, root) for root in self.directories)
 
     def in_words(self) -> str:
-        names = ", ".join(quoted(str(root), LONGEST_PATH) for root in self.directories)
+        names = ", ".join(quoted(str(root), MAX_PATH_LENGTH) for root in self.directories)
         return " ".join(filter(None, (f"Allowed folders: {names}.", self.way_out)))
 
 

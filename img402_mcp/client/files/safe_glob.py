@@ -29,9 +29,9 @@ from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_open import CAN_WALK, listable, open_folder
 from img402_mcp.errors import ReadRefused
 
-MOST_FILES = 500
+MAX_FILES = 500
 """Found by one pattern. Each becomes public, so a pattern that means more has to be narrowed."""
-MOST_NAMES = 100_000
+MAX_NAMES = 100_000
 """Looked at in one call; some tenths of a second."""
 MOST_COMPARISONS = 2_000_000
 """Of names with what is left of a pattern; a second or two."""
@@ -94,7 +94,7 @@ def _stop_if_cancelled() -> None:
         check_cancelled()
 
 
-def expanded(patterns: Iterable[str], roots: Roots, base: Path | None = None, *, names: int = MOST_NAMES) -> Expanded:
+def expanded(patterns: Iterable[str], roots: Roots, base: Path | None = None, *, names: int = MAX_NAMES) -> Expanded:
     """The paths that `patterns` name, each once: of each pattern in natural order (shot2 before shot10).
 
     `*`, `?`, `[..]` and `**` (any folders, or none) are marks; a name that is there just as it is written is that
@@ -126,13 +126,13 @@ def _named_by(pattern: str, roots: Roots, base: Path | None, budget: _Budget) ->
     if not way:
         return [_File(pattern, pattern)]
     start, way = _start(folder, way, roots)
-    found = list(islice(_files(start, way, budget), MOST_FILES + 1))
+    found = list(islice(_files(start, way, budget), MAX_FILES + 1))
     if not found and budget.denied:
         raise FileRefused(f"matches no file that can be seen: a folder {REASONS[errno.EPERM]}")
     if not found:
         raise FileRefused("matches no file", "Links and hidden files are only found by their names.", missing=True)
-    if len(found) > MOST_FILES:
-        raise FileRefused(f"matches more than {MOST_FILES:,} files; a narrower pattern was wanted")
+    if len(found) > MAX_FILES:
+        raise FileRefused(f"matches more than {MAX_FILES:,} files; a narrower pattern was wanted")
     return sorted(found, key=_natural)
 
 

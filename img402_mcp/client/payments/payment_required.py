@@ -18,9 +18,9 @@ from img402_mcp.wire import x402 as wire
 from img402_mcp.wire.evm import address_flaw
 
 # More than any server offers; a hostile list ends here.
-MOST_OFFERS = 32
+MAX_OFFERS = 32
 # img402's own example leaves it out, and 300 is what the SDKs of other servers put there.
-USUAL_TIMEOUT = 300
+DEFAULT_TIMEOUT = 300
 
 # A proof repeats what was offered; deeper than this nothing is meant to be read.
 DEEPEST = 32
@@ -28,7 +28,7 @@ _ATOMIC: TypeAdapter[int] = TypeAdapter(wire.Atomic)
 
 
 @dataclass(frozen=True)
-class Offer:
+class PaymentRequirements:
     version: int
     """The x402Version that the proof answers in."""
     network: wire.Network
@@ -42,7 +42,7 @@ class Offer:
 @dataclass(frozen=True)
 class PaymentRequired:
     version: int
-    offers: tuple[Offer, ...]
+    offers: tuple[PaymentRequirements, ...]
     resource: dict[str, Any] | None = field(default=None, repr=False)
     extensions: dict[str, Any] | None = field(default=None, repr=False)
     error: str = ""
@@ -57,9 +57,9 @@ class _Unusable(ValueError):
 
 def read(answer: Response) -> PaymentRequired:
     """The v2 header if one of its offers can be paid, else the body. Never raises: no offers, then."""
-    challenges = [_challenge(*document) for document in _documents(answer)]
-    payable = next((challenge for challenge in challenges if challenge.offers), None)
-    skipped = tuple(reason for challenge in challenges for reason in challenge.skipped)
+    challenges = [_payment_required(*document) for document in _documents(answer)]
+    payable = next((payment_required for payment_required in challenges if payment_required.offers), None)
+    skipped = tuple(reason for payment_required in challenges for reason in payment_required.skipped)
     chosen = payable or (challenges or [PaymentRequired(1, (), skipped=("it names no payment",))])[0]
     return PaymentRequired(
         chosen.version, chosen.offers, chosen.resource, chosen.extensions, chosen.error, skipped or chosen.skipped
@@ -76,7 +76,7 @@ def _documents(answer: Response) -> Iterator[tuple[dict[str, Any], int | None]]:
 
 def _header_document(answer: Response) -> dict[str, Any] | None:
     try:
-        return wire.decoded(header(answer, wire.OFFER_HEADER))
+        return wire.decoded(header(answer, wire.PAYMENT_REQUIRED_HEADER))
     except ValueError:
         return None
 
@@ -96,17 +96,17 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
 
 
-def _challenge(document: dict[str, Any], version: int | None) -> PaymentRequired:
-    offers: list[Offer] = []
+def _payment_required(document: dict[str, Any], version: int | None) -> PaymentRequired:
+    offers: list[PaymentRequirements] = []
     skipped: list[str] = []
-    stated = version or document.get("x402Version")
+    declared = version or document.get("x402Version")
     accepts = document.get("accepts")
     listed = [accepts] if isinstance(accepts, dict) else accepts if isinstance(accepts, list) else []
-    if len(listed) > MOST_OFFERS:
-        skipped.append(f"it offers {len(listed)} ways to pay, and only the first {MOST_OFFERS} are read")
-    for raw in listed[:MOST_OFFERS]:
+    if len(listed) > MAX_OFFERS:
+        skipped.append(f"it offers {len(listed)} ways to pay, and only the first {MAX_OFFERS} are read")
+    for raw in listed[:MAX_OFFERS]:
         try:
-            offers.append(_offer(raw, stated))
+            offers.append(_offer(raw, declared))
         except _Unusable as reason:
             skipped.append(str(reason))
     return PaymentRequired(
@@ -114,7 +114,7 @@ def _challenge(document: dict[str, Any], version: int | None) -> PaymentRequired
         offers=tuple(offers),
         resource=_shallow(document.get("resource")),
         extensions=_shallow(document.get("extensions")),
-        error=_said(document.get("error")),
+        error=_error_text(document.get("error")),
         skipped=tuple(skipped) if listed else ("it offers no way to pay",),
     )
 
@@ -142,13 +142,13 @@ def _inner(value: object) -> list[Any]:
     return [*value.values()] if isinstance(value, dict) else value if isinstance(value, list) else []
 
 
-def _said(error: object) -> str:
+def _error_text(error: object) -> str:
     """`"..."`, or io42's `{"code", "message"}`."""
-    told = error.get("message") if isinstance(error, dict) else error
-    return told if isinstance(told, str) else ""
+    message = error.get("message") if isinstance(error, dict) else error
+    return message if isinstance(message, str) else ""
 
 
-def _offer(raw: object, stated: object) -> Offer:
+def _offer(raw: object, declared: object) -> PaymentRequirements:
     if not isinstance(raw, dict):
         raise _Unusable("an offer is not an object")
     if not _depth_fits(raw):
@@ -156,8 +156,8 @@ def _offer(raw: object, stated: object) -> Offer:
     if raw.get("scheme") != "exact":
         raise _Unusable(f"scheme {_shown(raw.get('scheme'))} is not exact")
     network = _network(raw)
-    return Offer(
-        version=_version(stated, raw),
+    return PaymentRequirements(
+        version=_version(declared, raw),
         network=network,
         amount=_amount(raw),
         pay_to=_payee(raw, network),
@@ -166,13 +166,13 @@ def _offer(raw: object, stated: object) -> Offer:
     )
 
 
-def _version(stated: object, raw: dict[str, Any]) -> int:
+def _version(declared: object, raw: dict[str, Any]) -> int:
     """What the document says; where it says nothing, the network's spelling tells."""
-    if stated is None:
+    if declared is None:
         return 2 if ":" in str(raw["network"]) else 1
-    version = _whole(stated)
-    if version not in wire.PROOF_HEADERS:
-        raise _Unusable(f"x402Version {_shown(stated)} is neither 1 nor 2")
+    version = _whole(declared)
+    if version not in wire.PAYMENT_HEADERS:
+        raise _Unusable(f"x402Version {_shown(declared)} is neither 1 nor 2")
     return version
 
 
@@ -216,7 +216,7 @@ def _payee(raw: dict[str, Any], network: wire.Network) -> str:
 def _timeout(raw: dict[str, Any]) -> int:
     timeout = raw.get("maxTimeoutSeconds")
     if timeout is None:
-        return USUAL_TIMEOUT
+        return DEFAULT_TIMEOUT
     if (whole := _whole(timeout)) is None:
         raise _Unusable(f"maxTimeoutSeconds {_shown(timeout)} is not a whole number")
     return whole

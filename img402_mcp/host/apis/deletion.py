@@ -57,7 +57,7 @@ async def _delete(host: Host, request: Request) -> Response:
         is_gone = image is None or is_expired(image, host.now())
         return _page("It is gone.", "", 404) if is_gone else _page("Delete this image?", _QUESTION.format(name=name))
     await to_thread.run_sync(delete_image, host, name)
-    host.recent.forget(name, host.now())
+    host.image_cache.forget(name, host.now())
     if request.method == "DELETE":
         return Response(None, 204, _HEADERS)
     return _page("The image is deleted.", "")
@@ -68,7 +68,7 @@ def delete_image(host: Host, name: str) -> bool:
     parsed = parse_name(name)
     gone = host.images.remove(parsed[0]) if parsed else ()
     try:
-        host.blobs.drop(*gone)
+        host.blobs.delete(*gone)
     except OSError:
         _log.exception("a deleted image's bytes could not be removed; the sweep will try again")
     return bool(gone)

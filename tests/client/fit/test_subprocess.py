@@ -230,9 +230,9 @@ async def test_nothing_heavy_is_imported_by_the_server():
         {"reason": "else"}, {"reason": []},
     ],
 )  # fmt: skip
-def test_an_impossible_outcome_is_none(told: dict[str, object]):
+def test_an_impossible_outcome_is_none(fields: dict[str, object]):
     with pytest.raises(ValueError, match="impossible"):
-        outcome_in(packed(Outcome(**told)))  # type: ignore[arg-type]
+        outcome_in(packed(Outcome(**fields)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

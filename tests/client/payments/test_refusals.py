@@ -24,7 +24,7 @@ def refusing(paywall, payer):
         made = payer(**changes)
 
         async def send(request: Request) -> Response:
-            paying = not {*wire.PROOF_HEADERS.values()}.isdisjoint(request.headers)
+            paying = not {*wire.PAYMENT_HEADERS.values()}.isdisjoint(request.headers)
             return answer(error) if paying else await paying_nothing(request)
 
         paying_nothing = made.send

@@ -48,7 +48,7 @@ BODIES = {
 }
 
 
-def told(client: Any, slow: Slow) -> tuple[str | None, bool]:
+def outcome(client: Any, slow: Slow) -> tuple[str | None, bool]:
     """The code of the answer, and whether it came in time."""
     start = time.monotonic()
     client.send(slow.begun)
@@ -64,7 +64,7 @@ def told(client: Any, slow: Slow) -> tuple[str | None, bool]:
 def test_who_is_too_slow_is_told_in_time_whatever_keeps_coming(host: Any, cases: dict[str, tuple[Slow, str | None]]):
     clients = [host.client() for _ in cases]
     with ThreadPoolExecutor(len(cases)) as pool:
-        answers = pool.map(told, clients, (slow for slow, _ in cases.values()))
+        answers = pool.map(outcome, clients, (slow for slow, _ in cases.values()))
     assert dict(zip(cases, answers, strict=True)) == {name: (code, True) for name, (_, code) in cases.items()}
 
 
@@ -119,13 +119,17 @@ def test_three_hundred_that_say_nothing_make_room_for_a_good_request(host: Any, 
 def test_where_all_are_at_work_the_next_is_told_to_come_again(hosts: Callable[..., Any]):
     """Eight places, two for each address, and 10 seconds until a body is taken for stalled."""
     host = hosts(IMG402_HOST_CONNECTIONS="8", IMG402_HOST_BODY_SECONDS="100", IMG402_HOST_TRUSTED_PROXIES="127.0.0.9")
-    told = []
+    outcome = []
     for source in ("127.0.0.1", "127.0.0.1", "127.0.0.1", *(f"127.0.0.{last}" for last in (2, 2, 3, 3, 4, 4, 5, 9))):
         client = host.client(source)
         client.send(HEAD + b"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n")
-        told.append((source[-1], client.socket.recv(4096).decode().partition("\r\n")[0]))
+        outcome.append((source[-1], client.socket.recv(4096).decode().partition("\r\n")[0]))
     refused = "HTTP/1.1 503 Refused"
-    assert [it for it in told if it[1] != "HTTP/1.1 100 Continue"] == [("1", refused), ("5", refused), ("9", refused)]
+    assert [it for it in outcome if it[1] != "HTTP/1.1 100 Continue"] == [
+        ("1", refused),
+        ("5", refused),
+        ("9", refused),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -137,14 +141,14 @@ def test_where_all_are_at_work_the_next_is_told_to_come_again(hosts: Callable[..
         pytest.param(LONG.replace(b"/api/free", b"/nowhere"), (405, "method_not_allowed"), id="answered-already"),
     ],
 )
-def test_bodies_that_stall_make_room_before_their_time_is_over(hasty: Any, said: bytes, told: tuple[int, str]):
+def test_bodies_that_stall_make_room_before_their_time_is_over(hasty: Any, said: bytes, outcome: tuple[int, str]):
     clients = [hasty.client() for _ in range(40)]
     for client in clients:
         client.send(said)
     select([], [], [], 0.15)  # a tenth of their second and some more
     answer = hasty.asked(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
     evicted = clients[0].answer()
-    assert (answer.status, evicted.status, evicted.code, clients[0].answer()) == (200, *told, None)
+    assert (answer.status, evicted.status, evicted.code, clients[0].answer()) == (200, *outcome, None)
     hasty.leave()
 
 

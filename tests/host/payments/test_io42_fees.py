@@ -18,12 +18,12 @@ Intent = dict[str, object]
 
 
 @pytest.fixture
-def agent(shop: AsyncClient, register: Io42Accounts) -> Io42Agent:
+def agent(shop: AsyncClient, accounts: Io42Accounts) -> Io42Agent:
     """Of a project that asks 0.25 USDC, with two submissions."""
-    key = register.add_agent("bot")["key"]
-    register.add_project("logos", "0.25", "open", "image")
+    key = accounts.add_agent("bot")["key"]
+    accounts.add_project("logos", "0.25", "open", "image")
     for submission in ("sub_1", "sub_2"):
-        register.add_submission(submission, "logos", "bot")
+        accounts.add_submission(submission, "logos", "bot")
     return Io42Agent(shop, key)
 
 
@@ -47,7 +47,7 @@ async def test_the_402_is_the_envelope_and_x402s_offer_in_both_versions(agent: I
     answer = await agent.ask(intent)
     body = answer.json()
     (offer,) = x402.PaymentRequiredV2.model_validate(x402.decoded(answer.headers["PAYMENT-REQUIRED"])).accepts
-    (offer_v1,) = body.pop("accepts")
+    (requirements_v1,) = body.pop("accepts")
     assert answer.status_code == 402
     assert body == {
         "success": False,
@@ -58,8 +58,8 @@ async def test_the_402_is_the_envelope_and_x402s_offer_in_both_versions(agent: I
         },
         "x402Version": 1,
     }
-    assert (offer.amount, offer_v1["maxAmountRequired"]) == (250_000, "250000")
-    assert offer_v1["resource"] == "https://i.example/api/agents/projects/logos/submissions/sub_1"
+    assert (offer.amount, requirements_v1["maxAmountRequired"]) == (250_000, "250000")
+    assert requirements_v1["resource"] == "https://i.example/api/agents/projects/logos/submissions/sub_1"
     assert answer.headers["X-RateLimit-Remaining"] == "99"
 
 
@@ -90,9 +90,9 @@ async def test_a_refused_file_costs_nothing(
 
 
 async def test_a_closed_project_costs_nothing(
-    agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank, register: Io42Accounts
+    agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank, accounts: Io42Accounts
 ):
-    register.change_project("logos", None, "judging", None)
+    accounts.change_project("logos", None, "judging", None)
     answer = await agent.ask(intent, **fee())
     assert (answer.json()["error"]["code"], bank.verified) == ("PROJECT_NOT_ACCEPTING", [])
 
@@ -191,11 +191,11 @@ async def test_a_refused_payment_makes_room_for_another(agent: Io42Agent, intent
 
 
 async def test_a_payment_on_its_way_goes_on_at_the_fee_it_was_made_for(
-    agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank, register: Io42Accounts
+    agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank, accounts: Io42Accounts
 ):
     bank.moods = ["unreachable"]
     await agent.ask(intent, **fee())
-    register.change_project("logos", "1", None, None)
+    accounts.change_project("logos", "1", None, None)
     answer = await agent.ask(intent, **fee())
     assert (answer.status_code, [claim.amount for claim in bank.settled]) == (200, [250_000, 250_000])
 

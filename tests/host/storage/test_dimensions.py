@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from img402_mcp.formats import FORMATS, JPEG, PNG, WEBP, Format
-from img402_mcp.host.storage.dimensions import LONGEST_PREFIX, DimensionsReader
+from img402_mcp.host.storage.dimensions import MAX_PREFIX_BYTES, DimensionsReader
 from tests.fakes.fixtures import Picture
 
 
@@ -26,9 +26,9 @@ def test_the_size_is_known_from_the_first_bytes(picture: Picture, other_pictures
         (JPEG, other_pictures.jpeg(300, 200, 0)),
         *((WEBP, other_pictures.webp(300, 200, kind)) for kind in (b"VP8X", b"VP8L", b"VP8 ")),
     ]
-    told = [fed(form, data, step) for form, data in pictures]
-    assert [size for size, _ in told] == [(300, 200)] * 5
-    assert max(read for _, read in told) <= max(64, step)
+    sizes = [fed(form, data, step) for form, data in pictures]
+    assert [size for size, _ in sizes] == [(300, 200)] * 5
+    assert max(read for _, read in sizes) <= max(64, step)
 
 
 def test_the_size_of_a_jpeg_stands_behind_its_metadata(other_pictures: SimpleNamespace):
@@ -38,7 +38,7 @@ def test_the_size_of_a_jpeg_stands_behind_its_metadata(other_pictures: SimpleNam
 
 def test_the_size_is_given_up_where_it_stands_too_far_back(other_pictures: SimpleNamespace):
     data = other_pictures.jpeg(300, 200, 7)
-    assert len(data) > LONGEST_PREFIX + 50_000
+    assert len(data) > MAX_PREFIX_BYTES + 50_000
     assert fed(JPEG, data, 1000) == (None, len(data))
 
 

@@ -77,14 +77,14 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     store.stop()
 
 
-def keep(objects: Objects) -> str:
+def put_file(objects: Objects) -> str:
     """What it says when it cannot."""
     file = objects.spool / "a.part"
     file.write_bytes(b"x")
-    with pytest.raises(OSError, match="The object store failed") as told:
-        objects.keep("a.png", file)
+    with pytest.raises(OSError, match="The object store failed") as output:
+        objects.put_file("a.png", file)
     assert file.exists()
-    return str(told.value)
+    return str(output.value)
 
 
 @pytest.mark.parametrize(
@@ -97,27 +97,27 @@ def keep(objects: Objects) -> str:
     ],
 )
 def test_a_refusal_is_told_without_what_may_be_secret(
-    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture, status: int, code: bytes, told: str
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture, status: int, code: bytes, output: str
 ):
     caplog.set_level(logging.DEBUG)
     store.says(status, ERROR % code)
     objects = open_objects("s3://bucket/prefix", tmp_path)
-    said = keep(objects)
-    assert said.startswith(f"The object store failed: {told}")
+    said = put_file(objects)
+    assert said.startswith(f"The object store failed: {output}")
     for text in (said, caplog.text, repr(objects), repr(vars(objects))):
         assert "canary" not in text
 
 
 def test_a_bucket_that_is_missing_is_no_missing_image(store: Store, tmp_path: Path):
     store.says(404, ERROR % b"NoSuchBucket")
-    with pytest.raises(OSError, match="NoSuchBucket") as told:
+    with pytest.raises(OSError, match="NoSuchBucket") as output:
         open_objects("s3://bucket", tmp_path).read("a.png", 0, 1)
-    assert not isinstance(told.value, FileNotFoundError)
+    assert not isinstance(output.value, FileNotFoundError)
 
 
 def test_silence_is_waited_for_once(store: Store, tmp_path: Path):
     start = time.monotonic()
-    assert "error sending request" in keep(open_objects("s3://bucket", tmp_path, SHORT))
+    assert "error sending request" in put_file(open_objects("s3://bucket", tmp_path, SHORT))
     assert time.monotonic() - start < 15  # 30 and more unless told otherwise
     assert store.requests == 1
 
@@ -125,7 +125,7 @@ def test_silence_is_waited_for_once(store: Store, tmp_path: Path):
 def test_nobody_there_is_told_soon(store: Store, tmp_path: Path):
     store.stop()
     start = time.monotonic()
-    assert "error sending request" in keep(open_objects("s3://bucket", tmp_path))
+    assert "error sending request" in put_file(open_objects("s3://bucket", tmp_path))
     assert time.monotonic() - start < 15
 
 
@@ -182,7 +182,7 @@ except SettingsError as error:
 
 
 def test_a_missing_library_is_named_with_its_extra(tmp_path: Path):
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", WITHOUT_OBSTORE, tmp_path], capture_output=True, text=True, check=True
     ).stdout
-    assert told == "IMG402_HOST_BLOBS names an object store, which needs obstore: pip install 'img402-mcp[s3]'.\n"
+    assert output == "IMG402_HOST_BLOBS names an object store, which needs obstore: pip install 'img402-mcp[s3]'.\n"
