@@ -56,6 +56,4 @@ def test_two_workers_over_shared_stores_pass_the_api_suite(database: str, storag
 def started(files: list[str], env: dict[str, str]) -> subprocess.Popen[str]:
     left_out = " and ".join(f"not {name}" for names in OF_ONE_MACHINE.values() for name in names)
     words = ["-q", "-p", "no:cacheprovider", "-k", left_out, *(str(HOST / name) for name in files)]
-    # A test that makes an app and no lifespan leaves connections behind, which psycopg warns of.
-    words += ["-W", "default::pytest.PytestUnraisableExceptionWarning"]
     return subprocess.Popen([sys.executable, "-m", "pytest", *words], env=env, stdout=subprocess.PIPE, text=True)
