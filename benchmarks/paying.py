@@ -23,7 +23,7 @@ from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import host_settings
 from img402_mcp.mcp_server.asgi import address_of, listen, run_app
 from img402_mcp.wire.img402 import OPENAPI, TOKEN
-from img402_mcp.wire.x402 import PROOF_HEADERS
+from img402_mcp.wire.x402 import PAYMENT_HEADERS
 from tests.fakes.keys import KEY, SELLING
 
 ROUNDS = 60
@@ -83,7 +83,7 @@ def part_of(request: Request) -> str:
     if request.url.endswith(OPENAPI):
         return LIMITS
     if request.url.endswith(TOKEN):
-        return PROOF if {*PROOF_HEADERS.values()} & {*request.headers} else PRICE
+        return PROOF if {*PAYMENT_HEADERS.values()} & {*request.headers} else PRICE
     return UPLOAD
 
 

@@ -35,14 +35,14 @@ def test_every_code_stands_on_its_page_with_its_status(page: str, code: str, sta
         pytest.param("img402", f"the header `{img402.TOKEN_HEADER}`", id="token-header"),
         pytest.param("img402", f"the field `{img402.FIELD}`", id="img402-field"),
         pytest.param("io42", io42.SUBMISSION, id="submission"),
-        pytest.param("io42", f"| size | {io42.MOST_BYTES // 1_048_576} MB |", id="io42-size"),
-        pytest.param("io42", f"{io42.FEWEST_PIXELS} to {io42.MOST_PIXELS} pixels", id="io42-pixels"),
+        pytest.param("io42", f"| size | {io42.MAX_BYTES // 1_048_576} MB |", id="io42-size"),
+        pytest.param("io42", f"{io42.MIN_PIXELS} to {io42.MAX_PIXELS} pixels", id="io42-pixels"),
         pytest.param("io42", f"good for {io42.URL_MINUTES} minutes", id="io42-url"),
         pytest.param("io42", f"more than {io42.REQUESTS_AN_HOUR} requests", id="io42-hourly"),
         pytest.param("studio", f"`POST {studio.UPLOADS}`", id="uploads"),
         pytest.param("studio", f"whose field `{studio.FIELD}`", id="studio-field"),
-        pytest.param("studio", f"at most {studio.MOST_BYTES // 1_048_576} MB", id="studio-size"),
-        *(pytest.param("x402", f"`{header}`", id=header) for header in x402.PROOF_HEADERS.values()),
+        pytest.param("studio", f"at most {studio.MAX_BYTES // 1_048_576} MB", id="studio-size"),
+        *(pytest.param("x402", f"`{header}`", id=header) for header in x402.PAYMENT_HEADERS.values()),
         *(pytest.param("x402", f"`{header}`", id=header) for header in x402.RECEIPT_HEADERS.values()),
         *(
             pytest.param(

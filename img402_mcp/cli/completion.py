@@ -2,11 +2,11 @@ import argparse
 from collections.abc import Callable, Sequence
 
 from img402_mcp.cli.shells import bash, fish, zsh
-from img402_mcp.cli.shells.places import Place, places
+from img402_mcp.cli.shells.subcommands import Subcommand, subcommands
 
 SUMMARY = "Print the script that completes commands, flags and file names in a shell."
 
-SHELLS: dict[str, Callable[[Sequence[Place]], str]] = {"bash": bash.script, "zsh": zsh.script, "fish": fish.script}
+SHELLS: dict[str, Callable[[Sequence[Subcommand]], str]] = {"bash": bash.script, "zsh": zsh.script, "fish": fish.script}
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
@@ -14,5 +14,5 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(flags: argparse.Namespace) -> int:
-    print(SHELLS[flags.shell]([*places(flags.whole())]), end="")
+    print(SHELLS[flags.shell]([*subcommands(flags.whole())]), end="")
     return 0

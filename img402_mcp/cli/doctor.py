@@ -7,7 +7,7 @@ from pathlib import Path
 import anyio
 
 from img402_mcp.doctor.finding import Findings
-from img402_mcp.doctor.runner import examined
+from img402_mcp.doctor.runner import run_checks
 
 SUMMARY = "Look for what is set up wrong and say the fix; ends with 1 where something cannot work. Sends no image."
 
@@ -17,7 +17,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def run(flags: argparse.Namespace) -> int:
-    found = anyio.run(examined, dict(os.environ), Path.home(), _here())
+    found = anyio.run(run_checks, dict(os.environ), Path.home(), _here())
     if flags.json:
         print(
             json.dumps(

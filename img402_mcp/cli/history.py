@@ -25,8 +25,8 @@ _GAP = "  "
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    told = "a part of the path, URL or id, in any case, or the file itself"
-    parser.add_argument("query", nargs="?", default="", metavar="QUERY", help=told)
+    help_text = "a part of the path, URL or id, in any case, or the file itself"
+    parser.add_argument("query", nargs="?", default="", metavar="QUERY", help=help_text)
     parser.add_argument("--expiring", type=int, default=0, metavar="DAYS", help="only what expires within these days")
     parser.add_argument("--limit", type=_count, default=50, metavar="N", help="how many at most (50); 0: all")
     action = parser.add_mutually_exclusive_group()
@@ -93,8 +93,8 @@ def _uploads(number: int) -> str:
 def as_json(entry: HistoryEntry) -> dict[str, Any]:
     """The entry as it is, with times as in ISO 8601 and the price in USDC."""
     expires_at = None if entry.expires_at is None else _moment(entry.expires_at, "%Y-%m-%dT%H:%M:%SZ")
-    told = asdict(entry) | {"at": _moment(entry.at, "%Y-%m-%dT%H:%M:%SZ"), "expires_at": expires_at}
-    return told | {"price_usdc": usdc(told.pop("price"))}
+    fields = asdict(entry) | {"at": _moment(entry.at, "%Y-%m-%dT%H:%M:%SZ"), "expires_at": expires_at}
+    return fields | {"price_usdc": usdc(fields.pop("price"))}
 
 
 def table(entries: Sequence[HistoryEntry], *, now: float, width: int | None) -> Iterator[str]:

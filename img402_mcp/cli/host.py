@@ -58,14 +58,14 @@ def _serve(flags: argparse.Namespace) -> int:
     _log.info("the img402 API is at %s, images in %s", address_of(listener), settings.data)
     if sys.stderr.isatty():
         print(f"Open {address_of(listener)} in a browser, or stop it with Ctrl-C.", file=sys.stderr)
-    access_log.tell_settings(settings)
+    access_log.log_settings(settings)
     imports_are_done()
     server = partial(DrainingServer, begin=app.state.drain, seconds=settings.upkeep.drain)
     with _measuring(app, settings):
         return run_app(
             app,
             listener,
-            http=connections(settings.patience, app.state.hot, settings.trusted_proxies),
+            http=connections(settings.timeouts, app.state.fast_path, settings.trusted_proxies),
             server=server,
             stop_within=settings.upkeep.stop,
         )

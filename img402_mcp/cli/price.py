@@ -20,7 +20,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 def run(flags: argparse.Namespace) -> int:
     url = flags.url or client_settings(os.environ).api_url + TOKEN
-    answer = anyio.run(_asked, url)
+    answer = anyio.run(_fetch, url)
     if answer.status != 402:
         raise PaymentRefused(f"{url} answered {answer.status} and asks for no payment.")
     read = payment_required.read(answer)
@@ -31,6 +31,6 @@ def run(flags: argparse.Namespace) -> int:
     return 0 if read.offers else 1
 
 
-async def _asked(url: str) -> Response:
+async def _fetch(url: str) -> Response:
     async with sending() as send:
         return await send(Request("POST", url))

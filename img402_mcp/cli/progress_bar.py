@@ -3,8 +3,8 @@
 import os
 from typing import TextIO
 
-WIDEST_BAR = 40
-NARROWEST_BAR = 8
+MAX_BAR_WIDTH = 40
+MIN_BAR_WIDTH = 8
 _USUAL_WIDTH = 80
 
 
@@ -40,8 +40,8 @@ class ProgressBar:
 def line(done: int, total: int, parts: int, width: int) -> str:
     """`[####----] 50 % of 4 images`, in less than `width` cells: a full line would wrap and stay."""
     words = f"{100 * done // total} % of {total // parts} images"
-    room = min(WIDEST_BAR, width - len(words) - 4)
-    if room < NARROWEST_BAR:
+    room = min(MAX_BAR_WIDTH, width - len(words) - 4)
+    if room < MIN_BAR_WIDTH:
         return words[: max(width - 1, 0)]
     full = room * done // total
     return f"[{'#' * full}{'-' * (room - full)}] {words}"

@@ -18,8 +18,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 
 
 def add_allow_dir(parser: argparse.ArgumentParser) -> None:
-    told = "a folder whose images may be uploaded; repeatable"
-    parser.add_argument("--allow-dir", action="append", default=[], metavar="DIR", help=told)
+    help_text = "a folder whose images may be uploaded; repeatable"
+    parser.add_argument("--allow-dir", action="append", default=[], metavar="DIR", help=help_text)
 
 
 def run(flags: argparse.Namespace) -> int:

@@ -19,7 +19,7 @@ from img402_mcp.cli.serve import add_allow_dir
 from img402_mcp.client.batch import PARTS, Batch, Success, UploadOne, in_words, markdown, upload_matching
 from img402_mcp.client.files.paths import plain_path
 from img402_mcp.client.files.refusal import FileRefused
-from img402_mcp.client.files.roots import LONGEST_PATH, Roots
+from img402_mcp.client.files.roots import MAX_PATH_LENGTH, Roots
 from img402_mcp.client.result_text import remark, upload_fields
 from img402_mcp.client.settings import Settings, client_settings
 from img402_mcp.client.snippets import WIDEST
@@ -28,15 +28,15 @@ from img402_mcp.errors import SettingsError, quoted
 
 SUMMARY = "Upload images and print their markdown, one a line. Ends with 1 where one failed."
 
-MOST_FILES = 10_000
+MAX_FILES = 10_000
 """A shell has expanded its pattern, and a person looks on."""
 INTERRUPTED = 130
 IN_THE_HISTORY = "What was on its way may have arrived: `img402-mcp history` tells."
 
 
 def add_flags(parser: argparse.ArgumentParser) -> None:
-    told = "an image, or a quoted pattern such as 'shots/**/*.png'"
-    parser.add_argument("paths", nargs="+", metavar="PATH", help=told)
+    help_text = "an image, or a quoted pattern such as 'shots/**/*.png'"
+    parser.add_argument("paths", nargs="+", metavar="PATH", help=help_text)
     parser.add_argument("--paid", action="store_true", help="pay from the wallet, once for each file")
     form = parser.add_mutually_exclusive_group()
     form.add_argument("--markdown", action="store_true", help="print ![name](URL), one a line; so it is without a flag")
@@ -91,8 +91,8 @@ def _folder(path: str) -> Path | None:
 async def _done(settings: Settings, roots: Roots, flags: argparse.Namespace, finished: list[Success]) -> Batch:
     with closing(ProgressBar(sys.stderr, PARTS)) as bar:
         async with _uploading(settings, roots, flags) as upload:
-            keeping = partial(_kept, upload, finished)
-            return await upload_matching(keeping, flags.paths, roots, bar.show, most=MOST_FILES)
+            recording = partial(_record, upload, finished)
+            return await upload_matching(recording, flags.paths, roots, bar.show, most=MAX_FILES)
 
 
 @asynccontextmanager
@@ -108,7 +108,7 @@ async def _uploading(settings: Settings, roots: Roots, flags: argparse.Namespace
             yield partial(paid.upload, options=options)
 
 
-async def _kept(upload: UploadOne, finished: list[Success], path: str, progress: Progress | None) -> Upload:
+async def _record(upload: UploadOne, finished: list[Success], path: str, progress: Progress | None) -> Upload:
     """A known URL is never lost, not even when the others are interrupted."""
     done = await upload(path, progress)
     finished.append(Success(path, done))
@@ -145,7 +145,7 @@ def _show(batch: Batch, flags: argparse.Namespace) -> None:
 
 def _word(path: str) -> str:
     """For a shell, unless a terminal would obey it."""
-    return shlex.quote(path) if path.isprintable() else quoted(path, LONGEST_PATH)
+    return shlex.quote(path) if path.isprintable() else quoted(path, MAX_PATH_LENGTH)
 
 
 def _printed(batch: Batch, flags: argparse.Namespace) -> str:

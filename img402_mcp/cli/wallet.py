@@ -30,8 +30,8 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
             subparser.add_argument("file", metavar="FILE", help="the keystore to make; it must not exist")
         if name == "resolve":
             subparser.add_argument("nonce", metavar="NONCE")
-            told = "take it upon yourself that it was not charged, having looked at the wallet's transfers"
-            subparser.add_argument("--presume-unsettled", action="store_true", help=told)
+            help_text = "take it upon yourself that it was not charged, having looked at the wallet's transfers"
+            subparser.add_argument("--presume-unsettled", action="store_true", help=help_text)
 
 
 def run(flags: argparse.Namespace) -> int:
@@ -46,7 +46,7 @@ def _new(flags: argparse.Namespace) -> int:
 
 def _import(flags: argparse.Namespace) -> int:
     CLIENT_VARIABLES.check(os.environ)
-    key = _asked_in_secret("The private key (it is not shown): ", "IMG402_WALLET_KEY")
+    key = _read_secret("The private key (it is not shown): ", "IMG402_WALLET_KEY")
     return _made(flags.file, import_keystore(Path(flags.file), key, _new_password()))
 
 
@@ -63,13 +63,13 @@ def _made(file: str, address: str) -> int:
 def _new_password() -> str:
     if file := os.environ.get("IMG402_WALLET_PASSWORD_FILE"):
         return secret_in(file, "IMG402_WALLET_PASSWORD_FILE")
-    password = _asked_in_secret("A password for the keystore: ", "IMG402_WALLET_PASSWORD")
+    password = _read_secret("A password for the keystore: ", "IMG402_WALLET_PASSWORD")
     if sys.stdin.isatty() and not os.environ.get("IMG402_WALLET_PASSWORD") and getpass.getpass("Again: ") != password:
         raise SettingsError("The two passwords differ; nothing was made.")
     return password
 
 
-def _asked_in_secret(prompt: str, variable: str) -> str:
+def _read_secret(prompt: str, variable: str) -> str:
     """Never an argument: the list of processes shows those to everyone."""
     if value := os.environ.get(variable):
         return value
@@ -98,7 +98,7 @@ def _resume(_: argparse.Namespace) -> int:
         async with _opened() as paid:
             resumed = await paid.payer.resume()
         for each in resumed:
-            print(f"{each.payment.nonce}: {each.said}")
+            print(f"{each.payment.nonce}: {each.explanation}")
         print(f"{len(resumed)} payments had no answer.", file=sys.stderr)
         return 0 if all(each.answer for each in resumed) else 1
 

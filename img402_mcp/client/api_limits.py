@@ -10,12 +10,12 @@ from img402_mcp.wire.img402 import Limits
 
 LIFE = 600.0  # seconds: an operator who moves a limit is obeyed soon, and by the API itself at once
 LIFE_OF_SILENCE = 60.0  # one that does not answer is not asked again for each image
-PATIENCE = 5.0
+TIMEOUT = 5.0
 
 
 class ApiLimits:
-    def __init__(self, service: Img402, send: Send, patience: float = PATIENCE) -> None:
-        self._service, self._send, self._patience = service, send, patience
+    def __init__(self, service: Img402, send: Send, timeout: float = TIMEOUT) -> None:
+        self._service, self._send, self._timeout = service, send, timeout
         self._limits: Limits | None = None
         self._stale_at = 0.0
         self._lock = anyio.Lock()
@@ -24,20 +24,20 @@ class ApiLimits:
         """None where the API states none, or does not answer in time."""
         async with self._lock:
             if anyio.current_time() >= self._stale_at:
-                self._limits, life = await self._asked()
+                self._limits, life = await self._fetch()
                 self._stale_at = anyio.current_time() + life
             return self._limits
 
     async def paid_bytes(self) -> int | None:
         """What the API states for paid uploads, else the newest documented limit; None: not known."""
-        stated = await self()
-        if stated and stated.paid:
-            return stated.paid.max_bytes
+        limits = await self()
+        if limits and limits.paid:
+            return limits.paid.max_bytes
         return DOCUMENTED_PAID_BYTES if self._service.api_url == HOSTED_API else None
 
-    async def _asked(self) -> tuple[Limits | None, float]:
+    async def _fetch(self) -> tuple[Limits | None, float]:
         try:
-            with anyio.fail_after(self._patience):
+            with anyio.fail_after(self._timeout):
                 return await self._service.limits(self._send), LIFE
         except (TimeoutError, UploadFailed):
             return None, LIFE_OF_SILENCE

@@ -1,6 +1,6 @@
 """The uploader for many: the same way for each file, several at a time, and none hides another.
 
-At most AT_ONCE files are on their way, and of their bytes at most MOST_BYTES are in memory (one file alone may have
+At most AT_ONCE files are on their way, and of their bytes at most MAX_BYTES are in memory (one file alone may have
 more); while a file is scrubbed it is there twice.
 """
 
@@ -19,13 +19,13 @@ from img402_mcp.client.upload import Progress, Upload
 from img402_mcp.errors import Img402Error, NotReached, ReadRefused, UploadFailed, UploadRejected, quoted
 
 AT_ONCE = 20
-MOST_BYTES = 64_000_000
-MOST_FILES = 100
+MAX_BYTES = 64_000_000
+MAX_FILES = 100
 """In one call of a tool: some thousand tokens of answer."""
 PARTS = 100  # of the progress of one file
 LIMIT_CODES = frozenset({"daily_limit", "too_many"})
 # The API was asked three times for each of these files.
-MOST_FAILURES_IN_A_ROW = 3
+MAX_FAILURES_IN_A_ROW = 3
 
 UploadOne = Callable[[str, Progress | None], Awaitable[Upload]]
 _log = logging.getLogger("img402_mcp.client.batch")
@@ -65,14 +65,14 @@ class Batch:
         return tuple(path for path in self.paths if path in again)
 
 
-class _Places:
+class _ByteBudget:
     def __init__(self) -> None:
         self._files = self._bytes = 0
         self._freed = anyio.Condition()
 
     async def take(self, size: int) -> None:
         async with self._freed:
-            while self._files and (self._files >= AT_ONCE or self._bytes + size > MOST_BYTES):
+            while self._files and (self._files >= AT_ONCE or self._bytes + size > MAX_BYTES):
                 await self._freed.wait()
             self._files += 1
             self._bytes += size
@@ -90,7 +90,7 @@ class _Whole:
     def __init__(self, files: int, progress: Progress | None) -> None:
         self._progress, self._total = progress, files * PARTS
         self._parts: dict[str, int] = {}
-        self._told = 0
+        self._reported = 0
         self._lock = anyio.Lock()
 
     def of(self, path: str) -> Progress | None:
@@ -107,15 +107,15 @@ class _Whole:
             return
         async with self._lock:
             self._parts[path] = max(parts, self._parts.get(path, 0))
-            if (now := sum(self._parts.values())) > self._told:
-                self._told = now
+            if (now := sum(self._parts.values())) > self._reported:
+                self._reported = now
                 await self._progress(now, self._total)
 
 
 class _Run:
     def __init__(self, upload: UploadOne, whole: _Whole) -> None:
         self._upload, self._whole = upload, whole
-        self.places = _Places()
+        self.bytes_in_flight = _ByteBudget()
         self.uploads: dict[str, Upload] = {}
         self.failures: dict[str, Img402Error] = {}
         self.stopped_by: Img402Error | None = None
@@ -132,12 +132,12 @@ class _Run:
             reason = f"It failed in a way that was not foreseen ({type(error).__name__}); the log tells more."
             self._failed(path, UploadFailed(reason))
         await self._whole.done(path)
-        await self.places.give(size)
+        await self.bytes_in_flight.give(size)
 
     def _failed(self, path: str, error: Img402Error) -> None:
         self.failures[path] = error
         self._in_a_row += isinstance(error, UploadFailed)
-        if _is_limit(error) or isinstance(error, NotReached) or self._in_a_row >= MOST_FAILURES_IN_A_ROW:
+        if _is_limit(error) or isinstance(error, NotReached) or self._in_a_row >= MAX_FAILURES_IN_A_ROW:
             self.stopped_by = self.stopped_by or error
 
 
@@ -147,7 +147,7 @@ async def upload_matching(
     roots: Roots,
     progress: Progress | None = None,
     *,
-    most: int = MOST_FILES,
+    most: int = MAX_FILES,
 ) -> Batch:
     """All that the paths and patterns name. Raises ReadRefused where they are none, or more than `most` files."""
     demand_few(len(patterns), most)
@@ -173,7 +173,7 @@ async def upload_batch(
     async with anyio.create_task_group() as tasks:
         for path in distinct:
             size = (sizes or {}).get(path, 0)
-            await run.places.take(size)
+            await run.bytes_in_flight.take(size)
             if run.stopped_by:
                 break
             tasks.start_soon(run.one, path, size)

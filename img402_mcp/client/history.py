@@ -18,10 +18,10 @@ from img402_mcp.client.sqlite import Schema, opened
 from img402_mcp.errors import SettingsError
 
 DAY = 86_400
-LEAST_LIFE = 600
+MIN_LIFE = 600
 """Seconds that a URL must still live to be given out again: long enough to put it somewhere and look at it."""
 DROPPED_AFTER = 90 * DAY
-MOST_UPLOADS = 100_000
+MAX_UPLOADS = 100_000
 
 # An answer waits for it: another process writes for a millisecond, and no longer is worth waiting for.
 _BUSY_SECONDS = 5
@@ -130,7 +130,7 @@ class History:
             "source = ? AND api = ? AND terms = ? AND preparation = ? AND expiry_known AND NOT gone "
             "AND (expires_at IS NULL OR expires_at > ?) ORDER BY serial DESC LIMIT 1"
         )
-        return next(iter(self._entries(where, source, api, terms, preparation, now + LEAST_LIFE)), None)
+        return next(iter(self._entries(where, source, api, terms, preparation, now + MIN_LIFE)), None)
 
     def find(
         self, query: str = "", expiring_before: float | None = None, *, now: float, limit: int = 50
@@ -165,7 +165,7 @@ class History:
         self._connection.create_function("holds", 5, _holds, deterministic=True)
         self._execute("DELETE FROM uploads WHERE expires_at < ?", now - DROPPED_AFTER)
         newest = "SELECT max(serial) FROM uploads"
-        self._execute(f"DELETE FROM uploads WHERE serial <= ({newest}) - ?", MOST_UPLOADS)  # noqa: S608
+        self._execute(f"DELETE FROM uploads WHERE serial <= ({newest}) - ?", MAX_UPLOADS)  # noqa: S608
 
     def _forget(self, where: str, *values: object) -> int:
         gone = self._execute(f"DELETE FROM uploads WHERE {where} RETURNING 1", *values)  # noqa: S608  # our own words
@@ -178,7 +178,7 @@ class History:
         return [_read(row) for row in self._execute(query, *values)]
 
     def _execute(self, statement: str, *values: object) -> list[sqlite3.Row]:
-        with self._lock, _errors_told():
+        with self._lock, _errors_as_settings_errors():
             return self._connection.execute(statement, values).fetchall()
 
 
@@ -188,7 +188,7 @@ def expiring_before(now: float, days: int) -> float | None:
 
 
 @contextmanager
-def _errors_told() -> Iterator[None]:
+def _errors_as_settings_errors() -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OverflowError) as error:  # OverflowError: a number beyond 64 bits

@@ -22,7 +22,7 @@ ANSWER_LIMIT = 1_048_576
 PIECE = 524_288
 # How long an exchange may take, beside the time that its body needs on the slowest link that is worth waiting for.
 # Three tries stay under the four minutes after which Claude Desktop cuts a call off.
-PATIENCE = 60.0
+TIMEOUT = 60.0
 SLOWEST_LINK = 50_000  # bytes a second
 CONNECTING = 10.0
 # A hundred files over a link of 40 ms take twice as long over 8 connections, and hardly less over more.
@@ -62,7 +62,7 @@ Send = Callable[[Request], Awaitable[Response]]
 
 @asynccontextmanager
 async def sending(
-    transport: httpx2.AsyncBaseTransport | None = None, patience: float = PATIENCE
+    transport: httpx2.AsyncBaseTransport | None = None, answer_timeout: float = TIMEOUT
 ) -> AsyncIterator[Send]:
     """A Send over warm connections. A client is made when there is none left: its TLS set-up costs start-up time.
 
@@ -79,11 +79,11 @@ async def sending(
         async with turns:
             if not idle:
                 trusted = trusted or _trusted()
-                made.append(_client(transport, patience, trusted))
+                made.append(_client(transport, answer_timeout, trusted))
                 idle.append(made[-1])
             client = idle.pop()  # the one that was used last is the warmest
             try:
-                return await _exchange(client, request, patience)
+                return await _exchange(client, request, answer_timeout)
             finally:
                 idle.append(client)
 
@@ -120,25 +120,25 @@ def reporting(send: Send, on_sent: OnSent) -> Send:
 
 
 def _trusted() -> ssl.SSLContext:
-    with _settings_told():
+    with _errors_as_settings_errors():
         return httpx2.create_ssl_context()
 
 
 def _client(
-    transport: httpx2.AsyncBaseTransport | None, patience: float, trusted: ssl.SSLContext
+    transport: httpx2.AsyncBaseTransport | None, answer_timeout: float, trusted: ssl.SSLContext
 ) -> httpx2.AsyncClient:
-    with _settings_told():
+    with _errors_as_settings_errors():
         # A proxy of this environment has no way to an API on this machine.
         direct: dict[str, httpx2.AsyncBaseTransport | None] = (
             {} if transport else dict.fromkeys(("all://127.0.0.1", "all://localhost", "all://[::1]"))
         )
         return httpx2.AsyncClient(
-            transport=transport, timeout=timeouts(patience), limits=ONE, mounts=direct, verify=trusted
+            transport=transport, timeout=timeouts(answer_timeout), limits=ONE, mounts=direct, verify=trusted
         )
 
 
 @contextmanager
-def _settings_told() -> Iterator[None]:
+def _errors_as_settings_errors() -> Iterator[None]:
     try:
         yield
     except (ImportError, OSError, ValueError) as error:
@@ -148,8 +148,8 @@ def _settings_told() -> Iterator[None]:
         ) from error
 
 
-async def _exchange(client: httpx2.AsyncClient, request: Request, patience: float) -> Response:
-    with failures_told(request, patience):
+async def _exchange(client: httpx2.AsyncClient, request: Request, answer_timeout: float) -> Response:
+    with errors_as_upload_failures(request, answer_timeout):
         async with client.stream(
             request.method, request.url, headers=headers(request), content=pieces(request), follow_redirects=False
         ) as response:
@@ -157,11 +157,11 @@ async def _exchange(client: httpx2.AsyncClient, request: Request, patience: floa
 
 
 @contextmanager
-def failures_told(request: Request, patience: float = PATIENCE) -> Iterator[None]:
+def errors_as_upload_failures(request: Request, answer_timeout: float = TIMEOUT) -> Iterator[None]:
     """What goes wrong on the way, or takes too long in all, becomes NotReached, AnswerLost or UploadFailed."""
     where = _where(request)
     try:
-        with anyio.fail_after(patience + request.length / SLOWEST_LINK):
+        with anyio.fail_after(answer_timeout + request.length / SLOWEST_LINK):
             yield
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError) as error:
         raise NotReached(
@@ -187,8 +187,8 @@ def _where(request: Request) -> str:
         raise UploadFailed(f"{quoted(request.url.partition('?')[0])} is no address.") from None
 
 
-def timeouts(patience: float = PATIENCE) -> httpx2.Timeout:
-    return httpx2.Timeout(patience, connect=min(CONNECTING, patience))
+def timeouts(answer_timeout: float = TIMEOUT) -> httpx2.Timeout:
+    return httpx2.Timeout(answer_timeout, connect=min(CONNECTING, answer_timeout))
 
 
 def _reason(error: Exception) -> str:

@@ -32,11 +32,11 @@ def demand_first(paid: list[Payment]) -> None:
         raise PaymentRefused(
             f"This submission was delivered before, with another file: {_what(done)}. A second fee is not paid for it."
         )
-    if standing := next((payment for payment in paid if payment.state.is_open), None):
+    if existing := next((payment for payment in paid if payment.state.is_open), None):
         raise PaymentRefused(
-            f"A fee for this submission stands already, for another file: {_what(standing)}. A second one is not "
+            f"A fee for this submission stands already, for another file: {_what(existing)}. A second one is not "
             "paid. Submit that very file again, which costs nothing more; or give that fee up with `img402-mcp "
-            f"wallet resolve {standing.nonce} --presume-unsettled`, and call again."
+            f"wallet resolve {existing.nonce} --presume-unsettled`, and call again."
         )
 
 
@@ -46,15 +46,15 @@ def _what(payment: Payment) -> str:
     return f"{usdc(payment.amount)} USDC to {where} (nonce {payment.nonce}, {transaction})"
 
 
-def no_url(payment: Payment, said: str) -> str:
+def no_url(payment: Payment, problem: str) -> str:
     paid = "The fee is paid" if payment.state is State.ANSWERED else "The fee may be paid"
     return (
-        f"{paid}, {_came_of_it(payment)}, and the service {said}: {_what(payment)}. Nothing more is paid for this "
+        f"{paid}, {_outcome_text(payment)}, and the service {problem}: {_what(payment)}. Nothing more is paid for this "
         "file. Look at the submission there; if it is not yours, show its operator the nonce and the transaction."
     )
 
 
-def _came_of_it(payment: Payment) -> str:
+def _outcome_text(payment: Payment) -> str:
     if payment.put_at is not None:
         return "the file was sent and its arrival not confirmed"
     return "an upload URL was received but no file sent" if payment.answer else "no upload URL was received"

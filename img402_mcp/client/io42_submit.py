@@ -20,12 +20,12 @@ from img402_mcp.client.apis.io42 import Io42, SubmissionTarget, by_code, code_in
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import Request, Response, retrying
 from img402_mcp.client.io42_fees import demand_first, fee_policy, fee_wallet, next_step, no_url
-from img402_mcp.client.lost_answers import ProofWatch, Tries
+from img402_mcp.client.lost_answers import PaymentWatch, Tries
 from img402_mcp.client.payments import payment_required
 from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.payments.payer import Approve, Payer, origin_of
 from img402_mcp.client.payments.payment import Payment, PaymentIntent, State
-from img402_mcp.client.payments.payment_required import Offer
+from img402_mcp.client.payments.payment_required import PaymentRequirements
 from img402_mcp.client.ssrf_guard import SsrfGuard
 from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Uploader, UploadOptions, reported
 from img402_mcp.errors import (
@@ -37,10 +37,10 @@ from img402_mcp.errors import (
     UploadFailed,
     UploadRejected,
 )
-from img402_mcp.wire.io42 import MEDIA_TYPES, MOST_BYTES, Slot
+from img402_mcp.wire.io42 import MAX_BYTES, MEDIA_TYPES, Slot
 
 # A URL that is used should still be alive when the last byte arrives.
-LEAST_URL_LIFE = 30
+MIN_URL_LIFE = 30
 _EXISTS = "SUBMISSION_ALREADY_EXISTS"
 
 
@@ -100,7 +100,7 @@ class Io42Submitter:
     async def job(self, submission: SubmissionTarget, path: str, options: UploadOptions = DEFAULT_OPTIONS) -> Job:
         """Everything that can be refused without asking the API. Raises ReadRefused."""
         read = await self.uploader.read(path)
-        image = await self.uploader.fitting_taken(read, MOST_BYTES, options, MEDIA_TYPES)
+        image = await self.uploader.fitting_taken(read, MAX_BYTES, options, MEDIA_TYPES)
         self.service.demand_fits(image)
         request = self.service.request(image, submission)
         intent = PaymentIntent(origin_of(request.url), urlsplit(request.url).path, image.source)
@@ -111,7 +111,7 @@ class Io42Submitter:
     ) -> int | None:
         """What would be paid now, in atomic units; None where nothing would. Pays nothing."""
         job = await self.job(submission, path, options)
-        if await run_sync(self.payer.journal.standing, job.intent):
+        if await run_sync(self.payer.journal.existing, job.intent):
             return None
         answer = by_code(await self.payer.send(job.request))
         offers = payment_required.read(answer).offers if answer.status == 402 else ()
@@ -120,7 +120,7 @@ class Io42Submitter:
     def _approving(self, approve: Approve | None) -> Approve:
         """Before a signature: no second fee for the same submission, whatever the file."""
 
-        async def approve_first_fee(offer: Offer, intent: PaymentIntent) -> bool:
+        async def approve_first_fee(offer: PaymentRequirements, intent: PaymentIntent) -> bool:
             await self._demand_first_fee(intent)
             return approve is None or await approve(offer, intent)
 
@@ -131,17 +131,17 @@ class Io42Submitter:
 
     async def _carried_out(self, job: Job, progress: Progress | None, approve: Approve | None) -> Submitted:
         """A URL may be dead, or used by a call that was cut off: then the same proof tells what became of it."""
-        kept = await self._kept(job)
-        grant = kept or await self._asked(job, approve)
+        reusable = await self._reusable_grant(job)
+        grant = reusable or await self._request_grant(job, approve)
         try:
             answer, in_doubt = await self._put_if_needed(job, grant, progress)
         except (BadAnswer, NotReached):
-            if kept is None:
+            if reusable is None:
                 raise
-            grant = await self._asked(job, approve)  # a URL that leads nowhere is not kept until it expires
+            grant = await self._request_grant(job, approve)  # a URL that leads nowhere is not kept until it expires
             answer, in_doubt = await self._put_if_needed(job, grant, progress)
         if answer is not None and 300 <= answer.status < 500:  # not for a 5xx: that URL may still live
-            grant = await self._asked(job, approve, sent=in_doubt)
+            grant = await self._request_grant(job, approve, sent=in_doubt)
             answer, _ = await self._put_if_needed(job, grant, progress)
         if answer is None or 200 <= answer.status < 300:
             return await self._finished(job, grant)
@@ -150,11 +150,11 @@ class Io42Submitter:
             f"{answer.status}). {next_step(grant.payment)}"
         )
 
-    async def _kept(self, job: Job) -> Grant | None:
+    async def _reusable_grant(self, job: Job) -> Grant | None:
         """A URL that came before and is still alive."""
-        payment = await run_sync(self.payer.journal.standing, job.intent)
+        payment = await run_sync(self.payer.journal.existing, job.intent)
         slot = self._slot_of(payment, job)
-        alive = slot is not None and slot.expires_at.timestamp() > self.payer.now() + LEAST_URL_LIFE
+        alive = slot is not None and slot.expires_at.timestamp() > self.payer.now() + MIN_URL_LIFE
         return Grant(slot, payment) if alive else None
 
     def _slot_of(self, payment: Payment | None, job: Job) -> Slot | None:
@@ -165,13 +165,13 @@ class Io42Submitter:
         except Img402Error:
             return None
 
-    async def _asked(self, job: Job, approve: Approve | None, *, sent: bool = False) -> Grant:
-        watch = ProofWatch(self.payer.send, job.request.url)
-        payer = replace(self.payer, send=watch.send, approve=self._approving(approve), beside=demand_first)
+    async def _request_grant(self, job: Job, approve: Approve | None, *, sent: bool = False) -> Grant:
+        watch = PaymentWatch(self.payer.send, job.request.url)
+        payer = replace(self.payer, send=watch.send, approve=self._approving(approve), check_others=demand_first)
         try:
             answer, payment = await payer.paid(job.request, job.intent)
         except PaymentPending as error:
-            raise self._pending(error, watch.last, await run_sync(self.payer.journal.standing, job.intent)) from error
+            raise self._pending(error, watch.last, await run_sync(self.payer.journal.existing, job.intent)) from error
         if payment is not None and payment.state is State.USED:
             return Grant(None, payment)
         return self._judged(job, watch.last or answer, payment, sent=sent)
@@ -196,12 +196,12 @@ class Io42Submitter:
         self, error: UploadRejected | UploadFailed, last: Response, payment: Payment
     ) -> UploadRejected | UploadFailed | PaymentPending:
         if code_in(last) == _EXISTS:
-            told = f"{no_url(payment, 'says that a submission exists')} {error}"
-            return UploadRejected(told, code=_EXISTS)
+            message = f"{no_url(payment, 'says that a submission exists')} {error}"
+            return UploadRejected(message, code=_EXISTS)
         if last.status == 402:
             return PaymentPending(f"{no_url(payment, 'answers the same payment with another 402')} {error}")
-        told = f"{error} {next_step(payment)}"
-        return UploadRejected(told, code=error.code) if isinstance(error, UploadRejected) else type(error)(told)
+        message = f"{error} {next_step(payment)}"
+        return UploadRejected(message, code=error.code) if isinstance(error, UploadRejected) else type(error)(message)
 
     async def _put_if_needed(self, job: Job, grant: Grant, progress: Progress | None) -> tuple[Response | None, bool]:
         """The answer, and whether a try before it may have delivered the file all the same."""

@@ -5,7 +5,7 @@ from img402_mcp.client.http import Request, Response, Send
 from img402_mcp.errors import (
     NotReached,
 )
-from img402_mcp.wire.x402 import PROOF_HEADERS
+from img402_mcp.wire.x402 import PAYMENT_HEADERS
 
 
 class Tries:
@@ -29,7 +29,7 @@ class Tries:
         return watched
 
 
-class ProofWatch:
+class PaymentWatch:
     """Goes by the code of an answer, and remembers the last one to a request that carried a proof."""
 
     def __init__(self, send: Send, url: str) -> None:
@@ -39,11 +39,11 @@ class ProofWatch:
     async def send(self, request: Request) -> Response:
         if request.url != self._url:  # a node of the chain
             return await self._send(request)
-        paying = not _PROOF_HEADERS.isdisjoint(request.headers)
+        paying = not _PAYMENT_HEADERS.isdisjoint(request.headers)
         self.last = None if paying else self.last
         answer = by_code(await self._send(request))
         self.last = answer if paying else self.last
         return answer
 
 
-_PROOF_HEADERS = frozenset(PROOF_HEADERS.values())
+_PAYMENT_HEADERS = frozenset(PAYMENT_HEADERS.values())

@@ -44,9 +44,9 @@ def document(receipt: Receipt, image: Image | None) -> str:
 
 def reused(image: Image, receipt: Receipt, payment: Payment, options: UploadOptions) -> Upload:
     """The upload of then: what is told of its picture and its preparing is what was done then, not what would be."""
-    kept = json.loads(payment.result or "{}")
-    width, height = kept.get("width", image.picture.width), kept.get("height", image.picture.height)
-    then = tuple(kept.get("done", ()))
+    record = json.loads(payment.result or "{}")
+    width, height = record.get("width", image.picture.width), record.get("height", image.picture.height)
+    then = tuple(record.get("done", ()))
     notes = () if then[: len(image.done)] == image.done else (AS_THEN,)
     upload = uploaded(image, receipt, options, reused=True)
     return replace(upload, width=width, height=height, done=then, notes=notes)
@@ -66,8 +66,8 @@ def with_payment(error: UploadFailed | UploadRejected, payment: Payment | None) 
     """Once a proof has left, no error may read as if nothing had been paid."""
     if payment is None:
         return error
-    told = (
+    message = (
         f"{error} A payment of {what(payment)} stands for this: the same call again uses it, and nothing more is paid. "
         "Do not buy another; payment_status tells what becomes of it."
     )
-    return type(error)(told, code=error.code) if isinstance(error, UploadRejected) else type(error)(told)
+    return type(error)(message, code=error.code) if isinstance(error, UploadRejected) else type(error)(message)

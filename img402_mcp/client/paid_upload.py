@@ -82,9 +82,9 @@ class PaidUploader:
         if live := await self.live_token():
             return Issued(token_of(live), reused=True)
         intent = self._token_intent
-        standing = await run_sync(self.payer.journal.standing, intent)
+        existing = await run_sync(self.payer.journal.existing, intent)
         outcome, _ = await self._bought(intent, approve)
-        return outcome if isinstance(outcome, Receipt) else Issued(outcome, reused=standing is not None)
+        return outcome if isinstance(outcome, Receipt) else Issued(outcome, reused=existing is not None)
 
     async def live_token(self) -> Payment | None:
         return await run_sync(self.payer.journal.live_token, self._token_intent, self.payer.now())
@@ -95,7 +95,7 @@ class PaidUploader:
         finished = await run_sync(self.payer.journal.finished, intent)
         if finished:
             return self._alive(finished) is not None
-        return await run_sync(self.payer.journal.standing, intent) is not None
+        return await run_sync(self.payer.journal.existing, intent) is not None
 
     async def upload(
         self,
@@ -111,15 +111,15 @@ class PaidUploader:
         if finished and (receipt := self._alive(finished)):
             return reused(image, receipt, finished, options)
         if not finished:
-            await run_sync(journal.adopt, intent)
+            await run_sync(journal.take_spare, intent)
         renewing = finished.nonce if finished else None
-        standing = await run_sync(journal.standing, intent, renewing)
-        image = await self._ready(image, options, paid=standing is not None)
+        existing = await run_sync(journal.existing, intent, renewing)
+        image = await self._ready(image, options, paid=existing is not None)
         purchase = _Purchase(image, intent, renewing, progress, approve)
-        inline = standing.url == self.uploader.service.inline_probe().url if standing else self.flow == "inline"
+        inline = existing.url == self.uploader.service.inline_probe().url if existing else self.flow == "inline"
         receipt = await (self._inline(purchase) if inline else self._by_token(purchase))
         used = await run_sync(journal.finished, intent)
-        return await self.uploader.told(image, receipt, options, PAID, used.amount if used else 0)
+        return await self.uploader.complete(image, receipt, options, PAID, used.amount if used else 0)
 
     async def upload_with_token(
         self, path: str, token: str, progress: Progress | None = None, options: UploadOptions = DEFAULT_OPTIONS
@@ -143,7 +143,7 @@ class PaidUploader:
         except (ReadRefused, UploadRejected):
             await run_sync(journal.not_redeemed, payment.nonce, image.source)
             raise
-        return await self.uploader.told(image, receipt, options, PAID, payment.amount)
+        return await self.uploader.complete(image, receipt, options, PAID, payment.amount)
 
     async def status(self) -> Status:
         """Never signs."""
@@ -199,7 +199,7 @@ class PaidUploader:
             except TokenRefused as error:
                 refusal = error
             except UploadRejected as error:
-                raise await self._spared(error, payment) from error
+                raise await self._make_spare(error, payment) from error
             except UploadFailed as error:
                 raise with_payment(error, payment) from error
         raise PaymentPending(
@@ -208,13 +208,13 @@ class PaidUploader:
             "payment is used."
         )
 
-    async def _spared(self, error: UploadRejected, payment: Payment | None) -> UploadRejected:
+    async def _make_spare(self, error: UploadRejected, payment: Payment | None) -> UploadRejected:
         """What was paid for a file that the API then refuses serves the next one."""
         if payment is None:
             return error
-        await run_sync(self.payer.journal.spared, payment.nonce)
-        told = f"A token was paid for already ({what(payment)}): the next upload_paid uses it and pays nothing more."
-        return UploadRejected(f"{error} {told}", code=error.code)
+        await run_sync(self.payer.journal.make_spare, payment.nonce)
+        message = f"A token was paid for already ({what(payment)}): the next upload_paid uses it and pays nothing more."
+        return UploadRejected(f"{error} {message}", code=error.code)
 
     async def _inline(self, purchase: _Purchase) -> Receipt:
         service, payer = self.uploader.service, self._payer(purchase.approve)

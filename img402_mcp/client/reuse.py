@@ -57,7 +57,7 @@ class Reuse:
             if not turn.waiting:
                 del self._turns[image.source]
 
-    async def living(self, image: Image, terms: Terms) -> HistoryEntry | None:
+    async def reusable(self, image: Image, terms: Terms) -> HistoryEntry | None:
         """What the same file got on the same terms, while its URL lives."""
         if self.history is None:
             return None

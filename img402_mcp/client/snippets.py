@@ -5,7 +5,7 @@ import re
 import unicodedata
 from pathlib import Path
 
-LONGEST_ALT = 80
+MAX_ALT_LENGTH = 80
 WIDEST = 10_000
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>&!|~#$:@]")
 # Without these a name in a bracket or an attribute can turn the text around it over, or hide in it.
@@ -24,7 +24,7 @@ def snippet(path: Path, url: str, width: int = 0) -> str:
 def alt_text(name: str) -> str:
     """One visible line."""
     visible = (" " if unicodedata.category(mark) in _INVISIBLE else mark for mark in name)
-    return " ".join("".join(visible).split())[:LONGEST_ALT]
+    return " ".join("".join(visible).split())[:MAX_ALT_LENGTH]
 
 
 def escaped(text: str) -> str:

@@ -17,11 +17,20 @@ from urllib.parse import urlsplit
 import anyio
 import httpx2
 
-from img402_mcp.client.http import Request, Response, Send, bounded, failures_told, headers, pieces, timeouts
+from img402_mcp.client.http import (
+    Request,
+    Response,
+    Send,
+    bounded,
+    errors_as_upload_failures,
+    headers,
+    pieces,
+    timeouts,
+)
 from img402_mcp.errors import BadAnswer, NotReached, quoted
 
 # A presigned URL has some hundred characters, one with a session's token some two thousand.
-LONGEST_URL = 8192
+MAX_URL_LENGTH = 8192
 # RFC 6052: in such a network an IPv6 address stands for the IPv4 address in its last 32 bits.
 _NAT64 = IPv6Network("64:ff9b::/96")
 # RFC 6890, for protocols; a cloud keeps its metadata there. Python versions differ in what they call it.
@@ -139,7 +148,7 @@ def _unwrapped(address: Address) -> Address:
 
 def _parts(url: str) -> tuple[str, str]:
     """Scheme and host. Raises BadAnswer."""
-    found = _URL.fullmatch(url) if len(url) <= LONGEST_URL and "\\" not in url and "#" not in url else None
+    found = _URL.fullmatch(url) if len(url) <= MAX_URL_LENGTH and "\\" not in url and "#" not in url else None
     if found is None or int((found[3] or ":1")[1:]) not in range(1, 65536):
         raise BadAnswer(f"The API names something that is no usable URL, at {host_of(url)}.")
     host = found[2].strip("[]")
@@ -171,7 +180,7 @@ async def _sent_to_first(
 async def _sent(request: Request, host: str, address: Address, transport: httpx2.AsyncBaseTransport | None) -> Response:
     where = urlsplit(request.url).netloc
     made = _pinned(replace(request, headers={"Host": where, **request.headers}), host, address)
-    with failures_told(request):
+    with errors_as_upload_failures(request):
         if transport is not None:
             return await _answered(transport, made, where)
         # A connection of its own: a pool would hand one out by address, whatever name its certificate was checked for.

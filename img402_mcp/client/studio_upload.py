@@ -6,7 +6,7 @@ from img402_mcp.client.apis.studio import Studio, StudioInput
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Uploader, UploadOptions, reported
 from img402_mcp.errors import SettingsError
-from img402_mcp.wire.studio import MEDIA_TYPES, MOST_BYTES
+from img402_mcp.wire.studio import MAX_BYTES, MEDIA_TYPES
 
 
 @dataclass(frozen=True)
@@ -25,7 +25,7 @@ class StudioUploader:
     ) -> Input:
         """Raises ReadRefused, UploadRejected, UploadFailed."""
         read = await self.uploader.read(path)
-        image = await self.uploader.fitting_taken(read, MOST_BYTES, options, MEDIA_TYPES)
+        image = await self.uploader.fitting_taken(read, MAX_BYTES, options, MEDIA_TYPES)
         self.service.demand_fits(image)
         return Input(image, await self.service.upload(image, reported(self.uploader.send, image, progress)))
 

@@ -24,7 +24,7 @@ async def with_foreign_token(
         receipt = await uploader.service.upload_with_token(image, token, reported(watch.send, image, progress))
     except (TokenRefused, UploadFailed) as error:
         raise _maybe_delivered(error, in_doubt=watch.in_doubt) from error
-    return await uploader.told(image, receipt, options, PAID)
+    return await uploader.complete(image, receipt, options, PAID)
 
 
 async def fitting_for_token(uploader: Uploader, image: Image, options: UploadOptions) -> Image:
@@ -53,9 +53,9 @@ class _Watch:
 def _maybe_delivered(error: TokenRefused | UploadFailed, *, in_doubt: bool) -> TokenRefused | UploadFailed:
     if not in_doubt:
         return error
-    told = (
+    message = (
         f"{error} An answer was lost before: the image may be delivered, under a URL that only its payer can ask for."
     )
     if isinstance(error, TokenRefused):
-        return TokenRefused(f"{told} Nothing was bought.", code=error.code)
-    return UploadFailed(f"{told} Make the same call again with the same token; nothing is bought.")
+        return TokenRefused(f"{message} Nothing was bought.", code=error.code)
+    return UploadFailed(f"{message} Make the same call again with the same token; nothing is bought.")

@@ -29,7 +29,7 @@ from img402_mcp.formats import FORMATS
 Progress = Callable[[int, int], Awaitable[None]]
 """Told the bytes sent so far and in all."""
 
-MOST_REFUSALS = 2  # of one image, before what the third upload is answered stands
+MAX_REFUSALS = 2  # of one image, before what the third upload is answered stands
 MEDIA_TYPES = tuple(kind.media_type for kind in FORMATS)
 OTHERWISE = "It was delivered by an earlier call, which had prepared it otherwise than this one would."
 
@@ -74,12 +74,12 @@ class Uploader:
     service: Img402
     send: Send
     api_limits: ApiLimits
-    memory: Reuse
-    verifying: Verifier | None
+    reuse: Reuse
+    verifier: Verifier | None
 
     @property
     def history(self) -> History | None:
-        return self.memory.history
+        return self.reuse.history
 
     async def upload(
         self, path: str, progress: Progress | None = None, options: UploadOptions = DEFAULT_OPTIONS
@@ -88,7 +88,7 @@ class Uploader:
         image = await self.read(path)
         if options.fresh or self.history is None:
             return await self._uploaded(image, progress, options)
-        async with self.memory.turn(image):
+        async with self.reuse.turn(image):
             return await self._known(image, options) or await self._uploaded(image, progress, options)
 
     async def read(self, path: str) -> Image:
@@ -111,12 +111,14 @@ class Uploader:
         is_taken = image.picture.format.media_type in media_types
         return await self.fitting(image, limit, options, media_types) if is_taken else image
 
-    async def told(self, image: Image, receipt: Receipt, options: UploadOptions, kind: str, price: int = 0) -> Upload:
+    async def complete(
+        self, image: Image, receipt: Receipt, options: UploadOptions, kind: str, price: int = 0
+    ) -> Upload:
         """The answer, once the URL is known: nothing that fails from here on may hide it."""
         if receipt.size_bytes != len(image.data):
             return replace(uploaded(replace(image, done=()), receipt, options), notes=(OTHERWISE,))
         sent = sent_facts(image)
-        trouble = await self.memory.remember(image, sent, receipt, self._terms(options, kind, price))
+        trouble = await self.reuse.remember(image, sent, receipt, self._terms(options, kind, price))
         verdict = await self._verdict(receipt.url, sent)
         return replace(judged(uploaded(image, receipt, options), verdict), notes=(*_doubts(verdict), *trouble))
 
@@ -127,7 +129,7 @@ class Uploader:
 
     async def _uploaded(self, image: Image, progress: Progress | None, options: UploadOptions) -> Upload:
         image, receipt = await self._sent(image, progress, options)
-        return await self.told(image, receipt, options, FREE)
+        return await self.complete(image, receipt, options, FREE)
 
     async def _sent(self, original: Image, progress: Progress | None, options: UploadOptions) -> tuple[Image, Receipt]:
         """What the API states is met beforehand; what it says of a file that it refuses, afterwards.
@@ -135,10 +137,10 @@ class Uploader:
         Nothing is made smaller on a guess: an API that states nothing gets the file as it is.
         """
         image, bounds = original, Bounds()
-        if options.fit and len(image.data) > min(DOCUMENTED_FREE_BYTES) and (stated := await self.api_limits()):
-            bounds = Bounds(stated.free.max_bytes, frozenset(stated.formats) & {*MEDIA_TYPES})
-            image = await self.fitting(original, stated.free.max_bytes, options, bounds.media_types)
-        for _ in range(MOST_REFUSALS):
+        if options.fit and len(image.data) > min(DOCUMENTED_FREE_BYTES) and (limits := await self.api_limits()):
+            bounds = Bounds(limits.free.max_bytes, frozenset(limits.formats) & {*MEDIA_TYPES})
+            image = await self.fitting(original, limits.free.max_bytes, options, bounds.media_types)
+        for _ in range(MAX_REFUSALS):
             try:
                 return image, await self.service.upload(image, reported(self.send, image, progress))
             except UploadRejected as error:
@@ -150,24 +152,24 @@ class Uploader:
 
     async def _known(self, image: Image, options: UploadOptions) -> Upload | None:
         """The URL of the same bytes, sent on the same terms; not where it shows that it serves them no more."""
-        entry = await self.memory.living(image, self._terms(options, FREE))
+        entry = await self.reuse.reusable(image, self._terms(options, FREE))
         if entry is None:
             return None
         verdict = await self._verdict(entry.url, SentImage(entry.content_type, entry.size_bytes, entry.sent))
         if verdict and verdict.refuted:
-            await self.memory.gone(entry.url)
+            await self.reuse.gone(entry.url)
             return None
         markdown, done = snippet(image.path, entry.url, options.width), (entry.done,) if entry.done else ()
         upload = Upload(receipt_of(entry), entry.width, entry.height, markdown, reused=True, done=done)
         return replace(judged(upload, verdict), notes=_doubts(verdict))
 
     async def _verdict(self, url: str, sent: SentImage) -> Verdict | None:
-        return await self.verifying.verdict(url, sent) if self.verifying else None
+        return await self.verifier.verdict(url, sent) if self.verifier else None
 
     def _terms(self, options: UploadOptions, kind: str, price: int = 0) -> Terms:
         """The same file prepared otherwise is another upload."""
-        asked = (("scrub", self.settings.scrub), ("fit", options.fit))
-        return Terms(kind, " ".join(name for name, wanted in asked if wanted), price)
+        steps = (("scrub", self.settings.scrub), ("fit", options.fit))
+        return Terms(kind, " ".join(name for name, wanted in steps if wanted), price)
 
 
 @dataclass(frozen=True)
@@ -182,7 +184,7 @@ class Bounds:
         kind = image.picture.format
         if error.code == "unsupported_format" and kind != original.picture.format:  # it was our choice
             return replace(self, media_types={*self.media_types} - {kind.media_type})
-        limit = limit_told(error, len(image.data))
+        limit = limit_in(error, len(image.data))
         return replace(self, limit=limit) if limit else None
 
 
@@ -191,9 +193,9 @@ async def open_uploader(
     settings: Settings, roots: Roots, transport: httpx2.AsyncBaseTransport | None = None
 ) -> AsyncIterator[Uploader]:
     service, url = Img402(settings.api_url), settings.api_url
-    async with sending(transport) as send, opened(settings) as memory:
-        verifying = Verifier(url, send, SsrfGuard(url, transport)) if settings.verify else None
-        yield Uploader(settings, roots, service, send, ApiLimits(service, send), memory, verifying)
+    async with sending(transport) as send, opened(settings) as reuse:
+        verifier = Verifier(url, send, SsrfGuard(url, transport)) if settings.verify else None
+        yield Uploader(settings, roots, service, send, ApiLimits(service, send), reuse, verifier)
 
 
 def clean(image: Image, path: str) -> Image:
@@ -229,18 +231,18 @@ def _doubts(verdict: Verdict | None) -> tuple[str, ...]:
     return (f"The URL {verdict.why}.",) if verdict and not verdict.verified else ()
 
 
-def limit_told(error: UploadRejected, size: int) -> int | None:
+def limit_in(error: UploadRejected, size: int) -> int | None:
     """The limit that a refusal names, else the next documented one below; None for a refusal of another kind.
 
     Its words may name the size of the file as well, rounded. Numbers that cannot be read are no reason to guess.
     """
     if error.code != "file_too_large":
         return None
-    below = [named for named in sizes_in(error.said) if named < size]
+    below = [named for named in sizes_in(error.api_message) if named < size]
     limits = [named for named in below if named < size * 0.98]
     if below:
         return max(limits) if limits else min(below)
-    if re.search(r"\d", error.said):
+    if re.search(r"\d", error.api_message):
         return None
     return max((limit for limit in DOCUMENTED_FREE_BYTES if limit < size), default=None)
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 
 from img402_mcp.client.payments import payment_required
-from img402_mcp.client.payments.payment_required import Offer
+from img402_mcp.client.payments.payment_required import PaymentRequirements
 from img402_mcp.client.upload import Uploader
 from img402_mcp.errors import (
     BadAnswer,
@@ -22,7 +22,7 @@ class UploadPrice:
     network: str
     asset: str
     pay_to: str
-    offer: Offer
+    offer: PaymentRequirements
 
 
 async def upload_price(uploader: Uploader) -> UploadPrice:

@@ -16,7 +16,7 @@ from img402_mcp.errors import Img402Error
 
 # Fetched and compared byte for byte; of what is larger the headers are asked for alone.
 SMALL = 65_536
-PATIENCE = 10.0
+TIMEOUT = 10.0
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class Verifier:
     api_url: str
     send: Send
     named: SsrfGuard
-    patience: float = PATIENCE
+    timeout: float = TIMEOUT
     """Seconds that an upload's answer waits for it."""
 
     async def verdict(self, url: str, sent: SentImage) -> Verdict | None:
@@ -53,11 +53,11 @@ class Verifier:
         if not own and _is_behind_a_proxy(url):
             return None
         try:
-            with anyio.fail_after(self.patience):
+            with anyio.fail_after(self.timeout):
                 send = self.send if own else await self.named.sender(url)
                 return _judged(await send(_request(url, sent)), sent)
         except TimeoutError:
-            return Verdict(False, f"did not answer within {self.patience:g} seconds")
+            return Verdict(False, f"did not answer within {self.timeout:g} seconds")
         except Img402Error as error:
             return Verdict(False, f"could not be asked: {str(error).rstrip('.')}")
 

@@ -14,7 +14,7 @@ from img402_mcp.doctor import variables
 from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, warn
 from img402_mcp.errors import quoted
 
-MOST_BYTES = 20_000_000
+MAX_BYTES = 20_000_000
 """Claude Code keeps much else in its file."""
 
 
@@ -49,8 +49,8 @@ def _application_folders(home: Path, environ: Mapping[str, str]) -> Iterator[Pat
         yield Path(roaming)
 
 
-async def agents(case: CheckContext) -> Findings:
-    return await run_sync(lambda: [*_agents(known(case.home, case.here, case.environ))])
+async def agents(context: CheckContext) -> Findings:
+    return await run_sync(lambda: [*_agents(known(context.home, context.here, context.environ))])
 
 
 def _agents(agents: Iterable[AgentConfig]) -> Iterator[Finding]:
@@ -78,7 +78,7 @@ def _agent(agent: AgentConfig) -> Iterator[Finding]:
 def _servers(agent: AgentConfig) -> dict[str, dict[str, Any]]:
     """Those that look like ours."""
     with agent.file.open("rb") as file:
-        document = json.loads(file.read(MOST_BYTES))
+        document = json.loads(file.read(MAX_BYTES))
     servers = document.get(agent.key) if isinstance(document, dict) else None
     listed = servers.items() if isinstance(servers, dict) else ()
     return {name: entry for name, entry in listed if isinstance(entry, dict) and _is_ours(name, entry)}

@@ -16,10 +16,10 @@ from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok,
 from img402_mcp.errors import SettingsError, quoted
 
 
-async def allowed(case: CheckContext) -> Findings:
-    if "IMG402_ALLOW_DIRS" in case.broken:
+async def allowed(context: CheckContext) -> Findings:
+    if "IMG402_ALLOW_DIRS" in context.broken:
         return []
-    found = await run_sync(lambda: [_allowed(folder, case.home) for folder in case.settings.allow_dirs])
+    found = await run_sync(lambda: [_allowed(folder, context.home) for folder in context.settings.allow_dirs])
     return found or [fail("No folder may be read from.", "Name one with IMG402_ALLOW_DIRS.")]
 
 
@@ -37,8 +37,8 @@ def _allowed(folder: Path, home: Path) -> Finding:
     return ok(f"{shown} may be read")
 
 
-async def state(case: CheckContext) -> Findings:
-    return await run_sync(lambda: [*_state(case.settings.state_dir)])
+async def state(context: CheckContext) -> Findings:
+    return await run_sync(lambda: [*_state(context.settings.state_dir)])
 
 
 def _state(folder: Path) -> Iterator[Finding]:
@@ -50,8 +50,8 @@ def _state(folder: Path) -> Iterator[Finding]:
         said = f"Nothing can be kept in {shown} ({error.strerror}), neither the history nor payments."
         yield fail(said, "Make it writable, or name another folder with IMG402_STATE_DIR.")
         return
-    told = "is writable" if there == folder else "is made at the first upload"
-    yield from [*_open_to_others(folder)] or [ok(f"{shown} {told}")]
+    use = "is writable" if there == folder else "is made at the first upload"
+    yield from [*_open_to_others(folder)] or [ok(f"{shown} {use}")]
 
 
 def _nearest(folder: Path) -> Path:
@@ -77,10 +77,10 @@ def private(file: Path) -> Finding | None:
     return warn(f"{shown} may be read or written by others.", f"chmod 600 {shown}") if shared else None
 
 
-async def history(case: CheckContext) -> Findings:
-    if not case.settings.history:
+async def history(context: CheckContext) -> Findings:
+    if not context.settings.history:
         return [ok("switched off")]
-    return await run_sync(_history, case.settings.state_dir)
+    return await run_sync(_history, context.settings.state_dir)
 
 
 def _history(folder: Path) -> Findings:
@@ -93,8 +93,8 @@ def _history(folder: Path) -> Findings:
     return [ok("can be opened")]
 
 
-async def journal(case: CheckContext) -> Findings:
-    return await run_sync(_journal, case.settings.state_dir)
+async def journal(context: CheckContext) -> Findings:
+    return await run_sync(_journal, context.settings.state_dir)
 
 
 def _journal(folder: Path) -> Findings:

@@ -18,11 +18,11 @@ MUCH = 10_000_000
 """10 USDC: more than anyone meant who uploads pictures."""
 
 
-async def wallet(case: CheckContext) -> Findings:
-    source = case.settings.money.wallet
+async def wallet(context: CheckContext) -> Findings:
+    source = context.settings.money.wallet
     if source is None:
-        return [] if any(name.startswith("IMG402_WALLET_") for name in case.broken) else [ok("no wallet is set")]
-    password_file = case.environ.get("IMG402_WALLET_PASSWORD_FILE", "")
+        return [] if any(name.startswith("IMG402_WALLET_") for name in context.broken) else [ok("no wallet is set")]
+    password_file = context.environ.get("IMG402_WALLET_PASSWORD_FILE", "")
     return await run_sync(lambda: [_opened(source), *_exposed(source, password_file)])
 
 
@@ -42,12 +42,12 @@ def _exposed(source: WalletSource, password_file: str) -> Iterator[Finding]:
     yield from filter(None, (private(file) for file in files if file))
 
 
-async def budget(case: CheckContext) -> Findings:
-    if case.settings.money.wallet is None:
+async def budget(context: CheckContext) -> Findings:
+    if context.settings.money.wallet is None:
         return []
-    money = case.settings.money
-    told = f"at most {usdc(money.max_payment)} USDC a payment and {usdc(money.daily_budget)} in 24 hours"
-    return [*_doubts(money)] or [ok(told)]
+    money = context.settings.money
+    limits = f"at most {usdc(money.max_payment)} USDC a payment and {usdc(money.daily_budget)} in 24 hours"
+    return [*_doubts(money)] or [ok(limits)]
 
 
 def _doubts(money: Money) -> Iterator[Finding]:

@@ -17,26 +17,26 @@ from img402_mcp.errors import BadAnswer, NotReached, UploadFailed, quoted
 from img402_mcp.wire.img402 import FREE, OPENAPI, Limits
 from img402_mcp.wire.x402 import NETWORKS
 
-MOST_SKEW = 60
+MAX_SKEW = 60
 """Seconds. A payment is good for a few minutes around the moment at which it was signed."""
 PROXIES = ("HTTPS_PROXY", "HTTP_PROXY", "ALL_PROXY")
 PROXY_SCHEMES = ("http", "https", "socks5", "socks5h")
 _WAY_OUT = "IMG402_API_URL must name an img402 API, such as " + HOSTED_API + "."
 
 
-async def api(case: CheckContext) -> Findings:
-    if "IMG402_API_URL" in case.broken:
+async def api(context: CheckContext) -> Findings:
+    if "IMG402_API_URL" in context.broken:
         return []
-    url, seen = case.settings.api_url, list[Response]()
+    url, seen = context.settings.api_url, list[Response]()
     try:
-        stated = await Img402(url).limits(_noting(case.send, seen))
+        limits = await Img402(url).limits(_noting(context.send, seen))
     except UploadFailed as error:
-        return [fail(str(error))] if not seen else [await _without_limits(case, seen[0].status)]
-    if stated:
-        return [ok(f"{url} answers: {_in_words(stated)}")]
+        return [fail(str(error))] if not seen else [await _without_limits(context, seen[0].status)]
+    if limits:
+        return [ok(f"{url} answers: {_in_words(limits)}")]
     if _has_route(seen[0].body):
         return [ok(f"{url} answers; it states no limits of its own")]
-    return [await _without_limits(case, seen[0].status)]
+    return [await _without_limits(context, seen[0].status)]
 
 
 def _noting(send: Send, seen: list[Response]) -> Send:
@@ -47,11 +47,11 @@ def _noting(send: Send, seen: list[Response]) -> Send:
     return noting
 
 
-async def _without_limits(case: CheckContext, status: int) -> Finding:
+async def _without_limits(context: CheckContext, status: int) -> Finding:
     """The hosted API need not publish a description, so a route of it is asked for."""
-    url = case.settings.api_url
+    url = context.settings.api_url
     try:
-        status = (await case.send(Request("GET", url + FREE))).status
+        status = (await context.send(Request("GET", url + FREE))).status
     except UploadFailed as error:
         return fail(str(error))
     if 300 <= status < 400:
@@ -71,41 +71,41 @@ def _has_route(body: bytes) -> bool:
         return False
 
 
-def _in_words(stated: Limits) -> str:
-    free, paid = stated.free, stated.paid
-    kept = "for good" if free.days is None else f"{free.days} days"
+def _in_words(limits: Limits) -> str:
+    free, paid = limits.free, limits.paid
+    duration = "for good" if free.days is None else f"{free.days} days"
     sold = f"; {paid.price} USDC for up to {paid.max_bytes:,} bytes" if paid else ""
-    return f"free up to {free.max_bytes:,} bytes, kept {kept}{sold}"
+    return f"free up to {free.max_bytes:,} bytes, kept {duration}{sold}"
 
 
-async def clock(case: CheckContext) -> Findings:
-    if "IMG402_API_URL" in case.broken:
+async def clock(context: CheckContext) -> Findings:
+    if "IMG402_API_URL" in context.broken:
         return []
     try:
-        answer = await case.send(Request("GET", case.settings.api_url + OPENAPI))
+        answer = await context.send(Request("GET", context.settings.api_url + OPENAPI))
     except UploadFailed:
         return []  # `api` tells it
     ahead = _ahead(answer.headers)
     if ahead is None:
         return [ok("the API tells no time to compare with")]
-    if abs(ahead) <= MOST_SKEW:
-        return [ok(f"within {MOST_SKEW} s of the API's")]
+    if abs(ahead) <= MAX_SKEW:
+        return [ok(f"within {MAX_SKEW} s of the API's")]
     said = f"This machine's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the API's."
-    level = fail if case.settings.money.wallet else warn
+    level = fail if context.settings.money.wallet else warn
     return [level(f"{said} Payments are signed for a few minutes alone.", "Let the system set the time (NTP).")]
 
 
 def _ahead(headers: Mapping[str, str]) -> float | None:
     """Seconds. A cache tells by `Age` how long ago the date was right."""
     try:
-        told = parsedate_to_datetime(headers.get("date", "")).timestamp() + int(headers.get("age", "0"))
+        api_time = parsedate_to_datetime(headers.get("date", "")).timestamp() + int(headers.get("age", "0"))
     except (ValueError, OverflowError):
         return None
-    return time.time() - told
+    return time.time() - api_time
 
 
-async def proxy(case: CheckContext) -> Findings:
-    return [*_proxies(case.environ), *_certificates(case.environ)] or [ok("no proxy is set")]
+async def proxy(context: CheckContext) -> Findings:
+    return [*_proxies(context.environ), *_certificates(context.environ)] or [ok("no proxy is set")]
 
 
 def _proxies(environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -135,15 +135,15 @@ def _certificates(environ: Mapping[str, str]) -> Iterator[Finding]:
             yield fail(f"{name} names {quoted(text)}, which is not there.", "Name the certificates, or take it away.")
 
 
-async def node(case: CheckContext) -> Findings:
+async def node(context: CheckContext) -> Findings:
     """Asks what every node of the chain can answer; the URL may hold a key, so it is not shown."""
-    url = case.settings.money.rpc_url
+    url = context.settings.money.rpc_url
     if not url:
         return [ok("IMG402_RPC_URL is not set")]
     refusals = []
-    for name in case.settings.money.networks:
+    for name in context.settings.money.networks:
         try:
-            await Node(case.send, url).has_used(NETWORKS[name], "0x" + "1" * 40, "0x" + "1" * 64, after=0)
+            await Node(context.send, url).has_used(NETWORKS[name], "0x" + "1" * 40, "0x" + "1" * 64, after=0)
         except (BadAnswer, NotReached) as error:
             refusals.append(str(error))
         else:
@@ -151,19 +151,21 @@ async def node(case: CheckContext) -> Findings:
     return [fail(" ".join(dict.fromkeys(refusals)), "Look at IMG402_RPC_URL and IMG402_NETWORKS.")]
 
 
-async def io42(case: CheckContext) -> Findings:
-    return await _neighbour(case, case.settings.io42.url if case.settings.io42 else "", "IMG402_IO42_KEY")
+async def io42(context: CheckContext) -> Findings:
+    return await _neighbour(context, context.settings.io42.url if context.settings.io42 else "", "IMG402_IO42_KEY")
 
 
-async def studio(case: CheckContext) -> Findings:
-    return await _neighbour(case, case.settings.studio.url if case.settings.studio else "", "IMG402_STUDIO_URL")
+async def studio(context: CheckContext) -> Findings:
+    return await _neighbour(
+        context, context.settings.studio.url if context.settings.studio else "", "IMG402_STUDIO_URL"
+    )
 
 
-async def _neighbour(case: CheckContext, url: str, variable: str) -> Findings:
+async def _neighbour(context: CheckContext, url: str, variable: str) -> Findings:
     if not url:
-        return [] if variable in case.broken else [ok(f"{variable} is not set")]
+        return [] if variable in context.broken else [ok(f"{variable} is not set")]
     try:
-        answer = await case.send(Request("GET", url))
+        answer = await context.send(Request("GET", url))
     except UploadFailed as error:
         return [fail(str(error))]
     if answer.status >= 500:

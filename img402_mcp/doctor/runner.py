@@ -28,13 +28,13 @@ CHECKS: dict[str, Check] = {
     "io42": network.io42,
     "studio": network.studio,
     "python": runtime.python,
-    "fitting": runtime.fitting,
+    "fit": runtime.fit,
     "server": runtime.server,
     "agents": agents.agents,
 }
 
 
-async def examined(
+async def run_checks(
     environ: Mapping[str, str],
     home: Path,
     here: Path,
@@ -45,20 +45,20 @@ async def examined(
     settings, sentences = variables.read(environ)
     found: dict[str, Findings] = {name: [] for name in checks}
 
-    async def look(name: str, check: Check) -> None:
-        found[name] = await _looked(check, case, within)
+    async def run(name: str, check: Check) -> None:
+        found[name] = await _run_check(check, context, within)
 
-    async with sending(patience=within * 0.8) as send, anyio.create_task_group() as tasks:
-        case = CheckContext(environ, settings, variables.broken(environ, sentences), send, home, here)
+    async with sending(answer_timeout=within * 0.8) as send, anyio.create_task_group() as tasks:
+        context = CheckContext(environ, settings, variables.broken(environ, sentences), send, home, here)
         for name, check in checks.items():
-            tasks.start_soon(look, name, check)
+            tasks.start_soon(run, name, check)
     return found
 
 
-async def _looked(check: Check, case: CheckContext, within: float) -> Findings:
+async def _run_check(check: Check, context: CheckContext, within: float) -> Findings:
     try:
         with anyio.fail_after(within):
-            return await check(case)
+            return await check(context)
     except TimeoutError:
         return [fail(f"It did not end within {within:g} s.", "Look whether the disk or the network hangs.")]
     except Exception as error:  # noqa: BLE001  # a check that breaks must not hide what the others found

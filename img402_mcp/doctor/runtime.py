@@ -1,4 +1,4 @@
-"""What runs here: Python, its packages, the child that fits images, and the server as an agent starts it."""
+"""What runs here: Python, its packages, the worker that fits images, and the server as an agent starts it."""
 
 import platform
 import struct
@@ -23,8 +23,8 @@ async def python(_: CheckContext) -> Findings:
     missing = [name for name in PACKAGES if not _version(name)]
     if missing:
         return [fail(f"Not installed: {', '.join(missing)}.", _INSTALL)]
-    told = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
-    return [ok(f"img402-mcp {__version__} on Python {platform.python_version()}; {told}")]
+    versions = ", ".join(f"{name} {_version(name)}" for name in PACKAGES)
+    return [ok(f"img402-mcp {__version__} on Python {platform.python_version()}; {versions}")]
 
 
 def _version(package: str) -> str:
@@ -34,7 +34,7 @@ def _version(package: str) -> str:
         return ""
 
 
-async def fitting(_: CheckContext) -> Findings:
+async def fit(_: CheckContext) -> Findings:
     """A picture that is badly packed is made smaller, as a large screenshot would be."""
     data = _unpacked_png()
     try:
@@ -53,13 +53,13 @@ def _unpacked_png() -> bytes:
     )
 
 
-async def server(case: CheckContext) -> Findings:
+async def server(context: CheckContext) -> Findings:
     """Without the settings that `settings` complains about it could not start, and that is told there."""
-    if case.broken:
+    if context.broken:
         return []
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
         try:
-            names = await _tools(dict(case.environ), log)
+            names = await _tools(dict(context.environ), log)
         except Exception:  # noqa: BLE001  # whatever the SDK makes of a program that does not answer
             log.seek(0)
             return [fail(f"The MCP server does not start. {_last_word(log.read())}".rstrip(), _INSTALL)]

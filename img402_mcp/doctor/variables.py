@@ -31,15 +31,15 @@ def _family(name: str) -> str:
     return next((family for family in FAMILIES if name.startswith(family)), name)
 
 
-async def settings(case: CheckContext) -> Findings:
-    _, sentences = read(case.environ)
-    number = sum(name in CLIENT_VARIABLES.known for name in case.environ)
-    told = f"{number} set by variables" if number else "all as they are without any variable"
-    return [fail(sentence) for sentence in sentences.values()] or [ok(f"{told}; all can be read")]
+async def settings(context: CheckContext) -> Findings:
+    _, sentences = read(context.environ)
+    number = sum(name in CLIENT_VARIABLES.known for name in context.environ)
+    source = f"{number} set by variables" if number else "all as they are without any variable"
+    return [fail(sentence) for sentence in sentences.values()] or [ok(f"{source}; all can be read")]
 
 
-async def variables(case: CheckContext) -> Findings:
-    return [*unknown(case.environ)] or [ok("no IMG402_ variable that is not known")]
+async def variables(context: CheckContext) -> Findings:
+    return [*unknown(context.environ)] or [ok("no IMG402_ variable that is not known")]
 
 
 def unknown(environ: Mapping[str, str]) -> Iterator[Finding]:

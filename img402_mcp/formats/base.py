@@ -49,7 +49,7 @@ class Picture:
 Runs = dict[int, int]
 
 
-SHORTEST_RUN = 4096  # of hostile bytes, one entry stands for many
+MIN_RUN = 4096  # of hostile bytes, one entry stands for many
 
 
 class Piece(NamedTuple):
@@ -72,7 +72,7 @@ Measured = tuple[int, int, int]  # width, height, end
 
 
 def noted(runs: Runs, start: int, end: int) -> int:
-    if end - start >= SHORTEST_RUN:
+    if end - start >= MIN_RUN:
         runs[start] = end
     return end
 

@@ -22,7 +22,7 @@ from img402_mcp.host.apis import apis, deletion
 from img402_mcp.host.apis.img402 import free, paid
 from img402_mcp.host.apis.img402.paid import PaidContext
 from img402_mcp.host.apis.openapi import document
-from img402_mcp.host.cleanup import CleanupReport, sweep_for_ever
+from img402_mcp.host.cleanup import CleanupReport, clean_up_periodically
 from img402_mcp.host.context import Clock, Host
 from img402_mcp.host.daily_caps import DailyCaps
 from img402_mcp.host.db.database import Database
@@ -37,12 +37,12 @@ from img402_mcp.host.payments.facilitators.base import Facilitator
 from img402_mcp.host.payments.facilitators.counting import CountedFacilitator
 from img402_mcp.host.payments.facilitators.play import Play
 from img402_mcp.host.payments.facilitators.remote import Authorize, Remote
-from img402_mcp.host.payments.paywall import PATIENCE, Paywall
+from img402_mcp.host.payments.paywall import SETTLE_TIMEOUT, Paywall
 from img402_mcp.host.payments.products import payee, well_known
 from img402_mcp.host.payments.records import PaymentRecords
 from img402_mcp.host.payments.upload_tokens import UploadTokens
-from img402_mcp.host.secret_key import kept_secret
-from img402_mcp.host.serving.fast_path import HotGets, PlainGets
+from img402_mcp.host.secret_key import stored_secret
+from img402_mcp.host.serving.fast_path import FastPath, PlainGetRouter
 from img402_mcp.host.settings import HostSettings, PaidSettings
 from img402_mcp.host.storage.blobs.base import Blobs
 from img402_mcp.host.storage.blobs.opening import open_blobs
@@ -75,7 +75,7 @@ def create_app(
     now: Clock = utc_now,
     authorize: Authorize | None = None,
     facilitator: Facilitator | None = None,
-    patience: float = PATIENCE,
+    settle_timeout: float = SETTLE_TIMEOUT,
 ) -> Starlette:
     """Creates folders and tables where they are missing; raises SettingsError where it cannot.
 
@@ -85,9 +85,9 @@ def create_app(
     metrics, status = _metrics(host), health.Health(host)
     context = None
     if settings.paid:
-        asked = facilitator or _facilitator(host, settings.paid, authorize)
+        chosen = facilitator or _facilitator(host, settings.paid, authorize)
         context = _paid_context(
-            host, settings.paid, CountedFacilitator(asked, metrics.settled) if metrics else asked, patience
+            host, settings.paid, CountedFacilitator(chosen, metrics.settled) if metrics else chosen, settle_timeout
         )
     app = Starlette(
         routes=_routes(host, context, status),
@@ -102,7 +102,7 @@ def create_app(
         lifespan=_lifespan(host, context, metrics),
     )
     app.state.drain, app.state.metrics = status.drain, metrics
-    app.state.hot = HotGets(host, metrics).answer
+    app.state.fast_path = FastPath(host, metrics).answer
     # A redirect to a tidier path would name whatever Host the request came with.
     app.router.redirect_slashes = False
     return app
@@ -130,9 +130,9 @@ def _middleware(host: Host, metrics: "Metrics | None") -> list[Middleware]:
         Middleware(AccessLog, trusted=host.settings.trusted_proxies),
         # Starlette's own lies outside of all these: no log and no id would know of its answer.
         Middleware(ServerErrorMiddleware, handler=_broken),
-        Middleware(PlainGets, host=host),
+        Middleware(PlainGetRouter, host=host),
         Middleware(LingeringClose),
-        Middleware(BodyTimeouts, patience=host.settings.patience),
+        Middleware(BodyTimeouts, timeouts=host.settings.timeouts),
     ]
 
 
@@ -167,7 +167,7 @@ def _host(settings: HostSettings, blobs: Blobs, database: Database, now: Clock) 
         database=database,
         images=Images(database),
         caps=DailyCaps(settings.free),
-        recent=ImageCache(),
+        image_cache=ImageCache(),
         signed_urls=SignedUrls(secret, settings.public_url),
         quota=quota,
         delete_keys=DeleteKeys(secret, settings.public_url) if upkeep.delete_urls else None,
@@ -191,10 +191,12 @@ def _measured(metrics: "Metrics | None") -> list[Middleware]:
     return [Middleware(Measured, metrics=metrics)]
 
 
-def _paid_context(host: Host, paid: PaidSettings, facilitator: Facilitator, patience: float) -> PaidContext:
+def _paid_context(host: Host, paid: PaidSettings, facilitator: Facilitator, settle_timeout: float) -> PaidContext:
     # Where the chain itself can be asked, nothing is taken on trust.
     trust_used = 0 if paid.rpc_url else paid.trust_used
-    paywall = Paywall(payee(paid), facilitator, PaymentRecords(host.database, host.now), host.now, trust_used, patience)
+    paywall = Paywall(
+        payee(paid), facilitator, PaymentRecords(host.database, host.now), host.now, trust_used, settle_timeout
+    )
     life = timedelta(minutes=paid.terms.token_minutes)
     return PaidContext(host, paid, paywall, UploadTokens(host.database, _secret(host.settings), life))
 
@@ -209,7 +211,7 @@ def _facilitator(host: Host, paid: PaidSettings, authorize: Authorize | None) ->
 
 def _secret(settings: HostSettings) -> bytes:
     try:
-        return settings.secret.encode() if settings.secret else kept_secret(settings.data)
+        return settings.secret.encode() if settings.secret else stored_secret(settings.data)
     except OSError as error:
         raise SettingsError(
             f"The host cannot keep its secret in {settings.data}: {error}. Check --data, or set IMG402_HOST_SECRET."
@@ -227,14 +229,14 @@ def _lifespan(
             if context is not None:
                 stack.push_async_callback(context.paywall.facilitator.aclose)
             tasks = await stack.enter_async_context(anyio.create_task_group())
-            tasks.start_soon(sweep_for_ever, host, metrics.swept if metrics else _nobody)
+            tasks.start_soon(clean_up_periodically, host, metrics.cleaned_up if metrics else _ignore)
             yield
             tasks.cancel_scope.cancel()
 
     return lifespan
 
 
-def _nobody(_swept: CleanupReport) -> None:
+def _ignore(_report: CleanupReport) -> None:
     """Who is told where there are no metrics."""
 
 
@@ -261,9 +263,11 @@ async def _refused(_request: Request, error: Exception) -> Response:
 
 
 async def _no_such_route(_request: Request, error: Exception) -> Response:
-    told = cast("HTTPException", error)
-    code = HTTPStatus(told.status_code).name.lower()
-    return problem(told.status_code, code, f"{told.detail}. See {OPENAPI} for what there is.", told.headers)
+    http_error = cast("HTTPException", error)
+    code = HTTPStatus(http_error.status_code).name.lower()
+    return problem(
+        http_error.status_code, code, f"{http_error.detail}. See {OPENAPI} for what there is.", http_error.headers
+    )
 
 
 async def _client_gone(_request: Request, _error: Exception) -> Response:

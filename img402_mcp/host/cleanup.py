@@ -12,7 +12,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from img402_mcp.host.context import Host
 from img402_mcp.host.daily_caps import forget_days_before
-from img402_mcp.host.db.periodic import is_mine
+from img402_mcp.host.db.periodic import claim_run
 from img402_mcp.host.hourly_limits import forget_hours_before
 from img402_mcp.host.storage.blobs.base import Blobs
 from img402_mcp.host.storage.images import Images, parse_name
@@ -20,13 +20,13 @@ from img402_mcp.host.storage.images import Images, parse_name
 BATCH = 100  # a short transaction, so that uploads do not wait for it
 ROUND = timedelta(minutes=1)
 # A little less than 60 rounds, so that the sixtieth does not just miss it.
-TIDYING = timedelta(minutes=59)
+ORPHANS_EVERY = timedelta(minutes=59)
 # Bytes without a row may be an upload that has not come to its row yet; none takes an hour from one to the other.
 GRACE = timedelta(hours=1)
 # Counts of yesterday stay: an upload that began before midnight still counts itself there.
 A_DAY = timedelta(days=1)
 
-_log = logging.getLogger("img402_mcp.host.sweep")
+_log = logging.getLogger("img402_mcp.host.cleanup")
 
 
 @dataclass(frozen=True)
@@ -37,44 +37,44 @@ class CleanupReport:
     orphans: int = 0
 
 
-async def sweep_for_ever(host: Host, tell: Callable[[CleanupReport], None]) -> None:
+async def clean_up_periodically(host: Host, report: Callable[[CleanupReport], None]) -> None:
     """Each worker asks every minute; one of all is told that it is its turn. The spool is each one's own."""
     while True:
         try:
-            tell(await to_thread.run_sync(_round, host.images, host.blobs, host.now()))
+            report(await to_thread.run_sync(_round, host.images, host.blobs, host.now()))
         except (OSError, SQLAlchemyError):
-            _log.exception("the sweep failed and will be tried again")
+            _log.exception("the cleanup failed and will be tried again")
         await anyio.sleep(ROUND.total_seconds())
 
 
 def _round(images: Images, blobs: Blobs, now: datetime) -> CleanupReport:
     blobs.clear_spool(now - GRACE)
-    expired = sweep(images, blobs, now) if is_mine(images.database, "sweep", now, ROUND) else 0
-    orphans = tidy(images, blobs, now) if is_mine(images.database, "tidy", now, TIDYING) else 0
+    expired = remove_expired_images(images, blobs, now) if claim_run(images.database, "sweep", now, ROUND) else 0
+    orphans = remove_orphans(images, blobs, now) if claim_run(images.database, "tidy", now, ORPHANS_EVERY) else 0
     return CleanupReport(expired, orphans)
 
 
-def sweep(images: Images, blobs: Blobs, now: datetime) -> int:
+def remove_expired_images(images: Images, blobs: Blobs, now: datetime) -> int:
     """Expired images. Stopped anywhere, it leaves at worst bytes without a row. How many they were."""
-    swept = 0
+    removed = 0
     while names := images.remove_expired(now, BATCH):
-        blobs.drop(*names)
-        swept += len(names)
-    return swept
+        blobs.delete(*names)
+        removed += len(names)
+    return removed
 
 
-def tidy(images: Images, blobs: Blobs, now: datetime) -> int:
+def remove_orphans(images: Images, blobs: Blobs, now: datetime) -> int:
     """What crashes left behind, and counts of the past. Whatever is not named like an image is not ours."""
     blobs.clear_spool(now - GRACE)
-    swept = 0
+    removed = 0
     for names in _batches(filter(parse_name, blobs.names(now - GRACE))):
         orphans = images.unknown(names)
-        blobs.drop(*orphans)
-        swept += len(orphans)
+        blobs.delete(*orphans)
+        removed += len(orphans)
     with images.database.transaction() as connection:
         forget_days_before(connection, now.date() - A_DAY)
         forget_hours_before(connection, now)
-    return swept
+    return removed
 
 
 def _batches(names: Iterator[str]) -> Iterator[list[str]]:

@@ -24,10 +24,10 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> Address | None:
     for entry in reversed(",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")):
         if address is None or not any(address in network for network in trusted):
             break
-        told = _parsed(entry.strip())
-        if told is None:
+        forwarded = _parsed(entry.strip())
+        if forwarded is None:
             break
-        address = told
+        address = forwarded
     return address
 
 

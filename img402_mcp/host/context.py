@@ -33,7 +33,7 @@ class Host:
     database: Database
     images: Images
     caps: DailyCaps
-    recent: ImageCache
+    image_cache: ImageCache
     signed_urls: SignedUrls
     quota: Quota
     delete_keys: DeleteKeys | None

@@ -9,7 +9,7 @@ from img402_mcp.errors import SettingsError
 LENGTH = 32
 
 
-def kept_secret(folder: Path) -> bytes:
+def stored_secret(folder: Path) -> bytes:
     """From the file `secret` in the folder. Several workers that start at once come to the same one.
 
     Raises OSError, and SettingsError for a file that was cut: with an empty secret anyone could make keys.

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from img402_mcp.client.payments.payer import Approve
     from img402_mcp.client.payments.payment import PaymentIntent
-    from img402_mcp.client.payments.payment_required import Offer
+    from img402_mcp.client.payments.payment_required import PaymentRequirements
     from img402_mcp.client.upload import Uploader
 
 _ASKED = "pay"
@@ -50,7 +50,7 @@ class UserAnswer:
 class Approval:
     """`answer` None: the user was not asked yet."""
 
-    can_ask: bool
+    can_elicit: bool
     answer: UserAnswer | None = None
 
     def approver(self, uploader: "Uploader", purpose: str) -> "Approve | None":
@@ -58,7 +58,7 @@ class Approval:
         if uploader.settings.money.approve != "ask":
             return None
 
-        async def approve(offer: "Offer", intent: "PaymentIntent") -> bool:
+        async def approve(offer: "PaymentRequirements", intent: "PaymentIntent") -> bool:
             return self._covers(offer.amount, intent.origin.partition("://")[2], purpose)
 
         return approve
@@ -66,7 +66,7 @@ class Approval:
     def _covers(self, price: int, where: str, purpose: str) -> bool:
         from img402_mcp.wire.x402 import usdc  # noqa: PLC0415  # most sessions never pay
 
-        if not self.can_ask:
+        if not self.can_elicit:
             raise PaymentRefused(
                 "IMG402_APPROVE=ask demands that the user is asked before each payment, and this client cannot ask; "
                 "nothing was signed. Without a payment there is upload_free; or set IMG402_APPROVE=auto: the budget "
@@ -86,11 +86,11 @@ def approval_of(context: "Context[Any, Any]") -> Approval:
     """With the answer that came with this call, where an earlier one was ended by a question."""
     capabilities = context.client_capabilities
     elicitation = capabilities.elicitation if capabilities else None
-    can_ask = elicitation is not None and (elicitation.form is not None or elicitation.url is None)
+    can_elicit = elicitation is not None and (elicitation.form is not None or elicitation.url is None)
     said, asked = (context.input_responses or {}).get(_ASKED), context.request_state
     if not isinstance(said, ElicitResult) or asked is None:
-        return Approval(can_ask)
-    return Approval(can_ask, _answer(json.loads(asked)["price"], said))  # the SDK has sealed what we gave it
+        return Approval(can_elicit)
+    return Approval(can_elicit, _answer(json.loads(asked)["price"], said))  # the SDK has sealed what we gave it
 
 
 async def asked(context: "Context[Any, Any]", question: Question) -> InputRequiredResult | UserAnswer:

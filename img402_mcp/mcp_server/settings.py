@@ -55,7 +55,7 @@ def serve_settings(environ: Mapping[str, str], flags: ServeFlags) -> ServeSettin
     on_loopback = flags.host in _LOOPBACK or flags.host.startswith("127.")
     if odd := [name for name in flags.allowed_hosts if "/" in name]:
         raise SettingsError(f"--allowed-host {quoted(odd[0])} is no name as in a Host header: mcp.example.org[:port].")
-    if flags.transport != "stdio" and token is None and _holds_something(environ):
+    if flags.transport != "stdio" and token is None and _has_secrets(environ):
         raise SettingsError(
             "A wallet or an API's key is configured, and over HTTP any program of this machine could use it, so the "
             "server does not start without a bearer token (IMG402_SERVE_TOKEN or --token-file)."
@@ -72,7 +72,7 @@ def serve_settings(environ: Mapping[str, str], flags: ServeFlags) -> ServeSettin
     )
 
 
-def _holds_something(environ: Mapping[str, str]) -> bool:
+def _has_secrets(environ: Mapping[str, str]) -> bool:
     return bool(wallet(environ) or environ.get("IMG402_IO42_KEY") or environ.get("IMG402_STUDIO_TOKEN"))
 
 

@@ -27,7 +27,7 @@ from mcp_types import (
 )
 from pydantic import ValidationError
 
-LONGEST_LINE = 4 * 1024 * 1024
+MAX_LINE_BYTES = 4 * 1024 * 1024
 """Bytes: as much as the SDK reads of a body over HTTP."""
 _LONGEST_SEARCHED = 1024 * 1024
 _NEVER_ANSWERED = "subscriptions/listen"
@@ -122,7 +122,7 @@ class _Lines:
 
     @property
     def has_one(self) -> bool:
-        return self._ended or self._rest.find(b"\n", self._searched) >= 0 or len(self._rest) > LONGEST_LINE
+        return self._ended or self._rest.find(b"\n", self._searched) >= 0 or len(self._rest) > MAX_LINE_BYTES
 
     def fill(self) -> bool:
         self._searched = len(self._rest)
@@ -138,7 +138,7 @@ class _Lines:
         """The next line; None at the end."""
         end = self._rest.find(b"\n")
         size = end + 1 if end >= 0 else len(self._rest)
-        line = bytes(self._rest[: min(size, LONGEST_LINE)])
+        line = bytes(self._rest[: min(size, MAX_LINE_BYTES)])
         del self._rest[:size]
         self._searched = 0
         skipped, self._skipping = self._skipping, end < 0 and not self._ended

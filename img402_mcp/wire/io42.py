@@ -15,9 +15,9 @@ ID = r"[A-Za-z0-9_-]{1,64}"
 """Project and submission ids: the documents show UUIDs and `sub_789ghi012`."""
 
 MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp")
-MOST_BYTES = 20 * 1024 * 1024
-FEWEST_PIXELS = 100
-MOST_PIXELS = 2048
+MAX_BYTES = 20 * 1024 * 1024
+MIN_PIXELS = 100
+MAX_PIXELS = 2048
 """Of each side. The limits are the documents'."""
 URL_MINUTES = 30
 """An upload URL's life."""

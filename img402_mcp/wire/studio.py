@@ -9,7 +9,7 @@ FIELD = "file"
 """The multipart field that holds the image."""
 
 MEDIA_TYPES = ("image/jpeg", "image/png", "image/webp")
-MOST_BYTES = 25 * 1024 * 1024
+MAX_BYTES = 25 * 1024 * 1024
 """The documents' limits. They hold for the file, not for the form around it."""
 
 UNAUTHORIZED = 401

@@ -14,8 +14,8 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints
 from pydantic.alias_generators import to_camel
 
-OFFER_HEADER = "PAYMENT-REQUIRED"
-PROOF_HEADERS: dict[int, str] = {1: "X-PAYMENT", 2: "PAYMENT-SIGNATURE"}
+PAYMENT_REQUIRED_HEADER = "PAYMENT-REQUIRED"
+PAYMENT_HEADERS: dict[int, str] = {1: "X-PAYMENT", 2: "PAYMENT-SIGNATURE"}
 RECEIPT_HEADERS: dict[int, str] = {1: "X-PAYMENT-RESPONSE", 2: "PAYMENT-RESPONSE"}
 """x402Version -> header. The 402's v1 offer is its body."""
 

@@ -9,7 +9,7 @@ import pytest
 
 from img402_mcp.cli import main
 from img402_mcp.cli.shells import bash, fish, zsh
-from img402_mcp.cli.shells.places import places
+from img402_mcp.cli.shells.subcommands import subcommands
 
 SCRIPTS = {"bash": bash.script, "zsh": zsh.script, "fish": fish.script}
 
@@ -42,7 +42,7 @@ def offered(shell: str, parser, *words: str, cwd: str = "/") -> set[str]:
     """What is offered for the last word, without what is told of it."""
     line = " ".join(("img402-mcp", *words))
     asking = ASKING[shell].format(words=shlex.join(("img402-mcp", *words)), line=shlex.quote(line))
-    script = BEFORE[shell] + SCRIPTS[shell]([*places(parser)]) + asking
+    script = BEFORE[shell] + SCRIPTS[shell]([*subcommands(parser)]) + asking
     done = subprocess.run([*RUN[shell], script], capture_output=True, text=True, check=False, cwd=cwd)
     assert done.stderr == ""
     split = ":" if shell == "zsh" else "\t"
@@ -75,7 +75,7 @@ def test_bash_takes_a_flag_apart_at_its_sign(parser):
 
 
 def test_every_flag_of_every_command_is_offered(parser):
-    known = [*places(parser)]
+    known = [*subcommands(parser)]
     asked = [ASKING["bash"].format(words=shlex.join(("img402-mcp", *place.path.split(), "-"))) for place in known]
     script = bash.script(known) + "\necho;".join(asked)
     told = subprocess.run([*RUN["bash"], script], capture_output=True, text=True, check=True).stdout
@@ -97,4 +97,4 @@ def test_the_command_prints_the_script(parser):
     done = subprocess.run(
         [sys.executable, "-m", "img402_mcp", "completion", "bash"], capture_output=True, text=True, check=True
     )
-    assert done.stdout == bash.script([*places(parser)])
+    assert done.stdout == bash.script([*subcommands(parser)])

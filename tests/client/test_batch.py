@@ -7,7 +7,7 @@ import anyio
 import pytest
 
 from img402_mcp.client.apis.base import Receipt
-from img402_mcp.client.batch import AT_ONCE, MOST_BYTES, Failure, in_words, markdown, upload_batch, upload_matching
+from img402_mcp.client.batch import AT_ONCE, MAX_BYTES, Failure, in_words, markdown, upload_batch, upload_matching
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.snippets import snippet
 from img402_mcp.client.upload import Upload
@@ -170,10 +170,10 @@ async def test_so_many_at_once_and_no_more():
 @pytest.mark.parametrize(
     ("size", "most"),
     [
-        pytest.param(MOST_BYTES // AT_ONCE, AT_ONCE, id="small"),
-        pytest.param(MOST_BYTES // 2, 2, id="large"),
-        pytest.param(MOST_BYTES // 2 + 1, 1, id="larger"),
-        pytest.param(MOST_BYTES * 2, 1, id="too-large-for-all"),
+        pytest.param(MAX_BYTES // AT_ONCE, AT_ONCE, id="small"),
+        pytest.param(MAX_BYTES // 2, 2, id="large"),
+        pytest.param(MAX_BYTES // 2 + 1, 1, id="larger"),
+        pytest.param(MAX_BYTES * 2, 1, id="too-large-for-all"),
     ],
 )
 async def test_the_bytes_in_memory_are_bounded(size, most):

@@ -10,7 +10,7 @@ import pytest
 from anyio.streams.tls import TLSListener
 
 from img402_mcp.client.http import Request
-from img402_mcp.client.ssrf_guard import LONGEST_URL, SsrfGuard, look_up, nearness
+from img402_mcp.client.ssrf_guard import MAX_URL_LENGTH, SsrfGuard, look_up, nearness
 from img402_mcp.errors import BadAnswer, NotReached
 
 PUBLIC_API, PRIVATE_API, LOCAL_API = "https://203.0.114.1/api", "https://10.0.0.1/api", "http://127.0.0.1:4020/api"
@@ -75,7 +75,7 @@ def test_how_near_an_address_is(address, expected):
         pytest.param(LOCAL_API, "http://127.0.0.1:70000/", "no usable URL", id="port-70000"),
         pytest.param(LOCAL_API, "http://127.0.0.1", "no usable URL", id="no-path"),
         pytest.param(LOCAL_API, "//127.0.0.1/x", "no usable URL", id="no-scheme"),
-        pytest.param(LOCAL_API, "http://127.0.0.1/" + "a" * LONGEST_URL, "no usable URL", id="endless"),
+        pytest.param(LOCAL_API, "http://127.0.0.1/" + "a" * MAX_URL_LENGTH, "no usable URL", id="endless"),
         pytest.param(LOCAL_API, "", "no usable URL", id="empty"),
     ],
 )

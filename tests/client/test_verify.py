@@ -129,5 +129,5 @@ async def test_a_url_that_never_answers_is_not_waited_for():
     async def hanging(request):
         await anyio.sleep_forever()
 
-    verdict = await Verifier(API, hanging, SsrfGuard(API), patience=0.01).verdict(SMALL_URL, SMALL_SENT)
+    verdict = await Verifier(API, hanging, SsrfGuard(API), timeout=0.01).verdict(SMALL_URL, SMALL_SENT)
     assert verdict == Verdict(False, "did not answer within 0.01 seconds")

@@ -1,7 +1,7 @@
 import pytest
 
 from img402_mcp.doctor.finding import Finding
-from img402_mcp.doctor.runner import CHECKS, examined
+from img402_mcp.doctor.runner import CHECKS, run_checks
 
 
 @pytest.fixture
@@ -13,7 +13,7 @@ def found(tmp_path):
     async def look(name: str, **environ: str) -> list[Finding]:
         environ = {"IMG402_STATE_DIR": str(tmp_path / "state"), "IMG402_ALLOW_DIRS": str(tmp_path / "here")} | environ
         checks = {name: CHECKS[name]}
-        return (await examined(environ, tmp_path / "home", tmp_path / "here", checks))[name]
+        return (await run_checks(environ, tmp_path / "home", tmp_path / "here", checks))[name]
 
     return look
 

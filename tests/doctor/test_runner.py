@@ -8,7 +8,7 @@ import sys
 import anyio
 
 from img402_mcp.doctor.finding import fail, ok
-from img402_mcp.doctor.runner import examined
+from img402_mcp.doctor.runner import run_checks
 from tests.fakes.keys import KEY
 
 NOWHERE = "http://127.0.0.1:9"  # the port that nobody serves
@@ -25,7 +25,7 @@ async def test_a_check_that_hangs_or_breaks_hides_none_of_the_others(tmp_path):
         return [ok("well")]
 
     checks = {"hangs": hangs, "breaks": breaks, "works": works}
-    assert await examined({}, tmp_path, tmp_path, checks, within=0.05) == {
+    assert await run_checks({}, tmp_path, tmp_path, checks, within=0.05) == {
         "hangs": [fail("It did not end within 0.05 s.", "Look whether the disk or the network hangs.")],
         "breaks": [fail("The check itself broke (RuntimeError).", "Please report it.")],
         "works": [ok("well")],
@@ -76,4 +76,4 @@ def test_json_says_the_same(tmp_path):
         "said": 'IMG402_API_URL "x" is no http(s) address, such as https://img402.dev.',
         "fix": "",
     }
-    assert {each["check"] for each in findings} >= {"settings", "folders", "python", "fitting", "agents"}
+    assert {each["check"] for each in findings} >= {"settings", "folders", "python", "fit", "agents"}

@@ -67,7 +67,7 @@ class Paywall:
         return asking(*self.offers, version=self.version, **changes)
 
     def proofs(self) -> list[str]:
-        names = wire.PROOF_HEADERS.values()
+        names = wire.PAYMENT_HEADERS.values()
         return [value for request in self.requests for name, value in request.headers.items() if name in names]
 
     async def __call__(self, request: Request) -> Response:
@@ -76,7 +76,7 @@ class Paywall:
     def answer(self, request: Request) -> Response:
         self.requests.append(request)
         headers = {name.lower(): value for name, value in request.headers.items()}
-        proof = headers.get(wire.PROOF_HEADERS[self.version].lower())
+        proof = headers.get(wire.PAYMENT_HEADERS[self.version].lower())
         if proof is None:
             return self.asked
         return self._paid(wire.ExactPayload.model_validate(wire.decoded(proof)["payload"]))

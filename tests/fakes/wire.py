@@ -13,11 +13,11 @@ from img402_mcp.host.app import create_app, utc_now
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import host_settings
 from img402_mcp.wire.img402 import TOKEN_HEADER
-from img402_mcp.wire.x402 import PROOF_HEADERS
+from img402_mcp.wire.x402 import PAYMENT_HEADERS
 from tests.fakes.serving import as_sent, reply
 
 API = "http://localhost"
-BRINGS = {TOKEN_HEADER.lower(), *(name.lower() for name in PROOF_HEADERS.values())}
+BRINGS = {TOKEN_HEADER.lower(), *(name.lower() for name in PAYMENT_HEADERS.values())}
 Mishap = str | Response | None
 
 
@@ -45,7 +45,7 @@ class Wire(httpx2.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         self.requests.append(request)
-        self.proofs |= {request.headers[name] for name in PROOF_HEADERS.values() if name in request.headers}
+        self.proofs |= {request.headers[name] for name in PAYMENT_HEADERS.values() if name in request.headers}
         mishap = self._mishap_of(request)
         if mishap == "unreached":
             self._passed(request, mishap)

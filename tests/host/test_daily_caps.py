@@ -12,7 +12,7 @@ from sqlalchemy import insert, select
 from starlette.types import ASGIApp
 
 from img402_mcp.host.app import create_app
-from img402_mcp.host.cleanup import tidy
+from img402_mcp.host.cleanup import remove_orphans
 from img402_mcp.host.client_address import client_address, shared_by
 from img402_mcp.host.daily_caps import _COUNTS
 from img402_mcp.host.db.database import Database
@@ -104,7 +104,7 @@ def test_counts_of_yesterday_stay_for_uploads_that_began_before_midnight(
     with database.transaction() as connection:
         for days in range(3):
             connection.execute(insert(_COUNTS), {"day": today - timedelta(days), "who": "*", "uploads": 1})
-    tidy(Images(database), blobs, clock.now)
+    remove_orphans(Images(database), blobs, clock.now)
     with database.reading() as connection:
         left = set(connection.execute(select(_COUNTS.c.day)).scalars())
     database.close()

@@ -13,14 +13,14 @@ import pytest
 from httpx2 import AsyncClient, Response
 from sqlalchemy import Connection
 
-from img402_mcp.host.cleanup import sweep, tidy
+from img402_mcp.host.cleanup import remove_expired_images, remove_orphans
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.host.storage.blobs.opening import open_blobs
 from img402_mcp.host.storage.images import Images, StoredImage, new_id
 from img402_mcp.host.storage.receive import Incoming
 from img402_mcp.host.storage.spool import Body
-from img402_mcp.host.storage.store import keep
+from img402_mcp.host.storage.store import store_upload
 from tests.fakes.fixtures import Hosting, Names, Sample
 
 Settings = Callable[..., HostSettings]
@@ -49,8 +49,8 @@ class Rooms:
         incoming.write(image)
         return incoming
 
-    def keep(self, image: bytes, admit: Callable[[Connection], None] = lambda _: None) -> StoredImage:
-        return keep(self.blobs, self.images, self.incoming(image), admit=admit, now=NOW, days=7)
+    def store_upload(self, image: bytes, admit: Callable[[Connection], None] = lambda _: None) -> StoredImage:
+        return store_upload(self.blobs, self.images, self.incoming(image), admit=admit, now=NOW, days=7)
 
 
 @pytest.fixture
@@ -62,7 +62,7 @@ def rooms(settings: Settings):
 
 def test_the_bytes_are_stored_when_the_row_is_added(rooms: Rooms, sample: Sample, on_disk: Names, rows: Names):
     seen: list[tuple[list[str], list[str]]] = []
-    image = rooms.keep(sample("plain.png"), admit=lambda _: seen.append((on_disk(), rows())))
+    image = rooms.store_upload(sample("plain.png"), admit=lambda _: seen.append((on_disk(), rows())))
     assert seen == [([image.name], [])]
     assert rows() == [image.name]
 
@@ -74,24 +74,24 @@ def test_a_crash_between_bytes_and_row_leaves_nothing_visible_and_is_tidied_up(
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        rooms.keep(sample("plain.png"), admit=crash)
+        rooms.store_upload(sample("plain.png"), admit=crash)
     (orphan,) = on_disk()
     assert (rows(), rooms.images.find(orphan.partition(".")[0])) == ([], None)
-    kept, foreign = rooms.keep(sample("still.gif")).name, "holiday.png"
+    kept, foreign = rooms.store_upload(sample("still.gif")).name, "holiday.png"
     (data / "blobs" / "kept" / foreign).write_bytes(b"put here by somebody else")
     now = datetime.now(UTC)
-    tidy(rooms.images, rooms.blobs, now)
+    remove_orphans(rooms.images, rooms.blobs, now)
     assert set(on_disk()) == {orphan, kept, foreign}
-    tidy(rooms.images, rooms.blobs, now + timedelta(hours=2))
+    remove_orphans(rooms.images, rooms.blobs, now + timedelta(hours=2))
     assert set(on_disk()) == {kept, foreign}
 
 
 def test_a_body_left_by_a_crash_is_tidied_up_an_hour_later(rooms: Rooms, sample: Sample, on_disk: Names):
     left = rooms.incoming(sample("plain.png")).path
-    tidy(rooms.images, rooms.blobs, datetime.now(UTC))
+    remove_orphans(rooms.images, rooms.blobs, datetime.now(UTC))
     assert on_disk() == [left.name]
     os.utime(left, (0, 0))
-    tidy(rooms.images, rooms.blobs, datetime.now(UTC))
+    remove_orphans(rooms.images, rooms.blobs, datetime.now(UTC))
     assert on_disk() == []
 
 
@@ -99,15 +99,15 @@ def test_the_sweep_takes_row_and_bytes_of_every_expired_image(
     rooms: Rooms, sample: Sample, on_disk: Names, rows: Names
 ):
     for _ in range(3):
-        rooms.keep(sample("plain.png"))
-    sweep(rooms.images, rooms.blobs, NOW + timedelta(days=7) - timedelta(milliseconds=1))
+        rooms.store_upload(sample("plain.png"))
+    remove_expired_images(rooms.images, rooms.blobs, NOW + timedelta(days=7) - timedelta(milliseconds=1))
     assert len(on_disk()) == len(rows()) == 3
-    sweep(rooms.images, rooms.blobs, NOW + timedelta(days=7))
+    remove_expired_images(rooms.images, rooms.blobs, NOW + timedelta(days=7))
     assert (on_disk(), rows()) == ([], [])
 
 
 def test_the_row_goes_before_the_bytes(rooms: Rooms, sample: Sample, on_disk: Names, rows: Names):
-    names = [rooms.keep(sample("plain.png")).name for _ in range(3)]
+    names = [rooms.store_upload(sample("plain.png")).name for _ in range(3)]
     removed = rooms.images.remove_expired(NOW + timedelta(days=8), at_most=2)
     assert len(removed) == 2
     assert set(names) == set(rows()) | set(removed)

@@ -3,12 +3,12 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from threading import Barrier
 
-from img402_mcp.host.secret_key import kept_secret
+from img402_mcp.host.secret_key import stored_secret
 
 
 def test_the_secret_is_made_once_and_for_the_owner_alone(tmp_path: Path):
-    secret = kept_secret(tmp_path)
-    assert (len(secret), kept_secret(tmp_path), [*tmp_path.iterdir()]) == (32, secret, [tmp_path / "secret"])
+    secret = stored_secret(tmp_path)
+    assert (len(secret), stored_secret(tmp_path), [*tmp_path.iterdir()]) == (32, secret, [tmp_path / "secret"])
     assert stat.S_IMODE((tmp_path / "secret").stat().st_mode) == 0o600
 
 
@@ -17,7 +17,7 @@ def test_workers_that_start_at_once_come_to_the_same_secret(tmp_path: Path):
 
     def start(_worker: int) -> bytes:
         together.wait()
-        return kept_secret(tmp_path)
+        return stored_secret(tmp_path)
 
     with ThreadPoolExecutor(8) as threads:
         for _ in range(10):

@@ -7,7 +7,7 @@ from mcp_types import ElicitResult
 
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.payments.payment import PaymentIntent
-from img402_mcp.client.payments.payment_required import Offer
+from img402_mcp.client.payments.payment_required import PaymentRequirements
 from img402_mcp.client.settings import Money, Settings
 from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import PaymentRefused
@@ -20,8 +20,8 @@ from tests.fakes.wire import hosting
 INTENT = PaymentIntent("https://api.example", "/api/upload", "ab" * 32)
 
 
-def offer(amount: int) -> Offer:
-    return Offer(2, BASE, amount, "0x" + "20" * 20, 300, {})
+def offer(amount: int) -> PaymentRequirements:
+    return PaymentRequirements(2, BASE, amount, "0x" + "20" * 20, 300, {})
 
 
 async def asked(tmp_path, approval: Approval, amount: int) -> bool:
@@ -52,7 +52,7 @@ async def test_where_the_price_has_risen_nothing_is_signed(tmp_path):
 
 async def test_the_question_names_price_place_and_purpose(tmp_path):
     with pytest.raises(Question) as caught:
-        await asked(tmp_path, Approval(can_ask=True), 250_000)
+        await asked(tmp_path, Approval(can_elicit=True), 250_000)
     assert (caught.value.price, str(caught.value)) == (250_000, "Pay 0.25 USDC to api.example for one image upload?")
 
 

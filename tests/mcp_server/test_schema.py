@@ -14,7 +14,7 @@ from img402_mcp.client.settings import Io42Settings, Money, Settings, StudioSett
 from img402_mcp.mcp_server.server import INSTRUCTIONS, create_server
 from img402_mcp.mcp_server.tools import tools
 
-MOST_BYTES, MOST_BYTES_ON_AVERAGE = 330, 885
+MAX_BYTES, MOST_BYTES_ON_AVERAGE = 330, 885
 NAMES = ("string", "integer", "boolean", "array", "object", ["string", "null"], ["boolean", "null"])
 
 
@@ -57,7 +57,7 @@ async def test_all_that_is_listed_costs_little_context(listed):
         for tool in listed
     }
     whole = [in_bytes(tool.model_dump(by_alias=True, exclude_none=True, mode="json")) for tool in listed]
-    assert {name: size for name, size in shown.items() if size > MOST_BYTES} == {}
+    assert {name: size for name, size in shown.items() if size > MAX_BYTES} == {}
     assert sum(whole) / len(whole) < MOST_BYTES_ON_AVERAGE
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 import anyio
 import pytest
 
-from img402_mcp.mcp_server.stdio import LONGEST_LINE, Wire, id_in
+from img402_mcp.mcp_server.stdio import MAX_LINE_BYTES, Wire, id_in
 
 PROGRAM = [sys.executable, "-m", "img402_mcp"]
 INITIALIZE = {
@@ -62,7 +62,7 @@ REQUEST = b'{"jsonrpc":"2.0","id":7,"method":"ping","params":%b}'
         pytest.param(b"\xef\xbb\xbf" + REQUEST % b"{}", -32700, 7, id="byte-order-mark"),
         pytest.param((REQUEST % b"{}").decode().encode("utf-16"), -32700, None, id="utf-16"),
         pytest.param(REQUEST % b"{}" + b"}", -32700, 7, id="one-brace-more"),
-        pytest.param(REQUEST % (b'{"a":"%b"}' % (b"x" * LONGEST_LINE)), -32700, 7, id="too-long"),
+        pytest.param(REQUEST % (b'{"a":"%b"}' % (b"x" * MAX_LINE_BYTES)), -32700, 7, id="too-long"),
         pytest.param(b"ping", -32700, None, id="no-json"),
         pytest.param(b"Content-Length: 52", -32700, None, id="a-header-as-of-lsp"),
         pytest.param(b"[%b]" % (REQUEST % b"{}"), -32600, None, id="batch"),

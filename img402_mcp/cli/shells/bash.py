@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from img402_mcp.cli.shells.places import Place
+from img402_mcp.cli.shells.subcommands import Subcommand
 
 _SCRIPT = r"""# Completion of img402-mcp for bash. In ~/.bashrc: eval "$(img402-mcp completion bash)"
 _img402_mcp() {
@@ -29,36 +29,38 @@ complete -o bashdefault -o default -F _img402_mcp img402-mcp
 """
 
 
-def script(places: Sequence[Place]) -> str:
-    return filled(_SCRIPT, places, _values(places), map(_offer, places))
+def script(subcommands: Sequence[Subcommand]) -> str:
+    return filled(_SCRIPT, subcommands, _values(subcommands), map(_offer, subcommands))
 
 
-def filled(template: str, places: Sequence[Place], values: Iterable[str], offers: Iterable[str]) -> str:
+def filled(template: str, subcommands: Sequence[Subcommand], values: Iterable[str], offers: Iterable[str]) -> str:
     return (
-        template.replace("@known@", _known(places))
+        template.replace("@known@", _known(subcommands))
         .replace("@values@", "\n".join(values))
         .replace("@offers@", "\n".join(offers))
     )
 
 
-def _known(places: Sequence[Place]) -> str:
+def _known(subcommands: Sequence[Subcommand]) -> str:
     """The patterns of `place word` where the word is a command of that place."""
-    return " | ".join(f'"{" ".join(place.path.rpartition(" ")[::2])}"' for place in places if place.path)
+    return " | ".join(
+        f'"{" ".join(subcommand.path.rpartition(" ")[::2])}"' for subcommand in subcommands if subcommand.path
+    )
 
 
-def patterns(place: Place, names: Iterable[str]) -> str:
-    return " | ".join(f'"{place.path} {name}"' for name in names)
+def patterns(subcommand: Subcommand, names: Iterable[str]) -> str:
+    return " | ".join(f'"{subcommand.path} {name}"' for name in names)
 
 
-def _values(places: Sequence[Place]) -> Iterable[str]:
-    for place in places:
-        for flag in place.flags:
+def _values(subcommands: Sequence[Subcommand]) -> Iterable[str]:
+    for subcommand in subcommands:
+        for flag in subcommand.flags:
             if flag.takes:
                 offered = f'COMPREPLY=($(compgen -W "{" ".join(flag.choices)}" -- "$current")); ' * bool(flag.choices)
-                yield f"        {patterns(place, flag.names)}) {offered}return ;;"
+                yield f"        {patterns(subcommand, flag.names)}) {offered}return ;;"
 
 
-def _offer(place: Place) -> str:
-    words = " ".join(name for name, _ in place.words)
-    flags = " ".join(name for flag in place.flags for name in flag.names)
-    return f"""        "{place.path}") words="{words}" flags="{flags}" ;;"""
+def _offer(subcommand: Subcommand) -> str:
+    words = " ".join(name for name, _ in subcommand.words)
+    flags = " ".join(name for flag in subcommand.flags for name in flag.names)
+    return f"""        "{subcommand.path}") words="{words}" flags="{flags}" ;;"""

@@ -1,6 +1,6 @@
 from collections.abc import Iterator, Sequence
 
-from img402_mcp.cli.shells.places import Flag, Place
+from img402_mcp.cli.shells.subcommands import Flag, Subcommand
 
 _SCRIPT = r"""# Completion of img402-mcp for fish. Once:
 # img402-mcp completion fish > ~/.config/fish/completions/img402-mcp.fish
@@ -21,9 +21,11 @@ complete -c img402-mcp -f
 """
 
 
-def script(places: Sequence[Place]) -> str:
-    known = " ".join(quoted(" ".join(place.path.rpartition(" ")[::2])) for place in places if place.path)
-    lines = "\n".join(line for place in places for line in _lines(place))
+def script(subcommands: Sequence[Subcommand]) -> str:
+    known = " ".join(
+        quoted(" ".join(subcommand.path.rpartition(" ")[::2])) for subcommand in subcommands if subcommand.path
+    )
+    lines = "\n".join(line for subcommand in subcommands for line in _lines(subcommand))
     return _SCRIPT.replace("@known@", known).replace("@lines@", lines)
 
 
@@ -31,14 +33,14 @@ def quoted(text: str) -> str:
     return "'" + text.replace("\\", "\\\\").replace("'", r"\'") + "'"
 
 
-def _lines(place: Place) -> Iterator[str]:
-    here = "complete -c img402-mcp -n " + quoted(f'__img402_mcp_at "{place.path}"')
-    if place.files:
+def _lines(subcommand: Subcommand) -> Iterator[str]:
+    here = "complete -c img402-mcp -n " + quoted(f'__img402_mcp_at "{subcommand.path}"')
+    if subcommand.files:
         yield f"{here} -F"
-    for name, told in place.words:
-        yield f"{here} -a {quoted(name)}{_told(told)}"
-    for flag in place.flags:
-        yield f"{here} {' '.join(map(_spelled, flag.names))}{_value(flag)}{_told(flag.told)}"
+    for name, description in subcommand.words:
+        yield f"{here} -a {quoted(name)}{_described_as(description)}"
+    for flag in subcommand.flags:
+        yield f"{here} {' '.join(map(_spelled, flag.names))}{_value(flag)}{_described_as(flag.description)}"
 
 
 def _spelled(name: str) -> str:
@@ -53,5 +55,5 @@ def _value(flag: Flag) -> str:
     return " -x -a '(__fish_complete_directories)'" if flag.folders else " -r -F" if flag.files else " -x"
 
 
-def _told(text: str) -> str:
+def _described_as(text: str) -> str:
     return f" -d {quoted(text)}" if text else ""

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from img402_mcp.cli.shells.bash import filled, patterns
-from img402_mcp.cli.shells.places import Flag, Place
+from img402_mcp.cli.shells.subcommands import Flag, Subcommand
 
 _SCRIPT = r"""#compdef img402-mcp
 # Completion of img402-mcp for zsh. In ~/.zshrc, after compinit: eval "$(img402-mcp completion zsh)"
@@ -30,19 +30,19 @@ if [[ $funcstack[1] == _img402-mcp ]]; then _img402_mcp "$@"; else compdef _img4
 """
 
 
-def script(places: Sequence[Place]) -> str:
-    return filled(_SCRIPT, places, _values(places), map(_offer, places))
+def script(subcommands: Sequence[Subcommand]) -> str:
+    return filled(_SCRIPT, subcommands, _values(subcommands), map(_offer, subcommands))
 
 
 def quoted(text: str) -> str:
     return "'" + text.replace("'", r"'\''") + "'"
 
 
-def _values(places: Sequence[Place]) -> Iterator[str]:
-    for place in places:
-        for flag in place.flags:
+def _values(subcommands: Sequence[Subcommand]) -> Iterator[str]:
+    for subcommand in subcommands:
+        for flag in subcommand.flags:
             if flag.takes:
-                yield f"        {patterns(place, flag.names)}) {_value(flag)}return ;;"
+                yield f"        {patterns(subcommand, flag.names)}) {_value(flag)}return ;;"
 
 
 def _value(flag: Flag) -> str:
@@ -51,16 +51,16 @@ def _value(flag: Flag) -> str:
     return "_files -/; " if flag.folders else "_files; " if flag.files else ""
 
 
-def _offer(place: Place) -> str:
-    words = f"offered=({' '.join(_described(place.words))}); _describe word offered" if place.words else ""
-    flags = _described((name, flag.told) for flag in place.flags for name in flag.names)
-    rest = words or ("_files" if place.files else ":")
+def _offer(subcommand: Subcommand) -> str:
+    words = f"offered=({' '.join(_described(subcommand.words))}); _describe word offered" if subcommand.words else ""
+    flags = _described((name, flag.description) for flag in subcommand.flags for name in flag.names)
+    rest = words or ("_files" if subcommand.files else ":")
     return (
-        f'        "{place.path}") if [[ $current == -* ]]; then flags=({" ".join(flags)}); _describe -o flag flags; '
-        f"else {rest}; fi ;;"
+        f'        "{subcommand.path}") if [[ $current == -* ]]; then flags=({" ".join(flags)}); '
+        f"_describe -o flag flags; else {rest}; fi ;;"
     )
 
 
 def _described(words: Iterable[tuple[str, str]]) -> Iterator[str]:
     """`name:what it is`; a colon in the name itself would end it."""
-    return (quoted(f"{name.replace(':', chr(92) + ':')}:{told}") for name, told in words)
+    return (quoted(f"{name.replace(':', chr(92) + ':')}:{description}") for name, description in words)

@@ -93,7 +93,7 @@ def _integer(digits: str) -> int | None:
     return int(digits) if len(digits) < 20 else None
 
 
-def wait_told(answer: Response, otherwise: str) -> str:
+def retry_delay_text(answer: Response, otherwise: str) -> str:
     """When to come back, from Retry-After (RFC 9110, 10.2.3): seconds or a date."""
     value = answer.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit() and len(value) < 9:

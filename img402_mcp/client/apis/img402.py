@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from img402_mcp.client.apis.base import Receipt, fields_in, multipart, showable, wait_told
+from img402_mcp.client.apis.base import Receipt, fields_in, multipart, retry_delay_text, showable
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import Request, Response, Send, retrying
 from img402_mcp.errors import BadAnswer, TokenRefused, UploadFailed, UploadRejected, quoted
@@ -17,7 +17,7 @@ from img402_mcp.formats import FORMATS
 from img402_mcp.wire import img402 as wire
 
 DOCUMENTED = "2026-09: up to 1 MB free for good, up to 10 MB free for 30 days, 0.01 USDC: up to 10 MB for good"
-USUAL_TOKEN_LIFE = timedelta(minutes=10)
+DEFAULT_TOKEN_LIFE = timedelta(minutes=10)
 DOCUMENTED_FREE_BYTES = (10_000_000, 1_000_000)
 DOCUMENTED_PAID_BYTES = 10 * 1024 * 1024
 """The hosted API's terms as last documented. They moved three times in 2026: only the API's own word decides."""
@@ -72,7 +72,7 @@ class Img402:
         if not _TOKEN.fullmatch(value):
             raise BadAnswer(f"{self._where} answered with something that is no token.")
         expiry, _ = _expiry(fields)
-        return Token(value, expiry or datetime.now(UTC) + USUAL_TOKEN_LIFE)
+        return Token(value, expiry or datetime.now(UTC) + DEFAULT_TOKEN_LIFE)
 
     def receipt_in(self, document: str) -> Receipt:
         """The receipt of an answer that was kept. Raises BadAnswer."""
@@ -112,30 +112,32 @@ class Img402:
 
     def _delete_url(self, fields: dict[str, object]) -> str:
         """An extension of our host: of use only where it leads to the API itself."""
-        said = fields.get("deleteUrl")
-        if not isinstance(said, str) or urlsplit(said)[:2] != urlsplit(self.api_url)[:2]:
+        url = fields.get("deleteUrl")
+        if not isinstance(url, str) or urlsplit(url)[:2] != urlsplit(self.api_url)[:2]:
             return ""
         try:
-            return showable(said, self.api_url)
+            return showable(url, self.api_url)
         except BadAnswer:
             return ""
 
     def _rejection(self, image: Image | None, answer: Response) -> UploadRejected | UploadFailed:
         fields = fields_in(answer.body)
-        said = fields.get("error")
-        code = said if isinstance(said, str) and said in _SENTENCES else _CODE_OF_STATUS.get(answer.status, "")
+        error = fields.get("error")
+        code = error if isinstance(error, str) and error in _SENTENCES else _CODE_OF_STATUS.get(answer.status, "")
         sentence = _SENTENCES.get(code) or _unknown(answer.status)
         size = len(image.data) if image else 0
-        told = sentence.format(where=self._where, size=size, wait=wait_told(answer, "later"), status=answer.status)
+        message = sentence.format(
+            where=self._where, size=size, wait=retry_delay_text(answer, "later"), status=answer.status
+        )
         words = ": ".join(
-            word for word in (said, fields.get("message")) if isinstance(word, str) and word and word != code
+            word for word in (error, fields.get("message")) if isinstance(word, str) and word and word != code
         )
         if words:
-            told += f" Its own words: {quoted(words)}"
+            message += f" Its own words: {quoted(words)}"
         if answer.status >= 500:
-            return UploadFailed(told)
+            return UploadFailed(message)
         kind = TokenRefused if code in _TOKEN_CODES else UploadRejected
-        return kind(told, code=code, said=words)
+        return kind(message, code=code, api_message=words)
 
 
 # The errors of docs/specs/img402.md, each with the way out.
@@ -204,11 +206,11 @@ def _granted(answer: Response) -> bool:
 def _received(url: str, fields: dict[str, object], image: Image | None) -> Receipt:
     """A known URL is never lost: what the answer says amiss of the rest, we know ourselves or leave out."""
     stem = url.rsplit("/", 1)[-1].partition(".")[0]
-    said, kind, size = (fields.get(name) for name in ("id", "contentType", "sizeBytes"))
+    value, kind, size = (fields.get(name) for name in ("id", "contentType", "sizeBytes"))
     expiry, notes = _expiry(fields)
     return Receipt(
         url=url,
-        id=said if isinstance(said, str) and _ID.fullmatch(said) else stem,
+        id=value if isinstance(value, str) and _ID.fullmatch(value) else stem,
         content_type=image.picture.format.media_type if image else _known_type(kind),
         size_bytes=len(image.data) if image else max(size, 0) if isinstance(size, int) else 0,
         expires_at=expiry,
@@ -219,17 +221,17 @@ def _received(url: str, fields: dict[str, object], image: Image | None) -> Recei
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def _known_type(said: object) -> str:
-    return next((kind.media_type for kind in FORMATS if kind.media_type == said), "")
+def _known_type(value: object) -> str:
+    return next((kind.media_type for kind in FORMATS if kind.media_type == value), "")
 
 
 def _expiry(fields: dict[str, object]) -> tuple[datetime | None, tuple[str, ...]]:
     """The moment in UTC; null is for ever; anything else is not known, which a note says."""
-    said = fields.get("expiresAt", "")
-    if said is None:
+    value = fields.get("expiresAt", "")
+    if value is None:
         return None, ()
     try:
-        moment = datetime.fromisoformat(said if isinstance(said, str) else "")
+        moment = datetime.fromisoformat(value if isinstance(value, str) else "")
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).astimezone(UTC), ()
     except (ValueError, OverflowError):
         return None, ("The API named no usable expiry.",)

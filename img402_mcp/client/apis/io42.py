@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from img402_mcp.client.apis.base import demand_fits, fields_in, wait_told
+from img402_mcp.client.apis.base import demand_fits, fields_in, retry_delay_text
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import Request, Response
 from img402_mcp.errors import BadAnswer, ReadRefused, UploadFailed, UploadRejected, quoted
@@ -41,12 +41,12 @@ class Io42:
 
     def demand_fits(self, image: Image) -> None:
         """What the API would refuse is refused here, before money moves. Raises ReadRefused."""
-        demand_fits(image, "io42", wire.MEDIA_TYPES, wire.MOST_BYTES)
+        demand_fits(image, "io42", wire.MEDIA_TYPES, wire.MAX_BYTES)
         size = image.picture
-        if not all(wire.FEWEST_PIXELS <= side <= wire.MOST_PIXELS for side in (size.width, size.height)):
+        if not all(wire.MIN_PIXELS <= side <= wire.MAX_PIXELS for side in (size.width, size.height)):
             raise ReadRefused(
-                f"The image is {size.width}x{size.height} pixels, and io42 takes {wire.FEWEST_PIXELS} to "
-                f"{wire.MOST_PIXELS} on each side. Scale it and submit that file; nothing was sent or paid."
+                f"The image is {size.width}x{size.height} pixels, and io42 takes {wire.MIN_PIXELS} to "
+                f"{wire.MAX_PIXELS} on each side. Scale it and submit that file; nothing was sent or paid."
             )
 
     def request(self, image: Image, submission: SubmissionTarget) -> Request:
@@ -89,11 +89,11 @@ class Io42:
     def _rejection(self, answer: Response) -> UploadRejected | UploadFailed:
         code, message = problem_in(answer)
         sentence = _SENTENCES.get(code) or _unknown(answer.status)
-        told = sentence.format(where=self._where, wait=_wait(answer), status=answer.status)
+        text = sentence.format(where=self._where, wait=_wait(answer), status=answer.status)
         if message:
-            told += f" Its own words: {quoted(message)}"
+            text += f" Its own words: {quoted(message)}"
         failed = code in _FAILURES or (code not in _SENTENCES and answer.status >= 500)
-        return UploadFailed(told) if failed else UploadRejected(told, code=code)
+        return UploadFailed(text) if failed else UploadRejected(text, code=code)
 
 
 def by_code(answer: Response) -> Response:
@@ -153,10 +153,10 @@ def _unknown(status: int) -> str:
 
 def _wait(answer: Response) -> str:
     """From Retry-After, or the reset of the rate headers."""
-    return wait_told(answer, _reset_told(answer) or "within the hour")
+    return retry_delay_text(answer, _reset_text(answer) or "within the hour")
 
 
-def _reset_told(answer: Response) -> str:
+def _reset_text(answer: Response) -> str:
     limit, reset = (answer.headers.get(name.lower(), "") for name in (wire.RATE_LIMIT, wire.RATE_RESET))
     if not _is_number(reset) or int(reset) > _YEAR_3000:
         return ""

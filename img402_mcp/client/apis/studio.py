@@ -8,7 +8,7 @@ from urllib.parse import urlsplit
 import anyio
 from pydantic import ValidationError
 
-from img402_mcp.client.apis.base import demand_fits, fields_in, multipart, showable, wait_told
+from img402_mcp.client.apis.base import demand_fits, fields_in, multipart, retry_delay_text, showable
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import Request, Response, Send, retrying
 from img402_mcp.errors import BadAnswer, UploadFailed, UploadRejected, quoted
@@ -34,7 +34,7 @@ class Studio:
 
     def demand_fits(self, image: Image) -> None:
         """Raises ReadRefused."""
-        demand_fits(image, "the studio", wire.MEDIA_TYPES, wire.MOST_BYTES)
+        demand_fits(image, "the studio", wire.MEDIA_TYPES, wire.MAX_BYTES)
 
     async def upload(self, image: Image, send: Send) -> StudioInput:
         """Free, so the same bytes may be sent again after a 5xx or a lost answer: at worst one copy lies unused.
@@ -71,12 +71,12 @@ class Studio:
 
     def _rejection(self, image: Image, answer: Response) -> UploadRejected | UploadFailed:
         sentence = _SENTENCES.get(answer.status) or _unknown(answer.status)
-        told = sentence.format(
-            where=self._where, size=len(image.data), wait=wait_told(answer, "later"), status=answer.status
+        message = sentence.format(
+            where=self._where, size=len(image.data), wait=retry_delay_text(answer, "later"), status=answer.status
         )
-        if said := _said(answer):
-            told += f" Its own words: {quoted(said, 400)}"
-        return UploadFailed(told) if answer.status >= 500 else UploadRejected(told, code=str(answer.status))
+        if detail := _detail(answer):
+            message += f" Its own words: {quoted(detail, 400)}"
+        return UploadFailed(message) if answer.status >= 500 else UploadRejected(message, code=str(answer.status))
 
 
 _SENTENCES = {
@@ -102,7 +102,7 @@ def _unknown(status: int) -> str:
     return "{where} refused the upload (status {status}) without a reason that is known here."
 
 
-def _said(answer: Response) -> str:
+def _detail(answer: Response) -> str:
     """`detail` as one line: a text, or FastAPI's list of what is wrong where."""
     try:
         flaws = wire.Invalid.model_validate_json(answer.body).detail

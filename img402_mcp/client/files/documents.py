@@ -25,8 +25,8 @@ from img402_mcp.client.files.safe_open import CAN_WALK, OPENING, flags, open_fol
 
 MARKDOWN_NAMES = (".md", ".markdown")
 HTML_NAMES = (".html", ".htm")
-MOST_BYTES = 1_000_000  # without data: URIs; a long chapter has a tenth of it, and every such text is read in seconds
-MOST_FILE_BYTES = 16_000_000  # with them, as in an exported notebook
+MAX_BYTES = 1_000_000  # without data: URIs; a long chapter has a tenth of it, and every such text is read in seconds
+MAX_FILE_BYTES = 16_000_000  # with them, as in an exported notebook
 
 
 @dataclass(frozen=True)
@@ -45,7 +45,7 @@ def read_document(path: str, roots: Roots, *, base: Path | None = None) -> Docum
     try:
         located = located_in_roots(path, roots, base)
         _demand_name(located)
-        return Document(located, _text(read_bytes(located, roots, MOST_FILE_BYTES, OPENING, "read as a document")))
+        return Document(located, _text(read_bytes(located, roots, MAX_FILE_BYTES, OPENING, "read as a document")))
     except FileRefused as reason:
         refused = refusal(path, reason, roots, base)
     raise refused
@@ -83,10 +83,10 @@ _DATA_URI = re.compile(rb"data:[^\s\"'()<>]*", re.IGNORECASE)
 
 
 def _demand_short(data: bytes) -> None:
-    size = len(data) if len(data) <= MOST_BYTES else len(_DATA_URI.sub(b"", data))
-    if size > MOST_BYTES:
+    size = len(data) if len(data) <= MAX_BYTES else len(_DATA_URI.sub(b"", data))
+    if size > MAX_BYTES:
         raise FileRefused(
-            f"is too long: it has {size:,} bytes without its data: URIs, and a document has at most {MOST_BYTES:,}; "
+            f"is too long: it has {size:,} bytes without its data: URIs, and a document has at most {MAX_BYTES:,}; "
             "split it"
         )
 

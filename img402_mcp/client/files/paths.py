@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from img402_mcp.client.files.refusal import FileRefused
-from img402_mcp.client.files.roots import LONGEST_PATH, Roots
+from img402_mcp.client.files.roots import MAX_PATH_LENGTH, Roots
 from img402_mcp.errors import ReadRefused, quoted
 
 
@@ -34,7 +34,7 @@ def working_directory(base: Path | None) -> Path:
 
 
 def _start(text: str, base: Path | None) -> str:
-    if Path(text[:LONGEST_PATH]).is_absolute() or text.startswith("~") or _URL.match(text):
+    if Path(text[:MAX_PATH_LENGTH]).is_absolute() or text.startswith("~") or _URL.match(text):
         return ""
     return f"A relative path starts at {quoted(str(working_directory(base)))}."
 
@@ -54,8 +54,8 @@ def plain_path(text: str) -> Path:
         text = _from_file_url(text)
     elif _URL.match(text):
         raise FileRefused("is a URL; the path of a file on this machine was wanted")
-    if len(text) > LONGEST_PATH:
-        raise FileRefused(f"is {len(text):,} characters long; a path has at most {LONGEST_PATH:,}")
+    if len(text) > MAX_PATH_LENGTH:
+        raise FileRefused(f"is {len(text):,} characters long; a path has at most {MAX_PATH_LENGTH:,}")
     if "\0" in text:
         raise FileRefused("holds a character that no file name can have")
     if not _is_encodable(text):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from img402_mcp.errors import SettingsError, quoted
 
-LONGEST_PATH = 4096  # PATH_MAX of Linux; macOS has 1024. Resolving costs the square of the length.
+MAX_PATH_LENGTH = 4096  # PATH_MAX of Linux; macOS has 1024. Resolving costs the square of the length.
 
 
 SETTING = "IMG402_ALLOW_DIRS or --allow-dir"
@@ -30,7 +30,7 @@ class Roots:
         return any(path.is_relative_to(root) for root in self.directories)
 
     def in_words(self) -> str:
-        names = ", ".join(quoted(str(root), LONGEST_PATH) for root in self.directories)
+        names = ", ".join(quoted(str(root), MAX_PATH_LENGTH) for root in self.directories)
         return f"Allowed folders: {names} (set by {SETTING})."
 
 

@@ -22,9 +22,9 @@ from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_open import CAN_WALK, listable, open_folder
 from img402_mcp.errors import ReadRefused
 
-MOST_FILES = 500
+MAX_FILES = 500
 """Found by one pattern: whoever means more names a pattern that is narrower, since each becomes public."""
-MOST_NAMES = 100_000
+MAX_NAMES = 100_000
 """Looked at in one call; some tenths of a second."""
 EVERY_FOLDER = "**"
 
@@ -66,7 +66,7 @@ class _Budget:
         return seen
 
 
-def expanded(patterns: Iterable[str], roots: Roots, base: Path | None = None, *, names: int = MOST_NAMES) -> Expanded:
+def expanded(patterns: Iterable[str], roots: Roots, base: Path | None = None, *, names: int = MAX_NAMES) -> Expanded:
     """The paths that `patterns` name, each once: of each pattern in natural order (shot2 before shot10).
 
     `*`, `?`, `[..]` and `**` (any folders, or none) are marks; a name that is there just as it is written is that
@@ -97,11 +97,11 @@ def _named_by(pattern: str, roots: Roots, base: Path | None, budget: _Budget) ->
     folder, way = _divided(_whole(pattern, base), roots, base)
     if not way:
         return [_File(pattern, pattern)]
-    found = list(islice(_files(located_in_roots(str(folder), roots, None), way, budget), MOST_FILES + 1))
+    found = list(islice(_files(located_in_roots(str(folder), roots, None), way, budget), MAX_FILES + 1))
     if not found:
         raise FileRefused("matches no file", "Links and hidden files are only found by their names.")
-    if len(found) > MOST_FILES:
-        raise FileRefused(f"matches more than {MOST_FILES:,} files; a narrower pattern was wanted")
+    if len(found) > MAX_FILES:
+        raise FileRefused(f"matches more than {MAX_FILES:,} files; a narrower pattern was wanted")
     return sorted(found, key=_natural)
 
 

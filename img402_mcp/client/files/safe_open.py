@@ -28,7 +28,7 @@ from pathlib import Path
 from img402_mcp.client.files.refusal import LINKED, REASONS, FileRefused
 from img402_mcp.client.files.roots import Roots
 
-MOST_SIBLINGS = 10_000  # looked through for a name that was meant; a download folder holds a few thousand
+MAX_SIBLINGS = 10_000  # looked through for a name that was meant; a download folder holds a few thousand
 
 
 Opening = Callable[[Path], AbstractContextManager[int]]
@@ -141,7 +141,7 @@ def _meant(path: Path, roots: Roots) -> str:
 def _siblings(path: Path) -> list[str]:
     try:
         with open_folder(path.parent) as folder, listable(folder) as place, os.scandir(place) as entries:
-            return [entry.name for entry in islice(entries, MOST_SIBLINGS)]
+            return [entry.name for entry in islice(entries, MAX_SIBLINGS)]
     except OSError:
         return []
 

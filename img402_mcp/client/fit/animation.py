@@ -10,14 +10,14 @@ from PIL.PngImagePlugin import PngImageFile
 
 from img402_mcp.client.fit.decode import Unfit, demand_known_colours, has_metadata
 from img402_mcp.client.fit.encoders import WEBP_SIDE
-from img402_mcp.client.fit.messages import MOST_PIXELS, Order, Outcome
+from img402_mcp.client.fit.messages import MAX_PIXELS, Order, Outcome
 
 QUALITIES = (None, 90, 80)
 """None: lossless."""
 EXCERPT_PIXELS = 4_000_000
 LOSSLESS_PIXELS = 20_000_000  # libwebp tries each frame in several ways
 NEAR = 1.25  # how far an excerpt may miss
-LEAST_SCALE = 25
+MIN_SCALE = 25
 
 
 @dataclass(frozen=True)
@@ -32,7 +32,7 @@ class Animation:
         return sum(frame.width * frame.height for frame in self.frames)
 
 
-def fit_moving(file: ImageFile.ImageFile, order: Order, data: bytes) -> tuple[Outcome, bytes]:
+def fit_animation(file: ImageFile.ImageFile, order: Order, data: bytes) -> tuple[Outcome, bytes]:
     if "WebP" not in order.formats or max(file.size) > WEBP_SIDE:
         raise Unfit("moving")
     outcome, made = _fit(_film(file, data), order)
@@ -50,7 +50,7 @@ def _film(file: ImageFile.ImageFile, data: bytes) -> Animation:
     if isinstance(file, PngImageFile):
         demand_known_colours(file, data)
     frames: int = getattr(file, "n_frames", 1)
-    if frames * file.width * file.height > MOST_PIXELS:
+    if frames * file.width * file.height > MAX_PIXELS:
         raise Unfit("pixels")
     if file.info.get("default_image"):  # a picture beside the animation, which WebP cannot have
         raise Unfit("moving")
@@ -63,10 +63,10 @@ def _film(file: ImageFile.ImageFile, data: bytes) -> Animation:
 
 def _rounds(file: ImageFile.ImageFile) -> int:
     """A GIF says how often it is repeated, or nothing: once. The others say how often it is shown."""
-    told = file.info.get("loop")
+    loop = file.info.get("loop")
     if isinstance(file, GifImageFile):
-        return 1 if told is None else int(told) and int(told) + 1
-    return int(told or 0)
+        return 1 if loop is None else int(loop) and int(loop) + 1
+    return int(loop or 0)
 
 
 def _frames(file: ImageFile.ImageFile, count: int) -> Iterator[tuple[Image.Image, int]]:
@@ -80,10 +80,10 @@ def _frames(file: ImageFile.ImageFile, count: int) -> Iterator[tuple[Image.Image
 def _is_worth_trying(film: Animation, quality: int | None, limit: int) -> bool:
     if quality is None and film.pixels > LOSSLESS_PIXELS:
         return False
-    return _foretold(film, quality) <= limit * NEAR
+    return _estimated_size(film, quality) <= limit * NEAR
 
 
-def _foretold(film: Animation, quality: int | None) -> float:
+def _estimated_size(film: Animation, quality: int | None) -> float:
     """From some frames in a row: one alone would not tell what its neighbours save."""
     count = max(2, int(len(film.frames) * min(1.0, EXCERPT_PIXELS / film.pixels)))
     start = (len(film.frames) - count) // 2
@@ -106,8 +106,8 @@ def _encoded(film: Animation, quality: int | None) -> bytes:
 
 
 def _scaled(film: Animation, limit: int) -> tuple[Outcome, bytes]:
-    scale = max(LEAST_SCALE, min(90, int(100 * (limit / _foretold(film, 80)) ** 0.55)))
-    while scale >= LEAST_SCALE:
+    scale = max(MIN_SCALE, min(90, int(100 * (limit / _estimated_size(film, 80)) ** 0.55)))
+    while scale >= MIN_SCALE:
         if len(made := _encoded(_shrunk(film, scale), 80)) <= limit:
             return Outcome(quality=80, scale=scale), made
         scale = int(scale * 0.8)

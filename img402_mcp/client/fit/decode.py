@@ -15,7 +15,7 @@ from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from img402_mcp.client.fit.messages import MOST_PIXELS
+from img402_mcp.client.fit.messages import MAX_PIXELS
 
 PARSER_OF_EXIF = TiffImagePlugin
 """Pillow would import it in the midst of its work, when no file can be opened any more."""
@@ -53,12 +53,12 @@ class Source:
 
 def opened(name: str, data: bytes) -> ImageFile.ImageFile:
     file = DECODERS[name](BytesIO(data))
-    if file.width * file.height > MOST_PIXELS:
+    if file.width * file.height > MAX_PIXELS:
         raise Unfit("pixels")
     return file
 
 
-def is_moving(file: ImageFile.ImageFile) -> bool:
+def is_animated(file: ImageFile.ImageFile) -> bool:
     return bool(getattr(file, "is_animated", False))
 
 
@@ -193,8 +193,8 @@ def _exif(file: ImageFile.ImageFile) -> Image.Exif:
 
 def has_metadata(file: ImageFile.ImageFile) -> bool:
     """Beside the orientation, which is followed. None of it comes along."""
-    told = [file.info.get(name) for name in _METADATA]
-    return any([*told, getattr(file, "text", None), {*_exif(file)} - {_ORIENTATION}])
+    metadata = [file.info.get(name) for name in _METADATA]
+    return any([*metadata, getattr(file, "text", None), {*_exif(file)} - {_ORIENTATION}])
 
 
 _METADATA = ("xmp", "XML:com.adobe.xmp", "comment", "photoshop")

@@ -17,7 +17,7 @@ LOSSY_PIXELS = 36 * MP  # ten bytes each
 THOROUGH_PIXELS = 3 * MP  # beyond them a tenth of the size is not worth twice the time
 WEBP_SIDE = 16_383
 JPEG_SIDE = 65_500
-JPEG_BUFFER = 64 * MP  # bytes, of the memory that the child has; real pictures need half a byte for each pixel
+JPEG_BUFFER = 64 * MP  # bytes, of the memory that the worker has; real pictures need half a byte for each pixel
 
 
 @dataclass(frozen=True)
@@ -45,31 +45,31 @@ JPEG = tuple(Encoding("JPEG", quality=quality) for quality in (95, 92, 88, 84, 8
 PNGS = (AS_PNG, Encoding("PNG", colours=256))
 
 
-def possible(ways: Iterable[Encoding], source: Source, formats: Collection[str]) -> list[Encoding]:
-    return [way for way in ways if way.format in formats and _can_hold(way, source.image)]
+def possible(encodings: Iterable[Encoding], source: Source, formats: Collection[str]) -> list[Encoding]:
+    return [encoding for encoding in encodings if encoding.format in formats and _can_hold(encoding, source.image)]
 
 
-def _can_hold(way: Encoding, image: Image.Image) -> bool:
+def _can_hold(encoding: Encoding, image: Image.Image) -> bool:
     pixels, side = image.width * image.height, max(image.size)
-    if way.format == "JPEG":
+    if encoding.format == "JPEG":
         return image.mode != "RGBA" and side <= JPEG_SIDE
-    if way.format == "PNG":
+    if encoding.format == "PNG":
         return pixels <= PNG_PIXELS
-    most = ROUNDED_PIXELS if way.bits else LOSSLESS_PIXELS if way.quality is None else LOSSY_PIXELS
+    most = ROUNDED_PIXELS if encoding.bits else LOSSLESS_PIXELS if encoding.quality is None else LOSSY_PIXELS
     return side <= WEBP_SIDE and pixels <= most
 
 
-def encoded(source: Source, way: Encoding, pixels: int = 0) -> bytes | None:
+def encoded(source: Source, encoding: Encoding, pixels: int = 0) -> bytes | None:
     """As an image of so many pixels is encoded, by default its own: a sample goes the way of the whole.
 
     None: the encoder cannot hold this image, which others still may.
     """
-    image = _thinned(source.image, way)
+    image = _thinned(source.image, encoding)
     target = BytesIO()
     profile: dict[str, Any] = {"icc_profile": source.profile} if source.profile else {}
     _make_room(image)
     try:
-        image.save(target, **_options(way, source, pixels or image.width * image.height), **profile)
+        image.save(target, **_options(encoding, source, pixels or image.width * image.height), **profile)
     except (OSError, ValueError):
         return None
     return target.getvalue()
@@ -80,16 +80,16 @@ def _make_room(image: Image.Image) -> None:
     ImageFile.MAXBLOCK = max(65_536, min(4 * image.width * image.height, JPEG_BUFFER))
 
 
-def as_seen(data: bytes, way: Encoding) -> Image.Image:
-    return DECODERS[way.format](BytesIO(data))
+def as_seen(data: bytes, encoding: Encoding) -> Image.Image:
+    return DECODERS[encoding.format](BytesIO(data))
 
 
-def _thinned(image: Image.Image, way: Encoding) -> Image.Image:
-    if way.bits:
-        return _rounded(image, way.bits)
-    if way.colours:
-        return image.quantize(way.colours, Image.Quantize.FASTOCTREE)
-    return _in_palette(image) if way.format == "PNG" else image
+def _thinned(image: Image.Image, encoding: Encoding) -> Image.Image:
+    if encoding.bits:
+        return _rounded(image, encoding.bits)
+    if encoding.colours:
+        return image.quantize(encoding.colours, Image.Quantize.FASTOCTREE)
+    return _in_palette(image) if encoding.format == "PNG" else image
 
 
 def _rounded(image: Image.Image, bits: int) -> Image.Image:
@@ -109,16 +109,16 @@ def _in_palette(image: Image.Image) -> Image.Image:
     return small if is_same else image
 
 
-def _options(way: Encoding, source: Source, pixels: int) -> dict[str, Any]:
-    if way.format == "PNG":
+def _options(encoding: Encoding, source: Source, pixels: int) -> dict[str, Any]:
+    if encoding.format == "PNG":
         return {"format": "PNG"}
-    if way.format == "JPEG":
+    if encoding.format == "JPEG":
         # Both options need all coefficients at once.
         packing = {"optimize": pixels <= LOSSY_PIXELS, "progressive": pixels <= THOROUGH_PIXELS}
-        return {"format": "JPEG", "subsampling": source.subsampling, "quality": way.quality, **packing}
-    if way.quality is None:
-        return {"format": "WEBP", "lossless": True, **EFFORTS[way.effort]}
-    return {"format": "WEBP", "quality": way.quality, "method": 2 if pixels <= THOROUGH_PIXELS else 0}
+        return {"format": "JPEG", "subsampling": source.subsampling, "quality": encoding.quality, **packing}
+    if encoding.quality is None:
+        return {"format": "WEBP", "lossless": True, **EFFORTS[encoding.effort]}
+    return {"format": "WEBP", "quality": encoding.quality, "method": 2 if pixels <= THOROUGH_PIXELS else 0}
 
 
 def resized(image: Image.Image, scale: int) -> Image.Image:

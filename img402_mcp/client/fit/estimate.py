@@ -50,31 +50,31 @@ class Estimates:
     pixels: int
     came: int
     least: float = LIKE_ENOUGH
-    told: dict[Encoding, bytes | None] = field(default_factory=dict)
+    encoded_samples: dict[Encoding, bytes | None] = field(default_factory=dict)
     alike: dict[Encoding, float] = field(default_factory=dict)
 
     def scaled(self, scale: int) -> "Estimates":
         sample = replace(self.sample, image=resized(self.sample.image, scale))
         pixels = self.pixels * scale * scale // 10_000
-        return replace(self, sample=sample, pixels=pixels, least=LIKE_SCALED, told={}, alike={})
+        return replace(self, sample=sample, pixels=pixels, least=LIKE_SCALED, encoded_samples={}, alike={})
 
-    def size(self, way: Encoding) -> float:
-        data = self._encoded(way)
+    def size(self, encoding: Encoding) -> float:
+        data = self._encoded(encoding)
         if data is None:
             return inf
-        head = HEADS[way.format] if self.share < 1 else 0
+        head = HEADS[encoding.format] if self.share < 1 else 0
         return (len(data) - head) / self.share + head + len(self.sample.profile or b"")
 
-    def likeness(self, way: Encoding) -> float:
-        if way not in self.alike:
-            data = self._encoded(way)
-            self.alike[way] = likeness(self.sample.image, as_seen(data, way)) if data else 0.0
-        return self.alike[way]
+    def likeness(self, encoding: Encoding) -> float:
+        if encoding not in self.alike:
+            data = self._encoded(encoding)
+            self.alike[encoding] = likeness(self.sample.image, as_seen(data, encoding)) if data else 0.0
+        return self.alike[encoding]
 
-    def _encoded(self, way: Encoding) -> bytes | None:
-        if way not in self.told:
-            self.told[way] = encoded(replace(self.sample, profile=None), way, self.pixels)
-        return self.told[way]
+    def _encoded(self, encoding: Encoding) -> bytes | None:
+        if encoding not in self.encoded_samples:
+            self.encoded_samples[encoding] = encoded(replace(self.sample, profile=None), encoding, self.pixels)
+        return self.encoded_samples[encoding]
 
     # Lossless
 
@@ -95,15 +95,15 @@ class Estimates:
         bias = self.came / self.size(AS_PNG)
         return bias if least < bias < most else 1.0  # else the file was packed in a way of its own
 
-    def slack(self, way: Encoding) -> float:
+    def slack(self, encoding: Encoding) -> float:
         """How far below or beyond the limit a try is worth its time; the last effort takes 0.2 s for a megapixel."""
-        if way == AS_PNG:
+        if encoding == AS_PNG:
             return 1.04
-        if way.effort == 0:
+        if encoding.effort == 0:
             return 0.9 if self.pixels < 8 * MP else 0.75
         if self.has_few_colours():
-            return 1.25 if way.effort == len(EFFORTS) - 1 else 1.0
-        if way.effort < len(EFFORTS) - 1:
+            return 1.25 if encoding.effort == len(EFFORTS) - 1 else 1.0
+        if encoding.effort < len(EFFORTS) - 1:
             return 0.0
         return 1.05 if self.pixels < 4 * MP else 0.97 if self.pixels < 8 * MP else 0.85
 
@@ -113,33 +113,33 @@ class Estimates:
         """Of the ways that should fit and be like enough, the one most alike."""
         bests = list[Encoding]()
         for family in families(whole, self.order):
-            if family != NEARLY_LOSSLESS or not any(self.likeness(way) >= HARDLY_SEEN for way in bests):
+            if family != NEARLY_LOSSLESS or not any(self.likeness(encoding) >= HARDLY_SEEN for encoding in bests):
                 bests += self._best_of(family, whole, limit)
         return max(bests, key=self.likeness) if bests else None
 
     def smallest(self, whole: Source) -> Encoding | None:
         """Where none should fit: the one that comes nearest, if it comes near enough to be tried."""
-        near = [way for way in self._last(whole) if self.size(way) <= NEAR * self.order.limit]
-        return min((way for way in near if self._will_do(way, whole)), key=self.size, default=None)
+        near = [encoding for encoding in self._last(whole) if self.size(encoding) <= NEAR * self.order.limit]
+        return min((encoding for encoding in near if self._will_do(encoding, whole)), key=self.size, default=None)
 
     def least_size(self, whole: Source) -> float:
         return min(map(self.size, self._last(whole)), default=inf)
 
     def _last(self, whole: Source) -> list[Encoding]:
-        return [ways[-1] for family in families(whole, self.order) if (ways := self._possible(family, whole))]
+        return [encodings[-1] for family in families(whole, self.order) if (encodings := self._possible(family, whole))]
 
-    def _possible(self, ways: tuple[Encoding, ...], whole: Source) -> list[Encoding]:
-        return possible(ways, whole, self.order.formats)
+    def _possible(self, encodings: tuple[Encoding, ...], whole: Source) -> list[Encoding]:
+        return possible(encodings, whole, self.order.formats)
 
-    def _will_do(self, way: Encoding, whole: Source) -> bool:
-        return whole.was_photo or self.likeness(way) >= self.least
+    def _will_do(self, encoding: Encoding, whole: Source) -> bool:
+        return whole.was_photo or self.likeness(encoding) >= self.least
 
     def _best_of(self, family: tuple[Encoding, ...], whole: Source, limit: float) -> Iterator[Encoding]:
         """A family goes from large to small, so few of it need to be looked at."""
-        ways = self._possible(family, whole)
-        place = bisect_left(ways, True, key=lambda way: self.size(way) <= limit)
-        if place < len(ways) and self._will_do(ways[place], whole):
-            yield ways[place]
+        encodings = self._possible(family, whole)
+        place = bisect_left(encodings, True, key=lambda encoding: self.size(encoding) <= limit)
+        if place < len(encodings) and self._will_do(encodings[place], whole):
+            yield encodings[place]
 
 
 def families(source: Source, order: Order) -> tuple[tuple[Encoding, ...], ...]:

@@ -1,4 +1,4 @@
-"""What travels between the server and the child that decodes: an order in, an outcome or a reason out, then bytes.
+"""What travels between the server and the worker that decodes: an order in, an outcome or a reason out, then bytes.
 
 One line of JSON, then the image. The server believes none of it: every field has a type and a range, words are made
 from codes, and the bytes are walked again.
@@ -7,16 +7,16 @@ from codes, and the bytes are walked again.
 import json
 from dataclasses import asdict, dataclass, fields
 
-MOST_PIXELS = 50_000_000
+MAX_PIXELS = 50_000_000
 """Over all frames. A phone's photo has 12 to 48 million; decoded, 4 bytes each, with one copy, that is 400 MB."""
 MEMORY = 512_000_000  # bytes of address space; libwebp's lossless encoder takes 24 for each pixel
 PROCESSOR_SECONDS = 20
 WALL_SECONDS = 30.0  # the processor may be shared with seven other children
-LONGEST_HEAD = 4096
+MAX_HEAD_BYTES = 4096
 
 REASONS = {
     "pixels": (
-        f"it would decode to more than the {MOST_PIXELS:,} pixels, over all frames, that are taken",
+        f"it would decode to more than the {MAX_PIXELS:,} pixels, over all frames, that are taken",
         "Scale it down, crop it or drop frames first",
     ),
     "memory": ("decoding and encoding it takes too much memory", "Scale it down or crop it first"),
@@ -92,19 +92,19 @@ def packed(head: Order | Outcome, data: bytes = b"") -> bytes:
 
 
 def order_in(message: bytes) -> tuple[Order, bytes]:
-    """By the child, which trusts the server."""
+    """By the worker, which trusts the server."""
     line, _, data = message.partition(b"\n")
-    told = json.loads(line)
-    return Order(told["limit"], told["name"], tuple(told["formats"])), data
+    head = json.loads(line)
+    return Order(head["limit"], head["name"], tuple(head["formats"])), data
 
 
 def outcome_in(message: bytes) -> tuple[Outcome, bytes]:
-    """By the server, which does not trust the child. Raises ValueError."""
-    line = message[:LONGEST_HEAD].partition(b"\n")[0]
-    told = json.loads(line)
-    if not isinstance(told, dict) or told.keys() != {field.name for field in fields(Outcome)}:
+    """By the server, which does not trust the worker. Raises ValueError."""
+    line = message[:MAX_HEAD_BYTES].partition(b"\n")[0]
+    document = json.loads(line)
+    if not isinstance(document, dict) or document.keys() != {field.name for field in fields(Outcome)}:
         raise ValueError("no outcome")
-    outcome = Outcome(**told)
+    outcome = Outcome(**document)
     if not _is_possible(outcome):
         raise ValueError("an impossible outcome")
     return outcome, message[len(line) + 1 :]

@@ -36,8 +36,8 @@ STEADY_MEAN, STEADY_SPREAD = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 """The constants of Wang, Bovik, Sheikh and Simoncelli (2004): dark and flat places do not divide by nothing."""
 
 
-PLACE = 12  # blocks: as wide as a tile
-PLACES = 10
+SPOT = 12  # blocks: as wide as a tile
+SPOTS = 10
 """A place that has lost so much is as bad as an image that has lost a tenth of that everywhere."""
 COLOUR = 0.25  # of the weight of brightness, as eyes see its details
 
@@ -55,8 +55,8 @@ def likeness(one: Image.Image, other: Image.Image) -> float:
     means = a[0].reduce(BLOCK), b[0].reduce(BLOCK)
     spreads = [_spreads(x, y) for x, y in zip(a, b, strict=True)]
     bright, both = _ssim(*means, *spreads[0]), _ssim(*means, *_together(spreads))
-    places = both.reduce(min(PLACE, *both.size))
-    return min(_average(bright), _average(both), 1 - (1 - _least(places)) / PLACES)
+    blocks = both.reduce(min(SPOT, *both.size))
+    return min(_average(bright), _average(both), 1 - (1 - _least(blocks)) / SPOTS)
 
 
 def _average(scores: Image.Image) -> float:

@@ -7,14 +7,14 @@ ways sends the best that should fit; the most like the original goes.
 from dataclasses import replace
 from math import inf
 
-from img402_mcp.client.fit.animation import fit_moving
-from img402_mcp.client.fit.decode import Source, Unfit, decoded, is_moving, opened
+from img402_mcp.client.fit.animation import fit_animation
+from img402_mcp.client.fit.decode import Source, Unfit, decoded, is_animated, opened
 from img402_mcp.client.fit.encoders import LOSSLESS, Encoding, encoded, possible, resized
 from img402_mcp.client.fit.estimate import Estimates
 from img402_mcp.client.fit.messages import Order, Outcome
 from img402_mcp.client.fit.ssim import sample_of
 
-LEAST_SCALE = 20  # percent; below that nobody recognizes a page
+MIN_SCALE = 20  # percent; below that nobody recognizes a page
 TRIES = 3
 CLOSER = 0.96  # once the whole has shown how far the sample misses, to be on the safe side of it
 
@@ -24,72 +24,72 @@ Made = tuple[Outcome, bytes] | None
 def fit(order: Order, data: bytes) -> tuple[Outcome, bytes]:
     """Raises Unfit, and whatever a decoder raises."""
     file = opened(order.name, data)
-    if is_moving(file):
-        return fit_moving(file, order, data)
+    if is_animated(file):
+        return fit_animation(file, order, data)
     source = decoded(file, data)
-    foretelling = _foretelling(order, source, len(data))
-    made = _lossless(source, foretelling) or _lossy(source, foretelling) or _scaled(source, foretelling)
+    estimates = _estimates_for(order, source, len(data))
+    made = _lossless(source, estimates) or _lossy(source, estimates) or _scaled(source, estimates)
     if made is None:
-        raise Unfit("floor" if foretelling.least_size(source) < inf else "formats")
+        raise Unfit("floor" if estimates.least_size(source) < inf else "formats")
     outcome, smaller = made
     lost = {name: getattr(source, name) for name in ("was_deep", "was_converted", "had_metadata")}
     return replace(outcome, **lost), smaller
 
 
-def _foretelling(order: Order, source: Source, came: int) -> Estimates:
+def _estimates_for(order: Order, source: Source, came: int) -> Estimates:
     sample, share = sample_of(source.image)
     return Estimates(order, replace(source, image=sample), share, source.image.width * source.image.height, came)
 
 
-def _lossless(source: Source, foretelling: Estimates) -> Made:
-    limit = foretelling.order.limit
-    if source.was_photo or foretelling.is_hopeless():
+def _lossless(source: Source, estimates: Estimates) -> Made:
+    limit = estimates.order.limit
+    if source.was_photo or estimates.is_hopeless():
         return None
-    missed = foretelling.bias()
-    for way in possible(LOSSLESS, source, foretelling.order.formats):
-        slack = foretelling.slack(way)
-        if not slack or foretelling.size(way) * missed > limit * slack:
+    missed = estimates.bias()
+    for encoding in possible(LOSSLESS, source, estimates.order.formats):
+        slack = estimates.slack(encoding)
+        if not slack or estimates.size(encoding) * missed > limit * slack:
             continue
-        made = encoded(source, way)
+        made = encoded(source, encoding)
         if made and len(made) <= limit:
-            return _outcome(way), made
-        missed = max(missed, len(made or b"") / foretelling.size(way))
+            return _outcome(encoding), made
+        missed = max(missed, len(made or b"") / estimates.size(encoding))
     return None
 
 
-def _lossy(source: Source, foretelling: Estimates) -> Made:
+def _lossy(source: Source, estimates: Estimates) -> Made:
     """The first try shows by how much the sample is wrong, which the next ones go by."""
-    limit, missed, kept = foretelling.order.limit, 1.0, None
+    limit, missed, chosen = estimates.order.limit, 1.0, None
     tried = set[Encoding]()
     for _ in range(TRIES):
-        best = foretelling.best(source, limit / missed)
-        way = best or (None if tried else foretelling.smallest(source))
-        made = encoded(source, way) if way and way not in tried else None
-        if way is None or made is None:
+        best = estimates.best(source, limit / missed)
+        encoding = best or (None if tried else estimates.smallest(source))
+        made = encoded(source, encoding) if encoding and encoding not in tried else None
+        if encoding is None or made is None:
             break
-        tried.add(way)
+        tried.add(encoding)
         if len(made) <= limit:
-            kept = _outcome(way), made
+            chosen = _outcome(encoding), made
             if best:
                 break
-        missed = len(made) / foretelling.size(way) / CLOSER
-    return kept
+        missed = len(made) / estimates.size(encoding) / CLOSER
+    return chosen
 
 
-def _outcome(way: Encoding) -> Outcome:
-    return Outcome(quality=way.quality, bits=way.bits, colours=way.colours)
+def _outcome(encoding: Encoding) -> Outcome:
+    return Outcome(quality=encoding.quality, bits=encoding.bits, colours=encoding.colours)
 
 
-def _scaled(source: Source, foretelling: Estimates) -> Made:
+def _scaled(source: Source, estimates: Estimates) -> Made:
     """The sample is scaled until it should fit, and only then the whole."""
     scale = 95
-    while scale >= LEAST_SCALE:
-        smaller = foretelling.scaled(scale)
-        if smaller.best(source, foretelling.order.limit):
+    while scale >= MIN_SCALE:
+        smaller = estimates.scaled(scale)
+        if smaller.best(source, estimates.order.limit):
             shrunk = replace(source, image=resized(source.image, scale))
             if made := _lossy(shrunk, smaller):
                 return replace(made[0], scale=scale), made[1]
-        scale = _next_scale(scale, foretelling.order.limit / smaller.least_size(source))
+        scale = _next_scale(scale, estimates.order.limit / smaller.least_size(source))
     return None
 
 

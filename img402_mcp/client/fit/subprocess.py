@@ -26,8 +26,8 @@ from anyio import (
 from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 
 from img402_mcp.client.fit.messages import (
-    LONGEST_HEAD,
-    MOST_PIXELS,
+    MAX_HEAD_BYTES,
+    MAX_PIXELS,
     REASONS,
     WALL_SECONDS,
     Order,
@@ -86,13 +86,13 @@ class _GaveUp(Exception):
 
 
 def _demand_possible(picture: Picture, names: Collection[str]) -> None:
-    if picture.width * picture.height > MOST_PIXELS:
+    if picture.width * picture.height > MAX_PIXELS:
         raise _GaveUp("pixels")
     if not {"PNG", "JPEG", "WebP"} & {*names}:
         raise _GaveUp("formats")
 
 
-# What the child says is checked like anything from outside
+# What the worker says is checked like anything from outside
 
 
 def _believed(answer: bytes) -> tuple[Outcome, bytes]:
@@ -134,25 +134,25 @@ def _sentence(code: str, data: bytes, picture: Picture, limit: int) -> str:
     )
 
 
-# The child
+# The worker
 
 
 async def _answer(program: str, message: bytes, limit: int, seconds: float) -> bytes:
     async with AT_ONCE:
         with move_on_after(seconds):
-            return await _asked(program, message, limit + LONGEST_HEAD)
+            return await _run_worker(program, message, limit + MAX_HEAD_BYTES)
     raise _GaveUp("time")
 
 
-async def _asked(program: str, message: bytes, most: int) -> bytes:
-    """Whatever ends this, a cancelled call too, ends the child."""
-    async with await _started(program) as child, create_task_group() as tasks:
-        tasks.start_soon(_send, cast("ByteSendStream", child.stdin), message)
-        answer = await _received(cast("ByteReceiveStream", child.stdout), most)
+async def _run_worker(program: str, message: bytes, most: int) -> bytes:
+    """Whatever ends this, a cancelled call too, ends the worker."""
+    async with await _started(program) as worker, create_task_group() as tasks:
+        tasks.start_soon(_send, cast("ByteSendStream", worker.stdin), message)
+        answer = await _received(cast("ByteReceiveStream", worker.stdout), most)
         if len(answer) > most:
-            child.kill()
-        await child.wait()
-    if -(child.returncode or 0) == OVERTIME:
+            worker.kill()
+        await worker.wait()
+    if -(worker.returncode or 0) == OVERTIME:
         raise _GaveUp("time")
     return answer
 
@@ -162,7 +162,7 @@ OVERTIME = 24  # SIGXCPU
 
 async def _started(program: str) -> Process:
     package = str(Path(__file__).parents[2])
-    path = [package, *(place for place in sys.path if Path(place).is_absolute())]
+    path = [package, *(folder for folder in sys.path if Path(folder).is_absolute())]
     environment = {name: os.environ[name] for name in _KEPT if name in os.environ}
     # -I: neither the environment nor the working directory says what is imported; -S: the path is given.
     return await open_process([sys.executable, "-I", "-S", "-c", program, *path], stderr=DEVNULL, env=environment)

@@ -1,4 +1,4 @@
-"""The child that decodes. An order and an image come in at stdin, an outcome and an image go out at stdout.
+"""The worker that decodes. An order and an image come in at stdin, an outcome and an image go out at stdout.
 
 Everything that it needs is imported first; then it shuts itself in: so much memory, so much time, no file and no
 socket opened any more. Only then are foreign bytes decoded.
@@ -11,21 +11,21 @@ import warnings
 from PIL import Image
 
 from img402_mcp.client.fit.decode import Unfit
-from img402_mcp.client.fit.messages import MEMORY, MOST_PIXELS, PROCESSOR_SECONDS, Order, Outcome, order_in, packed
+from img402_mcp.client.fit.messages import MAX_PIXELS, MEMORY, PROCESSOR_SECONDS, Order, Outcome, order_in, packed
 from img402_mcp.client.fit.strategy import fit
 
 
 def main() -> None:
     Image.preinit()
-    _shut_in()
+    _limit_resources()
     order, data = order_in(sys.stdin.buffer.read())
     sys.stdout.buffer.write(answer(order, data))
     sys.stdout.buffer.flush()
     os._exit(0)  # nothing is left to be tidied up, and that takes a moment
 
 
-def _shut_in() -> None:
-    Image.MAX_IMAGE_PIXELS = MOST_PIXELS
+def _limit_resources() -> None:
+    Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     warnings.simplefilter("error", Image.DecompressionBombWarning)
     try:
         import resource  # noqa: PLC0415  # missing on Windows

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import urlsplit
 
-from img402_mcp.client.payments.payment_required import Offer, PaymentRequired
+from img402_mcp.client.payments.payment_required import PaymentRequired, PaymentRequirements
 from img402_mcp.errors import PaymentRefused, quoted
 from img402_mcp.wire.x402 import NETWORKS, usdc
 
@@ -14,9 +14,9 @@ THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
 # A payee's or a facilitator's clock may be behind ours.
 SKEW = 600
 # What was signed can be settled until the window ends, so no server may ask for ten years.
-LONGEST_WINDOW = 600
+MAX_WINDOW = 600
 # Facilitators want 6 s left when the proof arrives.
-SHORTEST_WINDOW = 10
+MIN_WINDOW = 10
 
 
 @dataclass(frozen=True)
@@ -50,23 +50,23 @@ class Spending:
     """Network -> the payee of the first payment."""
 
 
-def decide(challenge: PaymentRequired, origin: str, policy: Policy, spending: Spending) -> Offer:
+def decide(payment_required: PaymentRequired, origin: str, policy: Policy, spending: Spending) -> PaymentRequirements:
     """The cheapest offer that is allowed. Raises PaymentRefused."""
     if not trustworthy(origin):
         raise PaymentRefused(
             f"{quoted(origin)} asks for a payment, but over http anyone in between could take it: only https, or an "
             f"API on this machine, is paid. Nothing was signed. Set {policy.names.url} to its https address."
         )
-    refusals = [_refusal(offer, policy, spending) for offer in challenge.offers]
-    allowed = [offer for offer, refusal in zip(challenge.offers, refusals, strict=True) if not refusal]
+    refusals = [_refusal(offer, policy, spending) for offer in payment_required.offers]
+    allowed = [offer for offer, refusal in zip(payment_required.offers, refusals, strict=True) if not refusal]
     if not allowed:
-        raise PaymentRefused(_told(challenge, origin, refusals))
+        raise PaymentRefused(_message(payment_required, origin, refusals))
     return min(allowed, key=lambda offer: offer.amount)
 
 
-def window(offer: Offer, now: float) -> tuple[int, int]:
+def window(offer: PaymentRequirements, now: float) -> tuple[int, int]:
     """validAfter and validBefore, in seconds of Unix time."""
-    return int(now) - SKEW, int(now) + min(offer.timeout_seconds, LONGEST_WINDOW)
+    return int(now) - SKEW, int(now) + min(offer.timeout_seconds, MAX_WINDOW)
 
 
 def trustworthy(origin: str) -> bool:
@@ -74,20 +74,20 @@ def trustworthy(origin: str) -> bool:
     return parts.scheme == "https" or (parts.scheme == "http" and parts.hostname in THIS_MACHINE)
 
 
-def _refusal(offer: Offer, policy: Policy, spending: Spending) -> str:
+def _refusal(offer: PaymentRequirements, policy: Policy, spending: Spending) -> str:
     """The first thing that speaks against it, as a sentence; empty: it is allowed."""
     checks = (_network_refusal, _payee_refusal, _window_refusal, _amount_refusal, _day_refusal)
-    return next((told for check in checks if (told := check(offer, policy, spending))), "")
+    return next((reason for check in checks if (reason := check(offer, policy, spending))), "")
 
 
-def _network_refusal(offer: Offer, policy: Policy, spending: Spending) -> str:  # noqa: ARG001  # one shape for all checks
+def _network_refusal(offer: PaymentRequirements, policy: Policy, spending: Spending) -> str:  # noqa: ARG001  # one shape for all checks
     name = offer.network.name
     if NETWORKS.get(name) == offer.network and name in policy.networks:
         return ""
     return f"It asks for USDC on {name}; IMG402_NETWORKS allows {', '.join(policy.networks) or 'none'}."
 
 
-def _payee_refusal(offer: Offer, policy: Policy, spending: Spending) -> str:
+def _payee_refusal(offer: PaymentRequirements, policy: Policy, spending: Spending) -> str:
     expected = policy.pay_to or spending.pinned.get(offer.network.name)
     if expected is None or expected.lower() == offer.pay_to.lower():
         return ""
@@ -98,16 +98,16 @@ def _payee_refusal(offer: Offer, policy: Policy, spending: Spending) -> str:
     )
 
 
-def _window_refusal(offer: Offer, policy: Policy, spending: Spending) -> str:  # noqa: ARG001  # one shape for all checks
-    if offer.timeout_seconds >= SHORTEST_WINDOW:
+def _window_refusal(offer: PaymentRequirements, policy: Policy, spending: Spending) -> str:  # noqa: ARG001  # one shape for all checks
+    if offer.timeout_seconds >= MIN_WINDOW:
         return ""
     return (
-        f"It gives {max(offer.timeout_seconds, 0)} seconds to pay; under {SHORTEST_WINDOW} no payment can be "
+        f"It gives {max(offer.timeout_seconds, 0)} seconds to pay; under {MIN_WINDOW} no payment can be "
         "settled. That is for its operator to change."
     )
 
 
-def _amount_refusal(offer: Offer, policy: Policy, spending: Spending) -> str:  # noqa: ARG001  # one shape for all checks
+def _amount_refusal(offer: PaymentRequirements, policy: Policy, spending: Spending) -> str:  # noqa: ARG001  # one shape for all checks
     if type(offer.amount) is int and 0 < offer.amount <= policy.max_payment:
         return ""
     return (
@@ -116,7 +116,7 @@ def _amount_refusal(offer: Offer, policy: Policy, spending: Spending) -> str:  #
     )
 
 
-def _day_refusal(offer: Offer, policy: Policy, spending: Spending) -> str:
+def _day_refusal(offer: PaymentRequirements, policy: Policy, spending: Spending) -> str:
     if spending.spent + offer.amount <= policy.daily_budget:
         return ""
     return (
@@ -125,8 +125,8 @@ def _day_refusal(offer: Offer, policy: Policy, spending: Spending) -> str:
     )
 
 
-def _told(challenge: PaymentRequired, origin: str, refusals: list[str]) -> str:
-    reasons = [*dict.fromkeys(refusals)] or [f"No offer of its can be paid: {'; '.join(challenge.skipped[:4])}."]
-    asked = f"{urlsplit(origin).netloc} asks for a payment that is not made; nothing was signed."
-    words = f" Its own words: {quoted(challenge.error)}" if challenge.error else ""
-    return " ".join((asked, *reasons[:3])) + words
+def _message(payment_required: PaymentRequired, origin: str, refusals: list[str]) -> str:
+    reasons = [*dict.fromkeys(refusals)] or [f"No offer of its can be paid: {'; '.join(payment_required.skipped[:4])}."]
+    refused = f"{urlsplit(origin).netloc} asks for a payment that is not made; nothing was signed."
+    words = f" Its own words: {quoted(payment_required.error)}" if payment_required.error else ""
+    return " ".join((refused, *reasons[:3])) + words

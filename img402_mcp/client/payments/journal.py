@@ -19,15 +19,15 @@ from img402_mcp.client.http import Request
 from img402_mcp.client.payments.budget import DAY, Spending
 from img402_mcp.client.payments.journal_schema import OPEN, SCHEMA
 from img402_mcp.client.payments.payment import Payment, PaymentIntent, State, payment_in
-from img402_mcp.client.payments.payment_required import Offer
-from img402_mcp.client.payments.sign import Proof
+from img402_mcp.client.payments.payment_required import PaymentRequirements
+from img402_mcp.client.payments.sign import SignedPayment
 from img402_mcp.client.sqlite import opened
 from img402_mcp.errors import PaymentPending, PaymentRefused, SettingsError
 
 # An answer holds a token or an image's address; what is larger is no such answer.
-LONGEST_ANSWER = 65_536
+MAX_ANSWER_BYTES = 65_536
 # A token that is handed out should still be alive when it is used.
-LEAST_TOKEN_LIFE = 30
+MIN_TOKEN_LIFE = 30
 
 _SPARE = "spare "
 
@@ -59,21 +59,21 @@ class Journal:
         intent: PaymentIntent,
         request: Request,
         *,
-        decide: Callable[[Spending], Offer],
-        sign: Callable[[Offer], Proof],
+        decide: Callable[[Spending], PaymentRequirements],
+        sign: Callable[[PaymentRequirements], SignedPayment],
         now: float,
         renewing: str | None = None,
-        beside: "Callable[[list[Payment]], None] | None" = None,
+        check_others: "Callable[[list[Payment]], None] | None" = None,
     ) -> Payment:
         """The payment that stands for this intent, or a new one: decided, signed and on disk in one transaction.
 
         No other process can decide between our look at what is spent and our row. Raises what `decide` raises.
         """
         with self._writing(_refused):
-            if standing := self._standing(intent, renewing):
-                return standing
-            if beside is not None:
-                beside(self._of_other_files(intent))
+            if existing := self._existing(intent, renewing):
+                return existing
+            if check_others is not None:
+                check_others(self._of_other_files(intent))
             made = sign(decide(self._spending(intent.origin, now)))
             self._insert(intent, request, made, now)
             return self._payment("nonce = ?", made.nonce)
@@ -87,13 +87,13 @@ class Journal:
         with self._lock:
             return self._spent(since)
 
-    def standing(self, intent: PaymentIntent, renewing: str | None = None) -> Payment | None:
+    def existing(self, intent: PaymentIntent, renewing: str | None = None) -> Payment | None:
         """The payment that keeps a new one from being made: an open one, or for a file the finished one.
 
         `renewing` names a finished payment whose image is gone, so that it no longer counts.
         """
         with self._lock:
-            return self._standing(intent, renewing)
+            return self._existing(intent, renewing)
 
     def finished(self, intent: PaymentIntent) -> Payment | None:
         """The last payment of the intent whose image was recorded; `result` holds it."""
@@ -112,7 +112,7 @@ class Journal:
         """A payment whose `token` is unused and still alive for a while."""
         with self._lock:
             where = "origin = ? AND route = ? AND source = ? AND state = 'answered' AND token_expires_at > ?"
-            return self._one(where, *intent.key, now + LEAST_TOKEN_LIFE)
+            return self._one(where, *intent.key, now + MIN_TOKEN_LIFE)
 
     def payment_of_token(self, token: str) -> Payment | None:
         with self._lock:
@@ -129,22 +129,24 @@ class Journal:
 
     def sent(self, nonce: str, now: float) -> Payment:
         """Marks that the proof leaves now; the state that comes back says whether it still may."""
-        return self._moved(nonce, State.SENT, now, "state = 'signed'", failed=_refused)
+        return self._transition(nonce, State.SENT, now, "state = 'signed'", failed=_refused)
 
     def ambiguous(self, nonce: str, now: float) -> Payment:
-        return self._moved(nonce, State.AMBIGUOUS, now, "state IN ('signed', 'sent')")
+        return self._transition(nonce, State.AMBIGUOUS, now, "state IN ('signed', 'sent')")
 
     def undelivered(self, nonce: str, now: float) -> Payment:
-        return self._moved(nonce, State.UNDELIVERED, now, "state IN ('sent', 'ambiguous')")
+        return self._transition(nonce, State.UNDELIVERED, now, "state IN ('sent', 'ambiguous')")
 
     def answered(self, nonce: str, now: float, *, answer: bytes, settlement: str = "") -> Payment:
         """An answer that came is kept, so that it outlives a crash of ours before it is used."""
-        kept = answer if len(answer) <= LONGEST_ANSWER else None
-        return self._moved(nonce, State.ANSWERED, now, f"state IN {OPEN}", answer=kept, settlement=settlement)
+        stored = answer if len(answer) <= MAX_ANSWER_BYTES else None
+        return self._transition(nonce, State.ANSWERED, now, f"state IN {OPEN}", answer=stored, settlement=settlement)
 
     def token_received(self, nonce: str, now: float, token: str, expires_at: float) -> Payment:
         """`expires_at` in seconds of Unix time."""
-        return self._moved(nonce, State.ANSWERED, now, f"state IN {OPEN}", token=token, token_expires_at=expires_at)
+        return self._transition(
+            nonce, State.ANSWERED, now, f"state IN {OPEN}", token=token, token_expires_at=expires_at
+        )
 
     def put_begins(self, nonce: str, now: float) -> Payment:
         """Noted before the first byte leaves; the first time stays."""
@@ -170,16 +172,16 @@ class Journal:
             statement = "UPDATE payments SET redeemed = NULL WHERE nonce = ? AND redeemed = ? AND state = 'answered'"
             self._connection.execute(statement, (nonce, source))
 
-    def spared(self, nonce: str) -> None:
+    def make_spare(self, nonce: str) -> None:
         """Paid for a file that the API then refused for certain: free for another file."""
         with self._writing(_pending):
             statement = "UPDATE payments SET source = ? WHERE nonce = ? AND state = 'answered'"
             self._connection.execute(statement, (f"{_SPARE}{nonce}", nonce))
 
-    def adopt(self, intent: PaymentIntent) -> None:
+    def take_spare(self, intent: PaymentIntent) -> None:
         """Gives a spared payment of that API to this intent, if it has none of its own."""
         with self._writing(_refused):
-            if self._standing(intent, None):
+            if self._existing(intent, None):
                 return
             where = "origin = ? AND route = ? AND source LIKE ? AND state = 'answered'"
             spare = self._one(where, intent.origin, intent.route, f"{_SPARE}%")
@@ -189,13 +191,13 @@ class Journal:
 
     def used(self, nonce: str, now: float, result: str) -> Payment:
         """`result`: the image, as the JSON that the API itself would answer. The first one stays."""
-        return self._moved(nonce, State.USED, now, "state <> 'used'", result=result)
+        return self._transition(nonce, State.USED, now, "state <> 'used'", result=result)
 
     def expired(self, nonce: str, now: float, *, seen: State) -> Payment:
         """Only from the state that was judged, so that an answer which came meanwhile is not forgotten."""
-        return self._moved(nonce, State.EXPIRED, now, f"state = '{seen.value}'")
+        return self._transition(nonce, State.EXPIRED, now, f"state = '{seen.value}'")
 
-    def _moved(
+    def _transition(
         self,
         nonce: str,
         state: State,
@@ -212,7 +214,7 @@ class Journal:
             self._connection.execute(statement, (*changes.values(), nonce))
             return self._payment("nonce = ?", nonce)
 
-    def _insert(self, intent: PaymentIntent, request: Request, made: Proof, now: float) -> None:
+    def _insert(self, intent: PaymentIntent, request: Request, made: SignedPayment, now: float) -> None:
         offer = made.offer
         row = {
             "nonce": made.nonce,
@@ -235,13 +237,13 @@ class Journal:
             "signed_at": now,
             "changed_at": now,
         }
-        places = ", ".join("?" * len(row))
-        statement = f"INSERT INTO payments ({', '.join(row)}) VALUES ({places})"  # noqa: S608  # our own names
+        marks = ", ".join("?" * len(row))
+        statement = f"INSERT INTO payments ({', '.join(row)}) VALUES ({marks})"  # noqa: S608  # our own names
         self._connection.execute(statement, tuple(row.values()))
         pin = "INSERT OR REPLACE INTO payees VALUES (?, ?, ?, ?)"
         self._connection.execute(pin, (intent.origin, offer.network.name, offer.pay_to, now))
 
-    def _standing(self, intent: PaymentIntent, renewing: str | None) -> Payment | None:
+    def _existing(self, intent: PaymentIntent, renewing: str | None) -> Payment | None:
         last = self._one("origin = ? AND route = ? AND source = ? AND state <> 'expired'", *intent.key)
         if last is None or last.state.is_open:
             return last

@@ -21,7 +21,7 @@ from img402_mcp.client.payments.chain import Node
 from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.payments.messages import begin_again, call_again, charged, clock, unknown, what
 from img402_mcp.client.payments.payment import Payment, PaymentIntent, State
-from img402_mcp.client.payments.payment_required import Offer, PaymentRequired
+from img402_mcp.client.payments.payment_required import PaymentRequired, PaymentRequirements
 from img402_mcp.client.payments.responses import decides, earlier_answer, grants, retry_after, settlement
 from img402_mcp.client.payments.sign import proof
 from img402_mcp.client.payments.wallet import Wallet
@@ -29,14 +29,14 @@ from img402_mcp.errors import AnswerLost, BadAnswer, NotReached, PaymentPending,
 from img402_mcp.wire import x402 as wire
 
 # Hosts cut a tool's call at 60 s; the step after the payment needs its share.
-PATIENCE = 30.0
+TIMEOUT = 30.0
 # An upload on a slow link is not a hanging one: so many bytes a second are worth waiting for.
 SLOWEST_LINK = 100_000
 BACKOFF = (0.5, 1.0, 2.0, 4.0, 8.0, 14.0)
 # How long after its window a payment may still be found on the chain: a block takes seconds, and clocks differ.
 GRACE = 60
 
-Approve = Callable[[Offer, PaymentIntent], Awaitable[bool]]
+Approve = Callable[[PaymentRequirements, PaymentIntent], Awaitable[bool]]
 """Asks the user. It may itself raise PaymentRefused, with the way out."""
 
 
@@ -45,7 +45,7 @@ class Resumed:
     payment: Payment
     answer: Response | None
     """What the API granted, if it did."""
-    said: str
+    explanation: str
     """For a person: what became of it."""
 
 
@@ -57,12 +57,12 @@ class Payer:
     policy: Policy
     send: Send
     approve: Approve | None = None
-    beside: Callable[[list[Payment]], None] | None = None
+    check_others: Callable[[list[Payment]], None] | None = None
     """Judges what was paid on the same route for other files, in the transaction that signs."""
     rpc_url: str | None = field(default=None, repr=False)
     pause: Callable[[float], Awaitable[None]] = anyio.sleep
     now: Callable[[], float] = time
-    patience: float = PATIENCE
+    timeout: float = TIMEOUT
 
     async def paid(
         self, request: Request, intent: PaymentIntent, *, probe: Request | None = None, renewing: str | None = None
@@ -75,14 +75,14 @@ class Payer:
         Raises PaymentRefused, PaymentPending, UploadFailed.
         """
         _demand_origin(intent, request, probe or request)
-        standing = await run_sync(self.journal.standing, intent, renewing)
-        if standing is not None and (answered := await self._continued(_same_door(request, standing), standing)):
+        existing = await run_sync(self.journal.existing, intent, renewing)
+        if existing is not None and (answered := await self._continued(_same_request(request, existing), existing)):
             return answered
         unpaid = await self.send(probe or request)
         if unpaid.status != 402:
             return unpaid, None
         payment = await self._claimed(challenges.read(unpaid), request, intent, renewing)
-        answered = await self._continued(_same_door(request, payment), payment)
+        answered = await self._continued(_same_request(request, payment), payment)
         if answered is None:
             raise PaymentPending(begin_again(payment))
         return answered
@@ -133,11 +133,11 @@ class Payer:
         return Resumed(latest, answer if grants(answer) else None, f"the API answered with status {answer.status}")
 
     async def _claimed(
-        self, challenge: PaymentRequired, request: Request, intent: PaymentIntent, renewing: str | None
+        self, payment_required: PaymentRequired, request: Request, intent: PaymentIntent, renewing: str | None
     ) -> Payment:
         """Looks and asks first; then the journal decides once more, in one transaction, about what was agreed to."""
-        chosen, wallet = await self._agreed(challenge, intent)
-        agreed = replace(challenge, offers=(chosen,))
+        chosen, wallet = await self._agreed(payment_required, intent)
+        agreed = replace(payment_required, offers=(chosen,))
         now = self.now()
         claim = partial(
             self.journal.claim,
@@ -145,13 +145,15 @@ class Payer:
             sign=lambda offer: proof(offer, agreed, wallet, now),
             now=now,
             renewing=renewing,
-            beside=self.beside,
+            check_others=self.check_others,
         )
         return await run_sync(claim, intent, request)
 
-    async def _agreed(self, challenge: PaymentRequired, intent: PaymentIntent) -> tuple[Offer, Wallet]:
+    async def _agreed(
+        self, payment_required: PaymentRequired, intent: PaymentIntent
+    ) -> tuple[PaymentRequirements, Wallet]:
         seen = await run_sync(self.journal.spending, intent.origin, self.now())
-        chosen = decide(challenge, intent.origin, self.policy, seen)
+        chosen = decide(payment_required, intent.origin, self.policy, seen)
         wallet = await run_sync(self.wallet)
         if self.approve is not None and not await self.approve(chosen, intent):
             raise PaymentRefused(
@@ -186,8 +188,8 @@ class Payer:
         """The same request again and again, until an answer decides; None where none does in time."""
         # What is over, or was answered before, is asked for once: waiting would change nothing.
         waits = () if self._is_over(payment) or payment.state is State.ANSWERED else BACKOFF
-        left = self.patience
-        with anyio.move_on_after(self.patience + request.length / SLOWEST_LINK):
+        left = self.timeout
+        with anyio.move_on_after(self.timeout + request.length / SLOWEST_LINK):
             for wait in (*waits, None):
                 answer = await self._attempt(request)
                 if answer is not None and decides(answer):
@@ -224,12 +226,12 @@ class Payer:
             if answer is None:
                 raise PaymentPending(call_again(payment))
             return answer, payment
-        if not self._has_run_out(payment):
+        if not self._is_expired(payment):
             await self._demand_unsettled(payment)
         await self._expired(payment)
         return None
 
-    def _has_run_out(self, payment: Payment) -> bool:
+    def _is_expired(self, payment: Payment) -> bool:
         """A bare token that was bought and is past its time: it was paid for and is gone, and a new one may follow."""
         expiry = payment.token_expires_at
         return not payment.intent.source and expiry is not None and self.now() > expiry
@@ -267,7 +269,7 @@ def _demand_origin(intent: PaymentIntent, *requests: Request) -> None:
             raise ValueError(f"a payment for {intent.origin} does not go to {origin_of(request.url)}")
 
 
-def _same_door(request: Request, payment: Payment) -> Request:
+def _same_request(request: Request, payment: Payment) -> Request:
     """A proof goes to the address that it was made for, also where another process chose another one meanwhile."""
     if payment.state is not State.USED and payment.url != request.url:
         raise PaymentPending(call_again(payment))

@@ -17,9 +17,9 @@ from img402_mcp.errors import quoted
 from img402_mcp.wire import x402 as wire
 
 # More than any server offers; a hostile list ends here.
-MOST_OFFERS = 32
+MAX_OFFERS = 32
 # img402's own example leaves it out, and 300 is what the SDKs of other servers put there.
-USUAL_TIMEOUT = 300
+DEFAULT_TIMEOUT = 300
 
 _ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}", re.ASCII)
 _NOBODY = "0x" + "0" * 40
@@ -27,7 +27,7 @@ _ATOMIC: TypeAdapter[int] = TypeAdapter(wire.Atomic)
 
 
 @dataclass(frozen=True)
-class Offer:
+class PaymentRequirements:
     version: int
     """The x402Version that the proof answers in."""
     network: wire.Network
@@ -41,7 +41,7 @@ class Offer:
 @dataclass(frozen=True)
 class PaymentRequired:
     version: int
-    offers: tuple[Offer, ...]
+    offers: tuple[PaymentRequirements, ...]
     resource: dict[str, Any] | None = field(default=None, repr=False)
     extensions: dict[str, Any] | None = field(default=None, repr=False)
     error: str = ""
@@ -56,9 +56,9 @@ class _Unusable(ValueError):
 
 def read(answer: Response) -> PaymentRequired:
     """The v2 header if one of its offers can be paid, else the body. Never raises: no offers, then."""
-    challenges = [_challenge(*document) for document in _documents(answer)]
-    payable = next((challenge for challenge in challenges if challenge.offers), None)
-    skipped = tuple(reason for challenge in challenges for reason in challenge.skipped)
+    challenges = [_payment_required(*document) for document in _documents(answer)]
+    payable = next((payment_required for payment_required in challenges if payment_required.offers), None)
+    skipped = tuple(reason for payment_required in challenges for reason in payment_required.skipped)
     chosen = payable or (challenges or [PaymentRequired(1, (), skipped=("it names no payment",))])[0]
     return PaymentRequired(
         chosen.version, chosen.offers, chosen.resource, chosen.extensions, chosen.error, skipped or chosen.skipped
@@ -75,7 +75,7 @@ def _documents(answer: Response) -> Iterator[tuple[dict[str, Any], int | None]]:
 
 def _header_document(answer: Response) -> dict[str, Any] | None:
     try:
-        return wire.decoded(header(answer, wire.OFFER_HEADER))
+        return wire.decoded(header(answer, wire.PAYMENT_REQUIRED_HEADER))
     except ValueError:
         return None
 
@@ -95,13 +95,13 @@ def _no_number(name: str) -> NoReturn:
     raise ValueError(f"{name} is no JSON")
 
 
-def _challenge(document: dict[str, Any], version: int | None) -> PaymentRequired:
+def _payment_required(document: dict[str, Any], version: int | None) -> PaymentRequired:
     offers, skipped = [], []
-    stated = version or document.get("x402Version")
+    declared = version or document.get("x402Version")
     listed = document.get("accepts")
-    for raw in listed[:MOST_OFFERS] if isinstance(listed, list) else ():
+    for raw in listed[:MAX_OFFERS] if isinstance(listed, list) else ():
         try:
-            offers.append(_offer(raw, stated))
+            offers.append(_offer(raw, declared))
         except _Unusable as reason:
             skipped.append(str(reason))
     return PaymentRequired(
@@ -109,7 +109,7 @@ def _challenge(document: dict[str, Any], version: int | None) -> PaymentRequired
         offers=tuple(offers),
         resource=_object(document.get("resource")),
         extensions=_object(document.get("extensions")),
-        error=_said(document.get("error")),
+        error=_error_text(document.get("error")),
         skipped=tuple(skipped) if listed else ("it offers no way to pay",),
     )
 
@@ -118,20 +118,20 @@ def _object(value: object) -> dict[str, Any] | None:
     return value if isinstance(value, dict) else None
 
 
-def _said(error: object) -> str:
+def _error_text(error: object) -> str:
     """`"..."`, or io42's `{"code", "message"}`."""
-    told = error.get("message") if isinstance(error, dict) else error
-    return told if isinstance(told, str) else ""
+    message = error.get("message") if isinstance(error, dict) else error
+    return message if isinstance(message, str) else ""
 
 
-def _offer(raw: object, stated: object) -> Offer:
+def _offer(raw: object, declared: object) -> PaymentRequirements:
     if not isinstance(raw, dict):
         raise _Unusable("an offer is no object")
     if raw.get("scheme") != "exact":
         raise _Unusable(f"scheme {_shown(raw.get('scheme'))} is not exact")
     network = _network(raw)
-    return Offer(
-        version=_version(stated, raw),
+    return PaymentRequirements(
+        version=_version(declared, raw),
         network=network,
         amount=_amount(raw),
         pay_to=_payee(raw),
@@ -140,13 +140,13 @@ def _offer(raw: object, stated: object) -> Offer:
     )
 
 
-def _version(stated: object, raw: dict[str, Any]) -> int:
+def _version(declared: object, raw: dict[str, Any]) -> int:
     """What the document says; where it says nothing, the network's spelling tells."""
-    if stated is None:
+    if declared is None:
         return 2 if ":" in raw["network"] else 1
-    if type(stated) is not int or stated not in wire.PROOF_HEADERS:
-        raise _Unusable(f"x402Version {_shown(stated)} is neither 1 nor 2")
-    return stated
+    if type(declared) is not int or declared not in wire.PAYMENT_HEADERS:
+        raise _Unusable(f"x402Version {_shown(declared)} is neither 1 nor 2")
+    return declared
 
 
 def _network(raw: dict[str, Any]) -> wire.Network:
@@ -185,7 +185,7 @@ def _payee(raw: dict[str, Any]) -> str:
 
 
 def _timeout(raw: dict[str, Any]) -> int:
-    timeout = raw.get("maxTimeoutSeconds", USUAL_TIMEOUT)
+    timeout = raw.get("maxTimeoutSeconds", DEFAULT_TIMEOUT)
     if type(timeout) is not int:
         raise _Unusable(f"maxTimeoutSeconds {_shown(timeout)} is no whole number")
     return timeout

@@ -5,14 +5,14 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from img402_mcp.client.payments.budget import window
-from img402_mcp.client.payments.payment_required import Offer, PaymentRequired
+from img402_mcp.client.payments.payment_required import PaymentRequired, PaymentRequirements
 from img402_mcp.client.payments.wallet import Wallet
 from img402_mcp.wire import x402 as wire
 
 
 @dataclass(frozen=True)
-class Proof:
-    offer: Offer
+class SignedPayment:
+    offer: PaymentRequirements
     payer: str
     nonce: str
     valid_before: int
@@ -22,7 +22,7 @@ class Proof:
     value: str = field(repr=False)
 
 
-def proof(offer: Offer, challenge: PaymentRequired, wallet: Wallet, now: float) -> Proof:
+def proof(offer: PaymentRequirements, payment_required: PaymentRequired, wallet: Wallet, now: float) -> SignedPayment:
     """Signs. Each call is a new payment with a nonce of its own."""
     valid_after, valid_before = window(offer, now)
     authorization = wire.Authorization(
@@ -34,25 +34,28 @@ def proof(offer: Offer, challenge: PaymentRequired, wallet: Wallet, now: float) 
         nonce="0x" + secrets.token_hex(32),
     )
     payload = wire.ExactPayload(signature=wallet.sign(authorization, offer.network), authorization=authorization)
-    extensions, identifier = _extensions(challenge.extensions) if offer.version == 2 else (None, "")
-    return Proof(
+    extensions, identifier = _extensions(payment_required.extensions) if offer.version == 2 else (None, "")
+    return SignedPayment(
         offer=offer,
         payer=authorization.payer,
         nonce=authorization.nonce,
         valid_before=valid_before,
         identifier=identifier,
-        header=wire.PROOF_HEADERS[offer.version],
-        value=wire.encoded(_message(offer, challenge, payload, extensions)),
+        header=wire.PAYMENT_HEADERS[offer.version],
+        value=wire.encoded(_message(offer, payment_required, payload, extensions)),
     )
 
 
 def _message(
-    offer: Offer, challenge: PaymentRequired, payload: wire.ExactPayload, extensions: dict[str, Any] | None
+    offer: PaymentRequirements,
+    payment_required: PaymentRequired,
+    payload: wire.ExactPayload,
+    extensions: dict[str, Any] | None,
 ) -> wire.PaymentPayloadV1 | wire.PaymentPayloadV2:
     if offer.version == 1:
         return wire.PaymentPayloadV1(network=offer.raw["network"], payload=payload)
     return wire.PaymentPayloadV2(
-        resource=challenge.resource, accepted=dict(offer.raw), payload=payload, extensions=extensions
+        resource=payment_required.resource, accepted=dict(offer.raw), payload=payload, extensions=extensions
     )
 
 

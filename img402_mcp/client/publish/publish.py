@@ -32,7 +32,7 @@ from img402_mcp.client.publish.references import (
 from img402_mcp.client.upload import Progress, Upload, Uploader
 from img402_mcp.errors import Img402Error, ReadRefused, quoted
 
-MOST_IMAGES = 200  # of one document; a free API takes some hundred uploads a day
+MAX_IMAGES = 200  # of one document; a free API takes some hundred uploads a day
 
 
 @dataclass(frozen=True)
@@ -162,9 +162,9 @@ def _images(document: Document, found: References) -> Mapping[str, Sequence[Refe
     images: dict[str, list[Reference]] = {}
     for reference in found.references:
         images.setdefault(_path(document.path.parent, reference.target), []).append(reference)
-    if len(images) > MOST_IMAGES:
+    if len(images) > MAX_IMAGES:
         raise ReadRefused(
-            f"{quoted(str(document.path))} shows {len(images):,} different local images, and at most {MOST_IMAGES} are "
+            f"{quoted(str(document.path))} shows {len(images):,} different local images, and at most {MAX_IMAGES} are "
             "published at once; split it. Nothing was sent."
         )
     return images

@@ -8,7 +8,7 @@ import struct
 from typing import NamedTuple
 
 _ORIENTATION, _SHORT = 0x0112, 3
-MOST_ENTRIES = 1000  # of one directory; a camera writes about sixty
+MAX_ENTRIES = 1000  # of one directory; a camera writes about sixty
 
 _MAIN = {
     0x010E: "description",
@@ -90,7 +90,7 @@ def _start(tiff: bytes) -> tuple[str, int]:
 
 def _entries(tiff: bytes, order: str, at: int) -> list[_Entry]:
     (count,) = struct.unpack_from(order + "H", tiff, at)
-    whole = min(count, MOST_ENTRIES, (len(tiff) - at - 2) // 12)
+    whole = min(count, MAX_ENTRIES, (len(tiff) - at - 2) // 12)
     return list(struct.iter_unpack(order + "HHI4s", tiff[at + 2 : at + 2 + 12 * whole]))
 
 

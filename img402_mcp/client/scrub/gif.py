@@ -17,35 +17,35 @@ _NAMES = (
 )
 
 
-def clean(cut: Segments) -> None:
-    for piece in cut.pieces():
-        if not cut.length:
-            cut.keep(0, piece.start)  # the header and the colours of all frames
-        _decide(cut, piece)
+def clean(segments: Segments) -> None:
+    for piece in segments.pieces():
+        if not segments.length:
+            segments.keep(0, piece.start)  # the header and the colours of all frames
+        _decide(segments, piece)
 
 
-def _decide(cut: Segments, piece: Piece) -> None:
+def _decide(segments: Segments, piece: Piece) -> None:
     content = piece.start + 2
-    if piece.kind in (b",", b";") or (piece.kind == _APPLICATION and cut.data.startswith(_PROFILE, content)):
-        cut.keep(piece.start, piece.end)
-    elif piece.kind == _APPLICATION and cut.data.startswith(_LOOPS, content):
-        _shorten(cut, piece, 16)
-    elif piece.kind == _CONTROL and cut.data[content] >= 4:
-        _shorten(cut, piece, 5)
+    if piece.kind in (b",", b";") or (piece.kind == _APPLICATION and segments.data.startswith(_PROFILE, content)):
+        segments.keep(piece.start, piece.end)
+    elif piece.kind == _APPLICATION and segments.data.startswith(_LOOPS, content):
+        _shorten(segments, piece, 16)
+    elif piece.kind == _CONTROL and segments.data[content] >= 4:
+        _shorten(segments, piece, 5)
     else:
-        cut.drop(_name(cut, piece))
+        segments.drop(_name(segments, piece))
 
 
-def _shorten(cut: Segments, piece: Piece, length: int) -> None:
+def _shorten(segments: Segments, piece: Piece, length: int) -> None:
     """To the first `length` bytes behind the label, which are all that decoders read."""
     start = piece.start + 2
     control = piece.kind == _CONTROL
-    content = b"\x04" + cut.data[start + 1 : start + 5] if control else cut.data[start : start + length]
-    cut.swap(piece.start, piece.end, piece.kind + content + b"\0", "application data")
+    content = b"\x04" + segments.data[start + 1 : start + 5] if control else segments.data[start : start + length]
+    segments.swap(piece.start, piece.end, piece.kind + content + b"\0", "application data")
 
 
-def _name(cut: Segments, piece: Piece) -> str:
+def _name(segments: Segments, piece: Piece) -> str:
     for kind, begins, name in _NAMES:
-        if piece.kind == kind and cut.data.startswith(begins, piece.start + 2):
+        if piece.kind == kind and segments.data.startswith(begins, piece.start + 2):
             return name
     return "unknown extension"

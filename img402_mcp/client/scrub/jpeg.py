@@ -21,45 +21,45 @@ _NAMES = (
 )
 
 
-def clean(cut: Segments) -> None:
-    cut.keep(0, 2)
+def clean(segments: Segments) -> None:
+    segments.keep(0, 2)
     previous = 2
-    for piece in cut.pieces():
+    for piece in segments.pieces():
         if piece.start != previous:
-            cut.drop("padding")
+            segments.drop("padding")
         previous = piece.end
-        _decide(cut, piece)
+        _decide(segments, piece)
 
 
-def _decide(cut: Segments, piece: Piece) -> None:
+def _decide(segments: Segments, piece: Piece) -> None:
     marker, content = piece.kind[0], piece.start + 4
-    if marker in _CODING or (marker == 0xE2 and cut.data.startswith(_ICC, content)):
-        cut.keep(piece.start, piece.end)
-    elif marker == 0xE0 and _is_long(piece, _JFIF_LENGTH) and cut.data.startswith(b"JFIF\0", content):
-        _shorten(cut, piece, cut.data[content : content + _JFIF_LENGTH - 2] + b"\0\0", "thumbnail")
-    elif marker == 0xEE and _is_long(piece, _ADOBE_LENGTH) and cut.data.startswith(_ADOBE, content):
-        _shorten(cut, piece, cut.data[content : content + _ADOBE_LENGTH], "application data")
-    elif marker == 0xE1 and cut.data.startswith(_EXIF, content):
-        kinds, turning = exif.content_of(cut.data[content + len(_EXIF) : piece.end])
-        cut.swap_exif(piece, kinds, turning and _segment(marker, _EXIF + turning))
+    if marker in _CODING or (marker == 0xE2 and segments.data.startswith(_ICC, content)):
+        segments.keep(piece.start, piece.end)
+    elif marker == 0xE0 and _is_long(piece, _JFIF_LENGTH) and segments.data.startswith(b"JFIF\0", content):
+        _shorten(segments, piece, segments.data[content : content + _JFIF_LENGTH - 2] + b"\0\0", "thumbnail")
+    elif marker == 0xEE and _is_long(piece, _ADOBE_LENGTH) and segments.data.startswith(_ADOBE, content):
+        _shorten(segments, piece, segments.data[content : content + _ADOBE_LENGTH], "application data")
+    elif marker == 0xE1 and segments.data.startswith(_EXIF, content):
+        kinds, turning = exif.content_of(segments.data[content + len(_EXIF) : piece.end])
+        segments.swap_exif(piece, kinds, turning and _segment(marker, _EXIF + turning))
     else:
-        cut.drop(_name(cut, marker, content))
+        segments.drop(_name(segments, marker, content))
 
 
 def _is_long(piece: Piece, content: int) -> bool:
     return piece.end - piece.start >= 4 + content
 
 
-def _shorten(cut: Segments, piece: Piece, content: bytes, kind: str) -> None:
-    cut.swap(piece.start, piece.end, _segment(piece.kind[0], content), kind)
+def _shorten(segments: Segments, piece: Piece, content: bytes, kind: str) -> None:
+    segments.swap(piece.start, piece.end, _segment(piece.kind[0], content), kind)
 
 
 def _segment(marker: int, content: bytes) -> bytes:
     return struct.pack(">BBH", 0xFF, marker, len(content) + 2) + content
 
 
-def _name(cut: Segments, marker: int, content: int) -> str:
+def _name(segments: Segments, marker: int, content: int) -> str:
     for each, begins, name in _NAMES:
-        if marker == each and cut.data.startswith(begins, content):
+        if marker == each and segments.data.startswith(begins, content):
             return name
     return "application data" if 0xE0 <= marker <= 0xEF else "unknown segment"

@@ -44,19 +44,19 @@ _XMP = b"XML:com.adobe.xmp\0"
 _HIDDEN_PROFILES = ((b"Raw profile type exif\0", "EXIF"), (b"Raw profile type iptc\0", "IPTC"), (_XMP, "XMP"))
 
 
-def clean(cut: Segments) -> None:
-    cut.keep(0, 8)
+def clean(segments: Segments) -> None:
+    segments.keep(0, 8)
     needed = _Needed()
-    for piece in cut.pieces():
+    for piece in segments.pieces():
         length = piece.end - piece.start - 12
         content = piece.start + 8
         if piece.kind == b"eXIf":
-            kinds, turning = exif.content_of(cut.data[content : piece.end - 4].removeprefix(b"Exif\0\0"))
-            cut.swap_exif(piece, kinds, turning and _chunk(b"eXIf", turning))
-        elif needed.includes(piece.kind, length, cut.data[content : content + 4]):
-            cut.keep(piece.start, piece.end)
+            kinds, turning = exif.content_of(segments.data[content : piece.end - 4].removeprefix(b"Exif\0\0"))
+            segments.swap_exif(piece, kinds, turning and _chunk(b"eXIf", turning))
+        elif needed.includes(piece.kind, length, segments.data[content : content + 4]):
+            segments.keep(piece.start, piece.end)
         else:
-            cut.drop(_name(cut, piece))
+            segments.drop(_name(segments, piece))
 
 
 class _Needed:
@@ -103,8 +103,8 @@ def _chunk(kind: bytes, content: bytes) -> bytes:
     return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
-def _name(cut: Segments, piece: Piece) -> str:
+def _name(segments: Segments, piece: Piece) -> str:
     for begins, name in _HIDDEN_PROFILES:
-        if piece.kind in (b"tEXt", b"zTXt", b"iTXt") and cut.data.startswith(begins, piece.start + 8):
+        if piece.kind in (b"tEXt", b"zTXt", b"iTXt") and segments.data.startswith(begins, piece.start + 8):
             return name
     return _NAMES.get(piece.kind, "unknown chunk" if piece.kind not in _ANCILLARY else "chunk that decoders skip")

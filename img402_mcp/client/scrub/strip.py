@@ -41,32 +41,32 @@ def scrubbed(data: bytes, picture: Picture) -> Scrubbed:
 
     Raises NotClean.
     """
-    cut = _cut(data, picture)
+    segments = _stripped(data, picture)
     if surplus := len(data) - picture.end:
-        cut.drop(f"{surplus:,} bytes after the image's end")
-    if not cut.removed:
+        segments.drop(f"{surplus:,} bytes after the image's end")
+    if not segments.removed:
         return Scrubbed(data, picture, ())
-    clean = cut.joined()
-    return Scrubbed(clean, _proven(clean, cut), tuple(cut.removed))
+    clean = segments.joined()
+    return Scrubbed(clean, _proven(clean, segments), tuple(segments.removed))
 
 
-def _cut(data: bytes, picture: Picture) -> Segments:
-    cut = Segments(data, picture)
+def _stripped(data: bytes, picture: Picture) -> Segments:
+    segments = Segments(data, picture)
     try:
-        CLEANERS[picture.format](cut)
+        CLEANERS[picture.format](segments)
     except (NotAnImage, struct.error, IndexError):
         raise NotClean(f"is a {picture.format.name} whose structure is broken") from None
-    return cut
+    return segments
 
 
-def _proven(clean: bytes, cut: Segments) -> Picture:
+def _proven(clean: bytes, segments: Segments) -> Picture:
     """The structure is parsed anew; the coded pixels, which were copied, are leapt over."""
-    before = cut.picture
+    before = segments.picture
     try:
-        after = examine(clean, cut.runs)
+        after = examine(clean, segments.runs)
     except NotAnImage:
         raise NotClean(f"is a {before.format.name} that is broken without its metadata") from None
     same = (after.format, after.width, after.height) == (before.format, before.width, before.height)
-    if not same or after.end != len(clean) or _cut(clean, after).removed:
+    if not same or after.end != len(clean) or _stripped(clean, after).removed:
         raise NotClean(f"is a {before.format.name} that could not be rid of its metadata")
     return after

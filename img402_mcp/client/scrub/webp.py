@@ -17,31 +17,31 @@ _NAMES = {b"EXIF": "EXIF", b"XMP ": "XMP", b"C2PA": "content credentials"}
 _FRAME_HEADER = 24  # the chunk's own, then place, size, duration and flags
 
 
-def clean(cut: Segments) -> None:
-    flags = cut.data[20] if cut.data[12:16] == b"VP8X" else None
-    kept = _kept(flags)
-    cut.keep(0, 12)
-    for piece in cut.pieces():
-        if piece.kind not in kept:
-            _without(cut, piece, extended=flags is not None)
+def clean(segments: Segments) -> None:
+    flags = segments.data[20] if segments.data[12:16] == b"VP8X" else None
+    kinds = _kinds_to_keep(flags)
+    segments.keep(0, 12)
+    for piece in segments.pieces():
+        if piece.kind not in kinds:
+            _without(segments, piece, extended=flags is not None)
             continue
         if piece.kind != b"ANMF":
-            kept.remove(piece.kind)
+            kinds.remove(piece.kind)
         if piece.kind in (b"VP8 ", b"VP8L"):  # a second picture is skipped
-            kept.difference_update(_PIXELS)
-        _with(cut, piece)
-    if cut.removed:
-        _tell(cut, flags)
+            kinds.difference_update(_PIXELS)
+        _with(segments, piece)
+    if segments.removed:
+        _note_removed(segments, flags)
 
 
-def _tell(cut: Segments, flags: int | None) -> None:
+def _note_removed(segments: Segments, flags: int | None) -> None:
     """The header's length, and its flags for EXIF and XMP."""
-    cut.overwrite(4, struct.pack("<I", cut.length - 8))
+    segments.overwrite(4, struct.pack("<I", segments.length - 8))
     if flags is not None:
-        cut.overwrite(20, bytes((flags & ~(_XMP | _EXIF) | (_EXIF if cut.turned else 0),)))
+        segments.overwrite(20, bytes((flags & ~(_XMP | _EXIF) | (_EXIF if segments.turned else 0),)))
 
 
-def _kept(flags: int | None) -> set[bytes]:
+def _kinds_to_keep(flags: int | None) -> set[bytes]:
     if flags is None:
         return {b"VP8 ", b"VP8L"}
     if flags & _ANIMATED:
@@ -49,47 +49,47 @@ def _kept(flags: int | None) -> set[bytes]:
     return {b"VP8X", b"ICCP", *_PIXELS}
 
 
-def _content(cut: Segments, piece: Piece) -> bytes:
-    (length,) = struct.unpack_from("<I", cut.data, piece.start + 4)
-    return cut.data[piece.start + 8 : piece.start + 8 + length]
+def _content(segments: Segments, piece: Piece) -> bytes:
+    (length,) = struct.unpack_from("<I", segments.data, piece.start + 4)
+    return segments.data[piece.start + 8 : piece.start + 8 + length]
 
 
-def _without(cut: Segments, piece: Piece, *, extended: bool) -> None:
+def _without(segments: Segments, piece: Piece, *, extended: bool) -> None:
     if piece.kind == b"EXIF":
-        kinds, turning = exif.content_of(_content(cut, piece).removeprefix(b"Exif\0\0"))
-        cut.swap_exif(piece, kinds, _chunk(b"EXIF", turning) if extended and turning else b"")
+        kinds, turning = exif.content_of(_content(segments, piece).removeprefix(b"Exif\0\0"))
+        segments.swap_exif(piece, kinds, _chunk(b"EXIF", turning) if extended and turning else b"")
     else:
         unused = piece.kind in (*_PIXELS, b"ANMF", b"ANIM", b"ICCP", b"VP8X")
-        cut.drop("chunk that decoders skip" if unused else _NAMES.get(piece.kind, "unknown chunk"))
+        segments.drop("chunk that decoders skip" if unused else _NAMES.get(piece.kind, "unknown chunk"))
 
 
-def _with(cut: Segments, piece: Piece) -> None:
-    if piece.kind in _LENGTHS and len(_content(cut, piece)) != _LENGTHS[piece.kind]:
+def _with(segments: Segments, piece: Piece) -> None:
+    if piece.kind in _LENGTHS and len(_content(segments, piece)) != _LENGTHS[piece.kind]:
         raise NotClean("is a WebP with a header of the wrong length")
     if piece.kind == b"ANMF":
-        _clean_frame(cut, piece)
+        _clean_frame(segments, piece)
     else:
-        cut.keep(piece.start, piece.end)
+        segments.keep(piece.start, piece.end)
 
 
-def _clean_frame(cut: Segments, frame: Piece) -> None:
-    at, drawn = cut.length, False
-    cut.keep(frame.start, frame.start + _FRAME_HEADER)
-    for kind, start, end in _chunks_in(cut, frame):
+def _clean_frame(segments: Segments, frame: Piece) -> None:
+    at, drawn = segments.length, False
+    segments.keep(frame.start, frame.start + _FRAME_HEADER)
+    for kind, start, end in _chunks_in(segments, frame):
         if drawn or kind not in _PIXELS:
-            cut.drop("chunk that decoders skip" if kind in _PIXELS else "unknown chunk")
+            segments.drop("chunk that decoders skip" if kind in _PIXELS else "unknown chunk")
         else:
-            cut.keep(start, end)
+            segments.keep(start, end)
         drawn = drawn or kind in (b"VP8 ", b"VP8L")
-    if cut.length - at != frame.end - frame.start:
-        cut.overwrite(at + 4, struct.pack("<I", cut.length - at - 8))
+    if segments.length - at != frame.end - frame.start:
+        segments.overwrite(at + 4, struct.pack("<I", segments.length - at - 8))
 
 
-def _chunks_in(cut: Segments, frame: Piece) -> Iterator[Piece]:
+def _chunks_in(segments: Segments, frame: Piece) -> Iterator[Piece]:
     position = frame.start + _FRAME_HEADER
     while position < frame.end:
         start = position
-        kind, length = struct.unpack_from("<4sI", cut.data, start)
+        kind, length = struct.unpack_from("<4sI", segments.data, start)
         position += 8 + length + (length & 1)
         if position <= frame.end:
             yield Piece(kind, start, position)

@@ -17,7 +17,7 @@ from img402_mcp.host.cleanup import GRACE
 from img402_mcp.host.db.database import Moment
 from img402_mcp.host.storage.blobs.base import Blobs
 from img402_mcp.host.storage.images import IMAGES, PRIVATE, Images, parse_name
-from img402_mcp.host.storage.quota import kept
+from img402_mcp.host.storage.quota import stored_usage
 
 Entry = dict[str, Any]
 
@@ -55,13 +55,13 @@ class ImageFilter:
     larger: int | None = None
 
     def condition(self) -> ColumnElement[bool]:
-        asked = [
+        conditions = [
             _KINDS[self.kind] if self.kind else None,
             _ALL.c.created_at >= self.since if self.since else None,
             _ALL.c.created_at < self.before if self.before else None,
             _ALL.c.size_bytes > self.larger if self.larger is not None else None,
         ]
-        return and_(True, *(it for it in asked if it is not None))
+        return and_(True, *(it for it in conditions if it is not None))
 
 
 @dataclass(frozen=True)
@@ -78,7 +78,9 @@ class ImagesAdmin:
 
     def usage(self) -> list[Entry]:
         """By kind, then the days on which most bytes came, of what is still here."""
-        kinds = [{"kind": it.kind, "images": it.images, "bytes": it.size_bytes} for it in kept(self.rows.database)]
+        kinds = [
+            {"kind": it.kind, "images": it.images, "bytes": it.size_bytes} for it in stored_usage(self.rows.database)
+        ]
         return kinds + self._biggest_days()
 
     def delete(self, names: list[str]) -> list[Entry]:
@@ -101,20 +103,20 @@ class ImagesAdmin:
             for at, n, size in rows
         ]
 
-    def _delete(self, told: str, image_id: str) -> Entry:
+    def _delete(self, given: str, image_id: str) -> Entry:
         try:
             gone = self.rows.remove(image_id)
         except (OSError, SQLAlchemyError):
-            return {"image": told, "deleted": False, "fault": "the database could not be reached"}
-        entry = {"image": gone[0] if gone else told, "deleted": bool(gone)}
+            return {"image": given, "deleted": False, "fault": "the database could not be reached"}
+        entry = {"image": gone[0] if gone else given, "deleted": bool(gone)}
         try:
-            self.blobs.drop(*gone)
+            self.blobs.delete(*gone)
         except OSError:
             return entry | {"fault": "its bytes could not be removed now", "way_out": WAYS_OUT["orphan"]}
         return entry
 
     def _faulty_rows(self, stored: dict[str, int], *, deep: bool) -> Iterator[tuple[str, str]]:
-        """Takes out of `stored` what has a row. What is past its time is the sweep's, with bytes or without."""
+        """Takes out of `stored` what has a row. What is past its time is the cleanup's, with bytes or without."""
         for name, size in self._rows():
             fault = self._fault(name, size, stored.pop(name, None), deep=deep)
             if fault and self._is_still_here(name):
@@ -164,11 +166,11 @@ def _entry(row: Any) -> Entry:  # noqa: ANN401  # of _ALL
     }
 
 
-def _id_in(told: str) -> str:
-    name = told.rpartition("/")[2]
+def _id_in(given: str) -> str:
+    name = given.rpartition("/")[2]
     image_id, dot, _ = name.partition(".")
     if not parse_name(name if dot else f"{image_id}.{FORMATS[0].extension}"):
-        raise SettingsError(f"{quoted(told)} is no image of a host; give its id, its name or its address.")
+        raise SettingsError(f"{quoted(given)} is no image of a host; give its id, its name or its address.")
     return image_id
 
 

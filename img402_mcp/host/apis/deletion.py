@@ -57,20 +57,20 @@ async def _delete(host: Host, request: Request) -> Response:
         is_gone = image is None or is_expired(image, host.now())
         return _page("It is gone.", "", 404) if is_gone else _page("Delete this image?", _QUESTION.format(name=name))
     await to_thread.run_sync(delete_image, host, name)
-    host.recent.forget(name, host.now())
+    host.image_cache.forget(name, host.now())
     if request.method == "DELETE":
         return Response(None, 204, _HEADERS)
     return _page("The image is deleted.", "")
 
 
 def delete_image(host: Host, name: str) -> bool:
-    """Blocks. Whether it was there. Bytes that cannot be removed now are without a row, and the sweep takes them."""
+    """Blocks. Whether it was there. Bytes that cannot be removed now are without a row, and the cleanup takes them."""
     parsed = parse_name(name)
     gone = host.images.remove(parsed[0]) if parsed else ()
     try:
-        host.blobs.drop(*gone)
+        host.blobs.delete(*gone)
     except OSError:
-        _log.exception("a deleted image's bytes could not be removed; the sweep will try again")
+        _log.exception("a deleted image's bytes could not be removed; the cleanup will try again")
     return bool(gone)
 
 

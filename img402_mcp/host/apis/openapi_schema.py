@@ -23,10 +23,15 @@ def schemas(prefix: str, *models: type[BaseModel]) -> Json:
 
 
 def answer(description: str, schema: str, headers: Mapping[str, str] | None = None) -> Json:
-    told: Json = {"description": description, "content": {"application/json": {"schema": {"$ref": SCHEMAS + schema}}}}
+    response: Json = {
+        "description": description,
+        "content": {"application/json": {"schema": {"$ref": SCHEMAS + schema}}},
+    }
     if headers:
-        told["headers"] = {name: {"description": what, "schema": {"type": "string"}} for name, what in headers.items()}
-    return told
+        response["headers"] = {
+            name: {"description": what, "schema": {"type": "string"}} for name, what in headers.items()
+        }
+    return response
 
 
 def by_status(codes: Iterable[tuple[int, str]]) -> dict[str, str]:

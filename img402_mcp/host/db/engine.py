@@ -130,7 +130,7 @@ def insert_for(connection: Connection, table: Table) -> sqlite.Insert | postgres
 _LOCK = 0x696D67343032
 
 
-def take_turns(connection: Connection) -> None:
+def take_exclusive_lock(connection: Connection) -> None:
     """From here to the end of the transaction nobody else is behind this line."""
     if connection.dialect.name == SQLITE:
         connection.exec_driver_sql("BEGIN IMMEDIATE")

@@ -7,7 +7,7 @@ from sqlalchemy import Column, String, Table
 from img402_mcp.host.db.database import METADATA, Database, Moment
 from img402_mcp.host.db.engine import insert_for
 
-_CHORES = Table(
+_RUNS = Table(
     "chores",
     METADATA,
     Column("name", String(32), primary_key=True),
@@ -15,11 +15,11 @@ _CHORES = Table(
 )
 
 
-def is_mine(database: Database, name: str, now: datetime, every: timedelta) -> bool:
+def claim_run(database: Database, name: str, now: datetime, every: timedelta) -> bool:
     """Whether the caller is to do it now. By a single statement, so that of many who ask one is told yes."""
     with database.transaction() as connection:
-        row = insert_for(connection, _CHORES).values(name=name, due_at=now + every)
+        row = insert_for(connection, _RUNS).values(name=name, due_at=now + every)
         taken = row.on_conflict_do_update(
-            index_elements=[_CHORES.c.name], set_={"due_at": now + every}, where=_CHORES.c.due_at <= now
-        ).returning(_CHORES.c.name)
+            index_elements=[_RUNS.c.name], set_={"due_at": now + every}, where=_RUNS.c.due_at <= now
+        ).returning(_RUNS.c.name)
         return connection.execute(taken).first() is not None

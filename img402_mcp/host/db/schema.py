@@ -10,7 +10,7 @@ from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, ins
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from img402_mcp.errors import SettingsError
-from img402_mcp.host.db.engine import POSTGRESQL, take_turns
+from img402_mcp.host.db.engine import POSTGRESQL, take_exclusive_lock
 
 Migration = Mapping[str, Sequence[str]]
 """Dialect -> statements. IF EXISTS belongs into them: a table may not be there yet, and is then made as it is now."""
@@ -34,7 +34,7 @@ def prepare(engine: Engine, tables: MetaData, steps: Sequence[Migration] = STEPS
     """All of it or nothing; workers that start at once wait for each other. SettingsError for a newer schema."""
     newest = FIRST + len(steps)
     with engine.begin() as connection:
-        take_turns(connection)
+        take_exclusive_lock(connection)
         connection.execute(CreateTable(_VERSION, if_not_exists=True))
         found = _version(connection) or _unnumbered(connection, newest)
         if found > newest:

@@ -27,38 +27,38 @@ STALLED = 503, "busy", "The body stalled while others waited for a connection. S
 
 
 Header = tuple[bytes, bytes]
-Hot = Callable[[Scope, Sequence[Header]], bytes | None]
+FastPathHandler = Callable[[Scope, Sequence[Header]], bytes | None]
 """A request's scope and the server's own headers -> the whole answer, or None: the application is to be asked."""
 
 
-def nothing_is_hot(_scope: Scope, _headers: Sequence[Header]) -> None:
+def no_fast_path(_scope: Scope, _headers: Sequence[Header]) -> None:
     """Every request goes to the application."""
 
 
 def connections(
-    patience: Timeouts, hot: Hot = nothing_is_hot, trusted: Sequence[Network] = ()
+    timeouts: Timeouts, fast_path: FastPathHandler = no_fast_path, trusted: Sequence[Network] = ()
 ) -> type[HttpToolsProtocol]:
     """The protocol for uvicorn's `http`. The connections that one call makes share one bound."""
-    places = ConnectionLimits(patience, trusted)
-    shared = {"patience": patience, "places": places, "waiting": places.waiting, "hot": staticmethod(hot)}
+    limits = ConnectionLimits(timeouts, trusted)
+    shared = {"timeouts": timeouts, "limits": limits, "waiting": limits.waiting, "fast_path": staticmethod(fast_path)}
     return type("HttpConnection", (HttpConnection,), shared)
 
 
 class HttpConnection(HttpToolsProtocol):
-    patience: ClassVar[Timeouts]
-    hot: ClassVar[Any]
+    timeouts: ClassVar[Timeouts]
+    fast_path: ClassVar[Any]
     """A Hot."""
-    places: ClassVar[ConnectionLimits]
+    limits: ClassVar[ConnectionLimits]
     waiting: ClassVar[dict["HttpConnection", None]]
     """Those without a request in hand, the longest first; they make room for others."""
 
     _head_timer: TimerHandle | None = None
     _end_timer: TimerHandle | None = None
-    _beside = 0
+    _framing_bytes = 0
     """Bytes that are no body: a head, and a chunked body's sizes, extensions and trailers. The parser keeps some."""
     _refusal: Refusal | None = None
     _refused = False
-    _hot_left = PIPELINED
+    _fast_path_left = PIPELINED
     """So many are answered at once before others have their turn."""
     _is_answered = False
     _on_pace = 0.0
@@ -66,7 +66,7 @@ class HttpConnection(HttpToolsProtocol):
 
     def connection_made(self, transport: BaseTransport) -> None:
         super().connection_made(cast("Any", WriteCoalescing(cast("Transport", transport), self.loop)))
-        if refusal := self.places.take(self, self.client):
+        if refusal := self.limits.take(self, self.client):
             self._write(refusal)
             self.transport.close()
         else:
@@ -74,29 +74,29 @@ class HttpConnection(HttpToolsProtocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._forget()
-        self.places.leave(self)
+        self.limits.leave(self)
         _cancel(self._end_timer)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if self._refused:
             return
-        self._beside += len(data)
-        self._hot_left = PIPELINED
+        self._framing_bytes += len(data)
+        self._fast_path_left = PIPELINED
         super().data_received(data)
         if self._refused:
             return
-        if self._beside > HEAD_BYTES:
+        if self._framing_bytes > HEAD_BYTES:
             self._refuse(TOO_MUCH)
         elif self._head_timer is None and self.timeout_keep_alive_task is None and not self._busy():
             self._wait_for_head()
 
     def on_headers_complete(self) -> None:
-        if len(self.headers) > HEADERS or (self._beside > HEAD_BYTES and self._size() > HEAD_BYTES):
+        if len(self.headers) > HEADERS or (self._framing_bytes > HEAD_BYTES and self._size() > HEAD_BYTES):
             raise self._reason(TOO_MUCH)
         if len(self.pipeline) == PIPELINED:
             raise self._reason(MALFORMED)
-        self._beside = 0
+        self._framing_bytes = 0
         self._forget()
         self._is_answered = self._answer_at_once()
         if not self._is_answered:
@@ -107,8 +107,8 @@ class HttpConnection(HttpToolsProtocol):
 
     def on_body(self, body: bytes) -> None:
         """Eight times: a chunk may be a single byte, with five around it."""
-        self._beside = max(0, self._beside - 8 * len(body))
-        self._on_pace = min(self.loop.time(), self._on_pace + len(body) / self.patience.rate)
+        self._framing_bytes = max(0, self._framing_bytes - 8 * len(body))
+        self._on_pace = min(self.loop.time(), self._on_pace + len(body) / self.timeouts.rate)
         super().on_body(body)
 
     def on_message_complete(self) -> None:
@@ -135,18 +135,18 @@ class HttpConnection(HttpToolsProtocol):
 
     def _answer_at_once(self) -> bool:
         """Without a task, where nobody else's answer is due and the reader reads."""
-        answer = self.hot(self.scope, self.server_state.default_headers) if self._may_be_hot() else None
+        answer = self.fast_path(self.scope, self.server_state.default_headers) if self._may_take_fast_path() else None
         if answer is None:
             return False
-        self._hot_left -= 1
+        self._fast_path_left -= 1
         cast("Any", self.transport).write_now(answer)
         self.on_response_complete()
         return True
 
-    def _may_be_hot(self) -> bool:
+    def _may_take_fast_path(self) -> bool:
         self.scope["method"], self.scope["path"] = self.parser.get_method().decode(), self.url.decode("latin-1")
         return (
-            self._hot_left > 0
+            self._fast_path_left > 0
             and self.parser.should_keep_alive()
             and self.parser.get_http_version() == "1.1"
             and not self.parser.should_upgrade()
@@ -176,10 +176,10 @@ class HttpConnection(HttpToolsProtocol):
 
     def _wait_for_head(self) -> None:
         self.waiting[self] = None
-        self._head_timer = self.loop.call_later(self.patience.head, self._head_is_late)
+        self._head_timer = self.loop.call_later(self.timeouts.head, self._head_is_late)
 
     def _head_is_late(self) -> None:
-        if self._beside:
+        if self._framing_bytes:
             self._refuse(TOO_SLOW)
         else:
             self.transport.close()
@@ -221,12 +221,12 @@ class HttpConnection(HttpToolsProtocol):
     def _watch_reader(self) -> None:
         _cancel(self._end_timer)
         unread = self.transport.get_write_buffer_size()
-        self._end_timer = self.loop.call_later(self.patience.answer, self._check_reader, unread)
+        self._end_timer = self.loop.call_later(self.timeouts.answer, self._check_reader, unread)
 
     def _check_reader(self, unread: int) -> None:
         """Somebody who reads an answer too slowly, or not at all, is left alone with it."""
         left = self.transport.get_write_buffer_size()
-        if left and unread - left < self.patience.rate * self.patience.answer:
+        if left and unread - left < self.timeouts.rate * self.timeouts.answer:
             self.transport.abort()
         elif left:
             self._watch_reader()

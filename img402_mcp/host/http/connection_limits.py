@@ -31,14 +31,14 @@ class Connection(Protocol):
 class ConnectionLimits:
     """`waiting`: those without a request in hand, the longest first. `trusted`: proxies, which stand for many."""
 
-    def __init__(self, patience: Timeouts, trusted: Sequence[Network] = ()) -> None:
-        self._most, self._share = patience.connections, max(1, patience.connections // SHARE)
-        self._stalled, self._trusted = patience.body / STALLED, trusted
+    def __init__(self, timeouts: Timeouts, trusted: Sequence[Network] = ()) -> None:
+        self._most, self._share = timeouts.connections, max(1, timeouts.connections // SHARE)
+        self._stalled, self._trusted = timeouts.body / STALLED, trusted
         self._owners: dict[Connection, str | None] = {}
         self._each: Counter[str | None] = Counter()
         self.waiting: dict[Connection, None] = {}
 
-    def take(self, guest: Connection, peer: Peer) -> Refusal | None:
+    def take(self, connection: Connection, peer: Peer) -> Refusal | None:
         """Why there is no place for it. Where one is made, somebody else has just lost it."""
         owner = self._owner(peer)
         if owner is not None and self._each[owner] >= self._share:
@@ -46,15 +46,15 @@ class ConnectionLimits:
         else:
             refusal = None if len(self._owners) < self._most or self._make_room() else FULL
         if refusal is None:
-            self._owners[guest] = owner
+            self._owners[connection] = owner
             self._each[owner] += 1
         return refusal
 
-    def leave(self, guest: Connection) -> None:
+    def leave(self, connection: Connection) -> None:
         """May be said twice."""
-        self.waiting.pop(guest, None)
-        if guest in self._owners:
-            owner = self._owners.pop(guest)
+        self.waiting.pop(connection, None)
+        if connection in self._owners:
+            owner = self._owners.pop(connection)
             self._each[owner] -= 1
             if not self._each[owner]:
                 del self._each[owner]
@@ -67,11 +67,11 @@ class ConnectionLimits:
         return victim is not None
 
     def _longest_waiting(self, owner: str | None = None) -> Connection | None:
-        return next((guest for guest in self.waiting if owner in {None, self._owners.get(guest)}), None)
+        return next((connection for connection in self.waiting if owner in {None, self._owners.get(connection)}), None)
 
     def _furthest_behind(self, owner: str | None = None) -> Connection | None:
-        some = [guest for guest, whose in self._owners.items() if owner in {None, whose}]
-        last = max(some, key=lambda guest: guest.lag(), default=None)
+        some = [connection for connection, whose in self._owners.items() if owner in {None, whose}]
+        last = max(some, key=lambda connection: connection.lag(), default=None)
         return last if last is not None and last.lag() >= self._stalled else None
 
     def _owner(self, peer: Peer) -> str | None:

@@ -15,28 +15,28 @@ class TooSlow(Exception):
 class BodyTimeouts:
     """A body may fall behind its rate by some seconds. Only waiting counts, not what the host does meanwhile."""
 
-    def __init__(self, app: ASGIApp, patience: Timeouts) -> None:
-        self._app, self._patience = app, patience
+    def __init__(self, app: ASGIApp, timeouts: Timeouts) -> None:
+        self._app, self._timeouts = app, timeouts
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or not has_body(scope):
             await self._app(scope, receive, send)
             return
         try:
-            await self._app(scope, _Paced(receive, self._patience).receive, send)
+            await self._app(scope, _Paced(receive, self._timeouts).receive, send)
         except TooSlow:
             await self._refusal()(scope, receive, send)
 
     def _refusal(self) -> ASGIApp:
-        most, least = self._patience.body, self._patience.rate
+        most, least = self._timeouts.body, self._timeouts.rate
         message = f"The body stalled: it may fall {most} s behind {least} bytes a second, no more. Send it again."
         return problem(408, "too_slow", message)
 
 
 class _Paced:
-    def __init__(self, receive: Receive, patience: Timeouts) -> None:
-        self._receive, self._patience = receive, patience
-        self._left: float = patience.body
+    def __init__(self, receive: Receive, timeouts: Timeouts) -> None:
+        self._receive, self._timeouts = receive, timeouts
+        self._left: float = timeouts.body
         self._more_body = True
 
     async def receive(self) -> Message:
@@ -48,6 +48,6 @@ class _Paced:
         if waiting.cancelled_caught:
             raise TooSlow
         self._more_body = message.get("more_body", False)
-        came = len(message.get("body", b"")) / self._patience.rate
-        self._left = min(self._patience.body, self._left - (anyio.current_time() - start) + came)
+        came = len(message.get("body", b"")) / self._timeouts.rate
+        self._left = min(self._timeouts.body, self._left - (anyio.current_time() - start) + came)
         return message

@@ -46,9 +46,9 @@ def write_to(stream: TextIO) -> None:
         logger.propagate = False
 
 
-def tell_settings(settings: HostSettings) -> None:
-    told = {"settings": shown(settings)}
-    logging.getLogger("img402_mcp.host.settings").info("the settings in force", extra=told)
+def log_settings(settings: HostSettings) -> None:
+    extra = {"settings": shown(settings)}
+    logging.getLogger("img402_mcp.host.settings").info("the settings in force", extra=extra)
 
 
 class _Gathered(logging.StreamHandler[TextIO]):
@@ -130,7 +130,9 @@ class AccessLog:
         try:
             await self._app(scope, receive, answer.send)
         finally:
-            tell(scope, Answered(request_id, answer.status, answer.bytes, time.perf_counter() - start), self._trusted)
+            log_request(
+                scope, Answered(request_id, answer.status, answer.bytes, time.perf_counter() - start), self._trusted
+            )
 
 
 class Answered(NamedTuple):
@@ -147,7 +149,7 @@ def id_for(scope: Scope, trusted: Sequence[Network]) -> str:
     return f"{getrandbits(64):016x}"  # not secret, and asks nothing of the system
 
 
-def tell(scope: Scope, answered: Answered, trusted: Sequence[Network]) -> None:
+def log_request(scope: Scope, answered: Answered, trusted: Sequence[Network]) -> None:
     """Put together by hand and past the logger's records, which cost as much as all else of a small answer."""
     client = client_address(scope, trusted) or "unknown"
     error = f', "error": "{scope[CODE]}"' if CODE in scope else ""

@@ -23,16 +23,16 @@ from img402_mcp.host.storage.blobs.base import ARRIVING
 ALIVE, READY = "/healthz", "/readyz"
 _PROBES = 1  # threads for each part: one that hangs is enough
 LIFE = timedelta(seconds=5)  # for which a finding holds
-PATIENCE = 10  # seconds; silence is no readiness
-# No name of an image, so neither the sweep nor a request can come to it. It stays, so that two workers do not collide.
+TIMEOUT = 10  # seconds; silence is no readiness
+# No name of an image, so no cleanup and no request can come to it. It stays, so that two workers do not collide.
 PROBE = "readyz.probe"
 
 _log = logging.getLogger("img402_mcp.host.failures")
 
 
 class Health:
-    def __init__(self, host: Host, patience: float = PATIENCE) -> None:
-        self._host, self._patience = host, patience
+    def __init__(self, host: Host, timeout: float = TIMEOUT) -> None:
+        self._host, self._timeout = host, timeout
         # Threads of its own: where all the others wait for the store, the database is not to blame.
         self._probes = [
             ("reach its database", host.images.check, CapacityLimiter(_PROBES)),
@@ -57,11 +57,11 @@ class Health:
     async def _found(self) -> str:
         for what, probe, threads in self._probes:
             try:
-                with anyio.fail_after(self._patience):
+                with anyio.fail_after(self._timeout):
                     await to_thread.run_sync(probe, abandon_on_cancel=True, limiter=threads)
             except TimeoutError:
-                _log.error("not ready: cannot %s: no answer within %g seconds", what, self._patience)
-                return f"The host cannot {what}: no answer within {self._patience:g} seconds."
+                _log.error("not ready: cannot %s: no answer within %g seconds", what, self._timeout)
+                return f"The host cannot {what}: no answer within {self._timeout:g} seconds."
             except (OSError, SQLAlchemyError):
                 _log.exception("not ready: cannot %s", what)
                 return f"The host cannot {what}."
@@ -73,7 +73,7 @@ class Health:
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(b".")
-            self._host.blobs.keep(PROBE, Path(name))
+            self._host.blobs.put_file(PROBE, Path(name))
         finally:
             Path(name).unlink(missing_ok=True)
 

@@ -31,7 +31,7 @@ from img402_mcp.errors import SettingsError
 from img402_mcp.host.cleanup import CleanupReport
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.errors import CODE
-from img402_mcp.host.storage.quota import Kept, kept
+from img402_mcp.host.storage.quota import StoredUsage, stored_usage
 
 _log = logging.getLogger("img402_mcp.host.failures")
 
@@ -40,9 +40,9 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no
 
 # From a hot GET's half millisecond to a large body over a slow line.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-KEPT_LIFE = 60  # seconds; a sum over all rows, however often somebody looks
-KEPT_PATIENCE = 2  # seconds; Prometheus waits for 10
-READERS, READER_PATIENCE = 8, 5  # at a time; seconds of silence
+USAGE_LIFE = 60  # seconds; a sum over all rows, however often somebody looks
+USAGE_TIMEOUT = 2  # seconds; Prometheus waits for 10
+READERS, READER_TIMEOUT = 8, 5  # at a time; seconds of silence
 _METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}
 _KINDS = {"/api/free": "free", "/api/upload": "paid", "/uploads/{key}": "submission", "/v1/uploads": "input"}
 
@@ -62,7 +62,7 @@ class Metrics:
     def __init__(self, database: Database) -> None:
         self.registry = own = CollectorRegistry()
         ProcessCollector(registry=own)
-        own.register(_KeptCollector(database))
+        own.register(_UsageCollector(database))
         where = ["method", "route"]
         self.requests = Counter("img402_requests", "Requests answered.", [*where, "status"], registry=own)
         self.seconds = Histogram(
@@ -74,14 +74,14 @@ class Metrics:
         self.uploads = Counter("img402_uploads", "Uploads answered 200, replays too.", ["kind"], registry=own)
         self.refusals = Counter("img402_refusals", "Answers of 400 and more.", ["code"], registry=own)
         self.payments = Counter("img402_payments", "Settlements tried.", ["outcome"], registry=own)
-        self._swept = Counter("img402_swept", "Images and orphans removed by sweeps.", ["what"], registry=own)
+        self._removed = Counter("img402_cleanup_removed", "Expired images and orphans removed.", ["what"], registry=own)
 
     def settled(self, outcome: str) -> None:
         self.payments.labels(outcome).inc()
 
-    def swept(self, swept: CleanupReport) -> None:
-        self._swept.labels("expired").inc(swept.expired)
-        self._swept.labels("orphans").inc(swept.orphans)
+    def cleaned_up(self, report: CleanupReport) -> None:
+        self._removed.labels("expired").inc(report.expired)
+        self._removed.labels("orphans").inc(report.orphans)
 
     def answered(self, scope: Scope, exchange: "Exchange", seconds: float) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "other"
@@ -147,7 +147,7 @@ class _Server(ThreadingMixIn, WSGIServer):
 
 
 class _Handler(WSGIRequestHandler):
-    timeout = READER_PATIENCE
+    timeout = READER_TIMEOUT
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401  # the library's
         """The access log is of the other port."""
@@ -204,46 +204,46 @@ class _Exchange:
         await self._send(message)
 
 
-class _KeptCollector(Collector):
+class _UsageCollector(Collector):
     """The sums are made beside the scrape: a database that is away, or hangs, costs the other series nothing."""
 
     def __init__(self, database: Database) -> None:
         self._database, self._lock = database, Lock()
-        self._kept: Sequence[Kept] = ()
+        self._usage: Sequence[StoredUsage] = ()
         self._until = float("-inf")
         self._summing: Thread | None = None
 
     def collect(self) -> Iterator[Any]:
-        images = GaugeMetricFamily("img402_kept_images", "Images kept.", labels=["kind"])
-        size = GaugeMetricFamily("img402_kept_bytes", "Bytes of the images kept.", labels=["kind"])
+        images = GaugeMetricFamily("img402_stored_images", "Images stored.", labels=["kind"])
+        size = GaugeMetricFamily("img402_stored_bytes", "Bytes of the stored images.", labels=["kind"])
         found = self._summed_up()
         for it in found:
             images.add_metric([it.kind], it.images)
             size.add_metric([it.kind], it.size_bytes)
-        up = GaugeMetricFamily("img402_kept_up", "1: the sums of what is kept could be had.", value=bool(found))
+        up = GaugeMetricFamily("img402_stored_up", "1: the sums of what is kept could be had.", value=bool(found))
         return iter((images, size, up))
 
     def describe(self) -> Iterator[Any]:
         """Registered without a look into the database."""
         return iter(())
 
-    def _summed_up(self) -> Sequence[Kept]:
+    def _summed_up(self) -> Sequence[StoredUsage]:
         """None of them, where they cannot be had."""
         if not self._is_fresh():
-            self._begun().join(KEPT_PATIENCE)
-        return self._kept if self._is_fresh() else ()
+            self._begun().join(USAGE_TIMEOUT)
+        return self._usage if self._is_fresh() else ()
 
     def _begun(self) -> Thread:
         """One at a time, however many look."""
         with self._lock:
             if self._summing is None or not self._summing.is_alive():
-                self._summing = Thread(target=self._sum_up, name="kept", daemon=True)
+                self._summing = Thread(target=self._sum_up, name="stored-usage", daemon=True)
                 self._summing.start()
             return self._summing
 
     def _sum_up(self) -> None:
         try:
-            self._kept, self._until = kept(self._database), time.monotonic() + KEPT_LIFE
+            self._usage, self._until = stored_usage(self._database), time.monotonic() + USAGE_LIFE
         except (OSError, SQLAlchemyError):
             _log.warning("what is kept could not be summed up for the metrics", exc_info=True)
 

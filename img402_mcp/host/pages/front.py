@@ -99,7 +99,7 @@ def _page(settings: HostSettings, links: dict[str, str]) -> str:
             "media_types": ",".join(form.media_type for form in FORMATS),
             "formats": terms.listed([form.name for form in FORMATS]),
             "size": terms.size(free.max_bytes),
-            "kept": terms.kept(free.days),
+            "kept": terms.duration(free.days),
             "daily": terms.daily(free),
             "curl": curl_line(url),
             "mcp": mcp_configuration(url),
@@ -115,7 +115,7 @@ def _paid(paid: PaidSettings, url: str) -> str:
     words = {
         "price": terms.price(paid),
         "size": terms.size(paid.terms.max_bytes),
-        "kept": terms.kept(paid.terms.days),
+        "kept": terms.duration(paid.terms.days),
         "command": f"img402-mcp price {shlex.quote(url + TOKEN)}",
         "well_known": WELL_KNOWN.removeprefix("/"),
     }

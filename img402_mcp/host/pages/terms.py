@@ -23,7 +23,7 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(others)} and {last}" if others else last
 
 
-def kept(days: int | None) -> str:
+def duration(days: int | None) -> str:
     if days is None:
         return "for good"
     return "for 1 day" if days == 1 else f"for {days:,} days"

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from img402_mcp.host.errors import ApiError
 from img402_mcp.host.payments.facilitators.base import Claim
-from img402_mcp.host.payments.requirements import Payee, Sale, offer_v1, offer_v2
+from img402_mcp.host.payments.requirements import Payee, Sale, requirements_v1, requirements_v2
 from img402_mcp.wire import x402
 
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{16,128}", re.ASCII)
@@ -62,14 +62,14 @@ def _hash(*parts: object) -> str:
 def presented(headers: Mapping[str, str]) -> PaymentPayload | None:
     """The proof in the headers, v2's first; None where there is none. Raises Refused for one that cannot be read."""
     for version in (2, 1):
-        value = headers.get(x402.PROOF_HEADERS[version])
+        value = headers.get(x402.PAYMENT_HEADERS[version])
         if value is not None:
             return _read(version, value)
     return None
 
 
 def _read(version: int, value: str) -> PaymentPayload:
-    name = x402.PROOF_HEADERS[version]
+    name = x402.PAYMENT_HEADERS[version]
     try:
         document = x402.decoded(value)
         message = (x402.PaymentPayloadV2 if version == 2 else x402.PaymentPayloadV1).model_validate(document)
@@ -100,7 +100,7 @@ def claim(proof: PaymentPayload, sale: Sale, payee: Payee) -> Claim:
 
     The payment-identifier stays here: it tells the payer from those who read the chain.
     """
-    offer = offer_v2(sale, payee).dump() if proof.version == 2 else offer_v1(sale, payee).dump()
+    offer = requirements_v2(sale, payee).dump() if proof.version == 2 else requirements_v1(sale, payee).dump()
     return Claim(
         version=proof.version,
         network=payee.network,
@@ -122,15 +122,15 @@ def _forwarded(proof: PaymentPayload, payee: Payee, offer: dict[str, Any]) -> di
 
 def mismatch(proof: PaymentPayload, sale: Sale, payee: Payee, now: datetime) -> tuple[str, str] | None:
     """What is wrong with it by the offer's own terms, as x402's reason and a sentence; None if nothing is."""
-    paid, asked = proof.authorization, f"{x402.usdc(sale.price)} USDC on {payee.network.name}"
+    paid, price = proof.authorization, f"{x402.usdc(sale.price)} USDC on {payee.network.name}"
     if not _accepts(proof.message, sale, payee):
-        return "invalid_payment_requirements", f"The proof is for another offer; asked is {asked} to {payee.pay_to}."
+        return "invalid_payment_requirements", f"The proof is for another offer; asked is {price} to {payee.pay_to}."
     if paid.to.lower() != payee.pay_to.lower():
         return "invalid_exact_evm_payload_recipient_mismatch", f"It pays {paid.to}; the payee is {payee.pay_to}."
     if paid.value != sale.price:
         return (
             "invalid_exact_evm_payload_authorization_value_mismatch",
-            f"It pays {paid.value} atomic units; asked is {asked}, which is exactly {sale.price}.",
+            f"It pays {paid.value} atomic units; asked is {price}, which is exactly {sale.price}.",
         )
     if paid.valid_before <= now.timestamp():
         return "invalid_exact_evm_payload_authorization_valid_before", "The proof has expired; nothing was charged."
@@ -140,6 +140,6 @@ def mismatch(proof: PaymentPayload, sale: Sale, payee: Payee, now: datetime) -> 
 def _accepts(message: x402.PaymentPayloadV1 | x402.PaymentPayloadV2, sale: Sale, payee: Payee) -> bool:
     if isinstance(message, x402.PaymentPayloadV1):
         return x402.NETWORK_OF.get(message.network) == payee.network
-    accepted, offer = message.accepted, offer_v2(sale, payee).dump()
+    accepted, offer = message.accepted, requirements_v2(sale, payee).dump()
     named = ("scheme", "network", "asset", "payTo", "amount")
     return all(str(accepted.get(name)).lower() == str(offer[name]).lower() for name in named)

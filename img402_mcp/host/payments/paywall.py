@@ -25,7 +25,7 @@ from img402_mcp.host.payments.requirements import Payee, Sale, required_v1, requ
 from img402_mcp.wire import x402
 
 # How long a copy of a proof waits for the one that is being settled before it is told to come back.
-PATIENCE = 8.0
+SETTLE_TIMEOUT = 8.0
 POLL = 0.05
 RENEW_SECONDS = 2
 RETRY_AFTER = 2
@@ -42,7 +42,7 @@ class PaymentRequiredError(ApiError):
 
     def response(self) -> Response:
         body = required_v1(self._sale, self._payee, self.code, str(self))
-        offer = {x402.OFFER_HEADER: x402.encoded(required_v2(self._sale, self._payee, self.code))}
+        offer = {x402.PAYMENT_REQUIRED_HEADER: x402.encoded(required_v2(self._sale, self._payee, self.code))}
         failed = _receipt_header(
             self._proof, self._payee, x402.SettlementResponse(success=False, error_reason=self.code)
         )
@@ -50,7 +50,9 @@ class PaymentRequiredError(ApiError):
 
 
 EXPOSED = {
-    "Access-Control-Expose-Headers": ", ".join([x402.OFFER_HEADER, *x402.RECEIPT_HEADERS.values(), "Retry-After"])
+    "Access-Control-Expose-Headers": ", ".join(
+        [x402.PAYMENT_REQUIRED_HEADER, *x402.RECEIPT_HEADERS.values(), "Retry-After"]
+    )
 }
 
 
@@ -59,8 +61,8 @@ def _receipt_header(proof: PaymentPayload | None, payee: Payee, receipt: x402.Se
     if proof is None:
         return {}
     network = payee.network.caip2 if proof.version == 2 else payee.network.name
-    told = receipt.model_copy(update={"network": network, "payer": proof.authorization.payer})
-    return {x402.RECEIPT_HEADERS[proof.version]: x402.encoded(told)}
+    response = receipt.model_copy(update={"network": network, "payer": proof.authorization.payer})
+    return {x402.RECEIPT_HEADERS[proof.version]: x402.encoded(response)}
 
 
 class Paywall:
@@ -71,14 +73,14 @@ class Paywall:
         payments: PaymentRecords,
         now: Callable[[], datetime],
         trust_used: int,
-        patience: float = PATIENCE,
+        settle_timeout: float = SETTLE_TIMEOUT,
     ) -> None:
         self.payee, self.facilitator = payee, facilitator
-        self._payments, self._now, self._trust_used, self._patience = payments, now, trust_used, patience
+        self._payments, self._now, self._trust_used, self._settle_timeout = payments, now, trust_used, settle_timeout
 
     def required(self, sale: Sale) -> PaymentRequiredError:
-        asked = f"{x402.usdc(sale.price)} USDC on {self.payee.network.name}"
-        message = f"This costs {asked}. Pay with any x402 client: sign the offer, then send this request again with it."
+        price = f"{x402.usdc(sale.price)} USDC on {self.payee.network.name}"
+        message = f"This costs {price}. Pay with any x402 client: sign the offer, then send this request again with it."
         return PaymentRequiredError(sale, self.payee, "payment_required", message)
 
     async def known(self, proof: PaymentPayload, sale: Sale) -> PaymentRecord | None:
@@ -100,7 +102,7 @@ class Paywall:
     async def charge(self, proof: PaymentPayload, sale: Sale) -> PaymentRecord:
         """The payment, paid. Raises Refused: 402 if it was refused, 409 if it is bound, 503 if nobody knows yet."""
         payment = await self.known(proof, sale) or await self._reserved(proof, sale)
-        deadline = anyio.current_time() + self._patience
+        deadline = anyio.current_time() + self._settle_timeout
         while not payment.paid:
             leased = await to_thread.run_sync(self._payments.lease, payment.key)
             if leased is not None:
@@ -153,24 +155,24 @@ class Paywall:
             self._note("undecided", proof, outcome.reason)
             raise pending(outcome.reason)
 
-    async def _outcome(self, asked: Claim, payment: PaymentRecord) -> Settled | Rejected | Unknown:
+    async def _outcome(self, claim: Claim, payment: PaymentRecord) -> Settled | Rejected | Unknown:
         """A refusal is certain at the first attempt only: behind a second one the first may have moved the money.
 
         Nor need the second attempt say so: some facilitators call a used authorization a failed transaction.
         """
-        outcome = await self.facilitator.settle(asked)
+        outcome = await self.facilitator.settle(claim)
         used = isinstance(outcome, Rejected) and outcome.used
         if isinstance(outcome, Settled) or (payment.attempts == 1 and not used):
             return outcome
-        recalled = await self.facilitator.recall(asked, payment.reserved_at)
+        recalled = await self.facilitator.recall(claim, payment.reserved_at)
         if not isinstance(recalled, Unknown):
             return recalled
-        if payment.amount <= self._trust_used and await self._is_used(asked, outcome):
+        if payment.amount <= self._trust_used and await self._is_used(claim, outcome):
             return Settled()
         return recalled if isinstance(outcome, Rejected) else outcome
 
-    async def _is_used(self, asked: Claim, outcome: Rejected | Unknown) -> bool:
-        verdict = await self.facilitator.verify(asked) if isinstance(outcome, Unknown) else outcome
+    async def _is_used(self, claim: Claim, outcome: Rejected | Unknown) -> bool:
+        verdict = await self.facilitator.verify(claim) if isinstance(outcome, Unknown) else outcome
         return isinstance(verdict, Rejected) and verdict.used
 
     @asynccontextmanager

@@ -4,7 +4,14 @@ from typing import Any
 
 from img402_mcp.formats import FORMATS
 from img402_mcp.host.errors import in_words
-from img402_mcp.host.payments.requirements import PLAY_MONEY, Payee, Sale, offer_v1, offer_v2, plain_envelope
+from img402_mcp.host.payments.requirements import (
+    PLAY_MONEY,
+    Payee,
+    Sale,
+    plain_envelope,
+    requirements_v1,
+    requirements_v2,
+)
 from img402_mcp.host.settings import PaidSettings
 from img402_mcp.host.storage.receive import JSON_FIELD
 from img402_mcp.wire.img402 import FIELD, PAID, TOKEN, TOKEN_HEADER
@@ -64,9 +71,9 @@ def _money(paid: PaidSettings) -> str:
 
 
 def _terms(paid: PaidSettings) -> str:
-    kept = "for good" if paid.terms.days is None else f"for {paid.terms.days} days"
+    duration = "for good" if paid.terms.days is None else f"for {paid.terms.days} days"
     kinds = ", ".join(form.name for form in FORMATS)
-    return f"{kinds}; at most {in_words(paid.terms.max_bytes)}, kept {kept}."
+    return f"{kinds}; at most {in_words(paid.terms.max_bytes)}, kept {duration}."
 
 
 def _upload_answer(paid: PaidSettings, public_url: str) -> Json:
@@ -114,8 +121,8 @@ def _item(sale: Sale, paid: PaidSettings) -> Json:
         "network": paid.network.name,
         "asset": paid.network.usdc,
         "payTo": paid.pay_to,
-        "maxTimeoutSeconds": offer_v2(sale, payee(paid)).max_timeout_seconds,
-        "accepts": [offer_v1(sale, payee(paid)).dump(), offer_v2(sale, payee(paid)).dump()],
+        "maxTimeoutSeconds": requirements_v2(sale, payee(paid)).max_timeout_seconds,
+        "accepts": [requirements_v1(sale, payee(paid)).dump(), requirements_v2(sale, payee(paid)).dump()],
         "input": sale.input,
         "inputSchema": sale.body_schema,
         "output": sale.output,

@@ -138,9 +138,9 @@ class PaymentRecords:
         Nor because a facilitator named the transaction with what a database does not store (NUL, lone surrogates).
         """
         row = update(_PAYMENTS).where(_is(payment.key), _PAYMENTS.c.state == RESERVED)
-        told = "".join(filter(str.isprintable, settlement))[:256]
+        transaction = "".join(filter(str.isprintable, settlement))[:256]
         with self._database.transaction() as connection:
-            connection.execute(row.values(state=PAID, settlement=told))
+            connection.execute(row.values(state=PAID, settlement=transaction))
 
     def free(self, payment: PaymentRecord) -> None:
         """It was refused for certain: as if it had never been shown."""

@@ -63,7 +63,7 @@ def plain_envelope(offer: Json, code: str, message: str) -> Json:
     return {**offer, "error": code, "message": message}
 
 
-def offer_v1(sale: Sale, payee: Payee) -> x402.PaymentRequirementsV1:
+def requirements_v1(sale: Sale, payee: Payee) -> x402.PaymentRequirementsV1:
     return x402.PaymentRequirementsV1(
         scheme="exact",
         network=payee.network.name,
@@ -79,7 +79,7 @@ def offer_v1(sale: Sale, payee: Payee) -> x402.PaymentRequirementsV1:
     )
 
 
-def offer_v2(sale: Sale, payee: Payee) -> x402.PaymentRequirementsV2:
+def requirements_v2(sale: Sale, payee: Payee) -> x402.PaymentRequirementsV2:
     return x402.PaymentRequirementsV2(
         scheme="exact",
         network=payee.network.caip2,
@@ -97,7 +97,7 @@ def _domain(payee: Payee) -> Json:
 
 def required_v1(sale: Sale, payee: Payee, code: str, message: str) -> Json:
     """The 402's body."""
-    offer = x402.PaymentRequiredV1(error=code, accepts=(offer_v1(sale, payee),))
+    offer = x402.PaymentRequiredV1(error=code, accepts=(requirements_v1(sale, payee),))
     return sale.envelope(offer.dump(), code, message)
 
 
@@ -106,7 +106,7 @@ def required_v2(sale: Sale, payee: Payee, code: str) -> x402.PaymentRequiredV2:
     return x402.PaymentRequiredV2(
         error=code,
         resource=x402.Resource(url=sale.url, description=sale.description, mime_type="application/json"),
-        accepts=(offer_v2(sale, payee),),
+        accepts=(requirements_v2(sale, payee),),
         extensions=_extensions(sale),
     )
 

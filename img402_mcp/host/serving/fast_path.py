@@ -14,7 +14,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from img402_mcp.host.context import Host
-from img402_mcp.host.observability.access_log import REQUEST_ID, Answered, id_for, tell
+from img402_mcp.host.observability.access_log import REQUEST_ID, Answered, id_for, log_request
 from img402_mcp.host.serving.response import bytes_response, found_image, image_headers, is_expired, missing
 from img402_mcp.host.storage.cache import LARGEST, CachedImage
 from img402_mcp.host.storage.images import parse_name
@@ -27,7 +27,7 @@ ROUTE = Route("/{name}", missing)
 """As whose the metrics count it."""
 
 
-class PlainGets:
+class PlainGetRouter:
     def __init__(self, app: ASGIApp, host: Host) -> None:
         self._app, self._host = app, host
 
@@ -74,7 +74,7 @@ def is_plain(scope: Scope) -> bool:
     )
 
 
-class HotGets:
+class FastPath:
     def __init__(self, host: Host, metrics: "Metrics | None") -> None:
         self._host, self._metrics, self._trusted = host, metrics, host.settings.trusted_proxies
 
@@ -88,24 +88,24 @@ class HotGets:
         request_id = id_for(scope, self._trusted)
         own = b"".join(b"%b: %b\r\n" % header for header in server_headers)
         answer = b"".join((b"HTTP/1.1 200 OK\r\n", own, _head(found, now, request_id), found.data))
-        self._tell(scope, Answered(request_id, 200, len(found.data), time.perf_counter() - start))
+        self._log_request(scope, Answered(request_id, 200, len(found.data), time.perf_counter() - start))
         return answer
 
     def _found(self, name: str, now: datetime) -> CachedImage | None:
-        found = self._host.recent.get(name, now) or self._read(name, now)
+        found = self._host.image_cache.get(name, now) or self._read(name, now)
         return None if found is None or is_expired(found.image, now) else found
 
     def _read(self, name: str, now: datetime) -> CachedImage | None:
         """The bytes of an image whose row is known, if the system has them in memory."""
-        image = self._host.recent.row(name, now)
+        image = self._host.image_cache.row(name, now)
         if image is None or image.size_bytes > LARGEST:
             return None
-        found = CachedImage(image, self._host.blobs.at_hand(name, image.size_bytes))
-        self._host.recent.put_bytes(found)
+        found = CachedImage(image, self._host.blobs.read_if_cached(name, image.size_bytes))
+        self._host.image_cache.put_bytes(found)
         return found
 
-    def _tell(self, scope: Scope, answered: Answered) -> None:
-        tell(scope, answered, self._trusted)
+    def _log_request(self, scope: Scope, answered: Answered) -> None:
+        log_request(scope, answered, self._trusted)
         if self._metrics is not None:
             scope["route"] = ROUTE
             self._metrics.answered(scope, _Exchange(answered.status, 0, answered.bytes), answered.seconds)

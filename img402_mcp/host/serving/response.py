@@ -38,12 +38,12 @@ async def image_response(host: Host, request: Request, name: str) -> Response:
         return Response(None, 304, headers)
     if request.method == "HEAD":
         return Response(None, 200, headers | {"Content-Length": str(image.size_bytes)})
-    return await bytes_response(host.blobs, found, headers, _asked_range(request, headers["ETag"]))
+    return await bytes_response(host.blobs, found, headers, _range_header(request, headers["ETag"]))
 
 
 async def found_image(host: Host, name: str, now: datetime) -> CachedImage | None:
     """None too where it has expired and is not swept yet."""
-    found = host.recent.get(name, now) or await _looked_up(host, name, now)
+    found = host.image_cache.get(name, now) or await _looked_up(host, name, now)
     return None if found is None or is_expired(found.image, now) else found
 
 
@@ -59,7 +59,7 @@ async def private_response(host: Host, request: Request, image: StoredImage) -> 
     }
     if request.method == "HEAD":
         return Response(None, 200, headers | {"Content-Length": str(image.size_bytes)})
-    return await bytes_response(host.blobs, CachedImage(image, None), headers, _asked_range(request, headers["ETag"]))
+    return await bytes_response(host.blobs, CachedImage(image, None), headers, _range_header(request, headers["ETag"]))
 
 
 def missing() -> Response:
@@ -70,7 +70,7 @@ async def _looked_up(host: Host, name: str, now: datetime) -> CachedImage | None
     """Remembered from now on, and not from each answer on: what was deleted elsewhere is noticed in time."""
     found = await to_thread.run_sync(_look_up, host, name)
     if found is not None:
-        host.recent.put(found, now)
+        host.image_cache.put(found, now)
     return found
 
 
@@ -120,14 +120,16 @@ def _is_known(if_none_match: str | None, etag: str) -> bool:
     return etag in tags or "*" in tags
 
 
-def _asked_range(request: Request, etag: str) -> str | None:
+def _range_header(request: Request, etag: str) -> str | None:
     """The Range header, unless If-Range names another version: a date never matches, since none is sent."""
     return request.headers.get("range") if request.headers.get("if-range", etag) == etag else None
 
 
-async def bytes_response(blobs: Blobs, found: CachedImage, headers: Mapping[str, str], asked: str | None) -> Response:
+async def bytes_response(
+    blobs: Blobs, found: CachedImage, headers: Mapping[str, str], range_header: str | None
+) -> Response:
     image = found.image
-    span = parse_range(asked, image.size_bytes)
+    span = parse_range(range_header, image.size_bytes)
     if span is None:
         return _unsatisfiable(image.size_bytes)
     start, stop = span
@@ -145,9 +147,9 @@ async def bytes_response(blobs: Blobs, found: CachedImage, headers: Mapping[str,
     return StreamingResponse(_pieces(blobs, image.name, first, (start, stop)), status, {**headers, **more})
 
 
-def parse_range(asked: str | None, size: int) -> Span | None:
+def parse_range(range_header: str | None, size: int) -> Span | None:
     """One satisfiable range; the whole for none, several or one that cannot be read; None if it lies outside."""
-    match = _RANGE.fullmatch(asked.strip()) if asked else None
+    match = _RANGE.fullmatch(range_header.strip()) if range_header else None
     first, last = match.groups() if match else ("0", "")
     if not first and not last:
         return 0, size

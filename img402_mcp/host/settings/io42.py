@@ -11,7 +11,7 @@ from img402_mcp.wire import io42
 
 # Platform-wide: a hundred agents at their own limit, so that only a flood meets it.
 HOURLY_ALL = 10_000
-MOST_PIXELS = 65_535
+MAX_PIXELS = 65_535
 
 
 @dataclass(frozen=True)
@@ -28,8 +28,8 @@ class Io42HostSettings(ApiSettings):
         "IMG402_HOST_IO42_HOURLY_ALL",
     )
 
-    max_bytes: int = io42.MOST_BYTES
-    pixels: tuple[int, int] = (io42.FEWEST_PIXELS, io42.MOST_PIXELS)
+    max_bytes: int = io42.MAX_BYTES
+    pixels: tuple[int, int] = (io42.MIN_PIXELS, io42.MAX_PIXELS)
     url_minutes: int = io42.URL_MINUTES
     hourly: int | None = io42.REQUESTS_AN_HOUR
     hourly_all: int | None = HOURLY_ALL
@@ -37,7 +37,7 @@ class Io42HostSettings(ApiSettings):
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self:
         return cls(
-            max_bytes=integer(environ, "IMG402_HOST_IO42_MAX_BYTES", io42.MOST_BYTES, (1, LARGEST)),
+            max_bytes=integer(environ, "IMG402_HOST_IO42_MAX_BYTES", io42.MAX_BYTES, (1, LARGEST)),
             pixels=_pixels(environ),
             url_minutes=integer(environ, "IMG402_HOST_IO42_URL_MINUTES", io42.URL_MINUTES, (1, A_DAY_OF_MINUTES)),
             hourly=integer(environ, "IMG402_HOST_IO42_HOURLY", io42.REQUESTS_AN_HOUR, (0, LARGEST)) or None,
@@ -46,8 +46,8 @@ class Io42HostSettings(ApiSettings):
 
 
 def _pixels(environ: Mapping[str, str]) -> tuple[int, int]:
-    fewest = integer(environ, "IMG402_HOST_IO42_MIN_PIXELS", io42.FEWEST_PIXELS, (1, MOST_PIXELS))
-    most = integer(environ, "IMG402_HOST_IO42_MAX_PIXELS", io42.MOST_PIXELS, (1, MOST_PIXELS))
+    fewest = integer(environ, "IMG402_HOST_IO42_MIN_PIXELS", io42.MIN_PIXELS, (1, MAX_PIXELS))
+    most = integer(environ, "IMG402_HOST_IO42_MAX_PIXELS", io42.MAX_PIXELS, (1, MAX_PIXELS))
     if fewest > most:
         raise SettingsError(
             f"IMG402_HOST_IO42_MIN_PIXELS is {fewest} and IMG402_HOST_IO42_MAX_PIXELS {most}; swap them."

@@ -80,7 +80,7 @@ class HostSettings:
     apis: tuple[ApiSettings, ...] = ()
     """Of the APIs besides img402; ask with `of`."""
     objects: str | None = None
-    patience: Timeouts = field(default_factory=Timeouts)
+    timeouts: Timeouts = field(default_factory=Timeouts)
     upkeep: Upkeep = field(default_factory=Upkeep)
 
     def of(self, api: type[OfApi]) -> OfApi:

@@ -75,7 +75,7 @@ def host_settings(
         paid=_paid(environ),
         secret=_secret(environ.get("IMG402_HOST_SECRET") or None, database),
         apis=tuple(api.read(environ) for api in APIS),
-        patience=_patience(environ),
+        timeouts=_timeouts(environ),
         upkeep=_upkeep(environ),
     )
 
@@ -121,7 +121,7 @@ def _paid(environ: Mapping[str, str]) -> PaidSettings | None:
     )
 
 
-def _patience(environ: Mapping[str, str]) -> Timeouts:
+def _timeouts(environ: Mapping[str, str]) -> Timeouts:
     usual = Timeouts()
     return Timeouts(
         connections=integer(environ, "IMG402_HOST_CONNECTIONS", usual.connections, (1, LARGEST)),

@@ -24,7 +24,7 @@ def _flat(name: str, value: object) -> Iterator[tuple[str, Shown]]:
         for it in fields(value):
             yield from _part(f"{name}.{it.name}".lstrip("."), getattr(value, it.name), secret=not it.repr)
     elif isinstance(value, BaseModel):
-        yield from ((f"{name}.{key}", told) for key, told in value.model_dump(mode="json").items())
+        yield from ((f"{name}.{key}", field_value) for key, field_value in value.model_dump(mode="json").items())
     else:
         yield name, _word(name, value)
 

@@ -25,7 +25,7 @@ class StudioHostSettings(ApiSettings):
         "IMG402_HOST_STUDIO_HOURLY_ALL",
     )
 
-    max_bytes: int = studio.MOST_BYTES
+    max_bytes: int = studio.MAX_BYTES
     preview_minutes: int = PREVIEW_MINUTES
     hourly: int | None = HOURLY
     hourly_all: int | None = HOURLY_ALL
@@ -34,7 +34,7 @@ class StudioHostSettings(ApiSettings):
     def read(cls, environ: Mapping[str, str]) -> Self:
         minutes = integer(environ, "IMG402_HOST_STUDIO_PREVIEW_MINUTES", PREVIEW_MINUTES, (1, A_DAY_OF_MINUTES))
         return cls(
-            max_bytes=integer(environ, "IMG402_HOST_STUDIO_MAX_BYTES", studio.MOST_BYTES, (1, LARGEST)),
+            max_bytes=integer(environ, "IMG402_HOST_STUDIO_MAX_BYTES", studio.MAX_BYTES, (1, LARGEST)),
             preview_minutes=minutes,
             hourly=integer(environ, "IMG402_HOST_STUDIO_HOURLY", HOURLY, (0, LARGEST)) or None,
             hourly_all=integer(environ, "IMG402_HOST_STUDIO_HOURLY_ALL", HOURLY_ALL, (0, LARGEST)) or None,

@@ -12,7 +12,7 @@ from img402_mcp.formats.webp import SIZES
 
 Size = tuple[int, int]
 
-LONGEST_PREFIX = 262_144  # of a JPEG whose frame header stands behind long metadata; then the end must tell
+MAX_PREFIX_BYTES = 262_144  # of a JPEG whose frame header stands behind long metadata; then the end must tell
 _FILL = re.compile(rb"\xff+")
 
 
@@ -33,7 +33,7 @@ class DimensionsReader:
             size, self._at = self._read(self._prefix, self._at) if known else (None, self._at)
         except (struct.error, NotAnImage):
             size = None
-        if size is not None or len(self._prefix) > LONGEST_PREFIX:
+        if size is not None or len(self._prefix) > MAX_PREFIX_BYTES:
             self._read, self._prefix = None, bytearray()
         return size
 

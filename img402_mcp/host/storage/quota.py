@@ -33,7 +33,7 @@ class StorageFull(ApiError):
 
 
 @dataclass(frozen=True)
-class Kept:
+class StoredUsage:
     """`kind` is free, paid, or private: submissions and inputs."""
 
     kind: str
@@ -41,7 +41,7 @@ class Kept:
     size_bytes: int
 
 
-def kept(database: Database) -> list[Kept]:
+def stored_usage(database: Database) -> list[StoredUsage]:
     """Blocks."""
     count, size = func.count(), func.coalesce(func.sum(IMAGES.c.size_bytes), 0)
     private = select(func.count(), func.coalesce(func.sum(PRIVATE.c.size_bytes), 0))
@@ -49,7 +49,7 @@ def kept(database: Database) -> list[Kept]:
         public = connection.execute(select(IMAGES.c.paid, count, size).group_by(IMAGES.c.paid)).all()
         rows = {("paid" if paid else "free"): (images, size) for paid, images, size in public}
         rows["private"] = tuple(connection.execute(private).one())
-    return [Kept(kind, *map(int, rows.get(kind, (0, 0)))) for kind in ("free", "paid", "private")]
+    return [StoredUsage(kind, *map(int, rows.get(kind, (0, 0)))) for kind in ("free", "paid", "private")]
 
 
 class Quota:
@@ -111,7 +111,7 @@ class Quota:
             if self._most is None or self._is_fresh(self._summed_at):
                 return
             added = self._added
-            found = sum(it.size_bytes for it in kept(self._database))
+            found = sum(it.size_bytes for it in stored_usage(self._database))
             with self._lock:
                 self._sum, self._summed_at = found, self._now()
                 self._added -= added

@@ -102,30 +102,30 @@ class ImageRules:
 
 
 @asynccontextmanager
-async def incoming_image(request: Request, spool: Path, asked: ImageRules) -> AsyncGenerator[Incoming]:
+async def incoming_image(request: Request, spool: Path, rules: ImageRules) -> AsyncGenerator[Incoming]:
     """The image that the request carries. Its file is gone when the block ends, unless the store took it over."""
     with arriving(spool) as body:
-        incoming = Incoming(body, asked.max_bytes, asked.formats)
-        await _receive(request, incoming, asked)
+        incoming = Incoming(body, rules.max_bytes, rules.formats)
+        await _receive(request, incoming, rules)
         incoming.check_not_empty()
         yield incoming
 
 
-async def _receive(request: Request, incoming: Incoming, asked: ImageRules) -> None:
+async def _receive(request: Request, incoming: Incoming, rules: ImageRules) -> None:
     if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
-        raise _no_file(f"The body's Content-Encoding is {quoted(encoding)}: it is taken only as it is.", asked)
+        raise _no_file(f"The body's Content-Encoding is {quoted(encoding)}: it is taken only as it is.", rules)
     kind, options = parse_options_header(request.headers.get("content-type"))
     if kind == b"multipart/form-data" and options.get(b"boundary"):
-        form = _Form(options[b"boundary"], incoming, asked)
-        await form.receive(counted(request, asked.max_bytes + OVERHEAD, asked.max_bytes))
-    elif kind == b"application/json" and asked.as_json:
-        most = asked.max_bytes * 4 // 3 + OVERHEAD
-        pieces = [piece async for piece in counted(request, most, asked.max_bytes)]
-        incoming.write(await to_thread.run_sync(_image_in_json, b"".join(pieces), asked))
+        form = _Form(options[b"boundary"], incoming, rules)
+        await form.receive(counted(request, rules.max_bytes + OVERHEAD, rules.max_bytes))
+    elif kind == b"application/json" and rules.as_json:
+        most = rules.max_bytes * 4 // 3 + OVERHEAD
+        pieces = [piece async for piece in counted(request, most, rules.max_bytes)]
+        incoming.write(await to_thread.run_sync(_image_in_json, b"".join(pieces), rules))
     else:
         came = quoted(request.headers.get("content-type", ""))
-        wanted = "no multipart form and no JSON" if asked.as_json else "no multipart form"
-        raise _no_file(f"The request's Content-Type is {came}: {wanted}.", asked)
+        wanted = "no multipart form and no JSON" if rules.as_json else "no multipart form"
+        raise _no_file(f"The request's Content-Type is {came}: {wanted}.", rules)
 
 
 async def counted(request: Request, most: int, max_bytes: int) -> AsyncIterator[bytes]:
@@ -142,18 +142,18 @@ async def counted(request: Request, most: int, max_bytes: int) -> AsyncIterator[
             yield piece
 
 
-def _no_file(what_came: str, asked: ImageRules) -> ApiError:
-    instead = f' (or as JSON: {{"{JSON_FIELD}": "<base64>"}})' if asked.as_json else ""
+def _no_file(what_came: str, rules: ImageRules) -> ApiError:
+    instead = f' (or as JSON: {{"{JSON_FIELD}": "<base64>"}})' if rules.as_json else ""
     return ApiError(
-        "no_file", f'{what_came} Send the image as the multipart field "{asked.field}": {asked.example}{instead}.'
+        "no_file", f'{what_came} Send the image as the multipart field "{rules.field}": {rules.example}{instead}.'
     )
 
 
 class _Form:
     """A multipart body: the one part that was asked for goes on, all else is dropped."""
 
-    def __init__(self, boundary: bytes, incoming: Incoming, asked: ImageRules) -> None:
-        self._boundary, self._incoming, self._asked = boundary, incoming, asked
+    def __init__(self, boundary: bytes, incoming: Incoming, rules: ImageRules) -> None:
+        self._boundary, self._incoming, self._rules = boundary, incoming, rules
         self._names: list[str] = []
         self._header, self._value, self._name = b"", b"", ""
         self._whole = False
@@ -164,7 +164,7 @@ class _Form:
             async for piece in pieces:
                 parser.write(piece)
         except FormParserError as error:
-            raise _no_file(f"The multipart body is malformed: {error}.", self._asked) from None
+            raise _no_file(f"The multipart body is malformed: {error}.", self._rules) from None
         self._check_whole()
 
     def _parser(self) -> MultipartParser:
@@ -184,16 +184,16 @@ class _Form:
         )
 
     def _check_whole(self) -> None:
-        if self._asked.field not in self._names:
+        if self._rules.field not in self._names:
             came = ", ".join(quoted(name, 40) for name in self._names) or "no field at all"
-            raise _no_file(f'The form has {came} and no field "{self._asked.field}".', self._asked)
+            raise _no_file(f'The form has {came} and no field "{self._rules.field}".', self._rules)
         if not self._whole:
-            raise _no_file("The multipart body ends before its closing boundary.", self._asked)
+            raise _no_file("The multipart body ends before its closing boundary.", self._rules)
 
     def _begin_part(self) -> None:
         self._name = ""
         if len(self._names) == PARTS:
-            raise _no_file(f"The form has more than {PARTS} fields.", self._asked)
+            raise _no_file(f"The form has more than {PARTS} fields.", self._rules)
 
     def _add_to_header(self, data: bytes, start: int, end: int) -> None:
         self._header += data[start:end]
@@ -208,33 +208,33 @@ class _Form:
         self._header = self._value = b""
 
     def _name_part(self) -> None:
-        if self._name == self._asked.field and self._name in self._names:
-            raise _no_file(f'The form has the field "{self._name}" twice; one image a request.', self._asked)
+        if self._name == self._rules.field and self._name in self._names:
+            raise _no_file(f'The form has the field "{self._name}" twice; one image a request.', self._rules)
         self._names.append(self._name)
 
     def _pass_on(self, data: bytes, start: int, end: int) -> None:
-        if self._name == self._asked.field:
+        if self._name == self._rules.field:
             self._incoming.write(data[start:end])
 
     def _end(self) -> None:
         self._whole = True
 
 
-def _image_in_json(body: bytes, asked: ImageRules) -> bytes:
+def _image_in_json(body: bytes, rules: ImageRules) -> bytes:
     # Before it is parsed: each value costs thirty times its own bytes, and base64 has none of these marks.
     if sum(map(body.count, (b"[", b"{", b","))) > JSON_VALUES:
-        raise _no_file(f"The JSON has more than {JSON_VALUES} values.", asked)
+        raise _no_file(f"The JSON has more than {JSON_VALUES} values.", rules)
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        raise _no_file("The body says it is JSON and is not.", asked) from None
+        raise _no_file("The body says it is JSON and is not.", rules) from None
     text = document.get(JSON_FIELD) if isinstance(document, dict) else None
     if not isinstance(text, str):
-        raise _no_file(f'The JSON has no text "{JSON_FIELD}".', asked)
+        raise _no_file(f'The JSON has no text "{JSON_FIELD}".', rules)
     try:
         return base64.b64decode(_without_data_prefix(text), validate=True)
     except ValueError:
-        raise _no_file(f'"{JSON_FIELD}" is no base64 (standard alphabet, padded, no line breaks).', asked) from None
+        raise _no_file(f'"{JSON_FIELD}" is no base64 (standard alphabet, padded, no line breaks).', rules) from None
 
 
 def _without_data_prefix(text: str) -> str:

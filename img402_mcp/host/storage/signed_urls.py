@@ -54,21 +54,21 @@ class SignedUrls:
 
     def permit(self, method: str, key: str, query: QueryParams, now: datetime) -> Permit:
         """What the URL allows. Raises Denied where it is not ours, was changed, or has expired."""
-        asked = _asked(method, key, query)
+        signed = _permit_in(method, key, query)
         given = query.get("signature", "")
-        if asked is None or not hmac.compare_digest(given.encode(), self._signature(asked).encode()):
+        if signed is None or not hmac.compare_digest(given.encode(), self._signature(signed).encode()):
             raise Denied("access_denied", "This is no URL that this host has signed. Use it exactly as it was given.")
-        if asked.expires_at <= now.timestamp():
-            expired = f"{datetime.fromtimestamp(asked.expires_at, UTC):%Y-%m-%dT%H:%M:%SZ}"
+        if signed.expires_at <= now.timestamp():
+            expired = f"{datetime.fromtimestamp(signed.expires_at, UTC):%Y-%m-%dT%H:%M:%SZ}"
             raise Denied("url_expired", f"This URL expired at {expired}. Ask for a new one where you got it.")
-        return asked
+        return signed
 
     def _signature(self, permit: Permit) -> str:
         parts = [permit.method, permit.key, permit.expires_at, permit.media_type, permit.size]
         return hmac.digest(self._key, json.dumps(parts).encode(), hashlib.sha256).hex()
 
 
-def _asked(method: str, key: str, query: QueryParams) -> Permit | None:
+def _permit_in(method: str, key: str, query: QueryParams) -> Permit | None:
     names = [name for name, _ in query.multi_items()]
     if sorted(names) != _NAMES[method]:
         return None

@@ -58,12 +58,12 @@ class Body:
             with self.path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
                 yield data
 
-    def keep_in(self, blobs: Blobs, name: str) -> None:
+    def put_in(self, blobs: Blobs, name: str) -> None:
         """Blocks. It is the store's afterwards."""
         if self._file is None:
-            blobs.keep_bytes(name, b"".join(self._pieces))
+            blobs.put_bytes(name, b"".join(self._pieces))
         else:
-            blobs.keep(name, self.path)
+            blobs.put_file(name, self.path)
             self._path = None
 
     def discard(self) -> None:

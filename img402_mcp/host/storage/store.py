@@ -21,10 +21,10 @@ Admit = Callable[[Connection], None]
 """Counts or redeems inside the transaction that adds the row; raises Refused where nothing may be added."""
 
 
-def keep(  # noqa: PLR0913 - one hop to a thread carries all it needs
+def store_upload(  # noqa: PLR0913 - one hop to a thread carries all it needs
     blobs: Blobs, images: Images, incoming: Incoming, *, admit: Admit, now: datetime, days: int | None
 ) -> StoredImage:
-    """Blocks. A crash between bytes and row leaves bytes that nobody can reach and the sweep takes."""
+    """Blocks. A crash between bytes and row leaves bytes that nobody can reach and the cleanup takes."""
     image = described(incoming, now, days)
     store(blobs, images, incoming.body, image, admit)
     return image
@@ -54,12 +54,12 @@ def store(blobs: Blobs, images: Images, file: Path | Body, image: StoredImage, a
 def store_bytes(blobs: Blobs, database: Database, file: Path | Body, name: str, write: Write) -> None:
     """Blocks. The file is the store's afterwards; `write` makes the row that owns the name."""
     if isinstance(file, Body):
-        file.keep_in(blobs, name)
+        file.put_in(blobs, name)
     else:
-        blobs.keep(name, file)
+        blobs.put_file(name, file)
     try:
         database.together(write)
     except ApiError:
         # Only here is it certain that there is no row; after a lost connection the commit may have happened.
-        blobs.drop(name)
+        blobs.delete(name)
         raise

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from img402_mcp.client.history import HistoryEntry
     from img402_mcp.client.upload import Uploader
 
-MOST_SHOWN = 20
+MAX_SHOWN = 20
 NO_HISTORY = (
     "Earlier uploads are not known: the history is switched off (IMG402_HISTORY=off), or its folder cannot be used, "
     "which `img402-mcp doctor` tells."
@@ -55,7 +55,7 @@ def _search(uploader: "Uploader", query: str, days: int) -> FindUploadsResult:
     now = time.time()
     known = uploader.history.find(query, expiring_before(now, days), now=now, limit=-1) if uploader.history else []
     entries = [entry for entry in known if uploader.roots.contain(Path(entry.path))]
-    shown = [_found(entry, now) for entry in entries[:MOST_SHOWN]]
+    shown = [_found(entry, now) for entry in entries[:MAX_SHOWN]]
     return FindUploadsResult(uploads=shown, more=len(entries) - len(shown))
 
 

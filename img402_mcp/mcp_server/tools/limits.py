@@ -58,27 +58,27 @@ async def _terms(here: "Uploader") -> tuple[bool, str]:
 
     documented = f"documented {DOCUMENTED}" if here.settings.api_url == HOSTED_API else "not known"
     try:
-        stated = await here.service.limits(here.send)
+        api_limits = await here.service.limits(here.send)
     except UploadFailed as error:
         return False, f"{documented}. {error}"
-    return True, _in_words(stated) if stated else f"{documented}; the API itself states none"
+    return True, _in_words(api_limits) if api_limits else f"{documented}; the API itself states none"
 
 
-def _in_words(stated: "Limits") -> str:
-    free = stated.free
-    kept = f"kept {free.days} days" if free.days is not None else "kept for good"
+def _in_words(api_limits: "Limits") -> str:
+    free = api_limits.free
+    duration = f"kept {free.days} days" if free.days is not None else "kept for good"
     caps = [
         f"{count} uploads a day {whose}"
         for count, whose in ((free.uploads_a_day, "in all"), (free.uploads_a_day_per_address, "for each address"))
         if count is not None
     ]
-    told = ", ".join((f"stated by the API: free up to {free.max_bytes} bytes", kept, *caps))
-    return f"{told}; {_paid_in_words(stated.paid)}" if stated.paid else told
+    sentence = ", ".join((f"stated by the API: free up to {free.max_bytes} bytes", duration, *caps))
+    return f"{sentence}; {_paid_in_words(api_limits.paid)}" if api_limits.paid else sentence
 
 
 def _paid_in_words(paid: "PaidTerms") -> str:
-    kept = f"kept {paid.days} days" if paid.days is not None else "kept for good"
-    return f"for {paid.price} USDC on {paid.network} up to {paid.max_bytes} bytes, {kept}"
+    duration = f"kept {paid.days} days" if paid.days is not None else "kept for good"
+    return f"for {paid.price} USDC on {paid.network} up to {paid.max_bytes} bytes, {duration}"
 
 
 def _text(answer: LimitsResult) -> str:

@@ -9,7 +9,7 @@ from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import sending
 from img402_mcp.errors import BadAnswer, Img402Error, ReadRefused, UploadFailed, UploadRejected
 from img402_mcp.formats import examine
-from img402_mcp.wire.studio import MOST_BYTES
+from img402_mcp.wire.studio import MAX_BYTES
 from tests.fakes.clock import no_pause
 
 STORED = {"upload_key": "uploads/ab12/photo.png", "image_url": "https://s3.example/photo.png?X-Amz-Signature=a%2Bb"}
@@ -117,7 +117,7 @@ async def test_a_5xx_or_a_reset_is_tried_again_with_the_same_bytes(peers, answer
     ("name", "sentence"),
     [
         pytest.param("animated.gif", "The image is a GIF, and the studio takes PNG, JPEG, WebP.", id="gif"),
-        pytest.param(MOST_BYTES + 1, "bytes, and the studio takes at most 26,214,400.", id="too-large"),
+        pytest.param(MAX_BYTES + 1, "bytes, and the studio takes at most 26,214,400.", id="too-large"),
     ],
 )
 def test_what_would_be_refused_is_refused_before_anything_is_sent(name, sentence, sample, picture_of):

@@ -11,8 +11,8 @@ import pytest
 
 from img402_mcp.client.files.copy_names import INSTRUCTION_ENDINGS, INSTRUCTIONS
 from img402_mcp.client.files.documents import (
-    MOST_BYTES,
-    MOST_FILE_BYTES,
+    MAX_BYTES,
+    MAX_FILE_BYTES,
     OPENED,
     Document,
     opened_by_rechecking,
@@ -29,7 +29,7 @@ EXISTS = "`overwrite`"
 NO_DOCUMENT = ".md, .markdown, .html, .htm"
 NO_FOLDER = "folder that does not exist"
 SWAPPED = "goes through something that is not a folder"
-EMBEDDED = f"<img src='data:image/png;base64,{'A' * 2 * MOST_BYTES}'>" * 3 + "x" * (MOST_BYTES - 100)
+EMBEDDED = f"<img src='data:image/png;base64,{'A' * 2 * MAX_BYTES}'>" * 3 + "x" * (MAX_BYTES - 100)
 
 
 @pytest.fixture
@@ -70,7 +70,7 @@ def written(place: Path, document: Document, roots: Roots, *, overwrite: bool = 
         pytest.param("b.MD", b"\xef\xbb\xbf# \xc3\xa4\r\n\r", "\ufeff# ä\r\n\r", id="byte-order-mark-and-line-ends"),
         pytest.param("b.markdown", b" ", " ", id="markdown"),
         pytest.param("b.html", b"<p>", "<p>", id="html"),
-        pytest.param("b.htm", b"x" * MOST_BYTES, "x" * MOST_BYTES, id="as-large-as-may-be"),
+        pytest.param("b.htm", b"x" * MAX_BYTES, "x" * MAX_BYTES, id="as-large-as-may-be"),
         pytest.param("b.html", EMBEDDED.encode(), EMBEDDED, id="larger-by-data-uris"),
     ],
 )
@@ -100,11 +100,11 @@ def test_a_document_is_read_as_it_is(allow, roots, name, content, text):
         pytest.param("b.md", b"![a](b.png) \0", "holds a zero byte", id="zero"),
         pytest.param("b.md", b"", "is empty, or still being written", id="empty"),
         pytest.param(
-            "b.md", b"x" * (MOST_BYTES + 1), "has 1,000,001 bytes without its data: URIs, and a document", id="too-long"
+            "b.md", b"x" * (MAX_BYTES + 1), "has 1,000,001 bytes without its data: URIs, and a document", id="too-long"
         ),
         pytest.param(
             "b.md",
-            b"x" * (MOST_FILE_BYTES + 1),
+            b"x" * (MAX_FILE_BYTES + 1),
             "has 16,000,001 bytes, and at most 16,000,000 can be read as a document",
             id="too-large",
         ),

@@ -7,7 +7,7 @@ from types import SimpleNamespace
 import pytest
 
 from img402_mcp.client.files.roots import Roots
-from img402_mcp.client.files.safe_glob import MOST_FILES, Expanded, expanded
+from img402_mcp.client.files.safe_glob import MAX_FILES, Expanded, expanded
 from img402_mcp.errors import quoted
 
 OUTSIDE = "does not lead into an allowed folder."
@@ -228,7 +228,7 @@ def test_a_folder_that_may_not_be_listed_hides_none_of_the_others(world):
 def test_a_pattern_that_matches_too_many_files_uploads_none_of_them(world):
     many = world.allow / "many"
     many.mkdir()
-    for number in range(MOST_FILES + 1):
+    for number in range(MAX_FILES + 1):
         (many / f"{number}.png").touch()
     result = expanded(["many/*.png", "many/1?.png"], world.roots, world.allow)
     assert reasons(result) == [

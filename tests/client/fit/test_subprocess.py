@@ -194,7 +194,7 @@ sys.stdout.write('{packed(Outcome(reason="floor")).decode().strip()}' if count <
     assert [ENDED in sentence for sentence in said] == [False] * 6
 
 
-SHUT_IN = "from img402_mcp.client.fit import worker; worker._shut_in(); "
+SHUT_IN = "from img402_mcp.client.fit import worker; worker._limit_resources(); "
 SAY = "sys.stdout.buffer.write(worker.packed(worker.Outcome(reason='floor' if {} else None)))"
 
 

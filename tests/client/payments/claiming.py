@@ -12,18 +12,18 @@ from img402_mcp.client.http import Request
 from img402_mcp.client.payments.budget import Policy, Spending, decide
 from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.payments.payment import PaymentIntent
-from img402_mcp.client.payments.payment_required import Offer, PaymentRequired
-from img402_mcp.client.payments.sign import Proof
+from img402_mcp.client.payments.payment_required import PaymentRequired, PaymentRequirements
+from img402_mcp.client.payments.sign import SignedPayment
 from img402_mcp.errors import PaymentRefused
 from img402_mcp.wire.x402 import BASE
 
 ORIGIN = "https://api.example"
-OFFER = Offer(2, BASE, 10_000, "0x" + "20" * 20, 300, {})
+OFFER = PaymentRequirements(2, BASE, 10_000, "0x" + "20" * 20, 300, {})
 
 
-def unsigned(offer: Offer) -> Proof:
+def unsigned(offer: PaymentRequirements) -> SignedPayment:
     nonce = "0x" + secrets.token_hex(32)
-    return Proof(offer, "0x" + "11" * 20, nonce, 1_790_000_300, "", "PAYMENT-SIGNATURE", f"proof of {nonce}")
+    return SignedPayment(offer, "0x" + "11" * 20, nonce, 1_790_000_300, "", "PAYMENT-SIGNATURE", f"proof of {nonce}")
 
 
 def say(line: str) -> None:
@@ -33,7 +33,7 @@ def say(line: str) -> None:
 def main(state_dir: str, count: str, budget: str, prefix: str = "") -> None:
     policy = Policy(10_000, int(budget))
 
-    def allowed(spending: Spending) -> Offer:
+    def allowed(spending: Spending) -> PaymentRequirements:
         return decide(PaymentRequired(2, (OFFER,)), ORIGIN, policy, spending)
 
     say("ready")

@@ -5,19 +5,19 @@ from dataclasses import replace
 import pytest
 
 from img402_mcp.client.payments.budget import Policy, Spending, decide, trustworthy, window
-from img402_mcp.client.payments.payment_required import Offer, PaymentRequired
+from img402_mcp.client.payments.payment_required import PaymentRequired, PaymentRequirements
 from img402_mcp.errors import PaymentRefused
 from img402_mcp.wire.x402 import BASE, BASE_SEPOLIA
 from tests.fakes.keys import PAYEE
 from tests.fakes.paywall import ORIGIN
 
 OTHER = "0x" + "66" * 20
-OFFER = Offer(2, BASE, 10_000, PAYEE, 300, {})
+OFFER = PaymentRequirements(2, BASE, 10_000, PAYEE, 300, {})
 POLICY = Policy(max_payment=10_000, daily_budget=1_000_000)
 NOTHING_YET = Spending(0, {})
 
 
-def asked(*offers: Offer, skipped: tuple[str, ...] = (), error: str = "") -> PaymentRequired:
+def asked(*offers: PaymentRequirements, skipped: tuple[str, ...] = (), error: str = "") -> PaymentRequired:
     return PaymentRequired(2, offers, skipped=skipped, error=error)
 
 
@@ -118,9 +118,9 @@ def test_the_cheapest_allowed_offer_is_taken():
 
 
 def test_without_an_offer_the_reasons_are_told():
-    challenge = asked(skipped=('network "solana" is not known', "it names no amount"), error="Pay\nnow")
+    payment_required = asked(skipped=('network "solana" is not known', "it names no amount"), error="Pay\nnow")
     with pytest.raises(PaymentRefused) as caught:
-        decide(challenge, ORIGIN, POLICY, NOTHING_YET)
+        decide(payment_required, ORIGIN, POLICY, NOTHING_YET)
     assert str(caught.value) == (
         PREFIX + 'No offer of its can be paid: network "solana" is not known; it names no amount. '
         'Its own words: "Pay\\nnow"'

@@ -24,7 +24,7 @@ class Hostile:
     urls: list[str] = field(default_factory=list[str])
 
     async def __call__(self, request: Request) -> Response:
-        names = wire.PROOF_HEADERS.values()
+        names = wire.PAYMENT_HEADERS.values()
         self.proofs += [wire.decoded(value) for name, value in request.headers.items() if name in names]
         self.urls.append(request.url)
         answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]

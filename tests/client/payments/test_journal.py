@@ -18,8 +18,8 @@ from img402_mcp.client.http import Request
 from img402_mcp.client.payments.budget import Spending
 from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.payments.payment import Payment, PaymentIntent, State
-from img402_mcp.client.payments.payment_required import Offer
-from img402_mcp.client.payments.sign import Proof
+from img402_mcp.client.payments.payment_required import PaymentRequirements
+from img402_mcp.client.payments.sign import SignedPayment
 from img402_mcp.errors import PaymentPending, PaymentRefused, SettingsError
 from img402_mcp.wire.x402 import BASE
 from tests.fakes.paywall import ORIGIN
@@ -28,13 +28,15 @@ CLAIMING = Path(__file__).with_name("claiming.py")
 NOW = 1_790_000_000.0
 PICTURE = PaymentIntent(ORIGIN, "/api/upload/token", "aa" * 32)
 TOKEN = replace(PICTURE, source="")
-OFFER = Offer(2, BASE, 10_000, "0x" + "20" * 20, 300, {})
+OFFER = PaymentRequirements(2, BASE, 10_000, "0x" + "20" * 20, 300, {})
 POST = Request("POST", ORIGIN + PICTURE.route)
 
 
-def proof_of(offer: Offer) -> Proof:
+def proof_of(offer: PaymentRequirements) -> SignedPayment:
     nonce = "0x" + secrets.token_hex(32)
-    return Proof(offer, "0x" + "11" * 20, nonce, int(NOW) + 300, "pay_x", "PAYMENT-SIGNATURE", f"proof of {nonce}")
+    return SignedPayment(
+        offer, "0x" + "11" * 20, nonce, int(NOW) + 300, "pay_x", "PAYMENT-SIGNATURE", f"proof of {nonce}"
+    )
 
 
 def claimed(
@@ -70,7 +72,7 @@ def test_a_claim_holds_everything_that_is_needed_to_go_on(journal):
         proof=f"proof of {payment.nonce}",
         identifier="pay_x",
     )
-    assert (journal.payment(payment.nonce), journal.standing(PICTURE), journal.open_payments()) == (
+    assert (journal.payment(payment.nonce), journal.existing(PICTURE), journal.open_payments()) == (
         payment,
         payment,
         [payment],
@@ -78,7 +80,7 @@ def test_a_claim_holds_everything_that_is_needed_to_go_on(journal):
 
 
 def test_a_second_claim_is_the_first_one_and_signs_nothing(journal):
-    def never(offer: Offer) -> Proof:
+    def never(offer: PaymentRequirements) -> SignedPayment:
         raise AssertionError
 
     first = claimed(journal)
@@ -96,10 +98,10 @@ def test_the_database_itself_refuses_a_second_open_payment(journal, state_dir):
 
 
 def test_a_refusal_and_a_failing_signature_leave_no_row(journal):
-    def refuse(spending: Spending) -> Offer:
+    def refuse(spending: Spending) -> PaymentRequirements:
         raise PaymentRefused("no")
 
-    def fail(offer: Offer) -> Proof:
+    def fail(offer: PaymentRequirements) -> SignedPayment:
         raise ArithmeticError
 
     with pytest.raises(PaymentRefused, match="no"):
@@ -170,7 +172,7 @@ def test_a_finished_file_stands_until_it_is_renewed_and_a_bare_token_makes_room_
     file, token = claimed(journal), claimed(journal, TOKEN)
     done = journal.used(file.nonce, NOW, '{"url": "https://i.example/1.png"}')
     journal.used(token.nonce, NOW, "{}")
-    assert (journal.finished(PICTURE), journal.standing(PICTURE), claimed(journal)) == (done, done, done)
+    assert (journal.finished(PICTURE), journal.existing(PICTURE), claimed(journal)) == (done, done, done)
     assert claimed(journal, TOKEN).nonce != token.nonce
     assert claimed(journal, renewing=file.nonce).state is State.SIGNED
 

@@ -9,7 +9,7 @@ import pytest
 
 from img402_mcp.client.http import Request, Response
 from img402_mcp.client.payments.payment import PaymentIntent, State
-from img402_mcp.client.payments.payment_required import Offer
+from img402_mcp.client.payments.payment_required import PaymentRequirements
 from img402_mcp.errors import PaymentPending, PaymentRefused
 from img402_mcp.wire import x402 as wire
 from tests.fakes.paywall import Paywall, offer, recovered
@@ -25,7 +25,7 @@ async def test_a_payment_is_asked_for_signed_once_and_granted(payer, paywall, jo
     answer, payment = await payer().paid(request_of_token, intent)
     assert answer.status == 200
     assert paywall.books == {payment.nonce: 10_000}
-    assert [wire.PROOF_HEADERS[2] in request.headers for request in paywall.requests] == [False, True]
+    assert [wire.PAYMENT_HEADERS[2] in request.headers for request in paywall.requests] == [False, True]
     assert (payment.state, payment.settlement, payment.valid_before) == (
         State.ANSWERED,
         "0x" + "ab" * 32,
@@ -101,7 +101,7 @@ async def test_a_server_that_wants_more_patience_than_a_call_has_is_not_waited_f
 async def test_a_hanging_server_is_left_in_time(payer, paywall, journal, intent, request_of_token):
     paywall.mishaps = ["hangs"]
     with pytest.raises(PaymentPending):
-        await payer(patience=0.05).paid(request_of_token, intent)
+        await payer(timeout=0.05).paid(request_of_token, intent)
     answer, payment = await payer().paid(request_of_token, intent)
     assert (answer.status, [*paywall.books]) == (200, [payment.nonce])
 
@@ -112,7 +112,7 @@ async def test_a_large_body_is_given_its_time_on_a_slow_link(payer, paywall, int
         return paywall.answer(request)
 
     picture = Request("POST", paywall.url, body=(bytes(50_000),))
-    answer, _ = await payer(send=slowly, patience=0.02).paid(picture, intent, probe=Request("POST", paywall.url))
+    answer, _ = await payer(send=slowly, timeout=0.02).paid(picture, intent, probe=Request("POST", paywall.url))
     assert answer.status == 200
 
 
@@ -258,7 +258,7 @@ async def test_a_token_that_ran_out_for_good_gives_way_to_a_new_payment_but_neve
 async def test_a_user_who_declines_has_signed_nothing(payer, paywall, journal, intent, request_of_token):
     seen = []
 
-    async def decline(offer: Offer, intent: PaymentIntent) -> bool:
+    async def decline(offer: PaymentRequirements, intent: PaymentIntent) -> bool:
         seen.append((offer.amount, offer.pay_to, intent))
         return False
 

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from img402_mcp.client.http import Response
-from img402_mcp.client.payments.payment_required import Offer, PaymentRequired, read
+from img402_mcp.client.payments.payment_required import PaymentRequired, PaymentRequirements, read
 from img402_mcp.wire import x402 as wire
 from tests.fakes.paywall import asking, offer
 
@@ -26,7 +26,9 @@ def test_the_shared_vectors_are_read_whole(version):
     headers = {given["header"]: given["value"]} if "header" in given else {}
     assert read(Response(402, headers, json.dumps(message).encode() if version == 1 else b"<html>")) == PaymentRequired(
         version=version,
-        offers=(Offer(version, wire.BASE, 10_000, message["accepts"][0]["payTo"], 300, message["accepts"][0]),),
+        offers=(
+            PaymentRequirements(version, wire.BASE, 10_000, message["accepts"][0]["payTo"], 300, message["accepts"][0]),
+        ),
         resource=message.get("resource"),
         extensions=message.get("extensions"),
         error="payment_required",
@@ -136,16 +138,16 @@ def test_offers_are_found_in_whatever_form(version, offers, changes, read_as):
     ],
 )
 def test_what_cannot_be_paid_is_skipped_with_its_reason_and_hides_no_other(change, reason):
-    challenge = read(asking(offer(1, **change), offer(1), version=1))
-    assert (len(challenge.offers), challenge.skipped) == (1, (reason,))
+    payment_required = read(asking(offer(1, **change), offer(1), version=1))
+    assert (len(payment_required.offers), payment_required.skipped) == (1, (reason,))
 
 
 @pytest.mark.parametrize(
     ("version", "reason"), [(3, '"3"'), (True, '"True"'), ("2", '"2"'), (1.0, '"1.0"'), ([], '"[]"')], ids=repr
 )
 def test_another_version_of_the_protocol_is_not_guessed_at(version, reason):
-    challenge = read(asking(offer(1), version=1, x402Version=version))
-    assert (challenge.offers, challenge.skipped) == ((), (f"x402Version {reason} is neither 1 nor 2",))
+    payment_required = read(asking(offer(1), version=1, x402Version=version))
+    assert (payment_required.offers, payment_required.skipped) == ((), (f"x402Version {reason} is neither 1 nor 2",))
 
 
 @pytest.mark.parametrize(

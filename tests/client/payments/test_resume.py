@@ -174,8 +174,8 @@ async def test_resume_tells_what_it_cannot_finish(payer, paywall, clock, journal
         told.append(str(caught.value))
     paywall.mishaps = ["502"] * 7
     bare, image = await payer().resume()
-    assert (bare.answer, bare.said) == (None, told[0])
-    assert (image.answer, image.said) == (
+    assert (bare.answer, bare.explanation) == (None, told[0])
+    assert (image.answer, image.explanation) == (
         None,
         "its request has a body that is not kept here: make the same call again",
     )

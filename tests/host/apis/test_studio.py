@@ -10,7 +10,7 @@ import pytest
 from httpx2 import AsyncClient, Response
 
 from img402_mcp.host.apis.studio.accounts import StudioAccounts
-from img402_mcp.host.cleanup import sweep, tidy
+from img402_mcp.host.cleanup import remove_expired_images, remove_orphans
 from img402_mcp.host.storage.blobs.folder import Folder
 from img402_mcp.host.storage.images import Images
 from img402_mcp.wire import studio
@@ -205,6 +205,6 @@ async def test_inputs_outlive_the_sweep(
 ):
     stored = (await upload(client, bearer, picture())).json()
     blobs, years_later = Folder(data / "blobs"), clock.now + timedelta(days=20_000)
-    sweep(Images(tokens.database), blobs, years_later)
-    tidy(Images(tokens.database), blobs, years_later)
+    remove_expired_images(Images(tokens.database), blobs, years_later)
+    remove_orphans(Images(tokens.database), blobs, years_later)
     assert blobs.read(stored["upload_key"].removeprefix("uploads/"), 0, 8) == b"\x89PNG\r\n\x1a\n"

@@ -20,7 +20,7 @@ from img402_mcp.host.db.schema import STEPS, Migration, prepare
 from img402_mcp.host.payments.records import ONCE, PaymentRecords
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.host.storage.images import Images, StoredImage
-from img402_mcp.host.storage.quota import kept
+from img402_mcp.host.storage.quota import stored_usage
 
 NEWEST = 1 + len(STEPS)
 OLDER = Path(__file__).parents[2] / "older_state"
@@ -94,7 +94,7 @@ def test_a_database_that_an_older_version_left_is_gone_on_with(engine: Engine):
     fee = records.sold(f"{ONCE}io42 sub_1")
     found = {
         "version": version(engine),
-        "images": [(each.kind, each.images, each.size_bytes) for each in kept(database)],
+        "images": [(each.kind, each.images, each.size_bytes) for each in stored_usage(database)],
         "agents": [each["agent"] for each in accounts.agents()],
         "projects": [(each["project"], each["fee"], each["status"]) for each in accounts.projects()],
         "submissions": [(each["submission"], each["file_type"]) for each in accounts.submissions()],

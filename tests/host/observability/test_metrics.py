@@ -84,7 +84,7 @@ async def test_requests_are_counted_by_route_and_never_by_path(app: Starlette, m
         ("method_not_allowed",): 1,
     }
     assert told(metrics, "img402_uploads_total") == {("free",): 1}
-    assert told(metrics, "img402_kept_bytes") == {("free",): 1217, ("paid",): 0, ("private",): 0}
+    assert told(metrics, "img402_stored_bytes") == {("free",): 1217, ("paid",): 0, ("private",): 0}
     assert told(metrics, "img402_request_seconds_count")["GET", "/{name}"] == 2
     assert told(metrics, "img402_received_bytes_total")[()] > 1217
     assert told(metrics, "img402_sent_bytes_total")[()] > 1217
@@ -94,15 +94,15 @@ async def test_requests_are_counted_by_route_and_never_by_path(app: Starlette, m
 async def test_payments_and_sweeps_are_counted_by_what_became_of_them(metrics: Metrics):
     for outcome in (Settled(), Settled(), Rejected("no"), Unknown("?")):
         metrics.settled(WORDS[type(outcome)])
-    metrics.swept(CleanupReport(expired=3, orphans=1))
+    metrics.cleaned_up(CleanupReport(expired=3, orphans=1))
     assert told(metrics, "img402_payments_total") == {("settled",): 2, ("refused",): 1, ("undecided",): 1}
-    assert told(metrics, "img402_swept_total") == {("expired",): 3, ("orphans",): 1}
+    assert told(metrics, "img402_cleanup_removed_total") == {("expired",): 3, ("orphans",): 1}
 
 
 async def test_a_port_that_is_taken_is_explained(metrics: Metrics):
     with serving(metrics, ("127.0.0.1", 0)) as address:
         port = httpx2.URL(address).port
-        assert "img402_kept_images" in httpx2.get(address).text
+        assert "img402_stored_images" in httpx2.get(address).text
         with (
             pytest.raises(SettingsError, match="Each process needs a port of its own"),
             serving(metrics, ("127.0.0.1", port or 0)),
@@ -250,11 +250,11 @@ async def test_a_failure_of_our_own_has_an_id_and_is_counted_too(app: Starlette,
 
 async def test_while_the_database_is_away_the_other_series_are_told(metrics: Metrics, data: Path):
     (data / "index.sqlite").rename(data / "away")
-    assert (told(metrics, "img402_kept_up"), told(metrics, "img402_kept_bytes")) == ({(): 0}, {})
+    assert (told(metrics, "img402_stored_up"), told(metrics, "img402_stored_bytes")) == ({(): 0}, {})
     assert told(metrics, "img402_requests_in_flight") == {(): 0}
     (data / "away").rename(data / "index.sqlite")
-    assert told(metrics, "img402_kept_up") == {(): 1}
-    assert told(metrics, "img402_kept_bytes") == {("free",): 0, ("paid",): 0, ("private",): 0}
+    assert told(metrics, "img402_stored_up") == {(): 1}
+    assert told(metrics, "img402_stored_bytes") == {("free",): 0, ("paid",): 0, ("private",): 0}
 
 
 async def test_many_silent_connections_to_the_metrics_cost_few_threads(metrics: Metrics):
@@ -272,7 +272,7 @@ class Stuck:
     def __init__(self, spool: Path) -> None:
         self.spool, self.end = spool, threading.Event()
 
-    def keep(self, name: str, file: Path) -> None:  # noqa: ARG002  # the interface's
+    def put_file(self, name: str, file: Path) -> None:  # noqa: ARG002  # the interface's
         self.end.wait(20)
 
 
@@ -281,7 +281,7 @@ async def test_a_store_that_hangs_is_named_again_and_again_and_the_database_is_n
 ):
     store = Stuck(tmp_path)
     host = SimpleNamespace(images=SimpleNamespace(check=lambda: None), blobs=store, now=lambda: clock.now)
-    health = Health(cast("Any", host), patience=0.2)
+    health = Health(cast("Any", host), timeout=0.2)
     told = []
     for _ in range(3):
         told.append(await health.trouble())

@@ -44,9 +44,11 @@ def selling(
 ) -> Callable[..., AbstractAsyncContextManager[AsyncClient]]:
     """`async with selling() as client`: a host that takes payments through the bank. Again: the host restarted."""
 
-    def running(patience: float = 5, **environ: str) -> AbstractAsyncContextManager[AsyncClient]:
+    def running(settle_timeout: float = 5, **environ: str) -> AbstractAsyncContextManager[AsyncClient]:
         return workers(
-            lambda: create_app(paid_settings(**environ), now=lambda: clock.now, facilitator=bank, patience=patience)
+            lambda: create_app(
+                paid_settings(**environ), now=lambda: clock.now, facilitator=bank, settle_timeout=settle_timeout
+            )
         )
 
     return running
@@ -92,7 +94,7 @@ def proof(clock: SimpleNamespace) -> Callable[..., dict[str, str]]:
                 payload=payload,
                 extensions=extension if identifier else None,
             )
-        return {x402.PROOF_HEADERS[version]: x402.encoded(message)}
+        return {x402.PAYMENT_HEADERS[version]: x402.encoded(message)}
 
     return header
 

@@ -126,7 +126,7 @@ async def test_a_host_killed_while_settling_charges_once_and_delivers(
     bank.moods, paid = [mood], proof()
     async with selling() as client, killed_when_reached(client, paid, bank):
         pass
-    async with selling(patience=0) as client:
+    async with selling(settle_timeout=0) as client:
         assert told(await buy(client, paid)) == pending("it is being settled")
         clock.now += LEASE
         bought = await buy(client, paid)
@@ -173,7 +173,7 @@ async def test_while_one_copy_is_being_settled_another_waits_no_longer_than_its_
     selling: Hosting, proof: MakeProof, bank
 ):
     bank.moods, paid = ["hangs"], proof()
-    async with selling(patience=0) as client, killed_when_reached(client, paid, bank):
+    async with selling(settle_timeout=0) as client, killed_when_reached(client, paid, bank):
         answer = await buy(client, paid)
         assert (told(answer), answer.headers["retry-after"]) == (pending("it is being settled"), "2")
         assert "payment-required" not in answer.headers

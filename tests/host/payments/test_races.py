@@ -17,7 +17,7 @@ from img402_mcp.host.apis.io42.accounts import Io42Accounts
 from img402_mcp.host.apis.io42.submissions import Submissions
 from img402_mcp.host.daily_caps import DailyCaps
 from img402_mcp.host.db.database import Database
-from img402_mcp.host.db.periodic import is_mine
+from img402_mcp.host.db.periodic import claim_run
 from img402_mcp.host.errors import ApiError
 from img402_mcp.host.hourly_limits import HourlyLimits
 from img402_mcp.host.payments.payload import PaymentPayload, presented
@@ -60,11 +60,11 @@ def test_workers_that_start_at_once_make_one_schema(data: Path, settings: Callab
 
 
 def test_a_chore_that_is_due_is_given_to_one(database: Database):
-    asked = [partial(is_mine, database, "sweep", NOW + n * HOUR, HOUR) for n in (0, 0, 0, 1, 1)]
+    asked = [partial(claim_run, database, "sweep", NOW + n * HOUR, HOUR) for n in (0, 0, 0, 1, 1)]
     assert sum(at_once(*asked[:3])) == 1
     assert sum(at_once(*asked[3:])) == 1
-    assert not is_mine(database, "sweep", NOW + 2 * HOUR - timedelta(milliseconds=1), HOUR)
-    assert is_mine(database, "tidy", NOW, HOUR)
+    assert not claim_run(database, "sweep", NOW + 2 * HOUR - timedelta(milliseconds=1), HOUR)
+    assert claim_run(database, "tidy", NOW, HOUR)
 
 
 def test_no_two_sweeps_take_the_same_row(database: Database):
@@ -73,13 +73,13 @@ def test_no_two_sweeps_take_the_same_row(database: Database):
         for image in images:
             Images(database).add(connection, image)
 
-    def sweep() -> list[str]:
+    def remove_expired_images() -> list[str]:
         taken: list[str] = []
         while names := Images(database).remove_expired(NOW, at_most=3):
             taken += names
         return taken
 
-    taken = chain.from_iterable(at_once(*[sweep] * 4))
+    taken = chain.from_iterable(at_once(*[remove_expired_images] * 4))
     assert sorted(taken) == sorted(image.name for image in images)
 
 

@@ -42,11 +42,11 @@ def told(answer: httpx2.Response) -> tuple[int, bytes, dict[str, str]]:
 
 def test_a_hot_answer_is_the_same_as_the_frameworks_and_stands_in_the_log(command: SimpleNamespace, picture):
     with httpx2.Client(base_url=command.url) as client:
-        hot = [client.get(f"/{command.name}") for _ in range(20)]
+        fast_path = [client.get(f"/{command.name}") for _ in range(20)]
         slow = client.get(f"/{command.name}", headers={"Range": "bytes=0-"})
         part = client.get(f"/{command.name}", headers={"Range": "bytes=1-3"})
-    assert {answer.content for answer in hot} == {picture()}
-    assert told(hot[-1]) == told(slow)
+    assert {answer.content for answer in fast_path} == {picture()}
+    assert told(fast_path[-1]) == told(slow)
     assert (part.status_code, part.content) == (206, picture()[1:4])
     log = command.stop()
-    assert [answer.headers["x-request-id"] in log for answer in [*hot, slow, part]] == [True] * 22
+    assert [answer.headers["x-request-id"] in log for answer in [*fast_path, slow, part]] == [True] * 22

@@ -195,32 +195,32 @@ async def test_what_was_taken_down_by_hand_is_gone_within_seconds(
 
 def test_the_images_asked_for_last_are_kept_in_memory_up_to_a_size():
     now = datetime(2026, 2, 8, tzinfo=UTC)
-    recent = ImageCache(together=250)
+    image_cache = ImageCache(together=250)
     for name in ("a", "b", "a", "c"):
-        if not recent.get(f"{name}.png", now):
-            recent.put(CachedImage(StoredImage(name, PNG, 100, now, None), b"x" * 100), now)
-    recent.put(CachedImage(StoredImage("large", PNG, 100, now, None), None), now)
-    assert [name for name in "abc" if recent.get(f"{name}.png", now)] == ["a", "c"]
-    assert recent.get("large.png", now) is None
+        if not image_cache.get(f"{name}.png", now):
+            image_cache.put(CachedImage(StoredImage(name, PNG, 100, now, None), b"x" * 100), now)
+    image_cache.put(CachedImage(StoredImage("large", PNG, 100, now, None), None), now)
+    assert [name for name in "abc" if image_cache.get(f"{name}.png", now)] == ["a", "c"]
+    assert image_cache.get("large.png", now) is None
 
 
 def test_what_was_looked_up_before_a_deletion_is_not_remembered_after_it():
     now = datetime(2026, 2, 8, tzinfo=UTC)
-    recent, found = ImageCache(), CachedImage(StoredImage("a", PNG, 1, now, None), b"x")
-    recent.forget("a.png", now + timedelta(seconds=1))
-    recent.put(found, now)
-    assert (recent.get("a.png", now), recent.row("a.png", now)) == (None, None)
-    recent.put(found, now + timedelta(seconds=2))
-    assert recent.get("a.png", now + timedelta(seconds=2)) == found
+    image_cache, found = ImageCache(), CachedImage(StoredImage("a", PNG, 1, now, None), b"x")
+    image_cache.forget("a.png", now + timedelta(seconds=1))
+    image_cache.put(found, now)
+    assert (image_cache.get("a.png", now), image_cache.row("a.png", now)) == (None, None)
+    image_cache.put(found, now + timedelta(seconds=2))
+    assert image_cache.get("a.png", now + timedelta(seconds=2)) == found
 
 
 def test_of_old_deletions_nothing_is_kept():
     now = datetime(2026, 2, 8, tzinfo=UTC)
-    recent, found = ImageCache(), CachedImage(StoredImage("a", PNG, 1, now, None), b"x")
-    recent.forget("a.png", now)
-    recent.forget("b.png", now + timedelta(seconds=6))
-    recent.put(found, now)  # it would be refused else
-    assert recent.get("a.png", now) == found
+    image_cache, found = ImageCache(), CachedImage(StoredImage("a", PNG, 1, now, None), b"x")
+    image_cache.forget("a.png", now)
+    image_cache.forget("b.png", now + timedelta(seconds=6))
+    image_cache.put(found, now)  # it would be refused else
+    assert image_cache.get("a.png", now) == found
 
 
 async def test_a_host_whose_database_fails_says_so_in_json(settings: Callable[..., HostSettings], data: Path):

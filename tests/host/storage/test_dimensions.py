@@ -6,7 +6,7 @@ from types import SimpleNamespace
 import pytest
 
 from img402_mcp.formats import FORMATS, JPEG, PNG, WEBP, Format
-from img402_mcp.host.storage.dimensions import LONGEST_PREFIX, DimensionsReader
+from img402_mcp.host.storage.dimensions import MAX_PREFIX_BYTES, DimensionsReader
 from tests.fakes.fixtures import Picture
 
 
@@ -38,7 +38,7 @@ def test_the_size_of_a_jpeg_stands_behind_its_metadata(other_pictures: SimpleNam
 
 def test_the_size_is_given_up_where_it_stands_too_far_back(other_pictures: SimpleNamespace):
     data = other_pictures.jpeg(300, 200, 7)
-    assert len(data) > LONGEST_PREFIX + 50_000
+    assert len(data) > MAX_PREFIX_BYTES + 50_000
     assert fed(JPEG, data, 1000) == (None, len(data))
 
 

@@ -4,7 +4,7 @@ import sys
 from datetime import UTC, datetime, timedelta
 from select import select
 
-from img402_mcp.host.cleanup import sweep, tidy
+from img402_mcp.host.cleanup import remove_expired_images, remove_orphans
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import host_settings
 from img402_mcp.host.storage.blobs.folder import Folder
@@ -18,8 +18,8 @@ def main(data: str) -> None:
     sys.stdout.flush()
     while not last:
         last = bool(select([sys.stdin], [], [], 0)[0])  # once more behind the last upload
-        sweep(Images(database), blobs, datetime.now(UTC) + timedelta(days=2))
-        tidy(Images(database), blobs, datetime.now(UTC))
+        remove_expired_images(Images(database), blobs, datetime.now(UTC) + timedelta(days=2))
+        remove_orphans(Images(database), blobs, datetime.now(UTC))
     database.close()
 
 

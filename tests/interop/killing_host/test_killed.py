@@ -19,7 +19,7 @@ import pytest
 from httpx2 import AsyncClient, HTTPError, Limits, get
 from sqlalchemy import text
 
-from img402_mcp.host.cleanup import GRACE, tidy
+from img402_mcp.host.cleanup import GRACE, remove_orphans
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import HostSettings, host_settings
 from img402_mcp.host.storage.blobs.folder import Folder
@@ -108,7 +108,7 @@ async def test_what_was_answered_is_whole_and_nothing_else_stays(number, data, k
         assert uploads.answered.items() <= images.items()
         assert known.items() <= images.items()
         assert {images[name] for name in images.keys() - known.keys()} <= uploads.sent.keys()
-        tidy(Images(database), blobs, datetime.now(UTC) + GRACE + timedelta(minutes=1))
+        remove_orphans(Images(database), blobs, datetime.now(UTC) + GRACE + timedelta(minutes=1))
         assert on_disk(data) == images.keys()
     known |= images
 

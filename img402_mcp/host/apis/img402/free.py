@@ -16,7 +16,7 @@ from img402_mcp.host.errors import UNCACHED, ApiError
 from img402_mcp.host.serving.response import image_response
 from img402_mcp.host.storage.images import StoredImage
 from img402_mcp.host.storage.receive import ImageRules, Incoming, incoming_image
-from img402_mcp.host.storage.store import Admit, keep
+from img402_mcp.host.storage.store import Admit, store_upload
 from img402_mcp.wire.img402 import FIELD, FREE, UploadedImage
 
 _log = logging.getLogger("img402_mcp.host.failures")
@@ -57,16 +57,16 @@ async def _upload_free(host: Host, request: Request) -> StoredImage:
     example = f"curl -F {FIELD}=@screenshot.png {host.settings.public_url}{FREE}"
     try:
         async with incoming_image(request, host.blobs.spool, ImageRules(free.max_bytes, example)) as incoming:
-            return await to_thread.run_sync(_kept, host, incoming, admit, now, limiter=host.writers)
+            return await to_thread.run_sync(_store, host, incoming, admit, now, limiter=host.writers)
     except (OSError, SQLAlchemyError) as error:
         _log.exception("an upload failed")
         message = "The host could not store the image. Nothing was published; it is safe to try again."
         raise ApiError("upload_failed", message) from error
 
 
-def _kept(host: Host, incoming: Incoming, admit: Admit, now: datetime) -> StoredImage:
+def _store(host: Host, incoming: Incoming, admit: Admit, now: datetime) -> StoredImage:
     with host.quota.room(incoming.size):
-        return keep(host.blobs, host.images, incoming, admit=admit, now=now, days=host.settings.free.days)
+        return store_upload(host.blobs, host.images, incoming, admit=admit, now=now, days=host.settings.free.days)
 
 
 def uploaded(host: Host, image: StoredImage, *, deletable: bool = True) -> UploadedImage:

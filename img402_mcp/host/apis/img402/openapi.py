@@ -5,7 +5,7 @@ from typing import Any
 
 from img402_mcp.formats import FORMATS
 from img402_mcp.host.payments.products import payee, token_sale, upload_sale
-from img402_mcp.host.payments.requirements import Sale, offer_v2
+from img402_mcp.host.payments.requirements import Sale, requirements_v2
 from img402_mcp.host.settings import HostSettings, PaidSettings
 from img402_mcp.host.storage.delete_urls import PATH as DELETING
 from img402_mcp.host.storage.receive import JSON_FIELD
@@ -51,10 +51,10 @@ def schemas() -> Json:
 
 
 def _upload(settings: HostSettings) -> Json:
-    kept = "for ever" if settings.free.days is None else f"for {settings.free.days} days"
+    duration = "for ever" if settings.free.days is None else f"for {settings.free.days} days"
     return {
         "operationId": "uploadFree",
-        "summary": f"Upload an image of at most {settings.free.max_bytes} bytes, kept {kept}.",
+        "summary": f"Upload an image of at most {settings.free.max_bytes} bytes, kept {duration}.",
         "requestBody": _image_body(),
         "responses": {"200": _answer("The image is public.", "UploadedImage") | _LINK} | _problems(FREE_CODES),
     }
@@ -82,7 +82,7 @@ def _paid(settings: HostSettings) -> Json:
 
 
 def _bought(paid: PaidSettings, sale: Sale, operation: str) -> Json:
-    offer = offer_v2(sale, payee(paid)).dump()
+    offer = requirements_v2(sale, payee(paid)).dump()
     price = {"amount": paid.terms.price, "currency": "USDC", "mode": "fixed"}
     return {
         "operationId": operation,
@@ -137,7 +137,7 @@ def _deleting(settings: HostSettings) -> Json:
     if not settings.upkeep.delete_urls:
         return {}
     text: Json = {"schema": {"type": "string"}}
-    asked = [
+    parameters = [
         text | {"name": "name", "in": "path", "required": True},
         text | {"name": "key", "in": "query", "required": True, "description": "as in deleteUrl"},
     ]
@@ -153,10 +153,10 @@ def _deleting(settings: HostSettings) -> Json:
             method: {
                 "operationId": f"{method}DeleteUrl",
                 "summary": summary,
-                "parameters": asked,
-                "responses": told | {"403": denied},
+                "parameters": parameters,
+                "responses": responses | {"403": denied},
             }
-            for method, (summary, told) in answers.items()
+            for method, (summary, responses) in answers.items()
         }
     }
 

@@ -30,13 +30,13 @@ from img402_mcp.host.storage.quota import held
 from img402_mcp.host.storage.receive import ImageRules, Incoming, incoming_image
 from img402_mcp.host.storage.store import described, store
 from img402_mcp.wire.img402 import FIELD, FREE, PAID, TOKEN, TOKEN_HEADER, TokenAnswer, UploadedImage
-from img402_mcp.wire.x402 import PROOF_HEADERS
+from img402_mcp.wire.x402 import PAYMENT_HEADERS
 
 _log = logging.getLogger("img402_mcp.host.failures")
 _PREFLIGHT = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "POST",
-    "Access-Control-Allow-Headers": ", ".join(["Content-Type", TOKEN_HEADER, *PROOF_HEADERS.values()]),
+    "Access-Control-Allow-Headers": ", ".join(["Content-Type", TOKEN_HEADER, *PAYMENT_HEADERS.values()]),
     "Access-Control-Max-Age": "86400",
 }
 
@@ -48,7 +48,7 @@ class PaidContext:
     host: Host
     paid: PaidSettings
     paywall: Paywall
-    redeeming: UploadTokens
+    upload_tokens: UploadTokens
 
 
 def routes(context: PaidContext | None) -> list[Route]:
@@ -117,11 +117,11 @@ def _answer(answer: BaseModel, headers: dict[str, str]) -> Response:
 
 def _goods(context: PaidContext, payment: PaymentRecord) -> TokenAnswer | UploadedImage:
     """Unused: its token. Used: its image."""
-    return _bought(context, payment.key) or context.redeeming.token(payment.key, context.host.now())
+    return _bought(context, payment.key) or context.upload_tokens.token(payment.key, context.host.now())
 
 
 def _bought(context: PaidContext, payment: str) -> UploadedImage | None:
-    bought = context.redeeming.bought(payment)
+    bought = context.upload_tokens.bought(payment)
     if bought is None:
         return None
     gone = ApiError("payment_conflict", "The image that this payment bought has expired or was deleted.")
@@ -143,10 +143,10 @@ def _shown(context: PaidContext, bought: Bought, payment: str, expired: ApiError
 
 async def _upload_with_token(context: PaidContext, request: Request, value: str) -> UploadedImage:
     """A refused image leaves the token as it was. The same token with the same bytes gets the same image."""
-    token = await to_thread.run_sync(context.redeeming.issued, value)
+    token = await to_thread.run_sync(context.upload_tokens.issued, value)
     if token is None:
         raise ApiError("invalid_token", f"This host has issued no such token. Get one at {TOKEN}.")
-    bought = await to_thread.run_sync(context.redeeming.bought, token.payment)
+    bought = await to_thread.run_sync(context.upload_tokens.bought, token.payment)
     if bought is None and token.expires_at <= context.host.now():
         message = f"The token has expired unused. Send the same proof of payment to {TOKEN} again for the next one."
         raise ApiError("token_expired", message)
@@ -157,13 +157,13 @@ async def _upload_with_token(context: PaidContext, request: Request, value: str)
 def _redeemed(context: PaidContext, incoming: Incoming, payment: str) -> UploadedImage:
     """Blocks: the image stored, or the one that the same bytes became before."""
     sha256, image = sha256_of(incoming.path), _described(context, incoming)
-    bought = context.redeeming.bought(payment)
+    bought = context.upload_tokens.bought(payment)
     if bought is None:
         try:
             with context.host.quota.room(incoming.size, owed=True):
-                return _kept(context, incoming, image, payment, sha256)
+                return _store(context, incoming, image, payment, sha256)
         except AlreadyRedeemed:
-            bought = context.redeeming.bought(payment)
+            bought = context.upload_tokens.bought(payment)
     if bought is None or bought.sha256 != sha256:
         raise AlreadyRedeemed
     return _shown(context, bought, payment, AlreadyRedeemed())
@@ -181,15 +181,15 @@ async def _upload_inline(context: PaidContext, request: Request, proof: PaymentP
         image = await to_thread.run_sync(_described, context, incoming)
         async with held(context.host.quota.hold(incoming.size, owed=payment is not None)):
             payment = await context.paywall.charge(proof, sale)
-            work = partial(_kept_or_bought, context, incoming, image, payment.key)
+            work = partial(_store_or_bought, context, incoming, image, payment.key)
             answer = await to_thread.run_sync(work, limiter=context.host.writers)
         return _answer(answer, context.paywall.receipt(proof, payment))
 
 
-def _kept_or_bought(context: PaidContext, incoming: Incoming, image: StoredImage, payment: str) -> UploadedImage:
+def _store_or_bought(context: PaidContext, incoming: Incoming, image: StoredImage, payment: str) -> UploadedImage:
     """The image stored, or the one that a copy of the request was faster with."""
     try:
-        stored = _kept(context, incoming, image, payment, sha256_of(incoming.path))
+        stored = _store(context, incoming, image, payment, sha256_of(incoming.path))
     except AlreadyRedeemed:
         bought = _bought(context, payment)
         if bought is None:
@@ -208,7 +208,7 @@ def _described(context: PaidContext, incoming: Incoming) -> StoredImage:
     return described(incoming, context.host.now(), context.paid.terms.days, paid=True)
 
 
-def _kept(context: PaidContext, incoming: Incoming, image: StoredImage, payment: str, sha256: str) -> UploadedImage:
+def _store(context: PaidContext, incoming: Incoming, image: StoredImage, payment: str, sha256: str) -> UploadedImage:
     admit = partial(redeem, payment=payment, image=image, sha256=sha256)
     store(context.host.blobs, context.host.images, incoming.path, image, admit)
     return uploaded(context.host, image)

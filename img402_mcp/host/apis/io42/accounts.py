@@ -39,12 +39,12 @@ class Io42Accounts(Accounts):
 
     def change_project(self, project_id: str, fee: str | None, status: str | None, kind: str | None) -> Entry:
         """What is None stays. A submission whose fee is on its way goes on at the old one."""
-        asked = {
+        changes = {
             "fee": None if fee is None else _fee(fee),
             "status": None if status is None else _word(status),
             "kind": None if kind is None else _word(kind),
         }
-        changed = {name: value for name, value in asked.items() if value is not None}
+        changed = {name: value for name, value in changes.items() if value is not None}
         if not changed:
             raise SettingsError("Nothing to change was named: give --fee, --status or --kind.")
         self._change(PROJECTS, PROJECTS.c.id, project_id, changed, "project")

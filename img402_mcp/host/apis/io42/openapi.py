@@ -7,7 +7,7 @@ from img402_mcp.host.settings import HostSettings
 from img402_mcp.host.settings.io42 import Io42HostSettings
 from img402_mcp.host.storage.signed_urls import PUTTING
 from img402_mcp.wire import io42
-from img402_mcp.wire.x402 import OFFER_HEADER, RECEIPT_HEADERS
+from img402_mcp.wire.x402 import PAYMENT_REQUIRED_HEADER, RECEIPT_HEADERS
 
 SECURITY: Json = {"io42Key": {"type": "http", "scheme": "bearer", "description": "the key of an io42 agent"}}
 SCHEMAS = schemas("Io42", io42.DataEnvelope, io42.ErrorEnvelope)
@@ -32,7 +32,7 @@ def paths(settings: HostSettings) -> Json:
 
 def _submit(settings: HostSettings) -> Json:
     properties = INTENT_SCHEMA["properties"]
-    name = properties["fileName"] | {"maxLength": room.LONGEST_NAME, "pattern": r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$"}
+    name = properties["fileName"] | {"maxLength": room.MAX_NAME_LENGTH, "pattern": r"^[A-Za-z0-9][A-Za-z0-9 ._-]*$"}
     size = properties["fileSize"] | {"maximum": settings.of(Io42HostSettings).max_bytes}
     intent = INTENT_SCHEMA | {"properties": properties | {"fileName": name, "fileSize": size}}
     identifier = {"type": "string", "pattern": f"^{io42.ID}$"}
@@ -48,7 +48,7 @@ def _submit(settings: HostSettings) -> Json:
 
 def _answers() -> Json:
     refused = by_status((status, code) for code, status in io42.STATUS_OF.items())
-    money = {OFFER_HEADER: "x402's offer, v2"}
+    money = {PAYMENT_REQUIRED_HEADER: "x402's offer, v2"}
     receipts = {RECEIPT_HEADERS[2]: "x402's receipt, in the version of the proof"}
     answers = {status: answer(codes, "Io42ErrorEnvelope") for status, codes in refused.items()}
     for status in answers.keys() - {"401"}:
@@ -65,7 +65,7 @@ def _put() -> Json:
         "signature": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
     }
     body = {"schema": {"type": "string", "format": "binary"}}
-    told = {status: answer(what, "Problem") for status, what in _PUT_ANSWERS.items()}
+    responses = {status: answer(what, "Problem") for status, what in _PUT_ANSWERS.items()}
     return {
         "operationId": "putFile",
         "summary": "Put the promised file to the URL as it was given: its key and query are not for making up.",
@@ -74,5 +74,5 @@ def _put() -> Json:
             *(parameter(name, "query", schema, "as given") for name, schema in query.items()),
         ],
         "requestBody": {"required": True, "content": dict.fromkeys(io42.MEDIA_TYPES, body)},
-        "responses": told | {"200": {"description": _PUT_ANSWERS["200"]}},
+        "responses": responses | {"200": {"description": _PUT_ANSWERS["200"]}},
     }

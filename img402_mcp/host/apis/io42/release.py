@@ -13,7 +13,7 @@ from img402_mcp.host.payments.records import PaymentRecord, PaymentRecords
 from img402_mcp.wire.x402 import usdc
 
 # A proof lives minutes. By then it can be settled no more, and the chain's word on it is final.
-PATIENCE = timedelta(hours=1)
+RELEASE_AFTER = timedelta(hours=1)
 
 
 def release(database: Database, now: datetime, submission_id: str, transaction: str | None) -> dict[str, Any]:
@@ -31,7 +31,7 @@ def release(database: Database, now: datetime, submission_id: str, transaction: 
 
 
 def _free(book: PaymentRecords, payment: PaymentRecord, submission_id: str, now: datetime) -> None:
-    if now - payment.reserved_at < PATIENCE:
+    if now - payment.reserved_at < RELEASE_AFTER:
         raise SettingsError(
             f"The fee of submission {quoted(submission_id)} was signed at {payment.reserved_at:%H:%M:%S} UTC and may "
             "still be settled. Look at the chain, and release it as unpaid an hour after it was signed."

@@ -49,8 +49,8 @@ from img402_mcp.wire import io42
 _log = logging.getLogger("img402_mcp.host.failures")
 
 PATH = f"/api{io42.SUBMISSION}"
-LARGEST_BODY = 16_384
-LONGEST_NAME = 255
+MAX_BODY_BYTES = 16_384
+MAX_NAME_LENGTH = 255
 _ID = re.compile(io42.ID, re.ASCII)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 
@@ -198,9 +198,9 @@ async def _intent(request: Request, terms: Io42HostSettings) -> io42.Intent:
 
 async def _document(request: Request) -> dict[str, Any]:
     try:
-        body = b"".join([piece async for piece in counted(request, LARGEST_BODY, LARGEST_BODY)])
+        body = b"".join([piece async for piece in counted(request, MAX_BODY_BYTES, MAX_BODY_BYTES)])
     except ApiError:
-        message = f"The body has more than {LARGEST_BODY} bytes; the image itself goes to the upload URL"
+        message = f"The body has more than {MAX_BODY_BYTES} bytes; the image itself goes to the upload URL"
         raise Io42Error("VALIDATION_ERROR", message) from None
     try:
         document = json.loads(body)
@@ -213,8 +213,8 @@ async def _document(request: Request) -> dict[str, Any]:
 
 def _flaw(name: str, kind: object, size: object, terms: Io42HostSettings) -> str | None:
     """What is wrong with the file that is promised, in io42's own words where it has some."""
-    if not name.isprintable() or len(name) > LONGEST_NAME or name in {".", ".."} or {*"/\\"} & {*name}:
-        return f"Invalid file name. Give 1 to {LONGEST_NAME} printable characters without / and \\"
+    if not name.isprintable() or len(name) > MAX_NAME_LENGTH or name in {".", ".."} or {*"/\\"} & {*name}:
+        return f"Invalid file name. Give 1 to {MAX_NAME_LENGTH} printable characters without / and \\"
     if kind not in io42.MEDIA_TYPES:
         return f"Invalid file type. Allowed types: {', '.join(io42.MEDIA_TYPES)}"
     if type(size) is not int or size < 1:
@@ -251,11 +251,11 @@ async def _paid(
 def _slot(host: Host, submission: Submission, upload: PromisedUpload) -> io42.Slot:
     intent, expires = upload.intent, upload.url_expires_at
     permit = Permit("PUT", upload.media_id, int(expires.timestamp()), intent.file_type, intent.file_size)
-    asked = int(upload.asked_at.timestamp() * 1000)
+    asked_ms = int(upload.asked_at.timestamp() * 1000)
     return io42.Slot(
         upload_url=host.signed_urls.url(permit),
         media_file_id=upload.media_id,
-        file_name=f"submissions/{submission.id}/{asked}-{_UNSAFE.sub('-', intent.file_name)}",
+        file_name=f"submissions/{submission.id}/{asked_ms}-{_UNSAFE.sub('-', intent.file_name)}",
         submission_id=submission.id,
         expires_at=expires,
     )
@@ -271,14 +271,14 @@ async def _put(context: Io42Context, request: Request) -> Response:
         raise AlreadyUploaded
     try:
         async with promised_image(request, host.blobs.spool, permit, context.terms.pixels) as promised:
-            await to_thread.run_sync(_kept, context, permit, promised, limiter=host.writers)
+            await to_thread.run_sync(_store, context, permit, promised, limiter=host.writers)
     except (OSError, SQLAlchemyError) as error:
         _log.exception("a submission's file could not be stored")
         raise ApiError("upload_failed", "The host could not store the file. Put it again, to the same URL.") from error
     return Response(None, 200, UNCACHED)
 
 
-def _kept(context: Io42Context, permit: Permit, promised: PresignedBody) -> None:
+def _store(context: Io42Context, permit: Permit, promised: PresignedBody) -> None:
     """Blocks: bytes, then the one transaction in which the submission is complete."""
     image = StoredImage(new_id(), promised.examine().format, promised.size, context.host.now(), None)
 

@@ -94,10 +94,10 @@ async def _upload(host: Host, request: Request, allowance: Allowance) -> studio.
     example = f"curl -H 'Authorization: Bearer TOKEN' -F {studio.FIELD}=@photo.png"
     url = f"{host.settings.public_url}{studio.UPLOADS}"
     limit, formats = host.settings.of(StudioHostSettings).max_bytes, (PNG, JPEG, WEBP)
-    asked = ImageRules(limit, f"{example} {url}", studio.FIELD, formats, as_json=False)
+    rules = ImageRules(limit, f"{example} {url}", studio.FIELD, formats, as_json=False)
     try:
-        async with incoming_image(request, host.blobs.spool, asked) as incoming:
-            return await to_thread.run_sync(_kept, host, incoming, limiter=host.writers)
+        async with incoming_image(request, host.blobs.spool, rules) as incoming:
+            return await to_thread.run_sync(_store, host, incoming, limiter=host.writers)
     except ApiError as refused:
         raise _declined(refused) from None
     except (OSError, SQLAlchemyError) as error:
@@ -115,7 +115,7 @@ def _declined(refused: ApiError) -> StudioError:
     return StudioError(studio.INVALID, studio.Invalid(detail=(flaw,)))
 
 
-def _kept(host: Host, incoming: Incoming) -> studio.StoredInput:
+def _store(host: Host, incoming: Incoming) -> studio.StoredInput:
     """Blocks."""
     now = host.now()
     image = StoredImage(new_id(), incoming.examine().format, incoming.size, now, None)

@@ -10,22 +10,22 @@ WORDS: dict[type[Outcome], str] = {Settled: "settled", Rejected: "refused", Unkn
 
 
 class CountedFacilitator:
-    def __init__(self, facilitator: Facilitator, tell: Callable[[str], None]) -> None:
-        self._facilitator, self._tell = facilitator, tell
+    def __init__(self, facilitator: Facilitator, count: Callable[[str], None]) -> None:
+        self._facilitator, self._count = facilitator, count
         self.play_money = facilitator.play_money
 
     async def verify(self, claim: Claim) -> Valid | Rejected | Unknown:
         return await self._facilitator.verify(claim)
 
     async def settle(self, claim: Claim) -> Outcome:
-        return self._told(await self._facilitator.settle(claim))
+        return self._counted(await self._facilitator.settle(claim))
 
     async def recall(self, claim: Claim, since: datetime) -> Outcome:
-        return self._told(await self._facilitator.recall(claim, since))
+        return self._counted(await self._facilitator.recall(claim, since))
 
     async def aclose(self) -> None:
         await self._facilitator.aclose()
 
-    def _told(self, outcome: Outcome) -> Outcome:
-        self._tell(WORDS[type(outcome)])
+    def _counted(self, outcome: Outcome) -> Outcome:
+        self._count(WORDS[type(outcome)])
         return outcome

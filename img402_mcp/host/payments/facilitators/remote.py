@@ -47,7 +47,7 @@ class Remote:
             await self._chain.aclose()
 
     async def verify(self, claim: Claim) -> Valid | Rejected | Unknown:
-        answer = await self._asked("/verify", claim)
+        answer = await self._post("/verify", claim)
         if isinstance(answer, Unknown):
             return answer
         if answer.get("isValid") is True:
@@ -58,7 +58,7 @@ class Remote:
         return Rejected(reason, used=_is_used(reason))
 
     async def settle(self, claim: Claim) -> Settled | Rejected | Unknown:
-        answer = await self._asked("/settle", claim)
+        answer = await self._post("/settle", claim)
         if isinstance(answer, Unknown):
             return answer
         if answer.get("success") is True:
@@ -73,7 +73,7 @@ class Remote:
             return Unknown("no chain can be asked: IMG402_HOST_RPC_URL is not set")
         return await self._chain.outcome(claim, since)
 
-    async def _asked(self, path: str, claim: Claim) -> dict[str, Any] | Unknown:
+    async def _post(self, path: str, claim: Claim) -> dict[str, Any] | Unknown:
         message = {
             "x402Version": claim.version,
             "paymentPayload": claim.document,

@@ -14,22 +14,22 @@ class Blobs(Protocol):
     def spool(self) -> Path:
         """A local folder for bodies that are still arriving; on the store's own file system where it has one."""
 
-    def keep(self, name: str, file: Path) -> None:
+    def put_file(self, name: str, file: Path) -> None:
         """Take the file over. When this returns the bytes survive a power cut.
 
-        If it raises, nobody is to be told the name; what a store took without saying so is an orphan for the sweep.
+        If it raises, nobody is to be told the name; what a store took without saying so is an orphan for the cleanup.
         """
 
-    def keep_bytes(self, name: str, data: bytes) -> None:
+    def put_bytes(self, name: str, data: bytes) -> None:
         """The same without a file."""
 
     def read(self, name: str, start: int, length: int) -> bytes:
         """So many bytes from `start`, all of them within what was kept. FileNotFoundError for an unknown name."""
 
-    def at_hand(self, name: str, length: int) -> bytes | None:
+    def read_if_cached(self, name: str, length: int) -> bytes | None:
         """The whole of it, if it can be had without waiting. May be called in the event loop."""
 
-    def drop(self, *names: str) -> None:
+    def delete(self, *names: str) -> None:
         """Forget the bytes; an unknown name is fine."""
 
     def names(self, before: datetime) -> Iterator[str]:

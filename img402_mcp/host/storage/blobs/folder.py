@@ -16,23 +16,23 @@ _NOWAIT = getattr(os, "RWF_NOWAIT", 0)
 class Folder:
     def __init__(self, root: Path) -> None:
         spool_folder.made(root)
-        self.spool, self._kept = spool_folder.made(root / "incoming"), spool_folder.made(root / "kept")
-        self._names = _Names(self._kept)
+        self.spool, self._stored = spool_folder.made(root / "incoming"), spool_folder.made(root / "kept")
+        self._names = _Names(self._stored)
 
-    def keep(self, name: str, file: Path) -> None:
+    def put_file(self, name: str, file: Path) -> None:
         """Renamed before it is synced: nobody knows the name yet, and one commit of the journal covers both."""
-        kept = file.replace(self._kept / name)
+        stored = file.replace(self._stored / name)
         try:
-            _fsync(kept, os.O_RDWR)
+            _fsync(stored, os.O_RDWR)
             self._names.sync()
         except OSError:
-            kept.unlink(missing_ok=True)
+            stored.unlink(missing_ok=True)
             raise
 
-    def keep_bytes(self, name: str, data: bytes) -> None:
-        """Written where it stays: half written it is what bytes without a row are, invisible and the sweep's."""
-        kept = self._kept / name
-        descriptor = os.open(kept, _NEW, 0o600)
+    def put_bytes(self, name: str, data: bytes) -> None:
+        """Written where it stays: half written it is what bytes without a row are, invisible and the cleanup's."""
+        stored = self._stored / name
+        descriptor = os.open(stored, _NEW, 0o600)
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(data)
@@ -40,21 +40,21 @@ class Folder:
                 os.fsync(descriptor)
             self._names.sync()
         except OSError:
-            kept.unlink(missing_ok=True)
+            stored.unlink(missing_ok=True)
             raise
 
     def read(self, name: str, start: int, length: int) -> bytes:
-        with (self._kept / name).open("rb", buffering=0) as file:
+        with (self._stored / name).open("rb", buffering=0) as file:
             file.seek(start)
             return file.read(length)
 
-    def at_hand(self, name: str, length: int) -> bytes | None:
+    def read_if_cached(self, name: str, length: int) -> bytes | None:
         """What the system has in memory; it is asked not to wait for the disk. Linux has a way to ask so."""
         if not _NOWAIT:
             return None
         data = bytearray(length)
         try:
-            descriptor = os.open(f"{self._kept}/{name}", os.O_RDONLY | os.O_CLOEXEC)
+            descriptor = os.open(f"{self._stored}/{name}", os.O_RDONLY | os.O_CLOEXEC)
             try:
                 read = os.preadv(descriptor, [data], 0, _NOWAIT)
             finally:
@@ -63,15 +63,15 @@ class Folder:
             return None
         return bytes(data) if read == length else None
 
-    def drop(self, *names: str) -> None:
+    def delete(self, *names: str) -> None:
         for name in names:
-            (self._kept / name).unlink(missing_ok=True)
+            (self._stored / name).unlink(missing_ok=True)
 
     def names(self, before: datetime) -> Iterator[str]:
-        return (file.name for file in spool_folder.older(self._kept, before))
+        return (file.name for file in spool_folder.older(self._stored, before))
 
     def sizes(self, before: datetime) -> Iterator[tuple[str, int]]:
-        return ((file.name, file.stat().st_size) for file in spool_folder.older(self._kept, before))
+        return ((file.name, file.stat().st_size) for file in spool_folder.older(self._stored, before))
 
     def clear_spool(self, before: datetime) -> None:
         spool_folder.clear(self.spool, before)
@@ -82,13 +82,13 @@ class _Names:
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._turn = folder, Lock()
-        self._asked, self._synced = count(1), 0
+        self._requested, self._synced = count(1), 0
 
     def sync(self) -> None:
-        mine = next(self._asked)
+        mine = next(self._requested)
         with self._turn:
             if self._synced < mine and os.name == "posix":  # Windows has no way to sync a folder
-                all_so_far = next(self._asked)
+                all_so_far = next(self._requested)
                 _fsync(self._folder, os.O_RDONLY)
                 self._synced = all_so_far
 

@@ -22,7 +22,7 @@ PART = 5 * 1_048_576  # the smallest that S3 takes, and what one upload holds in
 SMALL = 1_048_576
 LARGE_AT_ONCE = 6  # 30 MB of parts in memory, however many upload
 LISTED = 1000  # names an answer, which is S3's own page
-_TELLING = re.compile(r"status code: \d{3}|<Code>\w{1,64}</Code>|error sending request|TimedOut|after \d+ retries")
+_CODES = re.compile(r"status code: \d{3}|<Code>\w{1,64}</Code>|error sending request|TimedOut|after \d+ retries")
 
 
 @dataclass(frozen=True)
@@ -37,41 +37,41 @@ class StoreTimeouts:
 class Objects:
     """Several hosts may share it; `spool` is each one's own."""
 
-    def __init__(self, store: ObjectStore, folder: Path, patience: StoreTimeouts | None = None) -> None:
+    def __init__(self, store: ObjectStore, folder: Path, timeouts: StoreTimeouts | None = None) -> None:
         self.spool = spool_folder.made(spool_folder.made(folder) / "incoming")
-        self._store, self._wait = store, (patience or StoreTimeouts()).request.total_seconds()
+        self._store, self._wait = store, (timeouts or StoreTimeouts()).request.total_seconds()
         self._large = Semaphore(LARGE_AT_ONCE)
 
-    def keep(self, name: str, file: Path) -> None:
+    def put_file(self, name: str, file: Path) -> None:
         """Streamed from the file, one part after the other."""
-        with self._turn(file.stat().st_size), file.open("rb") as content, _told():
+        with self._turn(file.stat().st_size), file.open("rb") as content, _errors_as_os_errors():
             obstore.put(self._store, name, content, chunk_size=PART, max_concurrency=1)
         file.unlink()
 
-    def keep_bytes(self, name: str, data: bytes) -> None:
-        with _told():
+    def put_bytes(self, name: str, data: bytes) -> None:
+        with _errors_as_os_errors():
             obstore.put(self._store, name, data)
 
     def read(self, name: str, start: int, length: int) -> bytes:
         if not length:
             return b""
-        with _told():
+        with _errors_as_os_errors():
             return bytes(obstore.get_range(self._store, name, start=start, length=length))
 
-    def at_hand(self, name: str, length: int) -> bytes | None:  # noqa: ARG002  # the interface's
+    def read_if_cached(self, name: str, length: int) -> bytes | None:  # noqa: ARG002  # the interface's
         return None
 
-    def drop(self, *names: str) -> None:
+    def delete(self, *names: str) -> None:
         """S3 takes many names at once, and a missing one is fine there; the others have one request for each."""
         for some in [[*names]] if isinstance(self._store, S3Store) else [[name] for name in names]:
-            with suppress(FileNotFoundError), _told():
+            with suppress(FileNotFoundError), _errors_as_os_errors():
                 obstore.delete(self._store, some)
 
     def names(self, before: datetime) -> Iterator[str]:
         return (name for name, _ in self.sizes(before))
 
     def sizes(self, before: datetime) -> Iterator[tuple[str, int]]:
-        with _told():
+        with _errors_as_os_errors():
             for entries in obstore.list(self._store, chunk_size=LISTED):
                 yield from ((entry["path"], entry["size"]) for entry in entries if entry["last_modified"] < before)
 
@@ -91,15 +91,15 @@ class Objects:
             self._large.release()
 
 
-def open_objects(url: str, folder: Path, patience: StoreTimeouts | None = None) -> Objects:
+def open_objects(url: str, folder: Path, timeouts: StoreTimeouts | None = None) -> Objects:
     """`url`: s3://bucket/prefix, gs://..., az://...; nothing is asked of the store yet."""
-    patience = patience or StoreTimeouts()
+    timeouts = timeouts or StoreTimeouts()
     try:
         store = from_url(
             url,
             # Who writes http:// into the endpoint means it; without an endpoint it is https.
-            client_options={"allow_http": True, "timeout": patience.request, "connect_timeout": patience.connect},
-            retry_config={"max_retries": 2, "retry_timeout": patience.new_tries},
+            client_options={"allow_http": True, "timeout": timeouts.request, "connect_timeout": timeouts.connect},
+            retry_config={"max_retries": 2, "retry_timeout": timeouts.new_tries},
         )
     except BaseError as error:
         reason = str(error).partition("\n")[0]
@@ -107,17 +107,17 @@ def open_objects(url: str, folder: Path, patience: StoreTimeouts | None = None) 
             f"IMG402_HOST_BLOBS names {quoted(url)}, which cannot be opened: {quoted(reason)}. Its keys and its "
             "endpoint come from AWS_*, GOOGLE_* or AZURE_* in the environment."
         ) from None
-    return Objects(store, folder, patience)
+    return Objects(store, folder, timeouts)
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _errors_as_os_errors() -> Iterator[None]:
     """Only what is known to be harmless of a store's error is passed on: the rest may hold keys or signed URLs."""
     try:
         yield
     except (BaseError, FileNotFoundError) as error:
         text = str(error)
-        told = ", ".join(dict.fromkeys(_TELLING.findall(text))) or "no reason given"
-        sentence = f"The object store failed: {type(error).__name__} ({told})"
+        codes = ", ".join(dict.fromkeys(_CODES.findall(text))) or "no reason given"
+        sentence = f"The object store failed: {type(error).__name__} ({codes})"
         missing = isinstance(error, FileNotFoundError) and "NoSuchBucket" not in text
         raise (FileNotFoundError if missing else OSError)(sentence) from None

@@ -31,7 +31,7 @@ def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
 def put(blobs: Blobs, name: str, data: bytes) -> None:
     file = blobs.spool / "arriving"
     file.write_bytes(data)
-    blobs.keep(name, file)
+    blobs.put_file(name, file)
 
 
 def test_what_was_kept_is_read_in_any_piece(blobs: Blobs):
@@ -54,7 +54,7 @@ def test_keeping_takes_the_file_over(blobs: Blobs):
 
 def test_a_file_that_cannot_be_taken_leaves_the_name_unknown(blobs: Blobs):
     with pytest.raises(OSError, match="missing"):
-        blobs.keep("a.png", blobs.spool / "missing")
+        blobs.put_file("a.png", blobs.spool / "missing")
     with pytest.raises(FileNotFoundError):
         blobs.read("a.png", 0, 1)
 
@@ -63,8 +63,8 @@ def test_what_was_dropped_is_unknown_and_can_be_dropped_again(blobs: Blobs):
     names = [f"{n}.png" for n in range(30)]
     for name in names:
         put(blobs, name, b"x")
-    blobs.drop("missing.png", *names)
-    blobs.drop(names[0])
+    blobs.delete("missing.png", *names)
+    blobs.delete(names[0])
     assert list(blobs.names(datetime.now(UTC) + timedelta(minutes=1))) == []
     with pytest.raises(FileNotFoundError):
         blobs.read(names[0], 0, 1)

@@ -77,12 +77,12 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
     store.stop()
 
 
-def keep(objects: Objects) -> str:
+def put_file(objects: Objects) -> str:
     """What it says when it cannot."""
     file = objects.spool / "a.part"
     file.write_bytes(b"x")
     with pytest.raises(OSError, match="The object store failed") as told:
-        objects.keep("a.png", file)
+        objects.put_file("a.png", file)
     assert file.exists()
     return str(told.value)
 
@@ -102,7 +102,7 @@ def test_a_refusal_is_told_without_what_may_be_secret(
     caplog.set_level(logging.DEBUG)
     store.says(status, ERROR % code)
     objects = open_objects("s3://bucket/prefix", tmp_path)
-    said = keep(objects)
+    said = put_file(objects)
     assert said.startswith(f"The object store failed: {told}")
     for text in (said, caplog.text, repr(objects), repr(vars(objects))):
         assert "canary" not in text
@@ -117,7 +117,7 @@ def test_a_bucket_that_is_missing_is_no_missing_image(store: Store, tmp_path: Pa
 
 def test_silence_is_waited_for_once(store: Store, tmp_path: Path):
     start = time.monotonic()
-    assert "error sending request" in keep(open_objects("s3://bucket", tmp_path, SHORT))
+    assert "error sending request" in put_file(open_objects("s3://bucket", tmp_path, SHORT))
     assert time.monotonic() - start < 15  # 30 and more unless told otherwise
     assert store.requests == 1
 
@@ -125,7 +125,7 @@ def test_silence_is_waited_for_once(store: Store, tmp_path: Path):
 def test_nobody_there_is_told_soon(store: Store, tmp_path: Path):
     store.stop()
     start = time.monotonic()
-    assert "error sending request" in keep(open_objects("s3://bucket", tmp_path))
+    assert "error sending request" in put_file(open_objects("s3://bucket", tmp_path))
     assert time.monotonic() - start < 15
 
 

@@ -47,7 +47,7 @@ class Scenario:
     lives: int = 1
     loses: tuple[str, ...] = ()
     holds: bool = False
-    patience: float = 30
+    timeout: float = 30
     gives_up: float | None = None
     host_dies_at: str = ""
     host_is_killed: bool = False
@@ -89,7 +89,7 @@ SCENARIOS = [
     Scenario("answer lost", "image", "token", loses=(IMAGE,)),
     Scenario("answer lost", "both", "token", loses=(TOKEN, IMAGE)),
     Scenario("answer lost", "image", "inline", loses=(IMAGE,)),
-    Scenario("network hangs", "patience ends", "token", loses=(TOKEN,), holds=True, patience=1),
+    Scenario("network hangs", "timeout", "token", loses=(TOKEN,), holds=True, timeout=1),
     Scenario("network hangs", "caller gives up", "token", loses=(IMAGE,), holds=True, gives_up=1),
     Scenario("network hangs", "client killed", "inline", loses=(IMAGE,), holds=True, killed=1, deaths=1),
     host_dies("before-settle", "token"),
@@ -202,7 +202,7 @@ class Round:
                 step=ill.step,
                 killed_after=[*doomed, *[None] * (ill.processes - ill.killed)],
                 calls=ill.calls,
-                patience=ill.patience,
+                timeout=ill.timeout,
                 gives_up=ill.gives_up,
             )
 
@@ -213,7 +213,7 @@ class Round:
         self._order()
 
     def _order(self, **more: Any) -> None:
-        calm = {"step": "", "killed_after": [None], "calls": 1, "patience": 30, "gives_up": None}
+        calm = {"step": "", "killed_after": [None], "calls": 1, "timeout": 30, "gives_up": None}
         lives = self._told({"environ": self._environ, "path": str(self._path)} | calm | more)
         self.calls += 1
         self.kills += sum(life["killed"] for life in lives)

@@ -11,7 +11,7 @@ FOLDER_METAVARS = ("DIR",)
 @dataclass(frozen=True)
 class Flag:
     names: tuple[str, ...]
-    told: str
+    description: str
     takes: bool
     choices: tuple[str, ...] = ()
     files: bool = False
@@ -19,7 +19,7 @@ class Flag:
 
 
 @dataclass(frozen=True)
-class Place:
+class Subcommand:
     """`path` is the words that led here: empty, `upload`, `wallet new`."""
 
     path: str
@@ -29,17 +29,17 @@ class Place:
     files: bool
 
 
-def places(parser: argparse.ArgumentParser, path: str = "") -> Iterator[Place]:
+def subcommands(parser: argparse.ArgumentParser, path: str = "") -> Iterator[Subcommand]:
     """The place of the parser itself, and those of its commands after it."""
     actions = parser._actions  # noqa: SLF001  # argparse tells what it knows in no other way
     plain = [action for action in actions if not action.option_strings]
     flags = tuple(_flag(action) for action in actions if action.option_strings and action.help != argparse.SUPPRESS)
     words = tuple(word for action in plain for word in _words(action))
-    yield Place(path, words, flags, files=any(action.metavar in FILE_METAVARS for action in plain))
+    yield Subcommand(path, words, flags, files=any(action.metavar in FILE_METAVARS for action in plain))
     for action in plain:
         if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
             for name, command in action.choices.items():
-                yield from places(command, f"{path} {name}".strip())
+                yield from subcommands(command, f"{path} {name}".strip())
 
 
 def _flag(action: argparse.Action) -> Flag:
@@ -55,7 +55,7 @@ def _flag(action: argparse.Action) -> Flag:
 
 def _words(action: argparse.Action) -> Iterator[tuple[str, str]]:
     if isinstance(action, argparse._SubParsersAction):  # noqa: SLF001
-        told = {each.dest: each.help or "" for each in action._choices_actions}  # noqa: SLF001
-        yield from ((name, told.get(name, "")) for name in action.choices)
+        description = {each.dest: each.help or "" for each in action._choices_actions}  # noqa: SLF001
+        yield from ((name, description.get(name, "")) for name in action.choices)
     else:
         yield from ((str(choice), "") for choice in action.choices or ())
