@@ -20,6 +20,7 @@ from img402_mcp.host.payments.requirements import Sale
 from tests.fakes.bank import Bank
 from tests.fakes.fixtures import Hosting, MakeProof, Names, Sample
 from tests.fakes.keys import PAYEE
+from tests.fakes.uploads import upload_paid
 
 LEASE = timedelta(seconds=6)
 
@@ -30,10 +31,6 @@ def told(response: Response) -> tuple[int, Any]:
 
 async def buy(client: AsyncClient, proof: dict[str, str]) -> Response:
     return await client.post("/api/upload/token", headers=proof)
-
-
-async def upload(client: AsyncClient, image: bytes, headers: dict[str, str]) -> Response:
-    return await client.post("/api/upload", files={"image": image}, headers=headers)
 
 
 def pending(reason: str) -> tuple[int, dict[str, str]]:
@@ -77,7 +74,7 @@ async def test_five_copies_of_an_inline_upload_are_one_image(
     shop: AsyncClient, proof: MakeProof, sample: Sample, bank, rows: Names, on_disk: Names
 ):
     paid = proof()
-    answers = await gather(*(upload(shop, sample("plain.png"), paid) for _ in range(5)))
+    answers = await gather(*(upload_paid(shop, sample("plain.png"), paid) for _ in range(5)))
     assert {answer.status_code for answer in answers} == {200}
     assert len({answer.json()["url"] for answer in answers}) == 1
     assert len(bank.settled) == len(rows()) == len(on_disk()) == 1
@@ -88,7 +85,7 @@ async def test_five_uploads_with_one_token_are_one_image(
 ):
     token = {"X-Upload-Token": (await buy(shop, proof())).json()["token"]}
     images = [sample("plain.png"), sample("still.gif")]
-    answers = await gather(*(upload(shop, image, token) for image in images * 3))
+    answers = await gather(*(upload_paid(shop, image, token) for image in images * 3))
     assert sorted(answer.status_code for answer in answers) == [200, 200, 200, 401, 401, 401]
     assert len({answer.json()["url"] for answer in answers if answer.status_code == 200}) == 1
     assert len(rows()) == len(on_disk()) == 1
@@ -152,7 +149,7 @@ async def test_a_token_outlives_the_process_that_issued_it(selling: Hosting, pro
     async with selling() as client:
         assert told(await buy(client, proof())) == told(bought)
         assert (
-            await upload(client, sample("plain.png"), {"X-Upload-Token": bought.json()["token"]})
+            await upload_paid(client, sample("plain.png"), {"X-Upload-Token": bought.json()["token"]})
         ).status_code == 200
 
 
@@ -163,9 +160,9 @@ async def test_with_another_secret_the_payment_still_buys_its_upload(
         before = (await buy(client, proof())).json()["token"]
     async with selling(IMG402_HOST_SECRET="b" * 32) as client:
         after = (await buy(client, proof())).json()["token"]
-        image = await upload(client, sample("plain.png"), {"X-Upload-Token": after})
+        image = await upload_paid(client, sample("plain.png"), {"X-Upload-Token": after})
         assert (before != after, image.status_code) == (True, 200)
-        assert told(await upload(client, sample("plain.png"), {"X-Upload-Token": before})) == told(image)
+        assert told(await upload_paid(client, sample("plain.png"), {"X-Upload-Token": before})) == told(image)
     assert len(bank.book) == 1
 
 
@@ -308,7 +305,7 @@ async def test_a_replay_by_a_reader_of_the_chain_gets_nothing(
 ):
     bought = await buy(shop, proof())
     stolen = proof(version, **changed)
-    for answer in (await buy(shop, stolen), await upload(shop, sample("plain.png"), stolen)):
+    for answer in (await buy(shop, stolen), await upload_paid(shop, sample("plain.png"), stolen)):
         assert told(answer) == (409, {"error": "payment_conflict", "message": message})
         assert "payment-required" not in answer.headers
     assert told(await buy(shop, proof())) == told(bought)
@@ -316,7 +313,7 @@ async def test_a_replay_by_a_reader_of_the_chain_gets_nothing(
 
 
 async def test_a_reader_of_the_chain_gets_no_image_either(shop: AsyncClient, sample: Sample, proof: MakeProof):
-    await upload(shop, sample("plain.png"), proof())
+    await upload_paid(shop, sample("plain.png"), proof())
     assert (await buy(shop, proof(1))).status_code == 409
 
 

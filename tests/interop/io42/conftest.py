@@ -3,12 +3,10 @@
 import hashlib
 import hmac
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +14,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import httpx2
 import pytest
+
+from tests.interop.processes import ended, free_port
 
 ACCESS, SECRET, REGION = "AKEXAMPLE", "canary-secret-of-the-storage", "us-east-1"
 STARTING = 60  # seconds
@@ -99,11 +99,6 @@ def commands(name: str, folder: Path, port: int) -> tuple[list[str], dict[str, s
     return ["rclone", "serve", "s3", "--addr", f"127.0.0.1:{port}", *keys, "--vfs-cache-mode", "off", str(folder)], {}
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def wait_for(url: str) -> None:
     end = time.monotonic() + STARTING
     while time.monotonic() < end:
@@ -114,16 +109,3 @@ def wait_for(url: str) -> None:
         else:
             return
     pytest.fail(f"nothing listens at {url}")
-
-
-@contextmanager
-def ended(server: subprocess.Popen[bytes]) -> Iterator[None]:
-    """By its process id, in the end by force."""
-    try:
-        yield
-    finally:
-        server.terminate()
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            server.kill()

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +14,8 @@ from typing import Any
 
 import pytest
 from eth_account import Account
+
+from tests.interop.processes import free_port
 
 HERE = Path(__file__).parent
 STARTING = 60  # seconds
@@ -69,11 +70,6 @@ class Kept:
                         self._up.set()
                 self._up.clear()
             self.deaths += 1
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 class Way:
