@@ -29,13 +29,13 @@ class ReadRefused(Img402Error):
 class UploadRejected(Img402Error):
     """`code` is the API's own word for it, such as `file_too_large`; empty where it gave none.
 
-    `said` is the API's own sentence, as it came: data, to be shown only `quoted`.
+    `api_message` is the API's own sentence, as it came: data, to be shown only `quoted`.
     """
 
-    def __init__(self, message: str, *, code: str, said: str = "") -> None:
+    def __init__(self, message: str, *, code: str, api_message: str = "") -> None:
         super().__init__(message)
         self.code = code
-        self.said = said
+        self.api_message = api_message
 
 
 class TokenRefused(UploadRejected):

@@ -79,6 +79,13 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture
+def picture(pictures: Path, sample: Callable[[str], bytes]) -> Path:
+    """`a.png` in that folder, a small real one."""
+    (pictures / "a.png").write_bytes(sample("plain.png"))
+    return pictures / "a.png"
+
+
 @pytest.fixture(scope="session")
 def picture_of() -> Callable[..., bytes]:
     """`picture_of(width, height, padding=0)`: the bytes of a PNG."""

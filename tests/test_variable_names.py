@@ -40,6 +40,11 @@ def test_the_hosts_list_is_what_its_code_reads():
     assert HOST_VARIABLES.known == {name for name in read_in("host") if name.startswith(HOST_VARIABLES.prefix)}
 
 
+def test_neither_wing_judges_the_names_that_the_other_reads():
+    assert CLIENT_VARIABLES.check(dict.fromkeys(HOST_VARIABLES.known, "x")) == ()
+    assert HOST_VARIABLES.check(dict.fromkeys(CLIENT_VARIABLES.known, "x")) == ()
+
+
 def misspelt(name: str, prefix: str) -> Iterator[str]:
     """With one letter missing, doubled, swapped with the next one, or another one."""
     start = len(prefix)

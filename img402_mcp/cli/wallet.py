@@ -98,7 +98,7 @@ def _resume(_: argparse.Namespace) -> int:
         async with _opened() as paid:
             resumed = await paid.payer.resume()
         for each in resumed:
-            print(f"{each.payment.nonce}: {each.said}")
+            print(f"{each.payment.nonce}: {each.explanation}")
         print(f"{len(resumed)} payments had no answer.", file=sys.stderr)
         return 0 if all(each.answer for each in resumed) else 1
 

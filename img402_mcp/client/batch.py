@@ -1,6 +1,6 @@
 """The uploader for many: the same way for each file, several at a time, and none hides another.
 
-At most AT_ONCE files are on their way, and of their bytes at most MOST_BYTES are in memory (one file alone may have
+At most AT_ONCE files are on their way, and of their bytes at most MAX_BYTES are in memory (one file alone may have
 more); while a file is scrubbed it is there twice.
 """
 

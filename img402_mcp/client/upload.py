@@ -248,11 +248,11 @@ def limit_in(error: UploadRejected, size: int) -> int | None:
     """
     if error.code != "file_too_large":
         return None
-    below = [named for named in sizes_in(error.said) if named < size]
+    below = [named for named in sizes_in(error.api_message) if named < size]
     limits = [named for named in below if named < size * 0.98]
     if below:
         return max(limits) if limits else min(below)
-    if re.search(r"\d", error.said):
+    if re.search(r"\d", error.api_message):
         return None
     return max((limit for limit in DOCUMENTED_FREE_BYTES if limit < size), default=None)
 

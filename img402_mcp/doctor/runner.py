@@ -28,7 +28,7 @@ CHECKS: dict[str, Check] = {
     "io42": network.io42,
     "studio": network.studio,
     "python": runtime.python,
-    "fitting": runtime.fit,
+    "fit": runtime.fit,
     "server": runtime.server,
     "agents": agents.agents,
 }

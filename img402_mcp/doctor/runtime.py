@@ -1,4 +1,4 @@
-"""What runs here: Python, its packages, the child that fits images, and the server as an agent starts it."""
+"""What runs here: Python, its packages, the worker that fits images, and the server as an agent starts it."""
 
 import platform
 import struct

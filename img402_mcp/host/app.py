@@ -132,7 +132,7 @@ def _middleware(host: Host, metrics: "Metrics | None") -> list[Middleware]:
         Middleware(ServerErrorMiddleware, handler=_broken),
         Middleware(PlainGetRouter, host=host),
         Middleware(LingeringClose),
-        Middleware(BodyTimeouts, settle_timeout=host.settings.settle_timeout),
+        Middleware(BodyTimeouts, timeouts=host.settings.timeouts),
     ]
 
 

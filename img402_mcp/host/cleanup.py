@@ -26,7 +26,7 @@ GRACE = timedelta(hours=1)
 # Counts of yesterday stay: an upload that began before midnight still counts itself there.
 A_DAY = timedelta(days=1)
 
-_log = logging.getLogger("img402_mcp.host.sweep")
+_log = logging.getLogger("img402_mcp.host.cleanup")
 
 
 @dataclass(frozen=True)
@@ -43,7 +43,7 @@ async def clean_up_periodically(host: Host, report: Callable[[CleanupReport], No
         try:
             report(await to_thread.run_sync(_round, host.images, host.blobs, host.now()))
         except (OSError, SQLAlchemyError):
-            _log.exception("the sweep failed and will be tried again")
+            _log.exception("the cleanup failed and will be tried again")
         await anyio.sleep(ROUND.total_seconds())
 
 

@@ -38,12 +38,6 @@ async def wire(tmp_path: Path) -> AsyncIterator[Wire]:
 
 
 @pytest.fixture
-def picture(pictures, sample) -> Path:
-    (pictures / "a.png").write_bytes(sample("plain.png"))
-    return pictures / "a.png"
-
-
-@pytest.fixture
 async def platform() -> AsyncIterator[Platform]:
     with in_memory() as folder:
         async with io42_platform(folder) as joined:

@@ -22,7 +22,7 @@ def no_proxies(monkeypatch):
 
 
 async def status(url: str) -> int:
-    async with sending(patience=5) as send:
+    async with sending(answer_timeout=5) as send:
         return (await send(Request("GET", url))).status
 
 

@@ -68,41 +68,37 @@ async def test_an_image_that_must_not_be_touched_is_refused_by_the_host(pictures
     assert caught.value.code == "file_too_large"
 
 
-async def test_invariant_7_a_call_that_is_cut_off_while_it_verifies_leaves_the_url_in_the_history(pictures, sample):
-    (pictures / "a.png").write_bytes(sample("plain.png"))
+async def test_invariant_7_a_call_that_is_cut_off_while_it_verifies_leaves_the_url_in_the_history(pictures, picture):
     api = Api()
     async with uploading(pictures, api.transport) as uploader:
         async with anyio.create_task_group() as tasks:
-            tasks.start_soon(uploader.upload, str(pictures / "a.png"))
+            tasks.start_soon(uploader.upload, str(picture))
             await api.looked.wait()
             tasks.cancel_scope.cancel()
         (entry,) = uploader.history.find(now=0)
     assert entry.url == f"{API}/1.png"
 
 
-async def test_invariant_7_a_ledger_that_cannot_be_opened_hides_no_url(pictures, tmp_path, sample):
-    (pictures / "a.png").write_bytes(sample("plain.png"))
+async def test_invariant_7_a_ledger_that_cannot_be_opened_hides_no_url(pictures, picture, tmp_path):
     (pictures.parent / "state").write_text("not a folder")
     async with hosting(tmp_path / "host") as wire, uploading(pictures, wire) as uploader:
-        upload = await uploader.upload(str(pictures / "a.png"))
+        upload = await uploader.upload(str(picture))
     assert upload.receipt.url.startswith(API)
 
 
-async def test_invariant_7_a_ledger_that_cannot_be_written_hides_no_url(pictures, tmp_path, sample):
-    (pictures / "a.png").write_bytes(sample("plain.png"))
+async def test_invariant_7_a_ledger_that_cannot_be_written_hides_no_url(pictures, picture, tmp_path):
     async with hosting(tmp_path / "host") as wire, uploading(pictures, wire) as uploader:
         uploader.history.close()
-        upload = await uploader.upload(str(pictures / "a.png"))
+        upload = await uploader.upload(str(picture))
     assert upload.receipt.url.startswith(API)
     assert upload.notes[0].startswith("Not remembered: The history of uploads could not be read or written")
 
 
-async def test_invariant_7_a_url_that_does_not_answer_is_told_with_its_doubt(pictures, sample):
-    (pictures / "a.png").write_bytes(sample("plain.png"))
+async def test_invariant_7_a_url_that_does_not_answer_is_told_with_its_doubt(pictures, picture):
     api = Api()
     api.served = reply(503)
     async with uploading(pictures, api.transport) as uploader:
-        upload = await uploader.upload(str(pictures / "a.png"))
+        upload = await uploader.upload(str(picture))
     assert (upload.receipt.url, upload.verified) == (f"{API}/1.png", False)
     assert upload.notes == ("The URL answers with status 503.",)
 

@@ -76,4 +76,4 @@ def test_json_says_the_same(tmp_path):
         "said": 'IMG402_API_URL "x" is no http(s) address, such as https://img402.dev.',
         "fix": "",
     }
-    assert {each["check"] for each in findings} >= {"settings", "folders", "python", "fitting", "agents"}
+    assert {each["check"] for each in findings} >= {"settings", "folders", "python", "fit", "agents"}

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from types import SimpleNamespace
 
 import pytest
-from httpx2 import ASGITransport, AsyncClient, Response
+from httpx2 import ASGITransport, AsyncClient
 from sqlalchemy import insert, select
 from starlette.types import ASGIApp
 
@@ -20,10 +20,7 @@ from img402_mcp.host.settings import HostSettings, host_settings
 from img402_mcp.host.storage.blobs.opening import open_blobs
 from img402_mcp.host.storage.images import Images
 from tests.fakes.fixtures import Hosting, Sample
-
-
-async def upload(client: AsyncClient, image: bytes, **headers: str) -> Response:
-    return await client.post("/api/free", files={"image": image}, headers=headers)
+from tests.fakes.uploads import upload_free
 
 
 def caller(app: ASGIApp, address: str) -> AsyncClient:
@@ -35,9 +32,9 @@ async def test_the_cap_for_all_is_refused_until_midnight(
 ):
     async with hosting(IMG402_HOST_FREE_DAILY="2") as client:
         for _ in range(2):
-            assert (await upload(client, sample("plain.png"))).status_code == 200
+            assert (await upload_free(client, sample("plain.png"))).status_code == 200
         for body in (sample("plain.png"), b"no image"):  # told by the database; then before a byte is read
-            refused = await upload(client, body)
+            refused = await upload_free(client, body)
             assert (refused.status_code, refused.headers["retry-after"], refused.json()) == (
                 429,
                 "43200",
@@ -49,7 +46,7 @@ async def test_the_cap_for_all_is_refused_until_midnight(
             )
         assert len(on_disk()) == 2
         clock.now += timedelta(seconds=43200)
-        assert (await upload(client, sample("plain.png"))).status_code == 200
+        assert (await upload_free(client, sample("plain.png"))).status_code == 200
 
 
 async def test_the_cap_of_one_address_is_not_that_of_another(settings: Callable[..., HostSettings], sample: Sample):
@@ -60,29 +57,29 @@ async def test_the_cap_of_one_address_is_not_that_of_another(settings: Callable[
         caller(app, "2001:db8::2") as neighbour,
         caller(app, "2001:db8:0:1::1") as other,
     ):
-        assert (await upload(one, sample("plain.png"))).status_code == 200
-        refused = await upload(neighbour, sample("plain.png"))
+        assert (await upload_free(one, sample("plain.png"))).status_code == 200
+        refused = await upload_free(neighbour, sample("plain.png"))
         assert refused.json()["message"].startswith(
             "The daily limit of 1 for free uploads from your address is reached."
         )
-        assert (await upload(other, sample("plain.png"))).status_code == 200
+        assert (await upload_free(other, sample("plain.png"))).status_code == 200
 
 
 async def test_a_refused_upload_is_not_counted(hosting: Hosting, sample: Sample):
     async with hosting(IMG402_HOST_FREE_DAILY="1") as client:
-        assert (await upload(client, sample("plain.png")[:-1])).status_code == 400
-        assert (await upload(client, sample("plain.png"))).status_code == 200
+        assert (await upload_free(client, sample("plain.png")[:-1])).status_code == 400
+        assert (await upload_free(client, sample("plain.png"))).status_code == 200
 
 
 async def test_zero_is_no_cap(hosting: Hosting, sample: Sample):
     async with hosting(IMG402_HOST_FREE_DAILY="0", IMG402_HOST_FREE_DAILY_PER_ADDRESS="0") as client:
-        assert (await upload(client, sample("plain.png"))).status_code == 200
+        assert (await upload_free(client, sample("plain.png"))).status_code == 200
 
 
 async def test_several_workers_at_once_stay_under_one_cap(settings: Callable[..., HostSettings], sample: Sample):
     async def upload_to(app: ASGIApp) -> int:
         async with caller(app, "192.0.2.1") as client:
-            return (await upload(client, sample("plain.png"))).status_code
+            return (await upload_free(client, sample("plain.png"))).status_code
 
     apps = [create_app(settings(IMG402_HOST_FREE_DAILY="5")) for _ in range(3)]
     async with (

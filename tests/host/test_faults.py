@@ -7,9 +7,10 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
-from httpx2 import AsyncClient, Response
+from httpx2 import AsyncClient
 
 from tests.fakes.fixtures import Hosting, Names, Sample
+from tests.fakes.uploads import upload_free
 
 UPLOAD_FAILED = {
     "error": "upload_failed",
@@ -71,23 +72,19 @@ async def client(hosting: Hosting, data: Path):
         yield running
 
 
-async def upload(client: AsyncClient, image: bytes) -> Response:
-    return await client.post("/api/free", files={"image": image})
-
-
 @pytest.mark.parametrize(("fault", "where"), FAULTS)
 async def test_a_fault_is_told_nothing_is_shown_and_the_host_recovers(
     client: AsyncClient, sample: Sample, data: Path, rows: Names, fault, where
 ):
-    first = (await upload(client, sample("plain.png"))).json()["url"]
+    first = (await upload_free(client, sample("plain.png"))).json()["url"]
     before = rows()
     with fault(data / where):
-        answers = [await upload(client, sample("plain.png")) for _ in range(3)]
+        answers = [await upload_free(client, sample("plain.png")) for _ in range(3)]
         assert [(answer.status_code, answer.json()) for answer in answers] == [(500, UPLOAD_FAILED)] * 3
         unknown = await client.get("/aaaaaaaaaaaaa.png")
         assert unknown.status_code in {404, 503}
     assert rows() == before
-    assert (await upload(client, sample("still.gif"))).status_code == 200
+    assert (await upload_free(client, sample("still.gif"))).status_code == 200
     assert (await client.get(first)).content == sample("plain.png")
     assert (await client.get("/healthz")).status_code == 200
 
@@ -95,7 +92,7 @@ async def test_a_fault_is_told_nothing_is_shown_and_the_host_recovers(
 async def test_how_long_another_writer_is_waited_for_stands_in_the_url(client: AsyncClient, sample: Sample, data: Path):
     start = time.monotonic()
     with locked(data / "index.sqlite"):
-        assert (await upload(client, sample("plain.png"))).status_code == 500
+        assert (await upload_free(client, sample("plain.png"))).status_code == 500
     assert time.monotonic() - start < 5  # 30 unless told otherwise
 
 
@@ -103,14 +100,14 @@ async def test_a_backup_put_in_the_databases_place_is_what_counts(
     client: AsyncClient, sample: Sample, data: Path, rows: Names
 ):
     """While the host runs: the file is another one, and so is what it knows."""
-    kept = (await upload(client, sample("plain.png"))).json()["url"]
+    kept = (await upload_free(client, sample("plain.png"))).json()["url"]
     with closing(sqlite3.connect(data / "index.sqlite")) as database, closing(sqlite3.connect(data / "copy")) as copy:
         database.backup(copy)
-    later = (await upload(client, sample("plain.png"))).json()["url"]
+    later = (await upload_free(client, sample("plain.png"))).json()["url"]
     for log in ("index.sqlite-wal", "index.sqlite-shm"):
         (data / log).unlink()
     (data / "copy").rename(data / "index.sqlite")
     assert rows() == [kept.rpartition("/")[2]]
     assert [(await client.get(url)).status_code for url in (kept, later)] == [200, 404]
-    assert (await upload(client, sample("plain.png"))).status_code == 200
+    assert (await upload_free(client, sample("plain.png"))).status_code == 200
     assert len(rows()) == 2

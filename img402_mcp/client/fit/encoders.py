@@ -17,7 +17,7 @@ LOSSY_PIXELS = 36 * MP  # ten bytes each
 THOROUGH_PIXELS = 3 * MP  # beyond them a tenth of the size is not worth twice the time
 WEBP_SIDE = 16_383
 JPEG_SIDE = 65_500
-JPEG_BUFFER = 64 * MP  # bytes, of the memory that the child has; real pictures need half a byte for each pixel
+JPEG_BUFFER = 64 * MP  # bytes, of the memory that the worker has; real pictures need half a byte for each pixel
 
 
 @dataclass(frozen=True)

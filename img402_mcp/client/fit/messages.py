@@ -1,4 +1,4 @@
-"""What travels between the server and the child that decodes: an order in, an outcome or a reason out, then bytes.
+"""What travels between the server and the worker that decodes: an order in, an outcome or a reason out, then bytes.
 
 One line of JSON, then the image. The server believes none of it: every field has a type and a range, words are made
 from codes, and the bytes are walked again.
@@ -92,14 +92,14 @@ def packed(head: Order | Outcome, data: bytes = b"") -> bytes:
 
 
 def order_in(message: bytes) -> tuple[Order, bytes]:
-    """By the child, which trusts the server."""
+    """By the worker, which trusts the server."""
     line, _, data = message.partition(b"\n")
     head = json.loads(line)
     return Order(head["limit"], head["name"], tuple(head["formats"])), data
 
 
 def outcome_in(message: bytes) -> tuple[Outcome, bytes]:
-    """By the server, which does not trust the child. Raises ValueError."""
+    """By the server, which does not trust the worker. Raises ValueError."""
     line = message[:MAX_HEAD_BYTES].partition(b"\n")[0]
     document = json.loads(line)
     if not isinstance(document, dict) or document.keys() != {field.name for field in fields(Outcome)}:

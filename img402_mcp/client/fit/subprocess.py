@@ -92,7 +92,7 @@ def _demand_possible(picture: Picture, names: Collection[str]) -> None:
         raise _GaveUp("formats")
 
 
-# What the child says is checked like anything from outside
+# What the worker says is checked like anything from outside
 
 
 def _believed(answer: bytes) -> tuple[Outcome, bytes]:
@@ -134,7 +134,7 @@ def _sentence(code: str, data: bytes, picture: Picture, limit: int) -> str:
     )
 
 
-# The child
+# The worker
 
 
 async def _answer(program: str, message: bytes, limit: int, seconds: float) -> bytes:
@@ -145,7 +145,7 @@ async def _answer(program: str, message: bytes, limit: int, seconds: float) -> b
 
 
 async def _run_worker(program: str, message: bytes, most: int) -> bytes:
-    """Whatever ends this, a cancelled call too, ends the child."""
+    """Whatever ends this, a cancelled call too, ends the worker."""
     async with await _started(program) as worker, create_task_group() as tasks:
         tasks.start_soon(_send, cast("ByteSendStream", worker.stdin), message)
         answer = await _received(cast("ByteReceiveStream", worker.stdout), most)

@@ -1,4 +1,4 @@
-"""The child that decodes. An order and an image come in at stdin, an outcome and an image go out at stdout.
+"""The worker that decodes. An order and an image come in at stdin, an outcome and an image go out at stdout.
 
 Everything that it needs is imported first; then it shuts itself in: so much memory, so much time, no file and no
 socket opened any more. Only then are foreign bytes decoded.

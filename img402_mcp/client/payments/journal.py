@@ -18,11 +18,12 @@ from pathlib import Path
 from img402_mcp.client.http import Request
 from img402_mcp.client.payments.budget import DAY, Spending
 from img402_mcp.client.payments.journal_schema import OPEN, SCHEMA
+from img402_mcp.client.payments.messages import journal_pending, journal_refused
 from img402_mcp.client.payments.payment import Payment, PaymentIntent, State, payment_in
 from img402_mcp.client.payments.payment_required import PaymentRequirements
 from img402_mcp.client.payments.sign import SignedPayment
 from img402_mcp.client.sqlite import opened
-from img402_mcp.errors import PaymentPending, PaymentRefused, SettingsError
+from img402_mcp.errors import SettingsError
 
 # An answer holds a token or an image's address; what is larger is no such answer.
 MAX_ANSWER_BYTES = 65_536
@@ -69,7 +70,7 @@ class Journal:
 
         No other process can decide between our look at what is spent and our row. Raises what `decide` raises.
         """
-        with self._writing(_refused):
+        with self._writing(journal_refused):
             if existing := self._existing(intent, renewing):
                 return existing
             if check_others is not None:
@@ -129,7 +130,7 @@ class Journal:
 
     def sent(self, nonce: str, now: float) -> Payment:
         """Marks that the proof leaves now; the state that comes back says whether it still may."""
-        return self._transition(nonce, State.SENT, now, "state = 'signed'", failed=_refused)
+        return self._transition(nonce, State.SENT, now, "state = 'signed'", failed=journal_refused)
 
     def ambiguous(self, nonce: str, now: float) -> Payment:
         return self._transition(nonce, State.AMBIGUOUS, now, "state IN ('signed', 'sent')")
@@ -154,37 +155,37 @@ class Journal:
 
     def put_begins(self, nonce: str, now: float) -> Payment:
         """Noted before the first byte leaves; the first time stays."""
-        with self._writing(_pending):
+        with self._writing(journal_pending):
             self._connection.execute("UPDATE payments SET put_at = coalesce(put_at, ?) WHERE nonce = ?", (now, nonce))
             return self._payment("nonce = ?", nonce)
 
-    def put_refused(self, nonce: str) -> None:
+    def putjournal_refused(self, nonce: str) -> None:
         """Every try of the first PUT was refused for certain, or reached nobody: as if it had not been made."""
-        with self._writing(_pending):
+        with self._writing(journal_pending):
             self._connection.execute("UPDATE payments SET put_at = NULL WHERE nonce = ? AND state <> 'used'", (nonce,))
 
     def redeeming(self, nonce: str, source: str) -> Payment:
         """Noted before the token leaves with a file; the first file stays."""
-        with self._writing(_pending):
+        with self._writing(journal_pending):
             statement = "UPDATE payments SET redeemed = coalesce(redeemed, ?) WHERE nonce = ?"
             self._connection.execute(statement, (source, nonce))
             return self._payment("nonce = ?", nonce)
 
     def not_redeemed(self, nonce: str, source: str) -> None:
         """The API refused that file for certain, and the token is as good as before."""
-        with self._writing(_pending):
+        with self._writing(journal_pending):
             statement = "UPDATE payments SET redeemed = NULL WHERE nonce = ? AND redeemed = ? AND state = 'answered'"
             self._connection.execute(statement, (nonce, source))
 
     def make_spare(self, nonce: str) -> None:
         """Paid for a file that the API then refused for certain: free for another file."""
-        with self._writing(_pending):
+        with self._writing(journal_pending):
             statement = "UPDATE payments SET source = ? WHERE nonce = ? AND state = 'answered'"
             self._connection.execute(statement, (f"{_SPARE}{nonce}", nonce))
 
     def take_spare(self, intent: PaymentIntent) -> None:
         """Gives a spared payment of that API to this intent, if it has none of its own."""
-        with self._writing(_refused):
+        with self._writing(journal_refused):
             if self._existing(intent, None):
                 return
             where = "origin = ? AND route = ? AND source LIKE ? AND state = 'answered'"
@@ -198,7 +199,7 @@ class Journal:
         return self._transition(nonce, State.USED, now, "state <> 'used'", result=result)
 
     def expired(self, nonce: str, now: float, *, seen: State) -> Payment:
-        """Only from the state that was judged, so that an answer which came meanwhile is not forgotten."""
+        """Only from the state that was judged: an answer may have come meanwhile."""
         return self._transition(nonce, State.EXPIRED, now, f"state = '{seen.value}'")
 
     def _transition(
@@ -213,7 +214,7 @@ class Journal:
     ) -> Payment:
         changes = {"state": state.value, "changed_at": now, **columns}
         assignments = ", ".join(f"{name} = ?" for name in changes)
-        with self._writing(failed or _pending):
+        with self._writing(failed or journal_pending):
             statement = f"UPDATE payments SET {assignments} WHERE nonce = ? AND {where}"  # noqa: S608  # our own names
             self._connection.execute(statement, (*changes.values(), nonce))
             return self._payment("nonce = ?", nonce)
@@ -286,17 +287,3 @@ class Journal:
                         self._connection.execute("ROLLBACK")
             except sqlite3.Error as error:
                 raise failed(error) from error
-
-
-def _refused(error: sqlite3.Error) -> PaymentRefused:
-    return PaymentRefused(
-        f"The payment journal could not be written ({error}), so nothing was sent: no proof leaves that is not on "
-        "disk. Look at the disk and the folder that IMG402_STATE_DIR names."
-    )
-
-
-def _pending(error: sqlite3.Error) -> PaymentPending:
-    return PaymentPending(
-        f"The payment journal could not be written ({error}) after a payment had been sent. Look at the disk, then "
-        "call this again: the same proof is sent again, and nobody pays twice."
-    )

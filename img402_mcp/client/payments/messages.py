@@ -1,9 +1,10 @@
 """What a payment that is under way, closed or in doubt is called, and the way out of each."""
 
+import sqlite3
 from urllib.parse import urlsplit
 
 from img402_mcp.client.payments.payment import Payment
-from img402_mcp.errors import quoted
+from img402_mcp.errors import PaymentPending, PaymentRefused, quoted
 from img402_mcp.wire import x402 as wire
 from img402_mcp.wire.moments import moment_of
 
@@ -61,4 +62,18 @@ def charged(payment: Payment) -> str:
         f"A payment of {what(payment)} was charged, and what it paid for was not delivered. Nothing new is signed "
         "for this. Make the same call again later, or show the operator the nonce. To give the money up and allow a "
         f"new payment, run `img402-mcp wallet resolve {payment.nonce} --presume-unsettled`."
+    )
+
+
+def journal_refused(error: sqlite3.Error) -> PaymentRefused:
+    return PaymentRefused(
+        f"The payment journal could not be written ({error}), so nothing was sent: no proof leaves that is not on "
+        "disk. Look at the disk and the folder that IMG402_STATE_DIR names."
+    )
+
+
+def journal_pending(error: sqlite3.Error) -> PaymentPending:
+    return PaymentPending(
+        f"The payment journal could not be written ({error}) after a payment was sent. Look at the disk, then call "
+        "again: the same proof is sent again, and nobody pays twice."
     )

@@ -6,6 +6,7 @@ is made only when the old one was answered, or when it can no longer be charged 
 """
 
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from time import time
@@ -243,13 +244,11 @@ class Payer:
 
     async def _balance(self, payment: Payment) -> str:
         """What the wallet holds, in words; empty where nobody needs it or the chain cannot be asked."""
-        if self.rpc_url is None or "insufficient" not in payment.refusal.lower():
-            return ""
-        try:
-            held = await Node(self.send, self.rpc_url).balance(wire.NETWORKS[payment.network], payment.payer)
-        except UploadFailed:
-            return ""
-        return f"{wire.usdc(held)} USDC"
+        if self.rpc_url is not None and "insufficient" in payment.refusal.lower():
+            with suppress(UploadFailed):
+                held = await Node(self.send, self.rpc_url).balance(wire.NETWORKS[payment.network], payment.payer)
+                return f"{wire.usdc(held)} USDC"
+        return ""
 
     def _is_expired(self, payment: Payment) -> bool:
         """A bare token that was bought and is past its time: it was paid for and is gone, and a new one may follow."""

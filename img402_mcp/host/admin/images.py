@@ -116,7 +116,7 @@ class ImagesAdmin:
         return entry
 
     def _faulty_rows(self, stored: dict[str, int], *, deep: bool) -> Iterator[tuple[str, str]]:
-        """Takes out of `stored` what has a row. What is past its time is the sweep's, with bytes or without."""
+        """Takes out of `stored` what has a row. What is past its time is the cleanup's, with bytes or without."""
         for name, size in self._rows():
             fault = self._fault(name, size, stored.pop(name, None), deep=deep)
             if fault and self._is_still_here(name):

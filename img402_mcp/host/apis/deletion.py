@@ -64,13 +64,13 @@ async def _delete(host: Host, request: Request) -> Response:
 
 
 def delete_image(host: Host, name: str) -> bool:
-    """Blocks. Whether it was there. Bytes that cannot be removed now are without a row, and the sweep takes them."""
+    """Blocks. Whether it was there. Bytes that cannot be removed now are without a row, and the cleanup takes them."""
     parsed = parse_name(name)
     gone = host.images.remove(parsed[0]) if parsed else ()
     try:
         host.blobs.delete(*gone)
     except OSError:
-        _log.exception("a deleted image's bytes could not be removed; the sweep will try again")
+        _log.exception("a deleted image's bytes could not be removed; the cleanup will try again")
     return bool(gone)
 
 

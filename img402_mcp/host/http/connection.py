@@ -40,7 +40,7 @@ def connections(
 ) -> type[HttpToolsProtocol]:
     """The protocol for uvicorn's `http`. The connections that one call makes share one bound."""
     limits = ConnectionLimits(timeouts, trusted)
-    shared = {"patience": timeouts, "places": limits, "waiting": limits.waiting, "hot": staticmethod(fast_path)}
+    shared = {"timeouts": timeouts, "limits": limits, "waiting": limits.waiting, "fast_path": staticmethod(fast_path)}
     return type("HttpConnection", (HttpConnection,), shared)
 
 

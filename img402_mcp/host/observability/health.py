@@ -24,7 +24,7 @@ ALIVE, READY = "/healthz", "/readyz"
 _PROBES = 1  # threads for each part: one that hangs is enough
 LIFE = timedelta(seconds=5)  # for which a finding holds
 TIMEOUT = 10  # seconds; silence is no readiness
-# No name of an image, so neither the sweep nor a request can come to it. It stays, so that two workers do not collide.
+# No name of an image, so no cleanup and no request can come to it. It stays, so that two workers do not collide.
 PROBE = "readyz.probe"
 
 _log = logging.getLogger("img402_mcp.host.failures")

@@ -74,12 +74,12 @@ class Metrics:
         self.uploads = Counter("img402_uploads", "Uploads answered 200, replays too.", ["kind"], registry=own)
         self.refusals = Counter("img402_refusals", "Answers of 400 and more.", ["code"], registry=own)
         self.payments = Counter("img402_payments", "Settlements tried.", ["outcome"], registry=own)
-        self._removed = Counter("img402_swept", "Images and orphans removed by sweeps.", ["what"], registry=own)
+        self._removed = Counter("img402_cleanup_removed", "Expired images and orphans removed.", ["what"], registry=own)
 
     def settled(self, outcome: str) -> None:
         self.payments.labels(outcome).inc()
 
-    def report(self, report: CleanupReport) -> None:
+    def cleaned_up(self, report: CleanupReport) -> None:
         self._removed.labels("expired").inc(report.expired)
         self._removed.labels("orphans").inc(report.orphans)
 
@@ -214,13 +214,13 @@ class _UsageCollector(Collector):
         self._summing: Thread | None = None
 
     def collect(self) -> Iterator[Any]:
-        images = GaugeMetricFamily("img402_kept_images", "Images kept.", labels=["kind"])
-        size = GaugeMetricFamily("img402_kept_bytes", "Bytes of the images kept.", labels=["kind"])
+        images = GaugeMetricFamily("img402_stored_images", "Images stored.", labels=["kind"])
+        size = GaugeMetricFamily("img402_stored_bytes", "Bytes of the stored images.", labels=["kind"])
         found = self._summed_up()
         for it in found:
             images.add_metric([it.kind], it.images)
             size.add_metric([it.kind], it.size_bytes)
-        up = GaugeMetricFamily("img402_kept_up", "1: the sums of what is kept could be had.", value=bool(found))
+        up = GaugeMetricFamily("img402_stored_up", "1: the sums of what is kept could be had.", value=bool(found))
         return iter((images, size, up))
 
     def describe(self) -> Iterator[Any]:
@@ -237,7 +237,7 @@ class _UsageCollector(Collector):
         """One at a time, however many look."""
         with self._lock:
             if self._summing is None or not self._summing.is_alive():
-                self._summing = Thread(target=self._sum_up, name="kept", daemon=True)
+                self._summing = Thread(target=self._sum_up, name="stored-usage", daemon=True)
                 self._summing.start()
             return self._summing
 

@@ -24,7 +24,7 @@ Admit = Callable[[Connection], None]
 def store_upload(  # noqa: PLR0913 - one hop to a thread carries all it needs
     blobs: Blobs, images: Images, incoming: Incoming, *, admit: Admit, now: datetime, days: int | None
 ) -> StoredImage:
-    """Blocks. A crash between bytes and row leaves bytes that nobody can reach and the sweep takes."""
+    """Blocks. A crash between bytes and row leaves bytes that nobody can reach and the cleanup takes."""
     image = described(incoming, now, days)
     store(blobs, images, incoming.body, image, admit)
     return image

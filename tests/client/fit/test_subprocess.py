@@ -194,7 +194,7 @@ sys.stdout.write('{packed(Outcome(reason="floor")).decode().strip()}' if count <
     assert [ENDED in sentence for sentence in said] == [False] * 6
 
 
-SHUT_IN = "from img402_mcp.client.fit import worker; worker._shut_in(); "
+SHUT_IN = "from img402_mcp.client.fit import worker; worker._limit_resources(); "
 SAY = "sys.stdout.buffer.write(worker.packed(worker.Outcome(reason='floor' if {} else None)))"
 
 
@@ -230,9 +230,9 @@ async def test_nothing_heavy_is_imported_by_the_server():
         {"reason": "else"}, {"reason": []},
     ],
 )  # fmt: skip
-def test_an_impossible_outcome_is_none(fields: dict[str, object]):
+def test_an_impossible_outcome_is_none(told: dict[str, object]):
     with pytest.raises(ValueError, match="impossible"):
-        outcome_in(packed(Outcome(**fields)))  # type: ignore[arg-type]
+        outcome_in(packed(Outcome(**told)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

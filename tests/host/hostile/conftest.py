@@ -1,4 +1,8 @@
-"""A whole host as people start it, with little patience, and clients that write what they like."""
+"""Whole hosts as people start them, and clients that write what they like.
+
+Three of them differ in their patience: with `hasty` it ends soon, with `steady` it lasts longer than a busy machine
+may keep a test from its turn, and `patient` waits as long as any host does.
+"""
 
 import json
 import os
@@ -16,14 +20,18 @@ from typing import Any
 import pytest
 
 PUBLIC_URL = "https://images.example"
-HASTY = {
+SMALL = {
     "IMG402_HOST_CONNECTIONS": "40",
-    "IMG402_HOST_HEAD_SECONDS": "1",
-    "IMG402_HOST_BODY_SECONDS": "1",
-    "IMG402_HOST_ANSWER_SECONDS": "1",
     "IMG402_HOST_PUBLIC_URL": PUBLIC_URL,
     "IMG402_HOST_TRUSTED_PROXIES": "127.0.0.1",  # may have all connections
 }
+
+
+def waiting(seconds: int) -> dict[str, str]:
+    return {f"IMG402_HOST_{what}_SECONDS": str(seconds) for what in ("HEAD", "BODY", "ANSWER")}
+
+
+ANSWERED = 30  # seconds, of which a test needs a few milliseconds
 
 
 @dataclass(frozen=True)
@@ -45,7 +53,7 @@ class Client:
     """A bare connection."""
 
     def __init__(self, address: tuple[str, int], source: str = "127.0.0.1") -> None:
-        self.socket, self._read = socket.create_connection(address, timeout=8, source_address=(source, 0)), b""
+        self.socket, self._read = socket.create_connection(address, timeout=ANSWERED, source_address=(source, 0)), b""
 
     def send(self, *pieces: bytes) -> None:
         """Until an answer comes or nobody takes any more."""
@@ -120,6 +128,14 @@ class Host:
     def files(self) -> list[str]:
         return sorted(path.name for path in (self.data / "blobs").rglob("*") if path.is_file())
 
+    def settle(self, files: list[str]) -> None:
+        """Has these files once it has noticed who went away: by requests that come later, it has had turns to."""
+        for _ in range(50):
+            if self.files() == sorted(files):
+                return
+            assert self.asked(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n") is not None
+        assert self.files() == sorted(files)
+
     def highest(self) -> int:
         """The most memory that was resident since `forget`, in bytes."""
         status = Path(f"/proc/{self.pid}/status")
@@ -141,7 +157,7 @@ def hosts(
         def start(**environ: str) -> Host:
             data = tmp_path_factory.mktemp("hostile")
             command = [sys.executable, "-m", "img402_mcp", "host", "--port", "0", "--data", str(data)]
-            environment: dict[str, Any] = {**os.environ, **HASTY, **environ}
+            environment: dict[str, Any] = {**os.environ, **SMALL, **environ}
             process = stack.enter_context(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
             host = Host(process, data)
             stack.enter_context(reading(process.stderr, host.lines.extend))
@@ -154,24 +170,42 @@ def hosts(
 
 @pytest.fixture(scope="session")
 def hasty(hosts: Callable[..., Host]) -> Host:
+    return hosts(**waiting(1))
+
+
+@pytest.fixture(scope="session")
+def steady(hosts: Callable[..., Host]) -> Host:
+    return hosts(**waiting(4))
+
+
+@pytest.fixture(scope="session")
+def patient(hosts: Callable[..., Host]) -> Host:
     return hosts()
 
 
 @pytest.fixture
-def host(hasty: Host, upload_request: Callable[..., bytes]) -> Iterator[Host]:
+def host(patient: Host, upload_request: Callable[..., bytes]) -> Iterator[Host]:
     """After each test: nothing new lies on its disk, it needed little memory, and the next good request works."""
-    before = hasty.files()
-    hasty.forget()
-    idle = hasty.highest()
-    yield hasty
-    hasty.leave()
-    grown = hasty.highest() - idle
-    answer = hasty.asked(upload_request("plain.png"))
-    hasty.leave()
+    yield from unharmed(patient, upload_request("plain.png"))
+
+
+@pytest.fixture
+def hasty_host(hasty: Host, upload_request: Callable[..., bytes]) -> Iterator[Host]:
+    """The same, of a host that soon has enough."""
+    yield from unharmed(hasty, upload_request("plain.png"))
+
+
+def unharmed(host: Host, good: bytes) -> Iterator[Host]:
+    before = host.files()
+    host.forget()
+    idle = host.highest()
+    yield host
+    host.leave()
+    grown = host.highest() - idle
+    answer = host.asked(good)
     assert answer is not None
     assert (answer.status, answer.code) == (200, "")
-    name = json.loads(answer.body)["url"].rpartition("/")[2]
-    assert hasty.files() == sorted([*before, name])
+    host.settle([*before, json.loads(answer.body)["url"].rpartition("/")[2]])
     assert grown < 32 * 1_048_576
 
 

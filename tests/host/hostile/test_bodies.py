@@ -163,10 +163,10 @@ def test_who_goes_away_in_the_middle_leaves_nothing(host: Any, sample: Callable[
 
 
 def test_json_with_much_beside_the_file_is_taken_in_small_and_refused_in_large(
-    hasty: Any, sample: Callable[[str], bytes]
+    patient: Any, sample: Callable[[str], bytes]
 ):
     document = {"note": ["a", "b"], "file": base64.b64encode(sample("plain.png")).decode()}
-    small = hasty.asked(posted(JSON, json.dumps(document).encode()))
-    large = hasty.asked(posted(JSON, json.dumps(document | {"note": [[]] * 1000}).encode()))
+    small = patient.asked(posted(JSON, json.dumps(document).encode()))
+    large = patient.asked(posted(JSON, json.dumps(document | {"note": [[]] * 1000}).encode()))
     assert (small.status, large.status, large.code) == (200, 400, "no_file")
     assert "more than 500" in json.loads(large.body)["message"]

@@ -86,9 +86,9 @@ def test_only_the_very_name_leads_to_an_image(host: Any, uploaded: str, path: st
 
 
 @pytest.fixture(scope="module")
-def uploaded(hasty: Any, upload_request: Callable[..., bytes]) -> str:
+def uploaded(patient: Any, upload_request: Callable[..., bytes]) -> str:
     """The name of a GIF, of which no path that is asked for here is the right one."""
-    answer = hasty.asked(upload_request("still.gif"))
+    answer = patient.asked(upload_request("still.gif"))
     return str(json.loads(answer.body)["url"].rpartition("/")[2])
 
 
@@ -127,12 +127,12 @@ def test_a_range_costs_no_more_than_the_image(host: Any, uploaded: str, sample: 
     ],
     ids=["other", "two", "forwarded", "bad-port"],
 )
-def test_a_host_header_decides_nothing(hasty: Any, upload_request: Callable[..., bytes], hosts_header: str):
-    answer = hasty.asked(upload_request("plain.png").replace(b"Host: h", hosts_header.encode()))
+def test_a_host_header_decides_nothing(patient: Any, upload_request: Callable[..., bytes], hosts_header: str):
+    answer = patient.asked(upload_request("plain.png").replace(b"Host: h", hosts_header.encode()))
     assert json.loads(answer.body)["url"].startswith("https://images.example/")
-    reply = hasty.asked(f"GET /openapi.json HTTP/1.1\r\n{hosts_header}\r\n\r\n".encode())
-    refused = hasty.asked(f"GET /a/b/ HTTP/1.1\r\n{hosts_header}\r\n\r\n".encode())
-    assert b"evil" not in reply.body + refused.body
+    told = patient.asked(f"GET /openapi.json HTTP/1.1\r\n{hosts_header}\r\n\r\n".encode())
+    refused = patient.asked(f"GET /a/b/ HTTP/1.1\r\n{hosts_header}\r\n\r\n".encode())
+    assert b"evil" not in told.body + refused.body
 
 
 def test_who_says_to_be_somebody_else_meets_the_same_daily_limit(
@@ -163,8 +163,8 @@ def test_thousands_of_pipelined_requests_are_cut_off(host: Any):
     assert answers <= 17
 
 
-def test_a_chunked_bodys_trailers_are_no_headers(hasty: Any):
+def test_a_chunked_bodys_trailers_are_no_headers(patient: Any):
     """The daily limit would count this address, if a trusted proxy's word could come behind the body."""
     body = b"1\r\nx\r\n0\r\nContent-Type: multipart/form-data; boundary=b\r\n\r\n"
-    answer = hasty.asked(b"POST /api/free HTTP/1.1\r\nHost: h\r\n" + CHUNKED + END + body)
+    answer = patient.asked(b"POST /api/free HTTP/1.1\r\nHost: h\r\n" + CHUNKED + END + body)
     assert 'Content-Type is ""' in json.loads(answer.body)["message"]

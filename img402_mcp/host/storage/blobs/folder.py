@@ -30,7 +30,7 @@ class Folder:
             raise
 
     def put_bytes(self, name: str, data: bytes) -> None:
-        """Written where it stays: half written it is what bytes without a row are, invisible and the sweep's."""
+        """Written where it stays: half written it is what bytes without a row are, invisible and the cleanup's."""
         stored = self._stored / name
         descriptor = os.open(stored, _NEW, 0o600)
         try:

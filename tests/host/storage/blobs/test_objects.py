@@ -81,10 +81,10 @@ def put_file(objects: Objects) -> str:
     """What it says when it cannot."""
     file = objects.spool / "a.part"
     file.write_bytes(b"x")
-    with pytest.raises(OSError, match="The object store failed") as output:
+    with pytest.raises(OSError, match="The object store failed") as told:
         objects.put_file("a.png", file)
     assert file.exists()
-    return str(output.value)
+    return str(told.value)
 
 
 @pytest.mark.parametrize(
@@ -97,22 +97,22 @@ def put_file(objects: Objects) -> str:
     ],
 )
 def test_a_refusal_is_told_without_what_may_be_secret(
-    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture, status: int, code: bytes, output: str
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture, status: int, code: bytes, told: str
 ):
     caplog.set_level(logging.DEBUG)
     store.says(status, ERROR % code)
     objects = open_objects("s3://bucket/prefix", tmp_path)
     said = put_file(objects)
-    assert said.startswith(f"The object store failed: {output}")
+    assert said.startswith(f"The object store failed: {told}")
     for text in (said, caplog.text, repr(objects), repr(vars(objects))):
         assert "canary" not in text
 
 
 def test_a_bucket_that_is_missing_is_no_missing_image(store: Store, tmp_path: Path):
     store.says(404, ERROR % b"NoSuchBucket")
-    with pytest.raises(OSError, match="NoSuchBucket") as output:
+    with pytest.raises(OSError, match="NoSuchBucket") as told:
         open_objects("s3://bucket", tmp_path).read("a.png", 0, 1)
-    assert not isinstance(output.value, FileNotFoundError)
+    assert not isinstance(told.value, FileNotFoundError)
 
 
 def test_silence_is_waited_for_once(store: Store, tmp_path: Path):
@@ -182,7 +182,7 @@ except SettingsError as error:
 
 
 def test_a_missing_library_is_named_with_its_extra(tmp_path: Path):
-    output = subprocess.run(
+    told = subprocess.run(
         [sys.executable, "-c", WITHOUT_OBSTORE, tmp_path], capture_output=True, text=True, check=True
     ).stdout
-    assert output == "IMG402_HOST_BLOBS names an object store, which needs obstore: pip install 'img402-mcp[s3]'.\n"
+    assert told == "IMG402_HOST_BLOBS names an object store, which needs obstore: pip install 'img402-mcp[s3]'.\n"

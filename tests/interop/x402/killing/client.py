@@ -58,7 +58,7 @@ async def calls(order: Order) -> list[str]:
     said: list[str] = []
     async with open_uploader(settings, Roots.resolve(settings.allow_dirs)) as uploader:
         with open_paid_uploader(uploader) as opened:
-            paid = replace(opened, payer=replace(opened.payer, timeout=order["patience"]))
+            paid = replace(opened, payer=replace(opened.payer, timeout=order["timeout"]))
             async with anyio.create_task_group() as together:
                 for _ in range(order["calls"]):
                     together.start_soon(call, paid, order, said)

@@ -2,7 +2,6 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 from collections.abc import Callable, Iterator, Mapping
@@ -15,6 +14,8 @@ from typing import Any
 
 import pytest
 from eth_account import Account
+
+from tests.interop.processes import free_port
 
 HERE = Path(__file__).parent
 STARTING = 60  # seconds
@@ -69,11 +70,6 @@ class Kept:
                         self._up.set()
                 self._up.clear()
             self.deaths += 1
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 class Way:
@@ -172,13 +168,13 @@ def clients() -> Iterator[Callable[[dict[str, Any]], list[Life]]]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout.readline() == "ready\n"
 
-        def act(order: dict[str, Any]) -> list[Life]:
+        def told(order: dict[str, Any]) -> list[Life]:
             program.stdin.write(json.dumps(order) + "\n")
             program.stdin.flush()
             lives: list[Life] = json.loads(program.stdout.readline())
             return lives
 
-        yield act
+        yield told
 
 
 def message(method: str, **more: object) -> str:
@@ -201,7 +197,7 @@ def handshake(path: str) -> str:
 def servers() -> Callable[[dict[str, Any]], list[Life]]:
     """The same order, carried out by the MCP server over stdio."""
 
-    def act(order: dict[str, Any]) -> list[Life]:
+    def told(order: dict[str, Any]) -> list[Life]:
         words = [str(HERE / "client.py"), "serve", order["step"]] if order["step"] else ["-m", "img402_mcp"]
         (after,) = order["killed_after"]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -217,7 +213,7 @@ def servers() -> Callable[[dict[str, Any]], list[Life]]:
             server.kill()
         return [{"killed": said is None, "said": [] if said is None else [spoken(said)]}]
 
-    return act
+    return told
 
 
 def spoken(result: dict[str, Any]) -> str:
