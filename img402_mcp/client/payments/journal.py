@@ -159,7 +159,7 @@ class Journal:
             self._connection.execute("UPDATE payments SET put_at = coalesce(put_at, ?) WHERE nonce = ?", (now, nonce))
             return self._payment("nonce = ?", nonce)
 
-    def putjournal_refused(self, nonce: str) -> None:
+    def put_refused(self, nonce: str) -> None:
         """Every try of the first PUT was refused for certain, or reached nobody: as if it had not been made."""
         with self._writing(journal_pending):
             self._connection.execute("UPDATE payments SET put_at = NULL WHERE nonce = ? AND state <> 'used'", (nonce,))

@@ -265,7 +265,7 @@ def test_without_a_write_nothing_is_claimed_and_what_was_sent_is_pending(journal
         claimed(journal, TOKEN)
     with pytest.raises(PaymentRefused, match=r"could not be written \(disk full\), so nothing was sent"):
         journal.sent(nonce, NOW)
-    with pytest.raises(PaymentPending, match=r"could not be written \(disk full\) after a payment had been sent"):
+    with pytest.raises(PaymentPending, match=r"could not be written \(disk full\) after a payment was sent"):
         journal.answered(nonce, NOW, answer=b"")
 
 
