@@ -31,8 +31,8 @@ def test_every_environment_variable_stands_in_a_table(name):
 
 
 def test_every_variable_in_the_tables_exists():
-    told = re.findall(r"^\| `(IMG402_[A-Z0-9_]+)`", README + HOSTING, re.MULTILINE)
-    assert sorted(told) == VARIABLES
+    output = re.findall(r"^\| `(IMG402_[A-Z0-9_]+)`", README + HOSTING, re.MULTILINE)
+    assert sorted(output) == VARIABLES
 
 
 @pytest.mark.parametrize("name", main.COMMANDS)
@@ -42,10 +42,10 @@ def test_every_command_stands_in_the_readme(name):
 
 @pytest.mark.parametrize("command", ["serve", "host", "upload", "wallet resolve"])
 def test_every_flag_stands_in_the_documents(command):
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-m", "img402_mcp", *command.split(), "--help"], capture_output=True, text=True, check=True
     ).stdout
-    flags = {*re.findall(r"--[a-z-]+", told)} - {"--help"}
+    flags = {*re.findall(r"--[a-z-]+", output)} - {"--help"}
     assert {flag for flag in flags if flag not in README} == set()
 
 

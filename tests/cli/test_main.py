@@ -273,8 +273,13 @@ def test_the_host_writes_one_line_of_json_for_each_request(tmp_path):
         program.terminate()
         settings, line = program.stderr.read().splitlines()
     assert json.loads(settings)["message"] == "the settings in force"
-    told = json.loads(line)
-    assert (told["method"], told["path"], told["status"], told["client"]) == ("GET", "/healthz", 200, "127.0.0.1")
+    output = json.loads(line)
+    assert (output["method"], output["path"], output["status"], output["client"]) == (
+        "GET",
+        "/healthz",
+        200,
+        "127.0.0.1",
+    )
 
 
 @pytest.mark.parametrize("arguments", [["host"], ["serve", "--transport=sse"]], ids=["host", "serve"])
@@ -286,10 +291,10 @@ def test_an_interrupt_ends_a_server_without_a_word(arguments, tmp_path):
         address = re.search(r"http://[^/,\s]+", program.stderr.readline())[0]
         httpx2.get(f"{address}/nothing")  # it runs
         program.send_signal(signal.SIGINT)
-        told = program.stderr.read()
+        output = program.stderr.read()
     # 0 where whoever started the tests ignores the signal, as a shell does for what it runs in the background.
     assert program.returncode in {0, 130}
-    assert "Traceback" not in told
+    assert "Traceback" not in output
 
 
 @pytest.mark.parametrize("transport", ["streamable-http", "sse"])

@@ -64,8 +64,8 @@ def command(capsys):
         parser = argparse.ArgumentParser()
         upload.add_flags(parser)
         code = upload.run(parser.parse_args(arguments))
-        told = capsys.readouterr()
-        return code, told.out, told.err
+        stderr = capsys.readouterr()
+        return code, stderr.out, stderr.err
 
     return run
 
@@ -121,9 +121,9 @@ def test_what_was_uploaded_before_is_said_on_stderr_and_fresh_uploads_it_anew(ap
 
 def test_what_was_done_to_an_image_is_said_on_stderr(api, command):
     shot = str(SAMPLES / "exif.jpg")
-    code, printed, told = command("--url", shot)
+    code, printed, stderr = command("--url", shot)
     assert (code, printed) == (0, f"{api.url}/1.png\n")
-    assert re.fullmatch(rf'"{shot}": sent after: removed: camera model, comment\n', told)
+    assert re.fullmatch(rf'"{shot}": sent after: removed: camera model, comment\n', stderr)
 
 
 def test_what_is_too_large_is_fitted_unless_that_is_forbidden(api, tmp_path, picture_of, command):
@@ -138,17 +138,17 @@ def test_what_is_too_large_is_fitted_unless_that_is_forbidden(api, tmp_path, pic
 def test_what_the_api_takes_no_more_is_named_to_be_retried(api, shots, command):
     api.on_upload = lambda _: DAILY_LIMIT
     paths = shots(*(f"{number} of many" for number in range(AT_ONCE + 9)))
-    code, printed, told = command(*paths)
+    code, printed, stderr = command(*paths)
     assert (code, printed) == (1, "")
-    assert re.search(r"\nimg402-mcp: Stopped early: The free uploads of .* \d+ not tried\.\n", told)
-    assert told.endswith(f"To retry: {' '.join(repr(path) for path in paths)}\n")
+    assert re.search(r"\nimg402-mcp: Stopped early: The free uploads of .* \d+ not tried\.\n", stderr)
+    assert stderr.endswith(f"To retry: {' '.join(repr(path) for path in paths)}\n")
 
 
 def test_a_name_that_a_terminal_would_obey_is_written_out(api, shots, command):
     api.on_upload = lambda _: DAILY_LIMIT
-    told = command(*shots("a\x1b[2J", "b"))[2]
-    assert "\x1b" not in told
-    assert "a\\x1b[2J.png" in told.splitlines()[-1]
+    stderr = command(*shots("a\x1b[2J", "b"))[2]
+    assert "\x1b" not in stderr
+    assert "a\\x1b[2J.png" in stderr.splitlines()[-1]
 
 
 # Which folders
@@ -161,9 +161,9 @@ def test_who_names_a_file_has_chosen_its_folder(api, command):
 def test_folders_that_are_set_are_the_limit_for_a_command_too(api, command, monkeypatch, tmp_path):
     monkeypatch.setenv("IMG402_ALLOW_DIRS", str(tmp_path))
     shot = str(SAMPLES / "plain.png")
-    code, printed, told = command(shot)
+    code, printed, stderr = command(shot)
     assert (code, printed) == (1, "")
-    assert told == (
+    assert stderr == (
         f'img402-mcp: "{shot}" does not lead into an allowed folder. Allowed folders: "{tmp_path}" '
         "(set by IMG402_ALLOW_DIRS or --allow-dir).\n"
     )
@@ -224,18 +224,18 @@ def test_a_wallet_that_does_not_open_is_a_matter_of_settings(api, shots, command
     monkeypatch.setenv("IMG402_WALLET_FILE", str(tmp_path / "wallet.json"))
     monkeypatch.setenv("IMG402_WALLET_PASSWORD", "open sesame")
     api.on_upload = lambda _: reply(402, {})
-    code, printed, told = command("--paid", *shots("a"))
+    code, printed, stderr = command("--paid", *shots("a"))
     assert (code, printed) in ((2, ""), (1, ""))
-    assert "open sesame" not in told
+    assert "open sesame" not in stderr
 
 
 def all_of(terminal: int) -> bytes:
     """What was written to the other end, which is closed by now."""
-    told = b""
+    stderr = b""
     with suppress(OSError), os.fdopen(terminal, "rb", buffering=0) as ours:
         while piece := ours.read(1000):
-            told += piece
-    return told
+            stderr += piece
+    return stderr
 
 
 INTERRUPTIBLE = """
@@ -271,12 +271,14 @@ def test_an_interrupt_says_what_was_done_until_then(api, shots):
         os.close(theirs)
         program.send_signal(signal.SIGINT if arrived.wait(20) else signal.SIGKILL)
         printed = program.stdout.read()
-    told = all_of(ours).decode()
+    stderr = all_of(ours).decode()
     done = len(re.findall(r"(?m)^!\[quick\d+\]\(\S+\)$", printed))
     assert (program.returncode, printed.count("\n")) == (130, done)
     assert done > 0
-    assert told.startswith("\r\x1b[K[")
-    assert told.endswith(f"\r\x1b[K\rimg402-mcp: Interrupted; {done} uploaded until then. {upload.IN_THE_HISTORY}\r\n")
+    assert stderr.startswith("\r\x1b[K[")
+    assert stderr.endswith(
+        f"\r\x1b[K\rimg402-mcp: Interrupted; {done} uploaded until then. {upload.IN_THE_HISTORY}\r\n"
+    )
 
 
 # The bar
@@ -313,8 +315,8 @@ async def test_nothing_of_the_bar_is_left_behind_on_a_terminal(monkeypatch):
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
 async def test_elsewhere_no_bar_is_drawn(term, monkeypatch):
     monkeypatch.setenv("TERM", term)
-    told = io.StringIO()
-    bar = ProgressBar(told, 100)
+    stderr = io.StringIO()
+    bar = ProgressBar(stderr, 100)
     await bar.show(100, 200)
     bar.close()
-    assert told.getvalue() == ""
+    assert stderr.getvalue() == ""

@@ -26,14 +26,14 @@ async def test_a_request_arrives_as_it_was_put_together(peers, answering):
 
 async def test_progress_tells_every_byte_that_was_handed_to_the_network(peers, answering):
     peer = await peers(answering(b"fine"))
-    told = []
+    reported = []
 
     async def on_sent(sent: int) -> None:
-        told.append(sent)
+        reported.append(sent)
 
     async with sending() as send:
         await reporting(send, on_sent)(Request("POST", peer.url, body=(b"x", bytes(PIECE * 2 + 5))))
-    assert told == [1, 1 + PIECE, 1 + 2 * PIECE, 1 + 2 * PIECE + 5]
+    assert reported == [1, 1 + PIECE, 1 + 2 * PIECE, 1 + 2 * PIECE + 5]
 
 
 async def test_a_redirect_is_an_answer_and_never_followed(peers, answering):

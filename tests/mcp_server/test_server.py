@@ -145,7 +145,7 @@ async def test_invariant_1_no_byte_of_an_image_stands_in_an_argument_or_an_answe
         tools = (await client.list_tools()).tools
         result = await client.call_tool("upload_free", {"path": str(pictures / "a.png")})
     arguments = {name for tool in tools for name in tool.input_schema["properties"]}
-    told = result.model_dump_json()
+    output = result.model_dump_json()
     documents = {"out", "dry_run", "overwrite"}
     assert arguments == documents | {
         "path",
@@ -158,9 +158,9 @@ async def test_invariant_1_no_byte_of_an_image_stands_in_an_argument_or_an_answe
         "query",
         "expiring_within_days",
     }
-    assert base64.b64encode(image).decode()[:40] not in told
+    assert base64.b64encode(image).decode()[:40] not in output
     assert [part.type for part in result.content] == ["text"]
-    assert len(told) < 1000
+    assert len(output) < 1000
 
 
 @pytest.mark.parametrize(
@@ -238,15 +238,15 @@ async def test_progress_is_told_on_the_way(pictures, peers, answering, sample):
     image = sample("plain.png")
     (pictures / "a.png").write_bytes(image)
     api = await peers(None, answering({"url": "http://i.example/a.png"}))  # the second try begins anew
-    told = []
+    output = []
 
     async def on_progress(progress, total, message):
-        told.append((progress, total, message))
+        output.append((progress, total, message))
 
     async with agent(pictures, api_url=api.url) as client:
         await client.call_tool("upload_free", {"path": str(pictures / "a.png")}, progress_callback=on_progress)
-    steps = [progress for progress, _, _ in told]
-    assert told[-1] == (len(image), len(image), "uploading")
+    steps = [progress for progress, _, _ in output]
+    assert output[-1] == (len(image), len(image), "uploading")
     assert steps == sorted({*steps})
 
 

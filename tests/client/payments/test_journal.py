@@ -307,17 +307,17 @@ def test_a_proof_is_on_disk_before_anyone_sees_it(tmp_path):
 
 def sequence(calls: str) -> list[str]:
     """ "synced" or "UNSYNCED" log, and "seen" for each nonce that is printed."""
-    told: list[str] = []
+    events: list[str] = []
     for line in calls.splitlines():
         if re.search(r"\bwrite\(1<.*0x", line):
-            told.append("seen")
+            events.append("seen")
         elif "journal.db-wal" not in line:
             continue
-        elif "pwrite64(" in line and told[-1:] != ["UNSYNCED"]:
-            told = [*told[:-1], "UNSYNCED"] if told[-1:] == ["synced"] else [*told, "UNSYNCED"]
-        elif re.search(r"\bf(data)?sync\(", line) and told[-1:] == ["UNSYNCED"]:
-            told[-1] = "synced"
-    return told
+        elif "pwrite64(" in line and events[-1:] != ["UNSYNCED"]:
+            events = [*events[:-1], "UNSYNCED"] if events[-1:] == ["synced"] else [*events, "UNSYNCED"]
+        elif re.search(r"\bf(data)?sync\(", line) and events[-1:] == ["UNSYNCED"]:
+            events[-1] = "synced"
+    return events
 
 
 def test_many_processes_can_open_a_new_journal_at_once(state_dir):
