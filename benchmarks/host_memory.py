@@ -26,8 +26,8 @@ def main() -> None:
             idle = memory(server, "VmRSS")
             load = posting(server.url, large, SECONDS, TOGETHER)
             above = memory(server, "VmHWM") - idle
-    told = f"{TOGETHER} uploads of {SIZE} MB at once, {load.rate:.0f} a second"
-    rows = [(told, f"{idle:.0f}", f"{above:.0f}", f"< {GOAL:.0f}", verdict(above, GOAL))]
+    label = f"{TOGETHER} uploads of {SIZE} MB at once, {load.rate:.0f} a second"
+    rows = [(label, f"{idle:.0f}", f"{above:.0f}", f"< {GOAL:.0f}", verdict(above, GOAL))]
     show("Memory of the host, in MB", ("", "idle", "above idle", "goal", ""), rows)
 
 

@@ -40,7 +40,7 @@ def _run(url: str, seconds: int, connections: int, *words: str) -> Load:
         raise SystemExit("This needs wrk: apt-get install wrk, or brew install wrk.")
     command = [wrk, "-t1", f"-c{connections}", f"-d{seconds}s", "--timeout", "20s", "-s", str(SCRIPT), url, "--"]
     done = subprocess.run([*command, *words], check=True, capture_output=True, text=True)
-    told = json.loads(done.stdout.splitlines()[-1])
-    if told["failed"]:
-        raise SystemExit(f"{url} failed {told['failed']} times of {told['answered']}.")
-    return Load(told["answered"] / told["seconds"], told["p50"], told["p99"])
+    result = json.loads(done.stdout.splitlines()[-1])
+    if result["failed"]:
+        raise SystemExit(f"{url} failed {result['failed']} times of {result['answered']}.")
+    return Load(result["answered"] / result["seconds"], result["p50"], result["p99"])

@@ -31,11 +31,11 @@ def photo(width: int, height: int) -> Image.Image:
 
 
 def exif() -> Image.Exif:
-    told = Image.Exif()
-    told.update({0x0110: "phone", 0x0112: 6, 0x0132: "2026:01:02 03:04:05"})
-    told.get_ifd(0x8769)[0x927C] = b"\1" * THUMBNAIL
-    told.get_ifd(0x8825).update({1: "N", 2: (52.0, 31.0, 12.0)})
-    return told
+    exif_data = Image.Exif()
+    exif_data.update({0x0110: "phone", 0x0112: 6, 0x0132: "2026:01:02 03:04:05"})
+    exif_data.get_ifd(0x8769)[0x927C] = b"\1" * THUMBNAIL
+    exif_data.get_ifd(0x8825).update({1: "N", 2: (52.0, 31.0, 12.0)})
+    return exif_data
 
 
 def encoded(image: Image.Image, kind: str, **options: object) -> bytes:

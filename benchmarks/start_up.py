@@ -14,8 +14,8 @@ ROUNDS = 31
 
 
 def message(method: str, identifier: int | None = None, **params: object) -> str:
-    told = {"jsonrpc": "2.0", "method": method, "params": params}
-    return json.dumps(told | ({} if identifier is None else {"id": identifier})) + "\n"
+    request = {"jsonrpc": "2.0", "method": method, "params": params}
+    return json.dumps(request | ({} if identifier is None else {"id": identifier})) + "\n"
 
 
 HANDSHAKE = "".join(

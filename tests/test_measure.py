@@ -68,6 +68,6 @@ def test_a_revision_is_counted_as_it_was(package: Path):
 
 
 def test_what_is_neither_is_told(tmp_path: Path):
-    told = measure(str(tmp_path / "nothing"))
-    assert (told.returncode, told.stdout) == (1, "")
-    assert "is not a folder with img402_mcp in it, and git says: " in told.stderr
+    ended = measure(str(tmp_path / "nothing"))
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert "is not a folder with img402_mcp in it, and git says: " in ended.stderr

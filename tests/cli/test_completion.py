@@ -78,9 +78,9 @@ def test_every_flag_of_every_command_is_offered(parser):
     known = [*subcommands(parser)]
     asked = [ASKING["bash"].format(words=shlex.join(("img402-mcp", *place.path.split(), "-"))) for place in known]
     script = bash.script(known) + "\necho;".join(asked)
-    told = subprocess.run([*RUN["bash"], script], capture_output=True, text=True, check=True).stdout
+    output = subprocess.run([*RUN["bash"], script], capture_output=True, text=True, check=True).stdout
     flags = [{name for flag in place.flags for name in flag.names} for place in known]
-    assert [{*block.split()} for block in told.split("\n\n")] == flags
+    assert [{*block.split()} for block in output.split("\n\n")] == flags
 
 
 def test_fish_offers_files_where_a_path_is_wanted_and_folders_where_a_folder_is(parser, tmp_path):

@@ -30,8 +30,8 @@ def command(capsys):
         parser = argparse.ArgumentParser()
         command_history.add_flags(parser)
         code = command_history.run(parser.parse_args(arguments))
-        told = capsys.readouterr()
-        return code, told.out, told.err
+        output = capsys.readouterr()
+        return code, output.out, output.err
 
     return run
 
@@ -60,14 +60,14 @@ def test_a_pipe_gets_a_line_for_each_upload_and_nothing_is_cut():
     ],
 )
 def test_the_table_fits_the_terminal_and_a_url_is_never_cut(width, expected):
-    told = lines(ENTRY, width=width)
-    assert [line.removeprefix("2026-09-21 ").removesuffix(".example/Xy12.webp") for line in told] == expected
-    assert all(len(line) <= width for line in told)
+    output = lines(ENTRY, width=width)
+    assert [line.removeprefix("2026-09-21 ").removesuffix(".example/Xy12.webp") for line in output] == expected
+    assert all(len(line) <= width for line in output)
 
 
 def test_wide_marks_take_the_cells_that_they_take():
-    told = lines(replace(ENTRY, path="/画面/画面.png"), replace(ENTRY, path="/e\u0301cran/plus.png"), width=80)
-    assert [line[19:].partition("  0.7 MB")[0] for line in told] == ["…面/画面.png ", "…ran/plus.png"]
+    output = lines(replace(ENTRY, path="/画面/画面.png"), replace(ENTRY, path="/e\u0301cran/plus.png"), width=80)
+    assert [line[19:].partition("  0.7 MB")[0] for line in output] == ["…面/画面.png ", "…ran/plus.png"]
     whole = lines(replace(ENTRY, path="/画面.png"), replace(ENTRY, path="/e\u0301cran.png"))
     assert [line[19:].partition("  0.7 MB")[0] for line in whole] == ["/画面.png ", "/e\u0301cran.png"]
 
@@ -78,7 +78,7 @@ def test_what_a_terminal_would_obey_is_written_out():
 
 
 @pytest.mark.parametrize(
-    ("changes", "told"),
+    ("changes", "output"),
     [
         pytest.param({"expires_at": NOW + 2 * DAY}, "in 2 days", id="days"),
         pytest.param({"expires_at": NOW + 2 * DAY - 1}, "in 48 hours", id="hours"),
@@ -90,9 +90,9 @@ def test_what_a_terminal_would_obey_is_written_out():
         pytest.param({"gone": True}, "gone", id="gone"),
     ],
 )
-def test_the_expiry_is_told_in_words(changes, told):
+def test_the_expiry_is_told_in_words(changes, output):
     (line,) = lines(replace(ENTRY, **changes))
-    assert line.split("MB  ")[1].split("  https")[0] == told
+    assert line.split("MB  ")[1].split("  https")[0] == output
 
 
 def test_the_history_is_printed_newest_first(history, command):

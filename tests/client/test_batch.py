@@ -62,7 +62,7 @@ class Uploads:
         return uploaded(path)
 
 
-def told(batch):
+def summary(batch):
     return {
         "uploads": [(each.path, each.upload.receipt.url) for each in batch.uploads],
         "failures": [(each.path, each.error) for each in batch.failures],
@@ -80,7 +80,7 @@ async def test_one_bad_file_hides_none_of_the_good_ones_and_the_order_is_kept():
     batch = await upload_batch(
         Uploads({"b.png": REFUSED, "d.png": TOO_LARGE}).upload, ["c.png", "b.png", "a.png", "d.png"]
     )
-    assert told(batch) == {
+    assert summary(batch) == {
         "uploads": [("c.png", url("c.png")), ("a.png", url("a.png"))],
         "failures": [("b.png", REFUSED), ("d.png", TOO_LARGE)],
         "unsent": [],
@@ -114,7 +114,7 @@ async def test_once_the_api_takes_no_more_no_further_file_is_begun(error):
     batch = await upload_batch(uploads.upload, paths)
     begun = paths[:AT_ONCE]
     assert uploads.begun == begun
-    assert told(batch) == {
+    assert summary(batch) == {
         "uploads": [(path, url(path)) for path in begun[1:]],
         "failures": [("0.png", error)],
         "unsent": paths[AT_ONCE:],

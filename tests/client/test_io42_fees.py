@@ -7,7 +7,7 @@ import pytest
 
 from img402_mcp.client.io42_submit import Submitted
 from img402_mcp.host.app import utc_now
-from tests.fakes.io42 import told
+from tests.fakes.io42 import submitted_or_error
 from tests.fakes.serving import reply
 
 
@@ -30,7 +30,7 @@ from tests.fakes.serving import reply
 async def test_invariant_4_one_fee_and_one_file_whatever_is_lost(posts, puts, calls, platform, logo):
     platform.wire.mishaps = {"POST": posts, "PUT": puts}
     async with platform.submitter() as submitting:
-        said = [await told(submitting, logo) for _ in range(calls)]
+        said = [await submitted_or_error(submitting, logo) for _ in range(calls)]
     assert isinstance(said[-1], Submitted), said[-1]
     assert all("ing more is paid for this file" in words for words in said[:-1])
     assert (len(platform.wire.proofs), platform.delivered) == (1, ["sub_1"])
@@ -40,7 +40,7 @@ async def test_invariant_4_one_fee_and_one_file_whatever_is_lost(posts, puts, ca
 
 async def test_invariant_4_five_calls_at_once_pay_one_fee(platform, logo):
     async with platform.submitter() as submitting:
-        said = await gather(*(told(submitting, logo) for _ in range(5)))
+        said = await gather(*(submitted_or_error(submitting, logo) for _ in range(5)))
     assert all(isinstance(each, Submitted) for each in said), said
     assert (len(platform.wire.proofs), platform.delivered) == (1, ["sub_1"])
 
@@ -49,10 +49,10 @@ async def test_a_url_that_came_before_is_used_while_it_lives_and_asked_for_again
     platform.wire.mishaps["PUT"] = [reply(503)] * 6
     now = [utc_now().timestamp()]
     async with platform.submitter(now=lambda: now[0]) as submitting:
-        await told(submitting, logo)
-        await told(submitting, logo)
+        await submitted_or_error(submitting, logo)
+        await submitted_or_error(submitting, logo)
         now[0] += 1800
-        last = await told(submitting, logo)
+        last = await submitted_or_error(submitting, logo)
     assert isinstance(last, Submitted)
     assert platform.passed == [("POST", 402), ("POST", 200), *[("PUT", 503)] * 6, ("POST", 200), ("PUT", 200)]
     assert len(platform.wire.proofs) == 1
@@ -84,7 +84,7 @@ ASKED = reply(402, {"success": False, "error": {"code": "PAYMENT_FAILED", "messa
 async def test_a_fee_without_a_url_is_reported_with_what_is_known(posts, beginning, again, platform, logo):
     platform.wire.mishaps["POST"] = posts
     async with platform.submitter() as submitting:
-        said = await told(submitting, logo)
+        said = await submitted_or_error(submitting, logo)
     with platform.journal as journal:
         (payment,) = journal.open_payments()
     assert said.startswith(beginning.format(nonce=payment.nonce))
@@ -96,15 +96,15 @@ async def test_a_submission_that_exists_is_ours_only_where_our_file_was_sent(pla
     """The URL came, a crash followed; then someone else delivered."""
     platform.wire.mishaps = {"POST": [None, EXISTS, EXISTS], "PUT": ["unreached"] * 3}
     async with platform.submitter() as submitting:
-        await told(submitting, logo)
+        await submitted_or_error(submitting, logo)
         with platform.journal as journal:
             (payment,) = journal.open_payments()
             assert payment.put_at is None  # no byte left
         later = replace(submitting, payer=replace(submitting.payer, now=lambda: payment.signed_at + 1800))
-        said = await told(later, logo)
+        said = await submitted_or_error(later, logo)
         with platform.journal as journal:
             journal.put_begins(payment.nonce, 1)
-        delivered = await told(later, logo)
+        delivered = await submitted_or_error(later, logo)
     assert said.startswith(
         "The fee is paid, an upload URL was received but no file sent, and the service says that a submission exists: "
         f"0.25 USDC to localhost (nonce {payment.nonce}, transaction not known)."
@@ -115,7 +115,7 @@ async def test_a_submission_that_exists_is_ours_only_where_our_file_was_sent(pla
 async def test_a_402_for_a_fee_that_was_granted_before_is_reported_too(platform, logo):
     platform.wire.mishaps = {"POST": [None, ASKED], "PUT": [reply(403)]}
     async with platform.submitter() as submitting:
-        said = await told(submitting, logo)
+        said = await submitted_or_error(submitting, logo)
     assert "The fee is paid, an upload URL was received but no file sent, and the service answers the same" in said
 
 
@@ -124,7 +124,7 @@ async def test_five_files_at_once_for_one_submission_are_one_fee(platform, logo,
     for number, file in enumerate(files):
         file.write_bytes(picture_of(120 + number, 100))
     async with platform.submitter() as submitting:
-        said = await gather(*(told(submitting, file) for file in files))
+        said = await gather(*(submitted_or_error(submitting, file) for file in files))
     with platform.journal as journal:
         assert journal.spent() == 250_000
     assert len(platform.wire.proofs) == 1
@@ -136,16 +136,16 @@ async def test_a_file_that_never_left_is_not_told_as_delivered_when_another_one_
     other.write_bytes(picture_of(130, 120))
     platform.wire.mishaps["PUT"] = ["unreached"] * 3
     async with platform.submitter() as submitting:
-        await told(submitting, logo)
-        assert isinstance(await told(submitting, other), Submitted)
-        said = await told(submitting, logo)
+        await submitted_or_error(submitting, logo)
+        assert isinstance(await submitted_or_error(submitting, other), Submitted)
+        said = await submitted_or_error(submitting, logo)
     assert "no file sent, and the service says that a submission exists" in said
 
 
 async def test_a_refused_put_is_no_delivery_where_the_submission_then_exists(platform, logo):
     platform.wire.mishaps = {"POST": [None, EXISTS], "PUT": [reply(403)]}
     async with platform.submitter() as submitting:
-        said = await told(submitting, logo)
+        said = await submitted_or_error(submitting, logo)
     assert "no file sent, and the service says that a submission exists" in said
 
 
@@ -154,10 +154,10 @@ async def test_no_second_fee_is_paid_for_another_file_of_the_same_submission(pla
     other.write_bytes(picture_of(200, 200))
     platform.wire.mishaps["POST"] = ["unreached"] * 20
     async with platform.submitter() as submitting:
-        await told(submitting, logo)
+        await submitted_or_error(submitting, logo)
         platform.wire.mishaps["POST"] = []
-        said = await told(submitting, other)
-        assert isinstance(await told(submitting, logo), Submitted)
+        said = await submitted_or_error(submitting, other)
+        assert isinstance(await submitted_or_error(submitting, logo), Submitted)
     assert said.startswith("A fee for this submission stands already, for another file: 0.25 USDC to localhost (nonce")
     assert "A second one is not paid. Submit that very file again, which costs nothing more; or give that" in said
     assert len(platform.wire.proofs) == 1
@@ -168,8 +168,8 @@ async def test_where_the_fee_is_the_submission_s_another_file_needs_none(platfor
     other.write_bytes(picture_of(200, 200))
     platform.wire.mishaps["PUT"] = ["unreached"] * 3
     async with platform.submitter() as submitting:
-        await told(submitting, logo)
-        done = await told(submitting, other)
+        await submitted_or_error(submitting, logo)
+        done = await submitted_or_error(submitting, other)
     assert isinstance(done, Submitted)
     assert (done.fee, len(platform.wire.proofs), platform.delivered) == (0, 1, ["sub_1"])
 
@@ -177,10 +177,10 @@ async def test_where_the_fee_is_the_submission_s_another_file_needs_none(platfor
 async def test_a_fee_that_was_raised_between_two_calls_does_not_touch_what_is_under_way(platform, logo):
     platform.wire.mishaps["POST"] = ["lost", *["unreached"] * 20]
     async with platform.submitter() as submitting:
-        await told(submitting, logo)
-        platform.register.change_project("logos", "5", None, None)
+        await submitted_or_error(submitting, logo)
+        platform.accounts.change_project("logos", "5", None, None)
         platform.wire.mishaps["POST"] = []
-        assert isinstance(await told(submitting, logo), Submitted)
-        refused = await told(submitting, logo, "sub_2")
+        assert isinstance(await submitted_or_error(submitting, logo), Submitted)
+        refused = await submitted_or_error(submitting, logo, "sub_2")
     assert "It asks for 5 USDC; at most 0.25 is allowed for one payment. IMG402_IO42_MAX_FEE changes that." in refused
     assert len(platform.wire.proofs) == 1

@@ -9,7 +9,7 @@ from mcp_types import ElicitResult
 
 from img402_mcp.client.io42_submit import Submitted
 from tests.fakes.agent import ERAS, text
-from tests.fakes.io42 import submit, told
+from tests.fakes.io42 import submit, submitted_or_error
 from tests.fakes.keys import KEY
 from tests.fakes.serving import reply
 
@@ -55,7 +55,7 @@ async def test_the_request_and_the_put_carry_just_what_they_must(platform, logo)
 async def test_the_name_that_the_api_gets_is_not_the_user_s(platform, logo):
     async with platform.agent() as client:
         await submit(client, logo)
-    (row,) = [row for row in platform.register.submissions() if row["completed_at"]]
+    (row,) = [row for row in platform.accounts.submissions() if row["completed_at"]]
     assert row["file_name"] == "sub_1.png"
 
 
@@ -154,9 +154,9 @@ async def test_a_url_that_leads_nowhere_is_asked_for_again_with_the_same_proof(p
     data: Any = GRANT["data"]
     platform.wire.mishaps["POST"] = [reply(200, {**GRANT, "data": {**data, "uploadUrl": url}}) for url in urls]
     async with platform.submitter() as submitting:
-        first = await told(submitting, logo)
-        second = await told(submitting, logo)
-        third = await told(submitting, logo)
+        first = await submitted_or_error(submitting, logo)
+        second = await submitted_or_error(submitting, logo)
+        third = await submitted_or_error(submitting, logo)
     assert "The fee is paid" in first
     assert "The fee is paid" in second
     assert "canary" not in first + second
@@ -187,12 +187,12 @@ async def test_a_grant_that_is_none_keeps_the_fee_and_tells_no_secret(answer, se
     caplog.set_level(logging.DEBUG)
     platform.wire.mishaps["POST"] = [reply(200, answer)]
     async with platform.submitter() as submitting:
-        said = await told(submitting, logo)
+        said = await submitted_or_error(submitting, logo)
         platform.wire.mishaps["POST"] = []
         assert sentence in said
         assert "Make the same call again: nothing more is paid for this file." in said
         assert "canary" not in said + caplog.text
-        last = await told(submitting, logo)
+        last = await submitted_or_error(submitting, logo)
     assert isinstance(last, Submitted) or "nothing more is paid" in last
     assert len(platform.wire.proofs) == 1
 
@@ -224,7 +224,7 @@ async def test_invariant_8_no_secret_stands_in_an_answer_a_log_or_a_repr(platfor
     caplog.set_level(logging.DEBUG)
     platform.wire.mishaps["PUT"] = [reply(403)]
     async with platform.submitter() as submitting:
-        shown = f"{submitting!r} {await told(submitting, logo)!r}"
+        shown = f"{submitting!r} {await submitted_or_error(submitting, logo)!r}"
     async with platform.agent() as client:
         shown += (await submit(client, logo)).model_dump_json()
         shown += (await client.call_tool("payment_status")).model_dump_json()

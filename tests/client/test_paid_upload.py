@@ -143,14 +143,14 @@ async def test_invariant_5_what_the_budget_does_not_allow_is_not_signed(changes,
 async def test_invariant_8_neither_key_nor_proof_stands_in_an_answer_or_a_log(wire, picture, caplog, tmp_path):
     caplog.set_level("DEBUG")
     async with agent(picture.parent, wire, money=money()) as client:
-        told = [
+        answers = [
             (await client.call_tool("upload_paid", {"path": str(picture)})).model_dump_json(),
             (await client.call_tool("payment_status")).model_dump_json(),
             (await client.call_tool("limits")).model_dump_json(),
         ]
     (proof,) = wire.proofs
     for secret in (KEY[2:], proof, proof[200:260]):
-        assert all(secret not in words for words in (*told, caplog.text))
+        assert all(secret not in words for words in (*answers, caplog.text))
     kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
     assert KEY[2:].encode() not in kept
 

@@ -129,16 +129,16 @@ async def test_the_name_is_looked_up_once_and_the_checked_address_is_the_one_con
     assert [(await send(request)).status for _ in range(2)] == [200, 200]
     head, _, body = peer.requests[0].partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
-    told = dict(line.lower().split(": ", 1) for line in lines[1:])
+    sent_headers = dict(line.lower().split(": ", 1) for line in lines[1:])
     assert asked == ["storage.example"]
     assert lines[0] == "PUT /bucket/a%20b.png?X-Amz-Signature=a%2Fb&x=~ HTTP/1.1"
-    assert (told["host"], told["content-type"], told["content-length"], body) == (
+    assert (sent_headers["host"], sent_headers["content-type"], sent_headers["content-length"], body) == (
         url.split("/")[2],
         "image/png",
         "5",
         b"image",
     )
-    assert not {"authorization", "x-payment", "payment-signature", "transfer-encoding"} & {*told}
+    assert not {"authorization", "x-payment", "payment-signature", "transfer-encoding"} & {*sent_headers}
 
 
 async def test_an_address_that_takes_no_connection_gives_way_to_the_next(peers, answering):

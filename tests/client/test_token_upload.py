@@ -44,14 +44,14 @@ async def test_a_token_whose_image_was_lost_on_the_way_still_brings_it(wire, pic
 
 async def test_without_a_wallet_it_is_told_how_to_pay_and_a_token_from_elsewhere_is_used(wire, picture):
     async with agent(picture.parent, wire, money=Money()) as client:
-        told = await client.call_tool("get_upload_token")
+        token_answer = await client.call_tool("get_upload_token")
         wrong = await client.call_tool("upload_with_token", {"path": str(picture), "token": "f" * 40})
     async with agent(picture.parent, wire, money=money()) as client:
         token = (await client.call_tool("get_upload_token")).structured_content["token"]
     async with agent(picture.parent, wire, money=Money()) as client:
         used = await client.call_tool("upload_with_token", {"path": str(picture), "token": token})
-    assert not told.is_error
-    assert told.structured_content == {
+    assert not token_answer.is_error
+    assert token_answer.structured_content == {
         "endpoint": f"{API}/api/upload/token",
         "method": "POST",
         "amount_usdc": "0.01",
@@ -61,7 +61,9 @@ async def test_without_a_wallet_it_is_told_how_to_pay_and_a_token_from_elsewhere
         "next": "Pay the endpoint with any x402 client, such as a payments MCP tool; "
         "then upload_with_token(path, token).",
     }
-    assert all(str(value) in text(told) for name, value in told.structured_content.items() if name != "method")
+    assert all(
+        str(value) in text(token_answer) for name, value in token_answer.structured_content.items() if name != "method"
+    )
     assert "localhost does not take this token: it is wrong, or it was used for another image." in text(wrong)
     assert used.structured_content["url"].startswith(API)
 

@@ -19,7 +19,7 @@ def found(tmp_path):
 
 
 @pytest.fixture
-def told(found):
+def levels_and_texts(found):
     """The same, as levels and sentences."""
 
     async def look(name: str, **environ: str) -> list[tuple[str, str]]:

@@ -61,9 +61,9 @@ async def test_a_configuration_that_is_no_json_is_told_with_its_line(found, tmp_
     assert finding.said.endswith(f'{file}" is no plain JSON (line 3).')
 
 
-async def test_servers_of_others_are_none_of_our_business(told, tmp_path):
+async def test_servers_of_others_are_none_of_our_business(levels_and_texts, tmp_path):
     (tmp_path / "here" / ".mcp.json").write_text(json.dumps({"mcpServers": {"other": {"command": "./x"}, "odd": 7}}))
-    assert await told("agents") == [("ok", "none of Claude Code starts img402-mcp")]
+    assert await levels_and_texts("agents") == [("ok", "none of Claude Code starts img402-mcp")]
 
 
 def servers(command: str, key: str = "mcpServers", env: dict[str, str] | None = None) -> str:

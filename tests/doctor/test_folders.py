@@ -26,25 +26,25 @@ async def test_a_state_folder_that_is_a_file_is_told(found, tmp_path):
     ]
 
 
-async def test_a_state_folder_that_others_can_use_is_told(told, tmp_path):
+async def test_a_state_folder_that_others_can_use_is_told(levels_and_texts, tmp_path):
     state = tmp_path / "state"
     History.open(state).close()
-    assert await told("state") == [("ok", f'"{state}" is writable')]
+    assert await levels_and_texts("state") == [("ok", f'"{state}" is writable')]
     state.chmod(0o777)
     (state / "ledger" / "ledger.db").chmod(0o644)
-    assert await told("state") == [
+    assert await levels_and_texts("state") == [
         ("warn", f'"{state}" may be written by others.'),
         ("warn", f'"{state / "ledger" / "ledger.db"}" may be read or written by others.'),
     ]
 
 
 @pytest.mark.parametrize(("check", "file"), [("history", "ledger/ledger.db"), ("journal", "payments/journal.db")])
-async def test_a_file_of_ours_is_opened_where_there_is_one(told, tmp_path, check, file):
-    assert await told(check) == [("ok", "none yet")]
+async def test_a_file_of_ours_is_opened_where_there_is_one(levels_and_texts, tmp_path, check, file):
+    assert await levels_and_texts(check) == [("ok", "none yet")]
     assert not (tmp_path / "state").exists()
     (tmp_path / "state" / file).parent.mkdir(parents=True)
     (tmp_path / "state" / file).write_text("no database, but long enough to be read as one" * 99)
-    ((level, said),) = await told(check)
+    ((level, said),) = await levels_and_texts(check)
     assert (level, "could not be opened" in said) == ("fail", True)
 
 

@@ -5,12 +5,12 @@ import pytest
 from tests.fakes.keys import KEY
 
 
-async def test_a_wallet_that_does_not_open_and_that_others_can_read_is_told(told, tmp_path):
+async def test_a_wallet_that_does_not_open_and_that_others_can_read_is_told(levels_and_texts, tmp_path):
     keystore, password = tmp_path / "wallet.json", tmp_path / "password"
     keystore.write_text("[]")
     password.write_text("open sesame")
     files = {"IMG402_WALLET_FILE": str(keystore), "IMG402_WALLET_PASSWORD_FILE": str(password)}
-    assert await told("wallet", **files) == [
+    assert await levels_and_texts("wallet", **files) == [
         ("fail", f'"{keystore}" is no keystore: it holds no JSON object.'),
         ("warn", f'"{keystore}" may be read or written by others.'),
         ("warn", f'"{password}" may be read or written by others.'),

@@ -75,8 +75,8 @@ async def test_the_clock_is_compared_with_the_apis(found, peers, answering, behi
         ),
     ],
 )
-async def test_proxies_and_certificates_are_looked_at(told, environ, level, said):
-    assert await told("proxy", **environ) == [(level, said)]
+async def test_proxies_and_certificates_are_looked_at(levels_and_texts, environ, level, said):
+    assert await levels_and_texts("proxy", **environ) == [(level, said)]
 
 
 async def test_a_node_of_another_chain_is_told_without_its_address(found, peers, answering):
@@ -91,10 +91,12 @@ async def test_a_node_that_answers_is_well(found, peers, answering):
     assert await found("rpc", IMG402_RPC_URL=peer.url) == [ok("the RPC node answers for base")]
 
 
-async def test_other_apis_are_asked_without_their_secrets(told, peers, answering):
+async def test_other_apis_are_asked_without_their_secrets(levels_and_texts, peers, answering):
     io42, studio = await peers(answering({}, 404)), await peers(answering({}, 503))
-    assert await told("io42", IMG402_IO42_KEY="secret", IMG402_IO42_URL=io42.url) == [("ok", f"{io42.url} answers")]
-    assert await told("studio", IMG402_STUDIO_TOKEN="secret", IMG402_STUDIO_URL=studio.url) == [
+    assert await levels_and_texts("io42", IMG402_IO42_KEY="secret", IMG402_IO42_URL=io42.url) == [
+        ("ok", f"{io42.url} answers")
+    ]
+    assert await levels_and_texts("studio", IMG402_STUDIO_TOKEN="secret", IMG402_STUDIO_URL=studio.url) == [
         ("warn", f"{studio.url} fails on its own side (status 503).")
     ]
     assert b"secret" not in io42.requests[0] + studio.requests[0]

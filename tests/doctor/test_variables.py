@@ -40,5 +40,7 @@ async def test_a_variable_that_is_near_to_none_is_warned_of(found):
     )
 
 
-async def test_the_hosts_variables_are_its_own(told):
-    assert await told("variables", IMG402_HOST_DATA="x") == [("ok", "no IMG402_ variable that is not known")]
+async def test_the_hosts_variables_are_its_own(levels_and_texts):
+    assert await levels_and_texts("variables", IMG402_HOST_DATA="x") == [
+        ("ok", "no IMG402_ variable that is not known")
+    ]

@@ -25,7 +25,7 @@ from tests.fakes.wire import API, Wire, hosting, rows
 
 @dataclass
 class Platform:
-    register: Io42Accounts
+    accounts: Io42Accounts
     wire: Wire
     key: str
     folder: Path
@@ -36,7 +36,7 @@ class Platform:
 
     @property
     def delivered(self) -> list[str]:
-        return [row["submission"] for row in self.register.submissions() if row["completed_at"]]
+        return [row["submission"] for row in self.accounts.submissions() if row["completed_at"]]
 
     @property
     def journal(self) -> closing[Journal]:
@@ -73,16 +73,16 @@ async def io42_platform(folder: Path) -> AsyncIterator[Platform]:
     (folder / "pictures").mkdir()
     async with hosting(folder / "host", SELLING) as wire:
         with rows(folder / "host") as database:
-            register = Io42Accounts(database, utc_now)
-            key = register.add_agent("painter")["key"]
-            register.add_project("logos", "0.25", "open", "image")
-            register.add_project("sketches", "0", "open", "image")
+            accounts = Io42Accounts(database, utc_now)
+            key = accounts.add_agent("painter")["key"]
+            accounts.add_project("logos", "0.25", "open", "image")
+            accounts.add_project("sketches", "0", "open", "image")
             for submission, project in (("sub_1", "logos"), ("sub_2", "logos"), ("sub_free", "sketches")):
-                register.add_submission(submission, project, "painter")
-            yield Platform(register, wire, key, folder)
+                accounts.add_submission(submission, project, "painter")
+            yield Platform(accounts, wire, key, folder)
 
 
-async def told(submitter: Io42Submitter, picture: Path, submission: str = "sub_1") -> Any:
+async def submitted_or_error(submitter: Io42Submitter, picture: Path, submission: str = "sub_1") -> Any:
     """What came of it: a Submitted, or the error's text."""
     try:
         return await submitter.submit(SubmissionTarget("logos", submission), str(picture))

@@ -155,7 +155,7 @@ def database(settings: Callable[..., HostSettings], data: Path) -> Iterator[Data
 
 
 @pytest.fixture
-def register(database: Database, clock: SimpleNamespace) -> Io42Accounts:
+def accounts(database: Database, clock: SimpleNamespace) -> Io42Accounts:
     """What the person who runs the host does for io42, over the same data."""
     return Io42Accounts(database, lambda: clock.now)
 

@@ -65,8 +65,8 @@ async def test_what_an_interrupted_backup_left_half_is_made_whole_and_what_canno
     await anyio.run_process(backup)
     assert (kept / name).read_bytes() == image
     (data / "blobs" / "kept" / name).write_bytes(image[:100])
-    told = await anyio.run_process(backup, check=False)
-    assert (told.returncode, told.stderr.decode().splitlines()[0]) == (
+    done = await anyio.run_process(backup, check=False)
+    assert (done.returncode, done.stderr.decode().splitlines()[0]) == (
         1,
         f"backup.sh: 1 images are not in the backup as their rows say, {name} first.",
     )
@@ -77,8 +77,8 @@ def test_systemd_understands_the_unit(tmp_path: Path):
     unit = (DEPLOY / "img402.service").read_text(encoding="utf-8")
     (tmp_path / "img402.service").write_text(unit.replace("/opt/img402/bin/img402-mcp", "/bin/true"), encoding="utf-8")
     command = ["systemd-analyze", "verify", str(tmp_path / "img402.service")]
-    told = subprocess.run(command, capture_output=True, text=True, check=False)
-    assert (told.returncode, told.stderr) == (0, "")
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
 
 
 def test_the_unit_waits_longer_than_the_host_takes_to_stop(settings: Callable[..., HostSettings]):
@@ -90,8 +90,8 @@ def test_the_unit_waits_longer_than_the_host_takes_to_stop(settings: Callable[..
 @pytest.mark.parametrize("name", ["img402.service", "Containerfile"])
 def test_what_is_set_there_exists(name: str):
     documents = (DEPLOY.parent / "hosting.md").read_text(encoding="utf-8")
-    told = {*VARIABLES.findall((DEPLOY / name).read_text(encoding="utf-8"))}
-    assert {variable for variable in told if f"| `{variable}` |" not in documents} == set()
+    done = {*VARIABLES.findall((DEPLOY / name).read_text(encoding="utf-8"))}
+    assert {variable for variable in done if f"| `{variable}` |" not in documents} == set()
 
 
 def test_the_container_file_copies_what_there_is_runs_as_nobody_special_and_keeps_bytecode():

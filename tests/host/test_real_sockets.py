@@ -144,9 +144,9 @@ def test_curl_works_as_it_is_documented(server: SimpleNamespace, tmp_path: Path,
         ("-X", "POST", f"{server.url}/api/free", "-F", f"image=@{shot}"),
         ("-X", "POST", f"{server.url}/api/free", "-H", "Content-Type: application/json", "-d", in_json),
     ):
-        told = json.loads(curl(*arguments))
-        assert (told["contentType"], told["sizeBytes"]) == ("image/jpeg", len(image))
-        assert curl(told["url"]) == image
+        receipt = json.loads(curl(*arguments))
+        assert (receipt["contentType"], receipt["sizeBytes"]) == ("image/jpeg", len(image))
+        assert curl(receipt["url"]) == image
 
 
 def test_the_command_that_a_refusal_prints_works(server: SimpleNamespace, tmp_path: Path, sample: Sample):

@@ -290,8 +290,8 @@ except SettingsError as error:
 def test_a_missing_driver_of_postgresql_is_named_with_its_extra(tmp_path: Path):
     environ = os.environ | {"IMG402_HOST_DATABASE": "postgresql://me@db/x", "IMG402_HOST_SECRET": SECRET}
     command = [sys.executable, "-c", WITHOUT_PSYCOPG, str(tmp_path)]
-    told = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
-    assert told == (
+    output = subprocess.run(command, env=environ, capture_output=True, text=True, check=True).stdout
+    assert output == (
         "IMG402_HOST_DATABASE asks for postgresql+psycopg, whose driver is not installed: "
         "run `pip install 'img402-mcp[postgres]'`, or name another, such as postgresql+psycopg.\n"
     )

@@ -60,12 +60,12 @@ def listing(npm_install: Callable[[str, dict[str, Any]], Path]) -> Listing:
         pytest.skip("ExifTool needs perl, which is not on this machine")
     program = npm_install("exiftool", MANIFEST) / "node_modules/exiftool-vendored.pl/bin/exiftool"
 
-    def told(folder: Path) -> dict[str, dict[str, Any]]:
+    def metadata(folder: Path) -> dict[str, dict[str, Any]]:
         words = ["perl", str(program), "-a", "-u", "-G1", "-json", *map(str, sorted(folder.iterdir()))]
         answer = subprocess.run(words, capture_output=True, text=True, check=False, timeout=300)
         return {Path(each["SourceFile"]).name: each for each in json.loads(answer.stdout)}
 
-    return told
+    return metadata
 
 
 def written(folder: Path, images: dict[str, bytes]) -> Path:

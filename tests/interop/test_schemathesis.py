@@ -76,8 +76,8 @@ def whole_host(running: Any, data: Path) -> Iterator[str]:
 def admin(data: Path) -> Callable[..., dict[str, Any]]:
     def run(*words: str) -> dict[str, Any]:
         command = [sys.executable, "-m", "img402_mcp", "host", "admin", *words, "--data", str(data), "--json"]
-        told: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
-        return told
+        report: dict[str, Any] = json.loads(subprocess.run(command, capture_output=True, check=True).stdout)
+        return report
 
     return run
 
@@ -142,7 +142,7 @@ def test_the_host_keeps_to_its_own_description(
     (tmp_path / "schemathesis.toml").write_text('hooks = "hooks.py"\n' + configuration)
     (tmp_path / "hooks.py").write_text(HOOKS.format(picture=screenshot.read_bytes()))
     options = ["--checks", "all", "--max-examples", "25", "--seed", "402", "--no-color"]
-    told = subprocess.run(
+    report = subprocess.run(
         [sys.executable, "-m", "schemathesis.cli", "run", f"{whole_host}/openapi.json", *options],
         cwd=tmp_path,
         env=schemathesis,
@@ -151,9 +151,9 @@ def test_the_host_keeps_to_its_own_description(
         timeout=60,
         check=False,
     )
-    assert told.returncode == 0, told.stdout + told.stderr
-    assert "Operations:       11 selected / 11 total" in told.stdout
+    assert report.returncode == 0, report.stdout + report.stderr
+    assert "Operations:       11 selected / 11 total" in report.stdout
     # Three are ours; the others it infers, which lead to addresses that need a key.
-    assert int(re.findall(r"API Links: +(\d+) covered", told.stdout)[0]) >= 3
-    assert "Authentication failed" not in told.stdout
-    assert "Missing test data" not in told.stdout
+    assert int(re.findall(r"API Links: +(\d+) covered", report.stdout)[0]) >= 3
+    assert "Authentication failed" not in report.stdout
+    assert "Missing test data" not in report.stdout

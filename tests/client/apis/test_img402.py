@@ -214,10 +214,10 @@ async def test_every_error_code_becomes_its_own_sentence(
     peer = await peers(refusal, refusal, refusal)
     with pytest.raises(error) as caught:
         await upload(peer.url, image)
-    where, told = peer.url.removeprefix("http://"), str(caught.value)
-    assert told.startswith(sentence.format(where=where))
+    where, message = peer.url.removeprefix("http://"), str(caught.value)
+    assert message.startswith(sentence.format(where=where))
     words = ("" if code != "teapot" else "teapot: ") + "Because of \\n this. "
-    assert told.endswith(f'Its own words: "{words}{"x" * (201 - len(words) - 1)}…"')
+    assert message.endswith(f'Its own words: "{words}{"x" * (201 - len(words) - 1)}…"')
     assert len(peer.requests) == (3 if status >= 500 else 1)
     assert len({request.partition(b"\r\n\r\n")[2] for request in peer.requests}) == 1
 

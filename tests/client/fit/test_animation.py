@@ -15,7 +15,7 @@ from tests.client.fit.drawn import (
 
 
 @pytest.mark.parametrize(
-    ("kind", "told", "rounds"),
+    ("kind", "expected", "rounds"),
     [
         pytest.param("GIF", {}, 1, id="gif-once"),
         pytest.param("GIF", {"loop": 0}, 0, id="gif-for-ever"),
@@ -24,9 +24,9 @@ from tests.client.fit.drawn import (
         pytest.param("WEBP", {"loop": 2, "lossless": True, "quality": 0}, 2, id="webp-twice"),
     ],
 )
-def test_an_animation_keeps_its_frames_durations_and_rounds(kind: str, told: dict[str, Any], rounds: int):
+def test_an_animation_keeps_its_frames_durations_and_rounds(kind: str, expected: dict[str, Any], rounds: int):
     durations = [100, 250, 70]
-    data = saved(FRAMES[0], kind, save_all=True, append_images=FRAMES[1:], duration=durations, **told)
+    data = saved(FRAMES[0], kind, save_all=True, append_images=FRAMES[1:], duration=durations, **expected)
     _, result = fitted(data, 1000)
     shown = []
     for number, frame in enumerate(FRAMES):

@@ -49,14 +49,14 @@ def test_lossless_is_lossless(image: Image.Image, options: dict[str, Any], forma
 @pytest.mark.parametrize(
     ("image", "outcome"),
     [
-        pytest.param(noise(400, 300), lambda told: told.scale == 100 and (told.quality or told.bits), id="lossy"),
-        pytest.param(noise(400, 300, "RGBA"), lambda told: told.scale == 100, id="transparent"),
+        pytest.param(noise(400, 300), lambda done: done.scale == 100 and (done.quality or done.bits), id="lossy"),
+        pytest.param(noise(400, 300, "RGBA"), lambda done: done.scale == 100, id="transparent"),
     ],
 )
 def test_what_is_lost_is_hardly_seen(image: Image.Image, outcome: Callable[[Outcome], object]):
     data = saved(image)
-    told, result = fitted(data, len(data) // 3)
-    assert outcome(told)
+    done, result = fitted(data, len(data) // 3)
+    assert outcome(done)
     assert likeness(image, result) >= 0.98
 
 

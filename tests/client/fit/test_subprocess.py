@@ -223,16 +223,16 @@ async def test_nothing_heavy_is_imported_by_the_server():
 
 
 @pytest.mark.parametrize(
-    "told",
+    "fields",
     [
         {"quality": 0}, {"quality": 101}, {"quality": True}, {"quality": "90"}, {"scale": 0}, {"scale": None},
         {"bits": 9}, {"colours": 1}, {"was_deep": 1}, {"was_converted": "no"}, {"had_metadata": None},
         {"reason": "else"}, {"reason": []},
     ],
 )  # fmt: skip
-def test_an_impossible_outcome_is_none(told: dict[str, object]):
+def test_an_impossible_outcome_is_none(fields: dict[str, object]):
     with pytest.raises(ValueError, match="impossible"):
-        outcome_in(packed(Outcome(**told)))  # type: ignore[arg-type]
+        outcome_in(packed(Outcome(**fields)))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

@@ -167,14 +167,14 @@ async def test_resume_sends_every_open_proof_again_and_signs_nothing(payer, payw
 async def test_resume_tells_what_it_cannot_finish(payer, paywall, clock, journal, intent, request_of_token):
     with_image = Request("POST", paywall.url, body=(b"pixels",))
     paywall.mishaps = ["502"] * 14
-    told = []
+    messages = []
     for request, source in ((request_of_token, ""), (with_image, "aa" * 32)):
         with pytest.raises(PaymentPending) as caught:
             await payer().paid(request, replace(intent, source=source))
-        told.append(str(caught.value))
+        messages.append(str(caught.value))
     paywall.mishaps = ["502"] * 7
     bare, image = await payer().resume()
-    assert (bare.answer, bare.explanation) == (None, told[0])
+    assert (bare.answer, bare.explanation) == (None, messages[0])
     assert (image.answer, image.explanation) == (
         None,
         "its request has a body that is not kept here: make the same call again",

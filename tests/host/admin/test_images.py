@@ -88,8 +88,8 @@ async def test_images_are_deleted_by_name_id_or_address(
     admin: Admin, client: AsyncClient, urls: list[str], on_disk: Callable[[], list[str]]
 ):
     one, two, three = urls
-    told = [name_of(one), name_of(two).partition(".")[0], three]
-    code, deleted = admin("images", "delete", *told)
+    given = [name_of(one), name_of(two).partition(".")[0], three]
+    code, deleted = admin("images", "delete", *given)
     assert (code, deleted) == (0, [{"image": name_of(url), "deleted": True} for url in urls])
     assert [(await client.get(url)).status_code for url in urls] == [404] * 3
     assert on_disk() == []

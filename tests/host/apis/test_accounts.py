@@ -51,10 +51,10 @@ def test_everything_that_is_added_is_listed(admin: Admin):
 
 
 def test_a_credential_is_shown_once_and_its_hash_is_kept(admin: Admin, data: Path):
-    told = [admin("agents", "add", "bot")["key"], admin("tokens", "add", "app")["token"]]
+    credentials = [admin("agents", "add", "bot")["key"], admin("tokens", "add", "app")["token"]]
     stored = b"".join(path.read_bytes() for path in data.glob("index.sqlite*"))
     listed = json.dumps([admin("agents", "list"), admin("tokens", "list")])
-    assert [secret for secret in told if secret.encode() in stored or secret in listed] == []
+    assert [secret for secret in credentials if secret.encode() in stored or secret in listed] == []
 
 
 def test_a_project_changes_in_what_is_named(admin: Admin):

@@ -48,8 +48,8 @@ async def test_openapi_describes_every_answer(client: AsyncClient):
 
 async def test_openapi_covers_io42_and_the_studio(client: AsyncClient):
     paths = (await client.get("/openapi.json")).json()["paths"]
-    told = {path: [*operations] for path, operations in paths.items()}
-    assert told == {
+    documented = {path: [*operations] for path, operations in paths.items()}
+    assert documented == {
         "/api/free": ["post"],
         "/api/agents/projects/{project_id}/submissions/{submission_id}": ["post"],
         "/uploads/{key}": ["put"],
@@ -74,10 +74,10 @@ async def test_every_reference_in_openapi_leads_somewhere(hosting: Hosting, sell
 async def test_openapi_tells_every_code_of_io42(client: AsyncClient):
     paths = (await client.get("/openapi.json")).json()["paths"]
     answers = paths["/api/agents/projects/{project_id}/submissions/{submission_id}"]["post"]["responses"]
-    told = {
+    documented = {
         code for answer in answers.values() for code in re.findall("[A-Z]+_[A-Z_]+|UNAUTHORIZED", answer["description"])
     }
-    assert told == {*io42.STATUS_OF}
+    assert documented == {*io42.STATUS_OF}
 
 
 async def test_a_request_is_one_line_of_json_without_its_query(client: AsyncClient, caplog: pytest.LogCaptureFixture):

@@ -26,7 +26,7 @@ async def upload(client: AsyncClient, bearer: dict[str, str], image: bytes, fiel
     return await client.post("/v1/uploads", files={field: ("photo.png", image)}, headers=bearer)
 
 
-def told(answer: Response) -> tuple[int, Any]:
+def status_and_body(answer: Response) -> tuple[int, Any]:
     return answer.status_code, answer.json()["detail"]
 
 
@@ -97,14 +97,14 @@ async def test_without_a_token_the_answer_is_401(
     client: AsyncClient, picture: Picture, header: dict[str, str], detail: str
 ):
     answer = await upload(client, header, picture())
-    assert told(answer) == (401, detail)
+    assert status_and_body(answer) == (401, detail)
     assert answer.headers["WWW-Authenticate"] == "Bearer"
 
 
 async def test_without_the_capability_the_answer_is_403(client: AsyncClient, tokens: StudioAccounts, picture: Picture):
     token = tokens.add_token("reader", may_upload=False)["token"]
     answer = await upload(client, {"Authorization": f"Bearer {token}"}, picture())
-    assert told(answer) == (403, "This token does not have the capability to upload.")
+    assert status_and_body(answer) == (403, "This token does not have the capability to upload.")
 
 
 async def test_a_removed_token_is_worth_nothing(
@@ -152,7 +152,7 @@ async def test_what_is_no_input_is_told_in_the_documented_shape(
     client: AsyncClient, bearer: dict[str, str], field: str, content: bytes, kind: str, message: str
 ):
     answer = await upload(client, bearer, content, field)
-    assert told(answer) == (422, [{"loc": ["body", "file"], "msg": message, "type": kind}])
+    assert status_and_body(answer) == (422, [{"loc": ["body", "file"], "msg": message, "type": kind}])
     studio.Invalid.model_validate_json(answer.content)
 
 
@@ -180,7 +180,7 @@ async def test_too_large_is_a_413_with_a_reason(hosting: Hosting, bearer: dict[s
         "The request carries more than the 5000 bytes (0.00477 MB) that an image may have here. Make the image smaller "
         "(fewer pixels, or WebP) and send it again."
     )
-    assert told(answer) == (413, sentence)
+    assert status_and_body(answer) == (413, sentence)
 
 
 async def test_past_its_rate_a_token_waits(
@@ -191,7 +191,7 @@ async def test_past_its_rate_a_token_waits(
         clock.now += timedelta(hours=1)
         later = await upload(client, bearer, picture())
     assert [first.status_code, later.status_code] == [200, 200]
-    assert told(second) == (429, "Rate limit exceeded. Try again when the hour is over.")
+    assert status_and_body(second) == (429, "Rate limit exceeded. Try again when the hour is over.")
     assert (second.headers["Retry-After"], second.headers["X-RateLimit-Remaining"]) == ("3600", "0")
 
 

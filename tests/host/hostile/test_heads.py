@@ -130,9 +130,9 @@ def test_a_range_costs_no_more_than_the_image(host: Any, uploaded: str, sample: 
 def test_a_host_header_decides_nothing(patient: Any, upload_request: Callable[..., bytes], hosts_header: str):
     answer = patient.asked(upload_request("plain.png").replace(b"Host: h", hosts_header.encode()))
     assert json.loads(answer.body)["url"].startswith("https://images.example/")
-    told = patient.asked(f"GET /openapi.json HTTP/1.1\r\n{hosts_header}\r\n\r\n".encode())
+    reply = patient.asked(f"GET /openapi.json HTTP/1.1\r\n{hosts_header}\r\n\r\n".encode())
     refused = patient.asked(f"GET /a/b/ HTTP/1.1\r\n{hosts_header}\r\n\r\n".encode())
-    assert b"evil" not in told.body + refused.body
+    assert b"evil" not in reply.body + refused.body
 
 
 def test_who_says_to_be_somebody_else_meets_the_same_daily_limit(

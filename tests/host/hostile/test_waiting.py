@@ -54,7 +54,7 @@ BODIES = {
 }
 
 
-def told(host: Any, slow: Slow) -> tuple[str | None, bool]:
+def outcome(host: Any, slow: Slow) -> tuple[str | None, bool]:
     """The code of the answer, and whether it came in time: not before, and while it was still being sent to."""
     start = time.monotonic()
     client = host.client()
@@ -70,7 +70,7 @@ def test_who_is_too_slow_is_told_in_time_whatever_keeps_coming(
     hasty_host: Any, cases: dict[str, tuple[Slow, str | None]]
 ):
     with ThreadPoolExecutor(len(cases)) as pool:
-        answers = pool.map(partial(told, hasty_host), (slow for slow, _ in cases.values()))
+        answers = pool.map(partial(outcome, hasty_host), (slow for slow, _ in cases.values()))
     assert dict(zip(cases, answers, strict=True)) == {name: (code, True) for name, (_, code) in cases.items()}
 
 
@@ -125,17 +125,21 @@ def test_three_hundred_that_say_nothing_make_room_for_a_good_request(host: Any, 
 def test_where_all_are_at_work_the_next_is_told_to_come_again(hosts: Callable[..., Any]):
     """Eight places, two for each address, and 10 seconds until a body is taken for stalled."""
     host = hosts(IMG402_HOST_CONNECTIONS="8", IMG402_HOST_BODY_SECONDS="100", IMG402_HOST_TRUSTED_PROXIES="127.0.0.9")
-    told = []
+    outcome = []
     for source in ("127.0.0.1", "127.0.0.1", "127.0.0.1", *(f"127.0.0.{last}" for last in (2, 2, 3, 3, 4, 4, 5, 9))):
         client = host.client(source)
         client.send(HEAD + b"Content-Length: 1000\r\nExpect: 100-continue\r\n\r\n")
-        told.append((source[-1], client.socket.recv(4096).decode().partition("\r\n")[0]))
+        outcome.append((source[-1], client.socket.recv(4096).decode().partition("\r\n")[0]))
     refused = "HTTP/1.1 503 Refused"
-    assert [it for it in told if it[1] != "HTTP/1.1 100 Continue"] == [("1", refused), ("5", refused), ("9", refused)]
+    assert [it for it in outcome if it[1] != "HTTP/1.1 100 Continue"] == [
+        ("1", refused),
+        ("5", refused),
+        ("9", refused),
+    ]
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("said", "outcome"),
     [
         pytest.param(LONG, (503, "busy"), id="a-head"),
         pytest.param(LONG + PART, (503, "busy"), id="the-first-part"),
@@ -143,7 +147,7 @@ def test_where_all_are_at_work_the_next_is_told_to_come_again(hosts: Callable[..
         pytest.param(LONG.replace(b"/api/free", b"/nowhere"), (405, "method_not_allowed"), id="answered-already"),
     ],
 )
-def test_bodies_that_stall_make_room_before_their_time_is_over(patient: Any, said: bytes, told: tuple[int, str]):
+def test_bodies_that_stall_make_room_before_their_time_is_over(patient: Any, said: bytes, outcome: tuple[int, str]):
     first = patient.client()
     first.send(said)
     assert patient.asked(HEALTHZ).status == 200  # by then the host has the first one's head
@@ -151,7 +155,7 @@ def test_bodies_that_stall_make_room_before_their_time_is_over(patient: Any, sai
         patient.client().send(said)
     select([], [], [], STALLED)
     answer, evicted = patient.asked(HEALTHZ), first.answer()
-    assert (answer.status, evicted.status, evicted.code, first.answer()) == (200, *told, None)
+    assert (answer.status, evicted.status, evicted.code, first.answer()) == (200, *outcome, None)
     patient.leave()
 
 

@@ -32,8 +32,8 @@ def places() -> ConnectionLimits:
 
 def seated(places: ConnectionLimits, *peers: tuple[str, int] | None, behind: float = 0) -> list[Upload]:
     uploads = [Upload(behind) for _ in peers]
-    told = [places.take(upload, peer) for upload, peer in zip(uploads, peers, strict=True)]
-    assert told == [None] * len(peers)
+    refusals = [places.take(upload, peer) for upload, peer in zip(uploads, peers, strict=True)]
+    assert refusals == [None] * len(peers)
     return uploads
 
 
@@ -45,7 +45,7 @@ def test_one_address_has_a_fourth_and_the_others_the_rest(places: ConnectionLimi
 
 
 @pytest.mark.parametrize(
-    ("peers", "told"),
+    ("peers", "refusals"),
     [
         pytest.param([PROXY] * 3, None, id="a-trusted-proxy-stands-for-many"),
         pytest.param([None] * 3, None, id="a-unix-socket-too"),
@@ -53,8 +53,8 @@ def test_one_address_has_a_fourth_and_the_others_the_rest(places: ConnectionLimi
         pytest.param([ONE, ONE, ("::ffff:192.0.2.1", 1)], HAS_ITS_SHARE, id="written-another-way"),
     ],
 )
-def test_whose_share_it_is(places: ConnectionLimits, peers: list[tuple[str, int] | None], told: object):
-    assert [places.take(Upload(), peer) for peer in peers] == [None, None, told]
+def test_whose_share_it_is(places: ConnectionLimits, peers: list[tuple[str, int] | None], refusals: object):
+    assert [places.take(Upload(), peer) for peer in peers] == [None, None, refusals]
 
 
 def test_the_body_that_is_furthest_behind_makes_room(places: ConnectionLimits):

@@ -41,7 +41,7 @@ from tests.fakes.fixtures import Hosting, Sample
 ON = {"IMG402_HOST_METRICS": "127.0.0.1:9402"}
 
 
-def told(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:
+def samples_of(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:
     """The values of one series by their labels."""
     families = text_string_to_metric_families(generate_latest(metrics.registry).decode())
     samples = (sample for family in families for sample in family.samples)
@@ -70,7 +70,7 @@ async def test_requests_are_counted_by_route_and_never_by_path(app: Starlette, m
         await client.get("/aaaaaaaaaaaaa.png")
         await client.get("/some/where/else")
         await client.request("BREW", "/healthz")
-    assert told(metrics, "img402_requests_total") == {
+    assert samples_of(metrics, "img402_requests_total") == {
         ("POST", "/api/free", "200"): 1,
         ("POST", "/api/free", "400"): 1,
         ("GET", "/{name}", "200"): 1,
@@ -78,25 +78,25 @@ async def test_requests_are_counted_by_route_and_never_by_path(app: Starlette, m
         ("GET", "none", "404"): 1,
         ("other", "/healthz", "405"): 1,
     }
-    assert told(metrics, "img402_refusals_total") == {
+    assert samples_of(metrics, "img402_refusals_total") == {
         ("unsupported_format",): 1,
         ("not_found",): 2,
         ("method_not_allowed",): 1,
     }
-    assert told(metrics, "img402_uploads_total") == {("free",): 1}
-    assert told(metrics, "img402_stored_bytes") == {("free",): 1217, ("paid",): 0, ("private",): 0}
-    assert told(metrics, "img402_request_seconds_count")["GET", "/{name}"] == 2
-    assert told(metrics, "img402_received_bytes_total")[()] > 1217
-    assert told(metrics, "img402_sent_bytes_total")[()] > 1217
-    assert told(metrics, "img402_requests_in_flight") == {(): 0}
+    assert samples_of(metrics, "img402_uploads_total") == {("free",): 1}
+    assert samples_of(metrics, "img402_stored_bytes") == {("free",): 1217, ("paid",): 0, ("private",): 0}
+    assert samples_of(metrics, "img402_request_seconds_count")["GET", "/{name}"] == 2
+    assert samples_of(metrics, "img402_received_bytes_total")[()] > 1217
+    assert samples_of(metrics, "img402_sent_bytes_total")[()] > 1217
+    assert samples_of(metrics, "img402_requests_in_flight") == {(): 0}
 
 
 async def test_payments_and_sweeps_are_counted_by_what_became_of_them(metrics: Metrics):
     for outcome in (Settled(), Settled(), Rejected("no"), Unknown("?")):
         metrics.settled(WORDS[type(outcome)])
     metrics.cleaned_up(CleanupReport(expired=3, orphans=1))
-    assert told(metrics, "img402_payments_total") == {("settled",): 2, ("refused",): 1, ("undecided",): 1}
-    assert told(metrics, "img402_cleanup_removed_total") == {("expired",): 3, ("orphans",): 1}
+    assert samples_of(metrics, "img402_payments_total") == {("settled",): 2, ("refused",): 1, ("undecided",): 1}
+    assert samples_of(metrics, "img402_cleanup_removed_total") == {("expired",): 3, ("orphans",): 1}
 
 
 async def test_a_port_that_is_taken_is_explained(metrics: Metrics):
@@ -245,16 +245,16 @@ async def test_a_failure_of_our_own_has_an_id_and_is_counted_too(app: Starlette,
         answer = await client.get("/fails")
     assert (answer.status_code, answer.json()["error"]) == (500, "internal_error")
     assert re.fullmatch("[0-9a-f]{16}", answer.headers["x-request-id"])
-    assert told(metrics, "img402_refusals_total") == {("internal_error",): 1}
+    assert samples_of(metrics, "img402_refusals_total") == {("internal_error",): 1}
 
 
 async def test_while_the_database_is_away_the_other_series_are_told(metrics: Metrics, data: Path):
     (data / "index.sqlite").rename(data / "away")
-    assert (told(metrics, "img402_stored_up"), told(metrics, "img402_stored_bytes")) == ({(): 0}, {})
-    assert told(metrics, "img402_requests_in_flight") == {(): 0}
+    assert (samples_of(metrics, "img402_stored_up"), samples_of(metrics, "img402_stored_bytes")) == ({(): 0}, {})
+    assert samples_of(metrics, "img402_requests_in_flight") == {(): 0}
     (data / "away").rename(data / "index.sqlite")
-    assert told(metrics, "img402_stored_up") == {(): 1}
-    assert told(metrics, "img402_stored_bytes") == {("free",): 0, ("paid",): 0, ("private",): 0}
+    assert samples_of(metrics, "img402_stored_up") == {(): 1}
+    assert samples_of(metrics, "img402_stored_bytes") == {("free",): 0, ("paid",): 0, ("private",): 0}
 
 
 async def test_many_silent_connections_to_the_metrics_cost_few_threads(metrics: Metrics):
@@ -282,12 +282,12 @@ async def test_a_store_that_hangs_is_named_again_and_again_and_the_database_is_n
     store = Stuck(tmp_path)
     host = SimpleNamespace(images=SimpleNamespace(check=lambda: None), blobs=store, now=lambda: clock.now)
     health = Health(cast("Any", host), timeout=0.2)
-    told = []
+    troubles = []
     for _ in range(3):
-        told.append(await health.trouble())
+        troubles.append(await health.trouble())
         clock.now += timedelta(seconds=6)
     store.end.set()
-    assert told == ["The host cannot write to its store: no answer within 0.2 seconds."] * 3
+    assert troubles == ["The host cannot write to its store: no answer within 0.2 seconds."] * 3
 
 
 async def test_while_uploads_wait_for_the_rows_images_are_served_and_the_host_is_ready(

@@ -134,7 +134,7 @@ def test_no_file_of_the_page_refers_to_another_place(name: str):
 
 
 @pytest.mark.parametrize(
-    ("environ", "told"),
+    ("environ", "shown"),
     [
         pytest.param(
             {},
@@ -162,9 +162,9 @@ def test_no_file_of_the_page_refers_to_another_place(name: str):
         ),
     ],
 )
-async def test_the_limits_in_force_are_told(hosting: Hosting, environ: dict[str, str], told: dict[str, str]):
+async def test_the_limits_in_force_are_told(hosting: Hosting, environ: dict[str, str], shown: dict[str, str]):
     html = await html_of(hosting, **environ)
-    assert section(html, "limits") == {"Types": "PNG, JPEG, GIF and WebP", **told}
+    assert section(html, "limits") == {"Types": "PNG, JPEG, GIF and WebP", **shown}
     assert f'data-max-bytes="{environ.get("IMG402_HOST_FREE_MAX_BYTES", "1048576")}"' in html
     assert 'name="image" accept="image/png,image/jpeg,image/gif,image/webp"' in html
 
@@ -191,8 +191,8 @@ async def test_a_host_that_sells_nothing_names_no_price(client: AsyncClient):
 
 async def test_prices_are_told_where_uploads_are_sold(hosting: Hosting):
     html = await html_of(hosting, **PAYING, IMG402_HOST_PRICE="0.25", IMG402_HOST_PAID_DAYS="0")
-    told = {"Price": "0.25 USDC on base", "Size": "up to 5 MB", "Kept": "for good"}
-    assert section(html, "paid") == told
+    shown = {"Price": "0.25 USDC on base", "Size": "up to 5 MB", "Kept": "for good"}
+    assert section(html, "paid") == shown
     assert "img402-mcp price https://i.example/api/upload/token" in snippets(html)
     assert "PLAY MONEY" not in html
 
@@ -230,8 +230,8 @@ async def test_an_agent_with_that_configuration_uploads_here(
         text = snippets((await client.get(server.url)).text)[-1]
         text = text.replace("/absolute/path/to/your/screenshots", str(tmp_path))
         text = text.replace("/absolute/path/to/img402-mcp/.venv/bin", str(Path(sys.executable).parent))
-        (told,) = json.loads(text)["mcpServers"].values()
-        async with Client(StdioServerParameters(**told)) as agent:
+        (shown,) = json.loads(text)["mcpServers"].values()
+        async with Client(StdioServerParameters(**shown)) as agent:
             answer = await agent.call_tool("upload_free", {"path": str(tmp_path / "shot.png")})
         url = answer.structured_content["url"]
         assert url.startswith(f"{server.url}/")

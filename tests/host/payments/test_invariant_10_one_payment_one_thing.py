@@ -25,7 +25,7 @@ from tests.fakes.uploads import upload_paid
 LEASE = timedelta(seconds=6)
 
 
-def told(response: Response) -> tuple[int, Any]:
+def status_and_body(response: Response) -> tuple[int, Any]:
     return response.status_code, response.json()
 
 
@@ -46,7 +46,7 @@ async def test_five_copies_of_a_proof_are_settled_once_and_get_the_same_token(
 ):
     paid = proof()
     answers = await gather(*(buy(shop, paid) for _ in range(5)))
-    assert {told(answer)[0] for answer in answers} == {200}
+    assert {status_and_body(answer)[0] for answer in answers} == {200}
     assert len({answer.json()["token"] for answer in answers}) == 1
     assert len(bank.settled) == len(bank.book) == 1
 
@@ -58,13 +58,13 @@ async def test_a_copy_that_is_overtaken_while_it_is_verified_gets_the_same_token
     bank.holds = [overtaken]
 
     async def slowly() -> None:
-        answers.append(told(await buy(shop, paid)))
+        answers.append(status_and_body(await buy(shop, paid)))
 
     async with create_task_group() as tasks:
         tasks.start_soon(slowly)
         while bank.holds:
             await checkpoint()
-        answers.append(told(await buy(shop, paid)))
+        answers.append(status_and_body(await buy(shop, paid)))
         overtaken.set()
     assert answers[0] == answers[1]
     assert (answers[0][0], len(bank.book)) == (200, 1)
@@ -124,10 +124,10 @@ async def test_a_host_killed_while_settling_charges_once_and_delivers(
     async with selling() as client, killed_when_reached(client, paid, bank):
         pass
     async with selling(settle_timeout=0) as client:
-        assert told(await buy(client, paid)) == pending("it is being settled")
+        assert status_and_body(await buy(client, paid)) == pending("it is being settled")
         clock.now += LEASE
         bought = await buy(client, paid)
-        assert told(await buy(client, paid)) == told(bought)
+        assert status_and_body(await buy(client, paid)) == status_and_body(bought)
     assert (bought.status_code, len(bank.settled), len(bank.book)) == (200, settlements, 1)
 
 
@@ -147,7 +147,7 @@ async def test_a_token_outlives_the_process_that_issued_it(selling: Hosting, pro
     async with selling() as client:
         bought = await buy(client, proof())
     async with selling() as client:
-        assert told(await buy(client, proof())) == told(bought)
+        assert status_and_body(await buy(client, proof())) == status_and_body(bought)
         assert (
             await upload_paid(client, sample("plain.png"), {"X-Upload-Token": bought.json()["token"]})
         ).status_code == 200
@@ -162,7 +162,9 @@ async def test_with_another_secret_the_payment_still_buys_its_upload(
         after = (await buy(client, proof())).json()["token"]
         image = await upload_paid(client, sample("plain.png"), {"X-Upload-Token": after})
         assert (before != after, image.status_code) == (True, 200)
-        assert told(await upload_paid(client, sample("plain.png"), {"X-Upload-Token": before})) == told(image)
+        assert status_and_body(
+            await upload_paid(client, sample("plain.png"), {"X-Upload-Token": before})
+        ) == status_and_body(image)
     assert len(bank.book) == 1
 
 
@@ -172,7 +174,7 @@ async def test_while_one_copy_is_being_settled_another_waits_no_longer_than_its_
     bank.moods, paid = ["hangs"], proof()
     async with selling(settle_timeout=0) as client, killed_when_reached(client, paid, bank):
         answer = await buy(client, paid)
-        assert (told(answer), answer.headers["retry-after"]) == (pending("it is being settled"), "2")
+        assert (status_and_body(answer), answer.headers["retry-after"]) == (pending("it is being settled"), "2")
         assert "payment-required" not in answer.headers
     assert len(bank.settled) == 1
 
@@ -184,7 +186,7 @@ async def test_an_unknown_outcome_is_pending_and_the_same_proof_goes_on(
     bank.moods, paid = [mood], proof()
     reason = {"unreachable": "no connection", "answer lost": "time-out"}[mood]
     answer = await buy(shop, paid)
-    assert (told(answer), answer.headers["retry-after"]) == (pending(reason), "2")
+    assert (status_and_body(answer), answer.headers["retry-after"]) == (pending(reason), "2")
     assert (await buy(shop, paid)).status_code == 200
     assert len(bank.book) == 1
 
@@ -196,12 +198,12 @@ async def test_a_facilitator_that_cannot_be_asked_is_no_refusal(
     environ = {"IMG402_HOST_PAY_TO": PAYEE, "IMG402_HOST_FACILITATOR_URL": "http://127.0.0.1:1"}
     async with hosting(**environ) as client:
         answer = await buy(client, proof())
-    assert told(answer) == pending("the facilitator gave no usable answer (ConnectError)")
+    assert status_and_body(answer) == pending("the facilitator gave no usable answer (ConnectError)")
 
 
 async def test_what_nobody_verified_is_not_settled(shop: AsyncClient, proof: MakeProof, bank):
     bank.silent = True
-    assert told(await buy(shop, proof())) == pending("no answer")
+    assert status_and_body(await buy(shop, proof())) == pending("no answer")
     assert bank.settled == []
 
 
@@ -219,15 +221,15 @@ async def test_a_certain_refusal_frees_the_payment(shop: AsyncClient, proof: Mak
 
 async def test_a_refusal_behind_an_attempt_without_outcome_is_not_certain(shop: AsyncClient, proof: MakeProof, bank):
     bank.moods, paid = ["answer lost", "refuses", "answers"], proof()
-    assert told(await buy(shop, paid)) == pending("time-out")
-    assert told(await buy(shop, paid)) == pending("no chain can be asked")
+    assert status_and_body(await buy(shop, paid)) == pending("time-out")
+    assert status_and_body(await buy(shop, paid)) == pending("no chain can be asked")
     assert (await buy(shop, paid)).status_code == 200
     assert len(bank.book) == 1
 
 
 async def test_where_the_chain_knows_that_it_was_never_settled_it_is_refused(shop: AsyncClient, proof: MakeProof, bank):
     bank.moods, bank.knows_the_past, paid = ["unreachable", "refuses"], True, proof()
-    assert told(await buy(shop, paid)) == pending("no connection")
+    assert status_and_body(await buy(shop, paid)) == pending("no connection")
     refused = await buy(shop, paid)
     assert (refused.status_code, refused.json()["error"], bank.book) == (402, "expired", [])
 
@@ -257,7 +259,7 @@ async def test_a_used_nonce_above_the_trusted_amount_stays_pending_until_the_cha
     bank.moods, paid = ["answer lost"], proof()
     async with selling(IMG402_HOST_TRUST_USED="0.009999") as client:
         await buy(client, paid)
-        assert told(await buy(client, paid)) == pending("no chain can be asked")
+        assert status_and_body(await buy(client, paid)) == pending("no chain can be asked")
         bank.knows_the_past = True
         assert (await buy(client, paid)).status_code == 200
 
@@ -266,7 +268,7 @@ async def test_where_a_chain_can_be_asked_nothing_is_trusted(selling: Hosting, p
     bank.moods, paid = ["answer lost"], proof()
     async with selling(IMG402_HOST_RPC_URL="http://127.0.0.1:1") as client:
         await buy(client, paid)
-        assert told(await buy(client, paid)) == pending("no chain can be asked")
+        assert status_and_body(await buy(client, paid)) == pending("no chain can be asked")
 
 
 async def test_a_used_nonce_that_was_never_seen_here_buys_nothing(shop: AsyncClient, proof: MakeProof, bank):
@@ -306,9 +308,9 @@ async def test_a_replay_by_a_reader_of_the_chain_gets_nothing(
     bought = await buy(shop, proof())
     stolen = proof(version, **changed)
     for answer in (await buy(shop, stolen), await upload_paid(shop, sample("plain.png"), stolen)):
-        assert told(answer) == (409, {"error": "payment_conflict", "message": message})
+        assert status_and_body(answer) == (409, {"error": "payment_conflict", "message": message})
         assert "payment-required" not in answer.headers
-    assert told(await buy(shop, proof())) == told(bought)
+    assert status_and_body(await buy(shop, proof())) == status_and_body(bought)
     assert len(bank.book) == 1
 
 
@@ -319,7 +321,7 @@ async def test_a_reader_of_the_chain_gets_no_image_either(shop: AsyncClient, sam
 
 async def test_an_identifier_names_one_payment_of_a_payer(shop: AsyncClient, proof: MakeProof, bank):
     await buy(shop, proof())
-    assert told(await buy(shop, proof(nonce=2))) == (
+    assert status_and_body(await buy(shop, proof(nonce=2))) == (
         409,
         {
             "error": "payment_conflict",
@@ -338,9 +340,11 @@ async def test_a_payment_for_one_product_buys_no_other(
     money, sale = paywall
     paid = presented(proof())
     assert paid is not None
-    with pytest.raises(ApiError, match="This payment was made for something else here; it buys nothing twice.") as told:
+    with pytest.raises(
+        ApiError, match="This payment was made for something else here; it buys nothing twice."
+    ) as refused:
         await money.charge(paid, replace(sale, product="something else"))
-    assert (told.value.code, len(bank.settled)) == ("payment_conflict", 1)
+    assert (refused.value.code, len(bank.settled)) == ("payment_conflict", 1)
 
 
 async def test_the_facilitator_never_sees_the_identifier(shop: AsyncClient, proof: MakeProof, bank):

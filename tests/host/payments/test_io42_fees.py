@@ -18,12 +18,12 @@ Intent = dict[str, object]
 
 
 @pytest.fixture
-def agent(shop: AsyncClient, register: Io42Accounts) -> Io42Agent:
+def agent(shop: AsyncClient, accounts: Io42Accounts) -> Io42Agent:
     """Of a project that asks 0.25 USDC, with two submissions."""
-    key = register.add_agent("bot")["key"]
-    register.add_project("logos", "0.25", "open", "image")
+    key = accounts.add_agent("bot")["key"]
+    accounts.add_project("logos", "0.25", "open", "image")
     for submission in ("sub_1", "sub_2"):
-        register.add_submission(submission, "logos", "bot")
+        accounts.add_submission(submission, "logos", "bot")
     return Io42Agent(shop, key)
 
 
@@ -90,9 +90,9 @@ async def test_a_refused_file_costs_nothing(
 
 
 async def test_a_closed_project_costs_nothing(
-    agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank, register: Io42Accounts
+    agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank, accounts: Io42Accounts
 ):
-    register.change_project("logos", None, "judging", None)
+    accounts.change_project("logos", None, "judging", None)
     answer = await agent.ask(intent, **fee())
     assert (answer.json()["error"]["code"], bank.verified) == ("PROJECT_NOT_ACCEPTING", [])
 
@@ -191,11 +191,11 @@ async def test_a_refused_payment_makes_room_for_another(agent: Io42Agent, intent
 
 
 async def test_a_payment_on_its_way_goes_on_at_the_fee_it_was_made_for(
-    agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank, register: Io42Accounts
+    agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank, accounts: Io42Accounts
 ):
     bank.moods = ["unreachable"]
     await agent.ask(intent, **fee())
-    register.change_project("logos", "1", None, None)
+    accounts.change_project("logos", "1", None, None)
     answer = await agent.ask(intent, **fee())
     assert (answer.status_code, [claim.amount for claim in bank.settled]) == (200, [250_000, 250_000])
 

@@ -20,7 +20,7 @@ TERMS = "PNG, JPEG, GIF, WebP; at most 5242880 bytes (5 MB), kept for 365 days."
 RECEIPTS = {1: "X-PAYMENT-RESPONSE", 2: "PAYMENT-RESPONSE"}
 
 
-def told(response: Response) -> tuple[int, Any]:
+def status_and_body(response: Response) -> tuple[int, Any]:
     return response.status_code, response.json()
 
 
@@ -51,7 +51,7 @@ async def test_without_a_proof_the_offer_comes_in_both_versions(shop: AsyncClien
         "maxTimeoutSeconds": 300,
         "extra": {"name": "USD Coin", "version": "2"},
     }
-    assert told(response) == (
+    assert status_and_body(response) == (
         402,
         {
             "x402Version": 1,
@@ -92,7 +92,7 @@ async def test_without_a_proof_the_offer_comes_in_both_versions(shop: AsyncClien
 @pytest.mark.parametrize("version", [1, 2])
 async def test_a_payment_buys_a_token(shop: AsyncClient, proof: MakeProof, version: int):
     response = await buy(shop, proof(version))
-    assert told(response) == (
+    assert status_and_body(response) == (
         200,
         {"token": response.json()["token"], "expiresAt": "2026-02-08T12:10:00.123Z"},
     )
@@ -113,7 +113,7 @@ async def test_a_token_uploads_one_image_for_a_year(shop: AsyncClient, sample: S
     body = {"files": {"image": image}} if kind == "multipart" else {"json": {"file": base64.b64encode(image).decode()}}
     response = await shop.post("/api/upload", headers={"X-Upload-Token": token}, **body)
     name = response.json()["id"]
-    assert told(response) == (
+    assert status_and_body(response) == (
         200,
         {
             "url": f"https://i.example/{name}.png",
@@ -155,7 +155,7 @@ async def test_the_same_payment_gets_the_same_token_and_once_used_its_image(
     shop: AsyncClient, sample: Sample, proof: MakeProof, bank
 ):
     bought = await buy(shop, proof())
-    assert told(await buy(shop, proof())) == told(bought)
+    assert status_and_body(await buy(shop, proof())) == status_and_body(bought)
     image = await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": bought.json()["token"]})
     for again in (
         await buy(shop, proof()),
@@ -163,12 +163,12 @@ async def test_the_same_payment_gets_the_same_token_and_once_used_its_image(
         await upload_paid(shop, sample("still.gif"), proof()),
         await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": bought.json()["token"]}),
     ):
-        assert told(again) == told(image)
+        assert status_and_body(again) == status_and_body(image)
     assert len(bank.settled) == len(bank.book) == 1
 
 
 async def test_a_payment_is_the_same_in_either_version(shop: AsyncClient, proof: MakeProof, bank):
-    assert told(await buy(shop, proof(2, identifier=None))) == told(await buy(shop, proof(1)))
+    assert status_and_body(await buy(shop, proof(2, identifier=None))) == status_and_body(await buy(shop, proof(1)))
     assert len(bank.book) == 1
 
 
@@ -183,7 +183,7 @@ async def test_an_expired_unused_token_is_followed_by_the_next_of_the_same_payme
     paid = proof()
     first = (await buy(shop, paid)).json()["token"]
     clock.now += timedelta(minutes=10)
-    assert told(await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": first})) == (
+    assert status_and_body(await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": first})) == (
         401,
         {
             "error": "token_expired",
@@ -195,7 +195,9 @@ async def test_an_expired_unused_token_is_followed_by_the_next_of_the_same_payme
     assert (second["token"] != first, second["expiresAt"]) == (True, "2026-02-08T12:20:00.123Z")
     image = await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": second["token"]})
     assert image.status_code == 200
-    assert told(await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": first})) == told(image)
+    assert status_and_body(await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": first})) == status_and_body(
+        image
+    )
     assert len(bank.book) == 1
 
 
@@ -203,7 +205,7 @@ async def test_a_used_token_takes_no_other_image(
     shop: AsyncClient, sample: Sample, token: str, rows: Names, on_disk: Names
 ):
     await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": token})
-    assert told(await upload_paid(shop, sample("still.gif"), {"X-Upload-Token": token})) == (
+    assert status_and_body(await upload_paid(shop, sample("still.gif"), {"X-Upload-Token": token})) == (
         401,
         {"error": "invalid_token", "message": "This payment has bought its one image already."},
     )
@@ -212,7 +214,7 @@ async def test_a_used_token_takes_no_other_image(
 
 @pytest.mark.parametrize("value", ["a" * 40, "x", "\x00", "' OR 1=1"], ids=["unknown", "short", "nul", "sql"])
 async def test_an_unknown_token_is_invalid(shop: AsyncClient, sample: Sample, token: str, value: str):
-    assert told(await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": value})) == (
+    assert status_and_body(await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": value})) == (
         401,
         {
             "error": "invalid_token",
@@ -262,7 +264,7 @@ async def test_an_expired_image_is_told_and_not_sold_again(
     token = (await buy(shop, paid)).json()["token"]
     await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": token})
     clock.now += timedelta(days=366)
-    assert told(await buy(shop, paid)) == (
+    assert status_and_body(await buy(shop, paid)) == (
         409,
         {"error": "payment_conflict", "message": "The image that this payment bought has expired or was deleted."},
     )
@@ -273,7 +275,7 @@ async def test_an_expired_image_is_told_and_not_sold_again(
 @pytest.mark.parametrize("path", ["/api/upload", "/api/upload/token", "/.well-known/x402"])
 async def test_without_a_payee_the_paid_addresses_name_the_setting(client: AsyncClient, path: str):
     response = await client.request("GET" if "well-known" in path else "POST", path)
-    assert told(response) == (
+    assert status_and_body(response) == (
         404,
         {
             "error": "not_found",

@@ -145,10 +145,10 @@ def test_a_hundred_uploads_for_one_payment_are_one(database: Database):
 
 
 def test_who_asks_for_a_file_gets_the_url_of_that_file(database: Database):
-    register = Io42Accounts(database, lambda: NOW)
-    register.add_agent("painter")
-    register.add_project("logos", "0", "open", "image")
-    register.add_submission("sub_1", "logos", "painter")
+    accounts = Io42Accounts(database, lambda: NOW)
+    accounts.add_agent("painter")
+    accounts.add_project("logos", "0", "open", "image")
+    accounts.add_submission("sub_1", "logos", "painter")
     submissions = Submissions(database)
 
     def ask(size: int) -> set[int]:

@@ -71,13 +71,13 @@ async def test_two_workers_charge_once_and_one_that_was_killed_loses_nothing(
 
 def test_curl_reads_the_402_though_it_sent_four_megabytes(url: str, tmp_path: Path):
     (tmp_path / "large.png").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(4_000_000))
-    told = subprocess.run(
+    output = subprocess.run(
         ["curl", "-s", "-w", "\n%{http_code}", "-F", f"image=@{tmp_path / 'large.png'}", f"{url}/api/upload"],
         capture_output=True,
         text=True,
         check=True,
     )
-    body, _, status = told.stdout.rpartition("\n")
+    body, _, status = output.stdout.rpartition("\n")
     assert (status, json.loads(body)["error"]) == ("402", "payment_required")
 
 

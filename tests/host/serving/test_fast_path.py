@@ -35,7 +35,7 @@ def command(tmp_path: Path, picture) -> Iterator[SimpleNamespace]:
         yield SimpleNamespace(url=url, name=name, stop=stop)
 
 
-def told(answer: httpx2.Response) -> tuple[int, bytes, dict[str, str]]:
+def parts_of(answer: httpx2.Response) -> tuple[int, bytes, dict[str, str]]:
     kept = {name: value for name, value in answer.headers.items() if name not in DIFFERS}
     return answer.status_code, answer.content, kept | {"cache-control": kept["cache-control"].split("=")[0]}
 
@@ -46,7 +46,7 @@ def test_a_hot_answer_is_the_same_as_the_frameworks_and_stands_in_the_log(comman
         slow = client.get(f"/{command.name}", headers={"Range": "bytes=0-"})
         part = client.get(f"/{command.name}", headers={"Range": "bytes=1-3"})
     assert {answer.content for answer in fast_path} == {picture()}
-    assert told(fast_path[-1]) == told(slow)
+    assert parts_of(fast_path[-1]) == parts_of(slow)
     assert (part.status_code, part.content) == (206, picture()[1:4])
     log = command.stop()
     assert [answer.headers["x-request-id"] in log for answer in [*fast_path, slow, part]] == [True] * 22

@@ -26,9 +26,9 @@ def test_the_size_is_known_from_the_first_bytes(picture: Picture, other_pictures
         (JPEG, other_pictures.jpeg(300, 200, 0)),
         *((WEBP, other_pictures.webp(300, 200, kind)) for kind in (b"VP8X", b"VP8L", b"VP8 ")),
     ]
-    told = [fed(form, data, step) for form, data in pictures]
-    assert [size for size, _ in told] == [(300, 200)] * 5
-    assert max(read for _, read in told) <= max(64, step)
+    sizes = [fed(form, data, step) for form, data in pictures]
+    assert [size for size, _ in sizes] == [(300, 200)] * 5
+    assert max(read for _, read in sizes) <= max(64, step)
 
 
 def test_the_size_of_a_jpeg_stands_behind_its_metadata(other_pictures: SimpleNamespace):

@@ -76,11 +76,11 @@ async def test_nobody_is_asked_to_pay_for_what_has_no_room(hosting: Hosting, sam
 
 
 async def test_the_studio_and_io42_say_it_in_their_own_words(
-    hosting: Hosting, register: Io42Accounts, tokens: StudioAccounts, sample: Sample
+    hosting: Hosting, accounts: Io42Accounts, tokens: StudioAccounts, sample: Sample
 ):
-    key, token = register.add_agent("bot")["key"], tokens.add_token("app", may_upload=True)["token"]
-    register.add_project("p", "0", "open", "image")
-    register.add_submission("s", "p", "bot")
+    key, token = accounts.add_agent("bot")["key"], tokens.add_token("app", may_upload=True)["token"]
+    accounts.add_project("p", "0", "open", "image")
+    accounts.add_submission("s", "p", "bot")
     async with hosting(IMG402_HOST_MAX_TOTAL_BYTES="10") as client:
         studio = await client.post(
             "/v1/uploads", files={"file": sample("plain.png")}, headers={"Authorization": f"Bearer {token}"}

@@ -26,7 +26,7 @@ def in_json(text: str) -> bytes:
     return json.dumps({"file": text}).encode()
 
 
-def told(response: Response) -> tuple[int, Any]:
+def status_and_body(response: Response) -> tuple[int, Any]:
     return response.status_code, response.json()
 
 
@@ -46,7 +46,7 @@ async def test_an_upload_is_answered_as_documented(
     image = sample(name)
     response = await upload_free(client, image)
     image_id = response.json()["id"]
-    assert told(response) == (
+    assert status_and_body(response) == (
         200,
         {
             "url": f"https://i.example/{image_id}.{extension}",
@@ -243,7 +243,7 @@ async def test_a_refusal_names_what_came_and_the_way_out(
     message: str,
 ):
     response = await post(client, content_type, body)
-    assert told(response) == (400, {"error": code, "message": message})
+    assert status_and_body(response) == (400, {"error": code, "message": message})
     assert on_disk() == []
 
 
@@ -266,7 +266,7 @@ async def test_the_limit_is_exact(hosting: Hosting, sample: Sample, kind: str, e
             else await post(client, "application/json", in_json(base64.b64encode(sent).decode()))
         )
         assert response.json().get("sizeBytes") == (None if extra else len(image))
-        assert not extra or told(response) == (400, TOO_LARGE)
+        assert not extra or status_and_body(response) == (400, TOO_LARGE)
 
 
 @pytest.mark.parametrize("announced", [True, False], ids=["content-length", "chunked"])
@@ -288,7 +288,7 @@ async def test_the_whole_body_is_bounded(
         response = await client.post(
             "/api/free", content=body if announced else pieces(), headers={"Content-Type": content_type}
         )
-        assert told(response) == (400, TOO_LARGE)
+        assert status_and_body(response) == (400, TOO_LARGE)
 
 
 async def test_an_upload_split_at_every_byte_is_the_same_upload(client: AsyncClient, sample: Sample):
@@ -304,12 +304,12 @@ async def test_an_upload_split_at_every_byte_is_the_same_upload(client: AsyncCli
 
 
 async def test_unknown_addresses_and_methods_are_answered_in_json(client: AsyncClient):
-    assert told(await client.get("/no/such/page")) == (
+    assert status_and_body(await client.get("/no/such/page")) == (
         404,
         {"error": "not_found", "message": "Not Found. See /openapi.json for what there is."},
     )
     refused = await client.get("/api/free")
-    assert told(refused) == (
+    assert status_and_body(refused) == (
         405,
         {"error": "method_not_allowed", "message": "Method Not Allowed. See /openapi.json for what there is."},
     )

@@ -68,9 +68,9 @@ def test_bytes_and_name_then_row_are_synced_before_anybody_is_told(tmp_path: Pat
     command = [*strace, sys.executable, "-c", KEEPING, str(tmp_path / "data"), str(UPLOADS)]
     subprocess.run(command, check=True, capture_output=True, timeout=60)
     done = calls(trace.read_text().splitlines())
-    told = {found[1]: start for start, _, text in done if (found := re.search(r'"(\S+) is kept"', text))}
-    assert len(told) == UPLOADS
-    for name, moment in told.items():
+    answered = {found[1]: start for start, _, text in done if (found := re.search(r'"(\S+) is kept"', text))}
+    assert len(answered) == UPLOADS
+    for name, moment in answered.items():
         renamed = returned(done, rf"(rename\(.*|O_CREAT.*)/kept/{name}\b|openat\(.*/kept/{name}\".*O_CREAT", -1)
         stored = max(returned(done, rf"sync\(\d+<.*/kept{of}>", renamed) for of in (f"/{name}", ""))
         assert returned(done, r"sync\(\d+<.*-wal>", stored) < moment

@@ -47,11 +47,11 @@ class Storage:
         )
         lines = "".join(f"{name}:{headers[name]}\n" for name in sorted(headers))
         canonical = f"{method}\n{path}\n{query}\n{lines}\n{names}\nUNSIGNED-PAYLOAD"
-        told = "\n".join(("AWS4-HMAC-SHA256", now, scope, hashlib.sha256(canonical.encode()).hexdigest()))
+        string_to_sign = "\n".join(("AWS4-HMAC-SHA256", now, scope, hashlib.sha256(canonical.encode()).hexdigest()))
         key_of_day = f"AWS4{SECRET}".encode()
         for part in scope.split("/"):
             key_of_day = hmac.digest(key_of_day, part.encode(), "sha256")
-        signature = hmac.digest(key_of_day, told.encode(), "sha256").hex()
+        signature = hmac.digest(key_of_day, string_to_sign.encode(), "sha256").hex()
         return f"{self.url}{path}?{query}&X-Amz-Signature={signature}"
 
     def get(self, key: str) -> bytes:

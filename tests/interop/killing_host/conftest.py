@@ -18,15 +18,15 @@ NURSERY = Path(__file__).parent / "nursery.py"
 class Life:
     """One process of a host."""
 
-    def __init__(self, told: Callable[..., int], pid: int, url: str) -> None:
-        self._told, self.pid, self.url, self.over = told, pid, url, False
+    def __init__(self, wait_or_start: Callable[..., int], pid: int, url: str) -> None:
+        self._wait_or_start, self.pid, self.url, self.over = wait_or_start, pid, url, False
 
     def end(self, number: int = signal.SIGKILL) -> int:
         """Its exit code."""
         if not self.over:
             os.kill(self.pid, number)
         self.over = True
-        return self._told(wait=self.pid)
+        return self._wait_or_start(wait=self.pid)
 
 
 Living = Callable[..., Life]
@@ -48,13 +48,13 @@ def living(reading: Callable[..., AbstractContextManager[None]]) -> Iterator[Liv
     with subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe, text=True) as nursery:
         assert nursery.stdout.readline() == "ready\n"
 
-        def told(**order: object) -> int:
+        def wait_or_start(**order: object) -> int:
             nursery.stdin.write(json.dumps(order) + "\n")
             nursery.stdin.flush()
             return int(nursery.stdout.readline())
 
         def born(data: Path, **environ: str) -> Life:
-            lives.append(Life(told, told(data=str(data), environ=environ), urls.get(timeout=30)))
+            lives.append(Life(wait_or_start, wait_or_start(data=str(data), environ=environ), urls.get(timeout=30)))
             return lives[-1]
 
         with reading(nursery.stderr, partial(listen, urls=urls)):

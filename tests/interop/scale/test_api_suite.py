@@ -49,8 +49,8 @@ def test_two_workers_over_shared_stores_pass_the_api_suite(database: str, storag
     """The two halves run side by side, in schemas and prefixes of their own."""
     env = os.environ | storage | {"IMG402_TEST_DATABASE": database, "IMG402_TEST_BLOBS": "s3://images/suite"}
     running = [started(files, env) for files in (FREE, PAID)]
-    told = [half.communicate(timeout=600)[0] for half in running]
-    assert [half.returncode for half in running] == [0, 0], "".join(text[-6000:] for text in told)
+    outputs = [half.communicate(timeout=600)[0] for half in running]
+    assert [half.returncode for half in running] == [0, 0], "".join(text[-6000:] for text in outputs)
 
 
 def started(files: list[str], env: dict[str, str]) -> subprocess.Popen[str]:

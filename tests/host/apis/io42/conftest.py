@@ -10,13 +10,13 @@ PROJECT = "123e4567-e89b-12d3-a456-426614174000"
 
 
 @pytest.fixture
-def known(register: Io42Accounts) -> Callable[[AsyncClient], Io42Agent]:
+def known(accounts: Io42Accounts) -> Callable[[AsyncClient], Io42Agent]:
     """Makes the agent, its project and its submission."""
 
     def make(client: AsyncClient) -> Io42Agent:
-        agent = Io42Agent(client, register.add_agent("bot")["key"], PROJECT, "sub_789ghi012")
-        register.add_project(agent.project, "0", "open", "image")
-        register.add_submission(agent.submission, agent.project, "bot")
+        agent = Io42Agent(client, accounts.add_agent("bot")["key"], PROJECT, "sub_789ghi012")
+        accounts.add_project(agent.project, "0", "open", "image")
+        accounts.add_submission(agent.submission, agent.project, "bot")
         return agent
 
     return make

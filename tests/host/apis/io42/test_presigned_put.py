@@ -17,11 +17,11 @@ from tests.fakes.io42_agent import Io42Agent, promise, refusal_in
 
 
 async def test_what_was_promised_is_put_and_the_submission_is_complete(
-    agent: Io42Agent, picture: Picture, register: Io42Accounts, on_disk: Callable[[], list[str]]
+    agent: Io42Agent, picture: Picture, accounts: Io42Accounts, on_disk: Callable[[], list[str]]
 ):
     image = picture()
     put = await agent.put(await agent.url_for(image), image)
-    (submission,) = register.submissions()
+    (submission,) = accounts.submissions()
     assert (put.status_code, put.content) == (200, b"")
     assert on_disk() == [f"{submission['image_id']}.png"]
     assert submission["file_size"] == len(image)
@@ -33,10 +33,10 @@ async def test_what_was_promised_is_put_and_the_submission_is_complete(
     )
 
 
-async def test_a_submission_is_at_no_public_address(agent: Io42Agent, picture: Picture, register: Io42Accounts):
+async def test_a_submission_is_at_no_public_address(agent: Io42Agent, picture: Picture, accounts: Io42Accounts):
     image = picture()
     await agent.put(await agent.url_for(image), image)
-    (submission,) = register.submissions()
+    (submission,) = accounts.submissions()
     assert (await agent.client.get(f"/{submission['image_id']}.png")).status_code == 404
 
 

@@ -89,14 +89,14 @@ NO_PAYEE = (
     ],
 )
 async def test_who_may_not_submit_is_told_why(
-    agent: Io42Agent, picture: Picture, register: Io42Accounts, changes: dict[str, str], refusal: tuple[int, str, str]
+    agent: Io42Agent, picture: Picture, accounts: Io42Accounts, changes: dict[str, str], refusal: tuple[int, str, str]
 ):
-    register.add_project("judged", "0", "judging", "image")
-    register.add_project("filmed", "0", "open", "video")
-    register.add_project("other", "0", "open", "image")
-    register.add_project("costly", "0.25", "open", "image")
-    register.add_agent("another")
-    register.add_submission("sub_of_another", agent.project, "another")
+    accounts.add_project("judged", "0", "judging", "image")
+    accounts.add_project("filmed", "0", "open", "video")
+    accounts.add_project("other", "0", "open", "image")
+    accounts.add_project("costly", "0.25", "open", "image")
+    accounts.add_agent("another")
+    accounts.add_submission("sub_of_another", agent.project, "another")
     for name, value in changes.items():
         setattr(agent, name, value)
     assert refusal_in(await agent.ask(promise(picture()))) == refusal
@@ -232,11 +232,11 @@ async def test_past_its_rate_an_agent_waits_for_the_next_hour(
 
 
 async def test_the_platform_has_a_limit_of_its_own(
-    hosting: Hosting, known: Callable[[AsyncClient], Io42Agent], register: Io42Accounts, picture: Picture
+    hosting: Hosting, known: Callable[[AsyncClient], Io42Agent], accounts: Io42Accounts, picture: Picture
 ):
     async with hosting(IMG402_HOST_IO42_HOURLY_ALL="2") as client:
         agent = known(client)
-        other = replace(agent, key=register.add_agent("other")["key"])
+        other = replace(agent, key=accounts.add_agent("other")["key"])
         first, second = await agent.ask(promise(picture())), await other.ask({})
         third = await agent.ask(promise(picture()))
     assert [answer.status_code for answer in (first, second, third)] == [200, 404, 429]

@@ -81,14 +81,14 @@ def put_file(objects: Objects) -> str:
     """What it says when it cannot."""
     file = objects.spool / "a.part"
     file.write_bytes(b"x")
-    with pytest.raises(OSError, match="The object store failed") as told:
+    with pytest.raises(OSError, match="The object store failed") as output:
         objects.put_file("a.png", file)
     assert file.exists()
-    return str(told.value)
+    return str(output.value)
 
 
 @pytest.mark.parametrize(
-    ("status", "code", "told"),
+    ("status", "code", "output"),
     [
         pytest.param(403, b"SignatureDoesNotMatch", "PermissionDeniedError (status code: 403, <Code>", id="signature"),
         pytest.param(404, b"NoSuchBucket", "FileNotFoundError (status code: 404, <Code>", id="bucket"),
@@ -97,22 +97,22 @@ def put_file(objects: Objects) -> str:
     ],
 )
 def test_a_refusal_is_told_without_what_may_be_secret(
-    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture, status: int, code: bytes, told: str
+    store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture, status: int, code: bytes, output: str
 ):
     caplog.set_level(logging.DEBUG)
     store.says(status, ERROR % code)
     objects = open_objects("s3://bucket/prefix", tmp_path)
     said = put_file(objects)
-    assert said.startswith(f"The object store failed: {told}")
+    assert said.startswith(f"The object store failed: {output}")
     for text in (said, caplog.text, repr(objects), repr(vars(objects))):
         assert "canary" not in text
 
 
 def test_a_bucket_that_is_missing_is_no_missing_image(store: Store, tmp_path: Path):
     store.says(404, ERROR % b"NoSuchBucket")
-    with pytest.raises(OSError, match="NoSuchBucket") as told:
+    with pytest.raises(OSError, match="NoSuchBucket") as output:
         open_objects("s3://bucket", tmp_path).read("a.png", 0, 1)
-    assert not isinstance(told.value, FileNotFoundError)
+    assert not isinstance(output.value, FileNotFoundError)
 
 
 def test_silence_is_waited_for_once(store: Store, tmp_path: Path):
@@ -182,7 +182,7 @@ except SettingsError as error:
 
 
 def test_a_missing_library_is_named_with_its_extra(tmp_path: Path):
-    told = subprocess.run(
+    output = subprocess.run(
         [sys.executable, "-c", WITHOUT_OBSTORE, tmp_path], capture_output=True, text=True, check=True
     ).stdout
-    assert told == "IMG402_HOST_BLOBS names an object store, which needs obstore: pip install 'img402-mcp[s3]'.\n"
+    assert output == "IMG402_HOST_BLOBS names an object store, which needs obstore: pip install 'img402-mcp[s3]'.\n"

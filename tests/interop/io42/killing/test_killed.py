@@ -74,13 +74,13 @@ def lives() -> Iterator[Callable[..., dict[str, Any]]]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout.readline() == "ready\n"
 
-        def told(**order: Any) -> dict[str, Any]:
+        def act(**order: Any) -> dict[str, Any]:
             program.stdin.write(json.dumps({"step": "", "killed_after": None} | order) + "\n")
             program.stdin.flush()
             life: dict[str, Any] = json.loads(program.stdout.readline())
             return life
 
-        yield told
+        yield act
 
 
 @pytest.fixture(scope="session")

@@ -168,13 +168,13 @@ def clients() -> Iterator[Callable[[dict[str, Any]], list[Life]]]:
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as program:
         assert program.stdout.readline() == "ready\n"
 
-        def told(order: dict[str, Any]) -> list[Life]:
+        def act(order: dict[str, Any]) -> list[Life]:
             program.stdin.write(json.dumps(order) + "\n")
             program.stdin.flush()
             lives: list[Life] = json.loads(program.stdout.readline())
             return lives
 
-        yield told
+        yield act
 
 
 def message(method: str, **more: object) -> str:
@@ -197,7 +197,7 @@ def handshake(path: str) -> str:
 def servers() -> Callable[[dict[str, Any]], list[Life]]:
     """The same order, carried out by the MCP server over stdio."""
 
-    def told(order: dict[str, Any]) -> list[Life]:
+    def act(order: dict[str, Any]) -> list[Life]:
         words = [str(HERE / "client.py"), "serve", order["step"]] if order["step"] else ["-m", "img402_mcp"]
         (after,) = order["killed_after"]
         pipes: dict[str, Any] = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
@@ -213,7 +213,7 @@ def servers() -> Callable[[dict[str, Any]], list[Life]]:
             server.kill()
         return [{"killed": said is None, "said": [] if said is None else [spoken(said)]}]
 
-    return told
+    return act
 
 
 def spoken(result: dict[str, Any]) -> str:

@@ -182,10 +182,10 @@ def environ(chain, payer, picture) -> dict[str, str]:
 
 
 class Round:
-    """One intent, called through `told`, which carries out an order and gives back the lives of its processes."""
+    """One intent, called through `act`, which carries out an order and gives back the lives of its processes."""
 
-    def __init__(self, scenario: Scenario, chance: Random, picture: Path, environ: dict[str, str], told: Any) -> None:
-        self.scenario, self._chance, self._path, self._environ, self._told = scenario, chance, picture, environ, told
+    def __init__(self, scenario: Scenario, chance: Random, picture: Path, environ: dict[str, str], act: Any) -> None:
+        self.scenario, self._chance, self._path, self._environ, self._act = scenario, chance, picture, environ, act
         self.kills, self.calls = 0, 0
         self.said: list[str] = []
 
@@ -214,7 +214,7 @@ class Round:
 
     def _order(self, **more: Any) -> None:
         calm = {"step": "", "killed_after": [None], "calls": 1, "timeout": 30, "gives_up": None}
-        lives = self._told({"environ": self._environ, "path": str(self._path)} | calm | more)
+        lives = self._act({"environ": self._environ, "path": str(self._path)} | calm | more)
         self.calls += 1
         self.kills += sum(life["killed"] for life in lives)
         self.said += [words for life in lives for words in life["said"]]
@@ -229,21 +229,21 @@ def test_it_is_charged_once_and_delivered(
     with ExitStack() as stack:
         environ["IMG402_API_URL"] = stack.enter_context(way.running()) if scenario.loses else host.url
         environ["IMG402_PAID_FLOW"] = scenario.flow
-        told = Round(scenario, chance, picture, environ, servers if scenario.over_mcp else clients)
+        act = Round(scenario, chance, picture, environ, servers if scenario.over_mcp else clients)
         if scenario.host_dies_at:
             host.dies_at(scenario.host_dies_at)
         if scenario.host_is_killed:
             strike = Timer(chance.uniform(*A_MOMENT), host.kill)
             strike.start()
             stack.callback(strike.join)
-        told.goes_wrong()
-        told.is_called_until_done()
+        act.goes_wrong()
+        act.is_called_until_done()
     host.lives()
     moved = {name: count - before[name] for name, count in books().items()}
-    outcome = Outcome(**moved, signed=signed(environ), urls=len({*told.urls}), served=served(told.urls, picture))
-    kills = told.kills + host.deaths - deaths
-    tally(scenario.what, counted(outcome, kills, way.lost, told.calls))
-    assert outcome == PAID_ONCE, "\n".join([*told.said, *host.said[-30:]])
+    outcome = Outcome(**moved, signed=signed(environ), urls=len({*act.urls}), served=served(act.urls, picture))
+    kills = act.kills + host.deaths - deaths
+    tally(scenario.what, counted(outcome, kills, way.lost, act.calls))
+    assert outcome == PAID_ONCE, "\n".join([*act.said, *host.said[-30:]])
     assert kills >= scenario.deaths
     assert way.lost == len(scenario.loses) or scenario.killed
 
