@@ -86,8 +86,7 @@ PLAN = {
 HEAVY = {
     "eth_account": ("wire.evm", "client.payments", "host.payments"),
     "PIL": ("client.fit", "demo"),
-    "pyromark": ("client.publish.commonmark",),
-    "justhtml": ("client.publish.html",),
+    "pyromark": ("client.publish.commonmark", "client.publish.destinations"),
     "sqlalchemy": ("host",),
     "python_multipart": ("host.storage.receive",),
     "uvicorn": ("mcp_server.asgi", "host.http"),

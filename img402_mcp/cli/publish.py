@@ -10,7 +10,7 @@ from img402_mcp.cli.upload import IN_THE_HISTORY, INTERRUPTED, chosen_folders
 from img402_mcp.client.files.allow_list import AllowList
 from img402_mcp.client.publish import report
 from img402_mcp.client.publish.publish import PublishOptions, plan, publish
-from img402_mcp.client.publish.report import Fields
+from img402_mcp.client.publish.report import Report
 from img402_mcp.client.settings import client_settings
 from img402_mcp.client.upload import open_uploader
 
@@ -29,15 +29,15 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
 def run(flags: argparse.Namespace) -> int:
     """1 where an image failed, or the copy could not be written."""
     try:
-        fields = anyio.run(_done, flags)
+        done = anyio.run(_done, flags)
     except KeyboardInterrupt:
         print(f"img402-mcp: Interrupted; no document was written. {IN_THE_HISTORY}", file=sys.stderr)
         return INTERRUPTED
-    _show(fields, as_json=flags.json)
-    return 1 if fields["failures"] or (flags.out and not fields["out"]) else 0
+    _show(done, as_json=flags.json)
+    return 1 if done.fields["failures"] or (flags.out and not done.fields["out"]) else 0
 
 
-async def _done(flags: argparse.Namespace) -> Fields:
+async def _done(flags: argparse.Namespace) -> Report:
     settings = client_settings(os.environ, allow_dirs=flags.allow_dir)
     allow_list = AllowList.of(settings, chosen_folders([each for each in (flags.path, flags.out) if each]))
     wanted = PublishOptions(flags.path, flags.out, flags.overwrite)
@@ -47,11 +47,11 @@ async def _done(flags: argparse.Namespace) -> Fields:
         return report.published(await publish(uploader, wanted))
 
 
-def _show(fields: Fields, *, as_json: bool) -> None:
+def _show(done: Report, *, as_json: bool) -> None:
     """The document alone goes to stdout, byte for byte, so that it can go on through a pipe."""
     if as_json:
-        print(json.dumps(fields, ensure_ascii=False))
+        print(json.dumps(done.fields, ensure_ascii=False))
         return
-    print("\n".join(report.lines(fields)), file=sys.stderr)
-    sys.stdout.buffer.write(fields.get("text", "").encode())
+    print("\n".join(report.lines(done)), file=sys.stderr)
+    sys.stdout.buffer.write(done.fields.get("text", "").encode())
     sys.stdout.flush()

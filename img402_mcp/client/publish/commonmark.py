@@ -1,233 +1,216 @@
-"""The images of a Markdown document: CommonMark with GitHub's tables and footnotes.
+"""The images of a Markdown document: CommonMark with GitHub's tables and footnotes, and `dialects`.
 
-pulldown-cmark decides what an image is and tells the bytes that it spans. Within these, the destination's place is
-found by CommonMark's grammar (6.3) and read by the same parser once more: where the two differ, the reference is left
-alone.
-
-The document's HTML, in all its pieces, is read as one text by an HTML parser, with a mark for each Markdown image. So
-an image that a comment hides, or a textarea, counts as little as it would be seen, even where Markdown sees none of it.
+pulldown-cmark decides what an image is and tells the bytes that it spans; `destinations` finds where its destination
+is written. The document's HTML, in all its pieces, is read as one text, with a mark for each Markdown image. So an
+image that an HTML comment hides is not shown, even where Markdown sees nothing of the comment.
 """
 
-import re
-from array import array
-from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from functools import partial
-from itertools import accumulate, chain
+from bisect import bisect_right
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import accumulate
 from typing import Any
 
 import pyromark
-from pyromark import Options
 
-from img402_mcp.client.publish.html import NOT_PLACED, attributes, in_attributes
-from img402_mcp.client.publish.references import LeftAlone, Reference, References, Writing
+from img402_mcp.client.publish import dialects
+from img402_mcp.client.publish.destinations import OPTIONS, MarkdownImage, image_in, place_of_byte, references
+from img402_mcp.client.publish.html import hidden_in, in_markup
+from img402_mcp.client.publish.references import LeftAlone, Reference, References, Span
+from img402_mcp.client.publish.tags import Markup, Tag, read
 
-OPTIONS = (
-    Options.ENABLE_GFM
-    | Options.ENABLE_TABLES
-    | Options.ENABLE_FOOTNOTES
-    | Options.ENABLE_STRIKETHROUGH
-    | Options.ENABLE_TASKLISTS
-    | Options.ENABLE_YAML_STYLE_METADATA_BLOCKS
-)
-HIDDEN = "it stands in an HTML comment, or in an element whose content is no markup"
+IN_COMMENT = "it is in a comment"
 _MARK = '<img src="#">'
+_BLOCKS = frozenset({"BlockQuote", "CodeBlock", "Heading", "Item", "List", "Paragraph", "Table"})
 
 
-@dataclass
-class _Image:
-    """One that the parser saw; `alt_end` is where the destination may be looked for."""
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A piece of HTML. `at` orders it in the document; `place` is where its text is there, if that can be told."""
 
-    start: int
-    end: int
-    target: str
-    label: str
-    is_inline: bool
-    alt_end: int
+    at: int
+    text: str
+    place: int | None = None
+    block: int = 0
+    """Which block of HTML it belongs to; 0: none."""
+    mark: MarkdownImage | Reference | None = None
+    """The Markdown image that it stands for."""
 
 
-@dataclass
-class _Html:
-    """The document's HTML as one text: pieces of it, and where each of them stands in the document."""
+class _Whole:
+    """The document's HTML as one text."""
 
-    pieces: list[str] = field(default_factory=list)
-    starts: list[int] = field(default_factory=list)
-    places: list[int | None] = field(default_factory=list)
-    length: int = 0
-
-    def add(self, piece: str, place: int | None) -> None:
-        self.pieces.append(piece)
-        self.starts.append(self.length)
-        self.places.append(place)
-        self.length += len(piece)
+    def __init__(self, pieces: Iterable[_Piece]) -> None:
+        self._pieces = sorted(pieces, key=lambda piece: piece.at)
+        self._starts = [0, *accumulate(len(piece.text) for piece in self._pieces)]
+        self._block_ends = {
+            piece.block: end for piece, end in zip(self._pieces, self._starts[1:], strict=True) if piece.block
+        }
+        self.text = "".join(piece.text for piece in self._pieces)
 
     def place(self, at: int) -> int | None:
-        piece = bisect_right(self.starts, at) - 1
-        start = self.places[piece] if piece >= 0 else None
-        return None if start is None else start + at - self.starts[piece]
+        """Where in the document this character is; None: that cannot be told."""
+        index = bisect_right(self._starts, at) - 1
+        place = self._pieces[index].place
+        return None if place is None else place + at - self._starts[index]
+
+    def block_end(self, at: int) -> int:
+        """Where the block of HTML ends that the character before is in; outside a block, here."""
+        return self._block_ends.get(self.piece(at - 1).block, at)
+
+    def piece(self, at: int) -> _Piece:
+        return self._pieces[bisect_right(self._starts, at) - 1]
+
+    def marks(self) -> list[MarkdownImage | Reference]:
+        return [piece.mark for piece in self._pieces if piece.mark]
 
 
 def found(text: str) -> References:
     bom = len(text) - len(text.removeprefix("\ufeff"))  # the parser takes it for text, and a heading for a paragraph
-    plain = text[bom:]
-    reading = _read(plain)
-    images, html = reading.images, reading.html
-    whole = "".join(html.pieces)
-    named = list(attributes(whole, fragment=True))
-    in_markup = in_attributes((one for one in named if one.tag_start not in images), whole, html.place)
-    live = [images.pop(one.tag_start) for one in named if one.tag_start in images]
-    hidden = (LeftAlone(image.target, HIDDEN) for image in images.values())
-    in_text = _references(plain, live)
-    shown = [_moved(each, bom) for each in chain(in_markup.references, in_text.references)]
-    return References(tuple(shown), (*in_markup.left_alone, *in_text.left_alone, *hidden))
+    return _moved(_found(text[bom:]), bom) if bom else _found(text)
 
 
-def _moved(reference: Reference, by: int) -> Reference:
-    return Reference(reference.start + by, reference.end + by, reference.target, reference.writing)
+def _moved(found: References, by: int) -> References:
+    shown = (_moved_reference(each, by) for each in found.references)
+    base = found.base and replace(found.base, start=found.base.start + by)
+    seen = tuple((start + by, end + by) for start, end in found.seen)
+    return replace(found, references=tuple(shown), base=base, seen=seen)
+
+
+def _moved_reference(reference: Reference, by: int) -> Reference:
+    shown_at = None if reference.shown_at is None else reference.shown_at + by
+    return replace(reference, start=reference.start + by, end=reference.end + by, shown_at=shown_at)
+
+
+def _found(text: str) -> References:
+    reading = _read(text)
+    understood = dialects.Understood(reading.understood, reading.link_starts)
+    loose = dialects.found(text, understood)
+    whole = _Whole((*reading.pieces, *(_Piece(each.start, _MARK, mark=each) for each in loose.references)))
+    comments = dialects.Understood(dialects.comments(text, understood), ())
+    sight = _seen(read(whole.text, whole.block_end), whole, comments)
+    in_html = in_markup(sight.markup, whole.text, whole.place)
+    in_text = references(text, [each for each in sight.shown if isinstance(each, MarkdownImage)])
+    others = [each for each in sight.shown if isinstance(each, Reference)]
+    return References(
+        (*in_html.references, *in_text.references, *others),
+        (*in_html.left_alone, *in_text.left_alone, *loose.left_alone, *sight.hidden),
+        in_html.base,
+        (*in_html.seen, *in_text.seen, *loose.seen, *reading.seen),
+        (*in_html.linked, *reading.linked),
+    )
+
+
+# What is shown
+
+
+@dataclass(frozen=True)
+class _Sight:
+    shown: list[MarkdownImage | Reference]
+    hidden: list[LeftAlone]
+    markup: Markup
+    """Without the marks, and what comments of a dialect hide."""
+
+
+def _seen(markup: Markup, whole: _Whole, comments: dialects.Understood) -> _Sight:
+    left = {mark.start: mark for mark in whole.marks()}
+    sight = _Sight([], [], markup)
+    tags: list[Tag] = []
+    for tag in markup.tags:
+        piece = whole.piece(tag.start)
+        is_commented = comments.overlaps(piece.at, piece.at + 1)
+        if not piece.mark:
+            tags += [] if is_commented else [tag]
+        elif not is_commented:
+            _judge(left.pop(piece.mark.start), markup.hidden.element(tag.start), sight)
+    sight.hidden.extend(LeftAlone(image.target, IN_COMMENT) for image in left.values())
+    styles = (span for span in markup.styles if not comments.overlaps(at := whole.piece(span[0]).at, at + 1))
+    return replace(sight, markup=replace(markup, tags=tuple(tags), styles=tuple(styles)))
+
+
+def _judge(image: MarkdownImage | Reference, element: str, sight: _Sight) -> None:
+    if element:
+        sight.hidden.append(LeftAlone(image.target, hidden_in(element)))
+    else:
+        sight.shown.append(image)
 
 
 # What the parser saw
 
 
 class _Reading:
-    """The document's events one after another: the images by where their marks stand in the HTML, and that HTML."""
+    """The document's events one after another."""
 
     def __init__(self, text: str) -> None:
-        self.images: dict[int, _Image] = {}
-        self.html = _Html()
+        self.pieces: list[_Piece] = []
+        self.understood: list[Span] = []
+        """Code, HTML, images, front matter."""
+        self.seen: list[Span] = []
+        """Links, and code within a line."""
+        self.link_starts: list[int] = []
+        self.linked: list[str] = []
         self._text = text
-        self._open: list[_Image] = []
+        self._open: list[MarkdownImage] = []
+        self._blocks = 0
+        self._is_behind_html = False
 
     def take(self, event: Any, start: int, end: int) -> None:  # noqa: ANN401  # one of thirty; see pyromark.event
         if event == {"End": "Image"}:
             self._open.pop()
         if self._open:  # an image within another's alt text is alt text
             self._open[0].alt_end = max(self._open[0].alt_end, end)
-        elif raw := _raw_html(event):
-            _add_lines(self.html, raw, self._text, start, end)
-        if data := _image_data(event):
-            self._begin(_image(data, start, end))
+        elif isinstance(event, dict):
+            ((kind, data),) = event.items()
+            self._take(kind, data, start, end)
+        if image := image_in(event, start, end):
+            self._begin(image)
 
-    def _begin(self, image: _Image) -> None:
+    def _take(self, kind: str, data: Any, start: int, end: int) -> None:  # noqa: ANN401  # the same
+        name = data if isinstance(data, str) else next(iter(data), "") if isinstance(data, dict) else ""
+        if kind in {"Html", "InlineHtml"}:
+            block = self._blocks if kind == "Html" else 0
+            self.pieces += _pieces(str(data), self._text, start, end, block)
+            self.understood.append((start, end))
+        elif kind == "Code":
+            self.understood.append((start, end))
+            self.seen.append((start, end))
+        elif kind == "Start":
+            self._start(name, data, start, end)
+
+    def _start(self, name: str, data: Any, start: int, end: int) -> None:  # noqa: ANN401  # the same
+        if name == "HtmlBlock":
+            self._blocks += 1
+        elif name in _BLOCKS and self._is_behind_html:
+            self.pieces.append(_Piece(start, "<p>"))  # a tag that is not finished goes on to there
+        if name in {"CodeBlock", "MetadataBlock"}:
+            self.understood.append((start, end))
+        elif name == "Link":
+            self.link_starts.append(start)
+            self.seen.append((start, end))
+            self.linked.append(data["Link"]["dest_url"])
+        self._is_behind_html = name == "HtmlBlock"
+
+    def _begin(self, image: MarkdownImage) -> None:
         if not self._open:
-            self.images[self.html.length] = image
-            self.html.add(_MARK, None)
+            self.pieces.append(_Piece(image.start, _MARK, mark=image))
+            self.understood.append((image.start, image.end))
         self._open.append(image)
 
 
 def _read(text: str) -> _Reading:
-    place, reading = _place_of_byte(text), _Reading(text)
+    place, reading = place_of_byte(text), _Reading(text)
     for event, span in pyromark.events_with_range(text, options=OPTIONS):
         reading.take(event, place(span["start"]), place(span["end"]))
     return reading
 
 
-def _image_data(event: Any) -> Any:  # noqa: ANN401  # one of thirty shapes; see pyromark.event
-    start = event.get("Start") if isinstance(event, dict) else None
-    return start.get("Image") if isinstance(start, dict) else None
-
-
-def _raw_html(event: Any) -> str:  # noqa: ANN401  # the same
-    raw = (event.get("Html") or event.get("InlineHtml")) if isinstance(event, dict) else None
-    return str(raw or "")
-
-
-def _image(data: Any, start: int, end: int) -> _Image:  # noqa: ANN401  # the same
-    return _Image(start, end, data["dest_url"], _folded(data["id"]), data["link_type"] == "Inline", start + 2)
-
-
-def _folded(label: str) -> str:
-    """Labels that match are the same (CommonMark 0.31, 6.3)."""
-    return " ".join(label.casefold().split())
-
-
-def _add_lines(html: _Html, raw: str, text: str, start: int, end: int) -> None:
+def _pieces(raw: str, text: str, start: int, end: int, block: int) -> Iterator[_Piece]:
     """A line of raw HTML is the end of its source line: a block quote's `>` or an indentation is left off before it."""
     lines, sources = raw.splitlines(keepends=True), text[start:end].splitlines(keepends=True)
     if len(lines) != len(sources):
-        html.add(raw, None)
+        yield _Piece(start, raw, None, block)
         return
     for line, source in zip(lines, sources, strict=True):
         at = source.rfind(line.rstrip("\r\n"))
-        html.add(line, start + at if at >= 0 else None)
+        yield _Piece(start, line, start + at if at >= 0 else None, block)
         start += len(source)
-
-
-def _place_of_byte(text: str) -> Callable[[int], int]:
-    """The parser counts bytes, we count characters."""
-    if text.isascii():
-        return int
-    starts = array("L", accumulate((len(mark.encode()) for mark in text), initial=0))
-    return partial(bisect_left, starts)
-
-
-# Where a destination stands
-
-
-def _references(text: str, images: list[_Image]) -> References:
-    shown = {image.start: _inline(text, image) for image in images if image.is_inline}
-    left = [LeftAlone(image.target, NOT_PLACED) for image in images if image.is_inline and not shown[image.start]]
-    labels = {image.label for image in images if not image.is_inline}
-    defined = _defined(text, labels) if labels else References((), ())
-    return References((*filter(None, shown.values()), *defined.references), (*left, *defined.left_alone))
-
-
-def _inline(text: str, image: _Image) -> Reference | None:
-    at = text.find("](", image.alt_end, image.end)
-    return _destination(text, at + 2, image.end, image.target) if at >= 0 else None
-
-
-_LABEL = re.compile(r"\[(?:[^\[\]\\]|\\.)*\]:", re.DOTALL)
-
-
-def _defined(text: str, labels: set[str]) -> References:
-    """A definition's destination, once for all who name its label; a link of that label goes along."""
-    place = _place_of_byte(text)
-    shown: list[Reference] = []
-    left: list[LeftAlone] = []
-    for label, definition in pyromark.reference_definitions(text, options=OPTIONS).items():
-        if _folded(label) in labels:
-            start, end = (place(definition["span"][edge]) for edge in ("start", "end"))
-            name = _LABEL.match(text, start, end)
-            reference = _destination(text, name.end(), end, definition["dest"]) if name else None
-            shown.extend((reference,) if reference else ())
-            left.extend(() if reference else (LeftAlone(definition["dest"], NOT_PLACED),))
-    return References(tuple(shown), tuple(left))
-
-
-# Spaces, and one line's end with whatever marks the block quotes that go on behind it.
-_GAP = re.compile(r"[ \t]*(?:(?:\r\n?|\n)[ \t>]*)?")
-_BRACKETED = re.compile(r"<(?:[^<>\\\r\n]|\\.)*>")
-_BARE = re.compile(r"\\[!-/:-@\[-`{-~]|[^\x00-\x20\x7f]")
-
-
-def _destination(text: str, at: int, end: int, target: str) -> Reference | None:
-    """The destination that follows, if it means `target`."""
-    gap = _GAP.match(text, at, end)
-    start = gap.end() if gap else at
-    bracketed = _BRACKETED.match(text, start, end)
-    stop = bracketed.end() if bracketed else _bare_end(text, start, end)
-    if stop == start or _meaning(text[start:stop]) != target:
-        return None
-    return Reference(start, stop, target, Writing.DESTINATION)
-
-
-def _bare_end(text: str, at: int, end: int) -> int:
-    """Up to a space, a control character, or a parenthesis that closes what was not opened."""
-    depth = 0
-    while one := _BARE.match(text, at, end):
-        depth += (one[0] == "(") - (one[0] == ")")
-        if depth < 0:
-            break
-        at = one.end()
-    return at
-
-
-def _meaning(raw: str) -> str | None:
-    """What the parser takes this destination for."""
-    return next(_targets(f"![]({raw})"), None)
-
-
-def _targets(text: str) -> Iterator[str]:
-    return (data["dest_url"] for event in pyromark.events(text) if (data := _image_data(event)))

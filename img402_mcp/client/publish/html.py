@@ -1,117 +1,188 @@
-"""The images of an HTML document, found by a parser that reads as browsers do.
-
-It knows which markup is live: what stands in a comment, a script or a textarea is no image. It tells where each tag
-begins; the attributes are read again from there, since their places are asked.
-"""
+"""The images of an HTML document, or of the HTML in a Markdown document."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from html import unescape
+from dataclasses import dataclass, field, replace
 
-from justhtml import JustHTML
+from img402_mcp.client.publish.css import urls
+from img402_mcp.client.publish.references import Base, LeftAlone, Reference, References, Span, Writing
+from img402_mcp.client.publish.tags import Markup, Tag, attributes, read
+from img402_mcp.client.publish.urls import cleaned, is_template, names_image, without_suffix
+from img402_mcp.client.publish.values import Value, candidates, value
+from img402_mcp.errors import quoted
 
-from img402_mcp.client.publish.references import LeftAlone, Reference, References, Writing
+Place = Callable[[int], int | None]
 
-_SHOWN = {("img", "src"), ("img", "srcset"), ("source", "srcset")}
-_OTHERS = {("video", "poster"), ("input", "src"), ("image", "href"), ("image", "xlink:href"), ("object", "data")}
-_TAGS = ", ".join(sorted({tag for tag, _ in _SHOWN | _OTHERS}))
-NOT_PLACED = "its place in the text could not be told"
+NOT_PLACED = "its place in the text cannot be told"
+_BACKGROUNDS = frozenset(["body", "table", "tbody", "td", "tfoot", "th", "thead", "tr"])
+_CANDIDATES = {("img", "srcset"), ("source", "srcset"), ("link", "imagesrcset")}
+_LAZY = {"data-src": False, "data-srcset": True}
+"""Written on any element, as scripts do that load images late; True: several candidates."""
+_TOLD = {
+    ("embed", "src"),
+    ("feimage", "href"),
+    ("feimage", "xlink:href"),
+    ("image", "href"),
+    ("image", "xlink:href"),
+    ("input", "src"),
+    ("link", "href"),
+    ("object", "data"),
+    ("video", "poster"),
+}
+"""They name images, and are not rewritten."""
+_ALTERNATIVES = frozenset({"alt", "title", "aria-label"})
+_INTERESTING = re.compile(r"src|style|background|href|data|poster", re.IGNORECASE)
+_NEEDS_HOST = re.compile(r"(?:https?|wss?|ftp):|//", re.IGNORECASE)
+_HAS_HOST = re.compile(
+    r"(?:[a-z]+:/*|//)(?:[^/?#@\s]*@)?(?:\[[0-9a-f:.]+\]|[^/?#\s<>^|%\[\]@:]+)(?::[0-9]*)?(?:/|\Z)", re.IGNORECASE
+)
+_FALLS_BACK = re.compile(r"(?:data|javascript):", re.IGNORECASE)
 
 
-@dataclass(frozen=True)
-class Attribute:
-    """`start` and `end` enclose the value as it is written, without quotes; `value` is what it means."""
-
-    tag: str
-    name: str
-    value: str
-    start: int
-    end: int
-    tag_start: int
+@dataclass
+class _Found:
+    shown: list[Reference] = field(default_factory=list)
+    left: list[LeftAlone] = field(default_factory=list)
+    seen: list[Span] = field(default_factory=list)
+    linked: list[str] = field(default_factory=list)
 
 
 def found(text: str) -> References:
-    bom = len(text) - len(text.removeprefix("\ufeff"))  # not counted by the parser
-    return in_attributes(attributes(text[bom:]), text[bom:], lambda at: at + bom)
+    return in_markup(read(text), text, lambda at: at)
 
 
-def in_attributes(attributes: Iterable[Attribute], html: str, place: Callable[[int], int | None]) -> References:
-    """`place` tells where in the document a character of the HTML stands; None: nowhere."""
-    shown: list[Reference] = []
-    left: list[LeftAlone] = []
-    for attribute in attributes:
-        if (attribute.tag, attribute.name) in _OTHERS:
-            left.append(LeftAlone(attribute.value, f"<{attribute.tag} {attribute.name}> is not rewritten"))
-            continue
-        for reference in _references(attribute, html):
-            placed = _placed(reference, place)
-            left.extend(() if placed else (LeftAlone(reference.target, NOT_PLACED),))
-            shown.extend((placed,) if placed else ())
-    return References(tuple(shown), tuple(left))
+def in_markup(markup: Markup, html: str, place: Place) -> References:
+    """`place` tells where in the document a character of the HTML is; None: nowhere."""
+    all_found = _Found()
+    for tag in markup.tags:
+        if _INTERESTING.search(html, tag.name_end, tag.end):
+            _take_tag(all_found, markup, tag, html, place)
+    for start, end in markup.styles:
+        _take(all_found, _in_style(html[start:end], start), markup.hidden.element(start), place)
+    base, all_left = base_of(markup, html, place), tuple(all_found.left)
+    return References(tuple(all_found.shown), all_left, base, tuple(all_found.seen), tuple(all_found.linked))
 
 
-def _references(attribute: Attribute, html: str) -> Iterable[Reference]:
-    raw = html[attribute.start : attribute.end]
-    if html[attribute.start - 1] not in "\"'":
-        return (Reference(attribute.start, attribute.end, attribute.value, Writing.UNQUOTED),)
-    if attribute.name == "srcset":
-        return _candidates(attribute, raw)
-    return (Reference(attribute.start, attribute.end, attribute.value, Writing.ATTRIBUTE),)
+def _take_tag(all_found: _Found, markup: Markup, tag: Tag, html: str, place: Place) -> None:
+    hidden_by = markup.hidden.element(tag.start)
+    for name, span in attributes(html, tag).items():
+        references = [*_references(tag, name, html, span)]
+        if (tag.name, name) in _TOLD and tag.is_foreign == (tag.name in {"image", "feimage"}):
+            _tell(all_found, tag, (name, span), html, place)
+        elif (tag.name, name) == ("base", "href"):
+            all_found.seen += _placed_span(*span, place)
+        elif (tag.name, name) == ("a", "href"):
+            all_found.linked.append(value(html, *span).text)
+            all_found.seen += _placed_span(*span, place)
+        elif name in _ALTERNATIVES:
+            all_found.seen += _placed_span(*span, place)
+        _take(all_found, references, hidden_by, place)
 
 
-def _placed(reference: Reference, place: Callable[[int], int | None]) -> Reference | None:
+def _tell(all_found: _Found, tag: Tag, attribute: tuple[str, Span], html: str, place: Place) -> None:
+    name, span = attribute
+    target = value(html, *span).text
+    is_image = (tag.name, name) not in {("embed", "src"), ("link", "href"), ("object", "data")}
+    if target and (is_image or names_image(target)):
+        all_found.left.append(LeftAlone(target, f"<{tag.name} {name}> is not rewritten"))
+        all_found.seen += _placed_span(*span, place)
+
+
+def _take(all_found: _Found, references: Iterable[Reference], hidden_by: str, place: Place) -> None:
+    for reference in references:
+        placed = _placed(reference, place)
+        reason = hidden_in(hidden_by) if hidden_by else NOT_PLACED
+        if placed and not hidden_by:
+            all_found.shown.append(placed)
+        else:
+            all_found.left.append(LeftAlone(reference.target, reason))
+        all_found.seen += _placed_span(reference.start, reference.end, place)
+
+
+def hidden_in(element: str) -> str:
+    return f"it is in <{element}>, whose content is not shown"
+
+
+# The references of one attribute
+
+
+def _references(tag: Tag, name: str, html: str, span: Span) -> Iterator[Reference]:
+    start, end = span
+    if start == end or (tag.is_foreign and name != "style"):
+        return
+    quoted = html[start - 1] in "\"'"
+    if not quoted and html[start] == "{":  # JSX
+        return
+    meant = value(html, start, end)
+    if name == "style":
+        yield from _named(meant, urls(meant.text), Writing.STYLE_ATTRIBUTE)
+    elif (tag.name, name) in _CANDIDATES or _LAZY.get(name):
+        found = ((*each, meant.text[slice(*each)]) for each in candidates(meant.text))
+        yield from _named(meant, found, Writing.CANDIDATE if quoted else Writing.UNQUOTED)
+    elif _is_url(tag, name, meant.text):
+        whole = (0, len(meant.text), meant.text)
+        yield from _named(meant, [whole], Writing.ATTRIBUTE if quoted else Writing.UNQUOTED)
+
+
+def _is_url(tag: Tag, name: str, text: str) -> bool:
+    if name in _LAZY:
+        return names_image(text)
+    return (tag.name, name) == ("img", "src") or (name == "background" and tag.name in _BACKGROUNDS)
+
+
+def _in_style(css: str, start: int) -> Iterator[Reference]:
+    return _named(Value(css, start), urls(css), Writing.STYLE)
+
+
+_STYLES = {Writing.STYLE, Writing.STYLE_ATTRIBUTE}
+
+
+def _named(meant: Value, found: Iterable[tuple[int, int, str]], writing: Writing) -> Iterator[Reference]:
+    for start, end, target in found:
+        if writing not in _STYLES or names_image(target):  # a style sheet names fonts and others, too
+            yield Reference(meant.place(start), meant.place(end), target, writing, cleaned(target))
+
+
+def _placed(reference: Reference, place: Place) -> Reference | None:
     start, last = place(reference.start), place(reference.end - 1)
     if start is None or last is None or last + 1 - start != reference.end - reference.start:
         return None
-    return Reference(start, last + 1, reference.target, reference.writing)
+    return replace(reference, start=start, end=last + 1)
 
 
-def attributes(html: str, *, fragment: bool = False) -> Iterator[Attribute]:
-    """Those of live markup that name an image, and hold something."""
-    # Nothing of it is shown or kept, so nothing needs to be made safe: the text goes on as it came.
-    tree = JustHTML(html, sanitize=False, track_node_locations=True, fragment=fragment)
-    for node in tree.query(_TAGS):
-        if node.origin_offset is None or not node.attrs:
-            continue
-        spans = _spans(html, node.origin_offset)
-        for name, value in node.attrs.items():
-            if value and name in spans and (node.name, name) in _SHOWN | _OTHERS:
-                yield Attribute(node.name, name, value, *spans[name], node.origin_offset)
+def _placed_span(start: int, end: int, place: Place) -> list[Span]:
+    first, last = place(start), place(end - 1)
+    return [(first, last + 1)] if first is not None and last is not None and start < end else []
 
 
-_TAG_NAME = re.compile(r"<[^ \t\n\f\r/>]*")
-# WHATWG HTML, 13.2.5.32 and following: a name may begin with "=", a value may have no quotes.
-_ATTRIBUTE = re.compile(
-    r"""[ \t\n\f\r/]*(=?[^ \t\n\f\r/>=]*)(?:[ \t\n\f\r]*=[ \t\n\f\r]*(?:"([^"]*)"|'([^']*)'|([^ \t\n\f\r>]*)))?"""
-)
+# <base>
 
 
-def _spans(html: str, tag_start: int) -> dict[str, tuple[int, int]]:
-    """Name -> where its value stands. Of two alike the first counts."""
-    name = _TAG_NAME.match(html, tag_start)
-    spans: dict[str, tuple[int, int]] = {}
-    at = name.end() if name else len(html)
-    while (one := _ATTRIBUTE.match(html, at)) and one[1]:
-        spans.setdefault(one[1].lower(), one.span(one.lastindex or 1))
-        at = one.end()
-    return spans
+def base_of(markup: Markup, html: str, place: Place) -> Base | None:
+    """The first with an href counts (WHATWG HTML, 4.2.3)."""
+    for tag in markup.tags:
+        if tag.name == "base" and not tag.is_foreign and not markup.inert.element(tag.start):
+            named = attributes(html, tag)
+            if "href" in named:
+                return _base(value(html, *named["href"]).text, place(tag.start), _is_restricted(markup, html))
+    return None
 
 
-# The candidates of a srcset (WHATWG HTML, "parse a srcset attribute")
+def _base(text: str, start: int | None, is_restricted: bool) -> Base:  # noqa: FBT001  # one of three facts
+    href = without_suffix(cleaned(text))
+    if start is None or is_template(text) or text.startswith("{"):
+        return Base(href, start or 0, f"what <base href> says cannot be told: {quoted(text)}")
+    if is_restricted:
+        return Base(href, start, "the document's policy restricts <base>")
+    if _FALLS_BACK.match(href):
+        return Base("", start)
+    if _NEEDS_HOST.match(href) and not _HAS_HOST.match(href):
+        return Base(href, start, f"<base href> is not a valid URL: {quoted(text)}")
+    return Base(href, start)
 
 
-_SPACE = " \t\n\f\r"
-_RUN = re.compile(f"[^{_SPACE},][^{_SPACE}]*")
-_DESCRIPTORS = re.compile(r"[^,(]*(?:\([^)]*\)?[^,(]*)*")
-
-
-def _candidates(attribute: Attribute, raw: str) -> Iterator[Reference]:
-    """`raw` is the attribute's value as it stands in the text."""
-    at = 0
-    while run := _RUN.search(raw, at):
-        url = run[0].rstrip(",")
-        start = attribute.start + run.start()
-        yield Reference(start, start + len(url), unescape(url), Writing.CANDIDATE)
-        descriptors = _DESCRIPTORS.match(raw, run.end())
-        at = run.end() if run[0] != url or descriptors is None else descriptors.end()
+def _is_restricted(markup: Markup, html: str) -> bool:
+    """A content security policy may forbid a base."""
+    metas = (attributes(html, tag) for tag in markup.tags if tag.name == "meta")
+    contents = (value(html, *each["content"]).text for each in metas if {"content", "http-equiv"} <= each.keys())
+    return any("base-uri" in content.lower() for content in contents)

@@ -1,12 +1,11 @@
 """From a document to the same document with public URLs: its images are uploaded, each once, and it is rewritten.
 
-An image that fails leaves its references as they were and is told with its reason; it hides none of the others. What
+An image that fails leaves its references as they were, and its reason is reported with the URLs of the others. What
 cannot be done at all, such as writing where something exists, is refused before anything is sent. What fails afterwards
-hides no URL: these are told with it.
+hides no URL.
 """
 
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,25 +13,15 @@ from anyio.to_thread import run_sync
 
 from img402_mcp.client.batch import Batch, upload_batch
 from img402_mcp.client.files.documents import Document, place_for, read_document, write_document
-from img402_mcp.client.files.paths import plain_path
-from img402_mcp.client.files.refusal import FileRefused
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_glob import sizes_of
 from img402_mcp.client.publish import commonmark, html
-from img402_mcp.client.publish.references import (
-    Kind,
-    LeftAlone,
-    Reference,
-    References,
-    is_local,
-    path_in,
-    rewritten,
-    with_fragment,
-)
+from img402_mcp.client.publish.disk import Found, ImageFile, images_of
+from img402_mcp.client.publish.local import local
+from img402_mcp.client.publish.references import Kind, LeftAlone, Reference, References, rewritten
+from img402_mcp.client.publish.urls import with_fragment
 from img402_mcp.client.upload import Progress, Upload, Uploader
 from img402_mcp.errors import Img402Error, ReadRefused, quoted
-
-MAX_IMAGES = 200  # of one document; a free API takes some hundred uploads a day
 
 
 @dataclass(frozen=True)
@@ -54,6 +43,8 @@ class PublishedImage:
     target: str
     """As the document names it, for the first time."""
     upload: Upload
+    note: str = ""
+    """Why this file was taken, where another reading of the target was possible."""
 
 
 @dataclass(frozen=True)
@@ -69,14 +60,18 @@ class Published:
     failures: tuple[Failed, ...]
     left_alone: tuple[LeftAlone, ...]
     out: Path | None
-    """The copy; None: none was asked for, or writing it failed, which `note` then tells."""
+    """The copy; None: none was asked for, or writing it failed, as `note` then says."""
     note: str = ""
+    names_others: bool = False
+    """Whether the document has more names that look like those of local images."""
 
 
 @dataclass(frozen=True)
 class Readable:
     target: str
     size_bytes: int
+    note: str = ""
+    """Why this file would be taken, as in PublishedImage."""
 
 
 @dataclass(frozen=True)
@@ -87,6 +82,7 @@ class Planned:
     failures: tuple[Failed, ...]
     left_alone: tuple[LeftAlone, ...]
     out: Path | None
+    names_others: bool = False
 
 
 async def publish(uploader: Uploader, wanted: PublishOptions, progress: Progress | None = None) -> Published:
@@ -94,15 +90,22 @@ async def publish(uploader: Uploader, wanted: PublishOptions, progress: Progress
     draft = await run_sync(_draft, wanted, uploader.roots)
     sizes = await run_sync(sizes_of, draft.images, uploader.roots)
     batch = await upload_batch(uploader.upload, draft.images, progress, sizes)
-    urls = {
-        reference: with_fragment(each.upload.receipt.url, reference.target)
-        for each in batch.uploads
-        for reference in draft.images[each.path]
-    }
-    text = rewritten(draft.document.text, urls)
+    text = rewritten(draft.document.text, _urls(draft, batch))
     note = await run_sync(_written, text, draft, uploader.roots, wanted.overwrite)
-    uploads = tuple(PublishedImage(draft.target(each.path), each.upload) for each in batch.uploads)
-    return Published(text, uploads, _failures(draft, batch), draft.left_alone, None if note else draft.place, note)
+    uploads = tuple(
+        PublishedImage(draft.target(each.path), each.upload, draft.images[each.path].note) for each in batch.uploads
+    )
+    out = None if note else draft.place
+    return Published(text, uploads, _failures(draft, batch), draft.left_alone, out, note, draft.found.names_others)
+
+
+def _urls(draft: "_Draft", batch: Batch) -> dict[Reference, str]:
+    return {
+        reference: with_fragment(url, reference.target) if drops_fragment else url
+        for each in batch.uploads
+        for url in (each.upload.receipt.url,)
+        for reference, drops_fragment in draft.images[each.path].references.items()
+    }
 
 
 async def plan(uploader: Uploader, wanted: PublishOptions) -> Planned:
@@ -115,8 +118,8 @@ async def plan(uploader: Uploader, wanted: PublishOptions) -> Planned:
             sizes[path] = len((await uploader.read(path)).data)
         except Img402Error as error:
             refused[path] = str(error)
-    images = tuple(Readable(draft.target(path), size_bytes) for path, size_bytes in sizes.items())
-    return Planned(images, draft.failed(refused), draft.left_alone, draft.place)
+    images = tuple(Readable(draft.target(path), size, draft.images[path].note) for path, size in sizes.items())
+    return Planned(images, draft.failed(refused), draft.left_alone, draft.place, draft.found.names_others)
 
 
 # Before anything is sent
@@ -126,12 +129,18 @@ async def plan(uploader: Uploader, wanted: PublishOptions) -> Planned:
 class _Draft:
     document: Document
     place: Path | None
-    images: Mapping[str, Sequence[Reference]]
-    """The path of each image -> where it is named."""
-    left_alone: tuple[LeftAlone, ...]
+    found: Found
+
+    @property
+    def images(self) -> Mapping[str, ImageFile]:
+        return self.found.images
+
+    @property
+    def left_alone(self) -> tuple[LeftAlone, ...]:
+        return self.found.left_alone
 
     def target(self, path: str) -> str:
-        return self.images[path][0].target
+        return self.images[path].target
 
     def failed(self, reasons: Mapping[str, str]) -> tuple[Failed, ...]:
         return tuple(Failed(self.target(path), reason) for path, reason in reasons.items())
@@ -142,7 +151,7 @@ def _draft(wanted: PublishOptions, roots: Roots) -> _Draft:
     place = _place(wanted, document, roots) if wanted.out else None
     _demand_short(document, wanted)
     found = references(document.text, Kind.HTML if document.is_html else Kind.MARKDOWN)
-    return _Draft(document, place, _images(document, found), found.left_alone)
+    return _Draft(document, place, images_of(document, found, roots))
 
 
 def _place(wanted: PublishOptions, document: Document, roots: Roots) -> Path:
@@ -153,31 +162,9 @@ def _demand_short(document: Document, wanted: PublishOptions) -> None:
     size = len(document.text.encode())
     if not wanted.out and wanted.longest is not None and size > wanted.longest:
         raise ReadRefused(
-            f"{quoted(wanted.path)} has {size:,} bytes, and at most {wanted.longest:,} are handed back as text; name a "
-            "file to write by `out`. Nothing was sent."
+            f"{quoted(wanted.path)} has {size:,} bytes, and at most {wanted.longest:,} are returned as text; name a "
+            "file to write in `out`. Nothing was sent."
         )
-
-
-def _images(document: Document, found: References) -> Mapping[str, Sequence[Reference]]:
-    images: dict[str, list[Reference]] = {}
-    for reference in found.references:
-        images.setdefault(_path(document.path.parent, reference.target), []).append(reference)
-    if len(images) > MAX_IMAGES:
-        raise ReadRefused(
-            f"{quoted(str(document.path))} shows {len(images):,} different local images, and at most {MAX_IMAGES} are "
-            "published at once; split it. Nothing was sent."
-        )
-    return images
-
-
-def _path(folder: Path, target: str) -> str:
-    """One text for one place, so that an image is sent once. What is no path goes on as it is, to be refused."""
-    path = path_in(target)
-    try:
-        named = plain_path(path) if path.lower().startswith("file://") else Path(path)
-    except FileRefused:
-        return path
-    return os.path.normpath(folder / named)
 
 
 # Afterwards
@@ -204,7 +191,4 @@ FOUND_BY = {Kind.MARKDOWN: commonmark.found, Kind.HTML: html.found}
 
 def references(text: str, kind: Kind) -> References:
     """The local images that a document shows, in the document's order, and where it names them."""
-    found = FOUND_BY[kind](text)
-    local = sorted((each for each in found.references if is_local(each.target)), key=lambda each: each.start)
-    left = dict.fromkeys(each for each in found.left_alone if is_local(each.target))
-    return References(tuple(local), tuple(left))
+    return local(FOUND_BY[kind](text))

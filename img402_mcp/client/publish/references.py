@@ -2,9 +2,8 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
-from urllib.parse import unquote_to_bytes, urlsplit
 
 
 class Kind(Enum):
@@ -19,6 +18,8 @@ class Writing(Enum):
     ATTRIBUTE = "an attribute's value"
     CANDIDATE = "one of several in a srcset"
     UNQUOTED = "an attribute's value without quotes"
+    STYLE = "in a style sheet"
+    STYLE_ATTRIBUTE = "in a style attribute"
 
 
 @dataclass(frozen=True)
@@ -29,14 +30,35 @@ class Reference:
     end: int
     target: str
     writing: Writing
+    url: str = ""
+    """The target as seen from the document's folder, when its base is known."""
+    before: str = ""
+    after: str = ""
+    """What is written around the URL, where more than the URL is replaced."""
+    shown_at: int | None = None
+    """Where the image is shown, if not at `start`."""
+    by_base: bool = False
+    """Whether the document's base has changed what the target means."""
 
 
 @dataclass(frozen=True)
 class LeftAlone:
-    """A local image that is not for us to rewrite, and why."""
+    """A local image that is not rewritten, and why."""
 
     target: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Base:
+    """What the document's `<base>` says. `unclear` tells why it cannot be known what that makes of a URL."""
+
+    href: str
+    start: int
+    unclear: str = ""
+
+
+Span = tuple[int, int]
 
 
 @dataclass(frozen=True)
@@ -44,6 +66,11 @@ class References:
     references: tuple[Reference, ...]
     """In the document's order; none overlaps another."""
     left_alone: tuple[LeftAlone, ...]
+    base: Base | None = field(default=None, compare=False)
+    seen: tuple[Span, ...] = field(default=(), compare=False)
+    """What has been understood, whatever it names."""
+    linked: tuple[str, ...] = field(default=(), compare=False)
+    """Images that a link leads to."""
 
 
 def rewritten(text: str, urls: Mapping[Reference, str]) -> str:
@@ -55,7 +82,7 @@ def _pieces(text: str, urls: Mapping[Reference, str]) -> Iterator[str]:
     done = 0
     for reference in sorted(urls, key=lambda each: each.start):
         yield text[done : reference.start]
-        yield _WRITERS[reference.writing](urls[reference])
+        yield f"{reference.before}{_WRITERS[reference.writing](urls[reference])}{reference.after}"
         done = reference.end
     yield text[done:]
 
@@ -77,46 +104,22 @@ def _unquoted(url: str) -> str:
     return _candidate(url).replace("=", "&#61;")
 
 
+_NOT_IN_CSS = re.compile(r"""[\\"'()<>\s]""")
+
+
+def _style(url: str) -> str:
+    return _NOT_IN_CSS.sub(lambda mark: f"%{ord(mark[0]):02X}", url)
+
+
+def _style_attribute(url: str) -> str:
+    return _unquoted(_style(url))
+
+
 _WRITERS: dict[Writing, Callable[[str], str]] = {
     Writing.DESTINATION: _destination,
     Writing.ATTRIBUTE: _attribute,
     Writing.CANDIDATE: _candidate,
     Writing.UNQUOTED: _unquoted,
+    Writing.STYLE: _style,
+    Writing.STYLE_ATTRIBUTE: _style_attribute,
 }
-
-
-# What a target means
-
-
-_SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)  # of one letter it is a drive of Windows
-_SUFFIX = re.compile(r"[?#].*", re.DOTALL)
-_FRAGMENT = re.compile(r"#[A-Za-z0-9_.~-]+\Z")
-
-
-def is_local(target: str) -> bool:
-    """A path, or a file:// URL; not another place of the web, nor of this document."""
-    text = target.strip()
-    if text.lower().startswith("file://"):
-        return True
-    return bool(text) and not text.startswith(("#", "?", "//")) and not _SCHEME.match(text)
-
-
-def path_in(target: str) -> str:
-    """The path that a local target means, as in any URL: percent-encoded, a query and a fragment are no part of it."""
-    path = _SUFFIX.sub("", target.strip())
-    if path.lower().startswith("file://"):
-        return path
-    try:
-        return unquote_to_bytes(path).decode()
-    except UnicodeDecodeError:
-        return path
-
-
-def fragment_in(target: str) -> str:
-    """Kept, since GitHub shows by `#gh-dark-mode-only` one of two images."""
-    found = _FRAGMENT.search(target.strip())
-    return found[0] if found else ""
-
-
-def with_fragment(url: str, target: str) -> str:
-    return url if urlsplit(url).fragment else url + fragment_in(target)

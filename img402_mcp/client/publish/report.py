@@ -1,17 +1,24 @@
 """What became of a document's images, as fields and as lines: the same for a model, a person and a script."""
 
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
 from typing import Any
 
-from img402_mcp.client.publish.publish import Failed, Planned, Published, PublishedImage
+from img402_mcp.client.publish.publish import Failed, Planned, Published, PublishedImage, Readable
 from img402_mcp.client.publish.references import LeftAlone
 from img402_mcp.errors import quoted
 
 Fields = dict[str, Any]
 
 
-def published(done: Published) -> Fields:
-    return {
+@dataclass(frozen=True)
+class Report:
+    headline: str
+    fields: Fields
+
+
+def published(done: Published) -> Report:
+    fields = {
         "uploads": [_sent(each) for each in done.uploads],
         "failures": _reasons(done.failures),
         "left_alone": _reasons(done.left_alone),
@@ -19,35 +26,54 @@ def published(done: Published) -> Fields:
         "note": done.note,
         "text": "" if done.out or done.note else done.text,
     }
+    return Report(_headline(done, len(done.uploads), "uploaded"), fields)
 
 
-def planned(plan: Planned) -> Fields:
-    return {
-        "would_upload": [{"image": each.target, "size_bytes": each.size_bytes} for each in plan.images],
+def planned(plan: Planned) -> Report:
+    fields = {
+        "would_upload": [_readable(each) for each in plan.images],
         "failures": _reasons(plan.failures),
         "left_alone": _reasons(plan.left_alone),
         "out": str(plan.out or ""),
         "note": "A dry run: nothing was sent or written.",
     }
+    return Report(_headline(plan, len(plan.images), "to upload"), fields)
+
+
+def _headline(outcome: Published | Planned, images: int, verb: str) -> str:
+    if images or outcome.failures or outcome.left_alone:
+        failures, left = len(outcome.failures), len(outcome.left_alone)
+        return f"Local images: {images} {verb}, {failures} failed, {left} left alone."
+    if outcome.names_others:
+        return "No local image was found. The document has names that look like images, and none of them is here."
+    return "The document shows no local image."
 
 
 def _sent(sent: PublishedImage) -> Fields:
     upload = sent.upload
-    reused = ("uploaded before",) if upload.reused else ()
-    notes = (*reused, *upload.done, *upload.receipt.notes, *upload.notes)
+    reused = ("already uploaded",) if upload.reused else ()
+    notes = (*filter(None, (sent.note,)), *reused, *upload.done, *upload.receipt.notes, *upload.notes)
     return {"image": sent.target, "url": upload.receipt.url, "note": "; ".join(notes)}
+
+
+def _readable(image: Readable) -> Fields:
+    noted = {"note": image.note} if image.note else {}
+    return {"image": image.target, "size_bytes": image.size_bytes, **noted}
 
 
 def _reasons(what: Iterable[Failed | LeftAlone]) -> list[Fields]:
     return [{"image": each.target, "reason": each.reason} for each in what]
 
 
-def lines(fields: Fields) -> Iterator[str]:
-    yield _counted(fields)
+def lines(report: Report) -> Iterator[str]:
+    fields = report.fields
+    yield report.headline
     for sent in fields.get("uploads", ()):
         yield f"{quoted(sent['image'])} is {sent['url']}{_aside(sent['note'])}"
     for would in fields.get("would_upload", ()):
-        yield f"{quoted(would['image'])} would be uploaded ({would['size_bytes']:,} bytes)"
+        yield f"{quoted(would['image'])} would be uploaded ({would['size_bytes']:,} bytes)" + _aside(
+            would.get("note", "")
+        )
     for failed in fields["failures"]:
         yield f"{quoted(failed['image'])} FAILED and stays as it was: {failed['reason']}"
     for left in fields["left_alone"]:
@@ -63,12 +89,3 @@ def _where(fields: Fields) -> str:
     if not fields["out"]:
         return ""
     return f"The copy {'is' if 'uploads' in fields else 'would be'} {quoted(fields['out'])}."
-
-
-def _counted(fields: Fields) -> str:
-    uploads = len(fields["uploads"] if "uploads" in fields else fields["would_upload"])
-    failures, left = len(fields["failures"]), len(fields["left_alone"])
-    if not (uploads or failures or left):
-        return "The document shows no local image."
-    verb = "uploaded" if "uploads" in fields else "to upload"
-    return f"Local images: {uploads} {verb}, {failures} failed, {left} left alone."

@@ -7,7 +7,7 @@ from img402_mcp.mcp_server.results import Answer
 from img402_mcp.mcp_server.session import ToolContext
 
 if TYPE_CHECKING:
-    from img402_mcp.client.publish.report import Fields
+    from img402_mcp.client.publish.report import Report
     from img402_mcp.client.upload import Progress
 
 LONGEST = 20_000  # bytes, some 6,000 tokens: more of a document is better left in a file
@@ -50,15 +50,15 @@ async def publish_markdown(
     return _answer(report.published(await publish(uploader, wanted, _counting(ctx))))
 
 
-def _answer(fields: "Fields") -> Answer[PublishResult]:
+def _answer(report: "Report") -> Answer[PublishResult]:
     from img402_mcp.client.publish.report import lines  # noqa: PLC0415  # the parsers are here by now
 
-    text = f"\n\n{fields['text']}" if fields.get("text") else ""
+    text = f"\n\n{report.fields['text']}" if report.fields.get("text") else ""
     shown: dict[str, Any] = {
         name: tuple(PublishedImageResult(**each) for each in listed) if isinstance(listed, list) else listed
-        for name, listed in fields.items()
+        for name, listed in report.fields.items()
     }
-    return Answer("\n".join(lines(fields)) + text, PublishResult(**shown))
+    return Answer("\n".join(lines(report)) + text, PublishResult(**shown))
 
 
 def _counting(ctx: ToolContext) -> "Progress":

@@ -117,7 +117,7 @@ async def test_the_document_itself_is_rewritten_only_where_that_is_allowed(wire,
 @pytest.mark.parametrize(
     ("content", "arguments", "sentence"),
     [
-        pytest.param("x" * 20_001, {}, "has 20,001 bytes, and at most 20,000 are handed back as text", id="long"),
+        pytest.param("x" * 20_001, {}, "has 20,001 bytes, and at most 20,000 are returned", id="long"),
         pytest.param(
             "".join(f"![]({number}.png)" for number in range(201)),
             {},
@@ -165,6 +165,52 @@ async def test_a_document_without_images_says_so(wire, folder):
     (folder / "a.md").write_text("# a", encoding="utf-8")
     assert (await asked(wire, folder)).structured_content == {"text": "# a"}
     assert text(await asked(wire, folder)) == "The document shows no local image.\n\n# a"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "expected"),
+    [
+        pytest.param(
+            "a.html", "<base href='shots/'><img src='one.png'>", "<base href='shots/'><img src='U'>", id="base"
+        ),
+        pytest.param("a.html", "<img src='shots\\one.png'>", "<img src='U'>", id="backslash"),
+        pytest.param("a.html", "<p style=\"a:url('shots/one.png')\">", "<p style=\"a:url('U')\">", id="style"),
+        pytest.param("a.md", "![](shots/t wo.png =30x20)", "![](U =30x20)", id="spaces-and-size"),
+        pytest.param("a.md", "![[one.png|300]]", '<img alt="one" src="U" width="300">', id="wikilink"),
+        pytest.param("a.md", "Vec<style>\n\n![a](shots/one.png)", "Vec<style>\n\n![a](U)", id="prose"),
+    ],
+)
+async def test_a_document_of_any_dialect_comes_back_with_urls(wire, folder, name, content, expected):
+    (folder / name).write_text(content, encoding="utf-8")
+    answer = (await asked(wire, folder, path=str(folder / name))).structured_content
+    (upload,) = answer["uploads"]
+    assert answer["text"] == expected.replace("U", upload["url"])
+    again = (await asked(wire, folder, path=write(folder / name, answer["text"]))).structured_content
+    assert again == {"text": answer["text"]}
+
+
+def write(place: Path, text: str) -> str:
+    place.write_text(text, encoding="utf-8")
+    return str(place)
+
+
+async def test_how_a_name_was_read_is_said(wire, folder):
+    (folder / "shots" / "100%25.png").write_bytes((folder / "shots" / "one.png").read_bytes())
+    path = write(folder / "a.md", "![a](shots/100%25.png)")
+    (upload,) = (await asked(wire, folder, path=path)).structured_content["uploads"]
+    assert upload["note"] == 'its "%" is taken as a part of the name'
+
+
+@pytest.mark.parametrize(
+    ("content", "headline"),
+    [
+        pytest.param("# a", "The document shows no local image.", id="none"),
+        pytest.param("cover: gone.png", "No local image was found.", id="a-name-of-none-that-is-here"),
+        pytest.param("cover: shots/one.png", "Local images: 0 uploaded, 0 failed, 1 left alone.", id="one-left-alone"),
+    ],
+)
+async def test_that_there_is_no_image_is_said_only_where_nothing_looks_like_one(wire, folder, content, headline):
+    assert text(await asked(wire, folder, path=write(folder / "a.md", content))).startswith(headline)
 
 
 async def test_urls_are_told_where_the_copy_could_not_be_written(wire, folder):

@@ -1,0 +1,160 @@
+"""Where the destination of a Markdown image is written, by CommonMark's grammar (6.3).
+
+What is found there is read by the parser once more. Where that differs from what the parser saw in the document, the
+reference is left alone.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from itertools import accumulate
+from typing import Any
+
+import pyromark
+from pyromark import Options
+
+from img402_mcp.client.publish.html import NOT_PLACED
+from img402_mcp.client.publish.references import LeftAlone, Reference, References, Span, Writing
+
+OPTIONS = (
+    Options.ENABLE_GFM
+    | Options.ENABLE_TABLES
+    | Options.ENABLE_FOOTNOTES
+    | Options.ENABLE_STRIKETHROUGH
+    | Options.ENABLE_TASKLISTS
+    | Options.ENABLE_YAML_STYLE_METADATA_BLOCKS
+)
+PlaceOfByte = Callable[[int], int]
+
+
+@dataclass
+class MarkdownImage:
+    """One that the parser saw; `alt_end` is where the destination may be looked for."""
+
+    start: int
+    end: int
+    target: str
+    label: str
+    is_inline: bool
+    alt_end: int
+
+
+def image_in(event: Any, start: int, end: int) -> MarkdownImage | None:  # noqa: ANN401  # one of thirty shapes; see pyromark.event
+    data = _image_data(event)
+    if not data:
+        return None
+    return MarkdownImage(start, end, data["dest_url"], _folded(data["id"]), data["link_type"] == "Inline", start + 2)
+
+
+def _image_data(event: Any) -> Any:  # noqa: ANN401  # the same
+    start = event.get("Start") if isinstance(event, dict) else None
+    return start.get("Image") if isinstance(start, dict) else None
+
+
+def _folded(label: str) -> str:
+    """Labels that match are the same (CommonMark 0.31, 6.3)."""
+    return " ".join(label.casefold().split())
+
+
+# The parser counts bytes, we count characters
+
+
+_STEP = 4096
+_CONTINUATION = bytes(range(0x80, 0xC0))
+
+
+def place_of_byte(text: str) -> PlaceOfByte:
+    """From a place in the text's UTF-8 to the place of the same character."""
+    if text.isascii():
+        return int
+    data = text.encode()
+    steps = (data[at : at + _STEP].translate(None, _CONTINUATION) for at in range(0, len(data), _STEP))
+    characters = [*accumulate(map(len, steps), initial=0)]
+
+    def place(byte: int) -> int:
+        step = byte // _STEP
+        return characters[step] + len(data[step * _STEP : byte].translate(None, _CONTINUATION))
+
+    return place
+
+
+# Where a destination is
+
+
+def references(text: str, images: list[MarkdownImage]) -> References:
+    shown = {image.start: _inline(text, image) for image in images if image.is_inline}
+    left = [LeftAlone(image.target, NOT_PLACED) for image in images if image.is_inline and not shown[image.start]]
+    first: dict[str, int] = {}
+    for image in images:
+        if not image.is_inline:
+            first.setdefault(image.label, image.start)
+    defined = _defined(text, first) if first else References((), ())
+    seen = ((image.start, image.end) for image in images)
+    return References(
+        (*filter(None, shown.values()), *defined.references), (*left, *defined.left_alone), None, (*seen, *defined.seen)
+    )
+
+
+def _inline(text: str, image: MarkdownImage) -> Reference | None:
+    at = text.find("](", image.alt_end, image.end)
+    return _destination(text, at + 2, image.end, image.target) if at >= 0 else None
+
+
+_LABEL = re.compile(r"\[(?:[^\[\]\\]|\\.)*\]:", re.DOTALL)
+
+
+def _defined(text: str, first: dict[str, int]) -> References:
+    """A definition's destination, once for all images of its label; a link of that label goes along.
+
+    `first`: label -> where its first image is.
+    """
+    place = place_of_byte(text)
+    shown: list[Reference] = []
+    left: list[LeftAlone] = []
+    seen: list[Span] = []
+    for label, definition in pyromark.reference_definitions(text, options=OPTIONS).items():
+        if (folded := _folded(label)) in first:
+            start, end = (place(definition["span"][edge]) for edge in ("start", "end"))
+            name = _LABEL.match(text, start, end)
+            reference = _destination(text, name.end(), end, definition["dest"]) if name else None
+            shown += [replace(reference, shown_at=first[folded])] if reference else []
+            left += [] if reference else [LeftAlone(definition["dest"], NOT_PLACED)]
+            seen.append((start, end))
+    return References(tuple(shown), tuple(left), None, tuple(seen))
+
+
+# Spaces, and one line's end with whatever marks the block quotes that go on behind it.
+_GAP = re.compile(r"[ \t]*(?:(?:\r\n?|\n)[ \t>]*)?")
+_BRACKETED = re.compile(r"<(?:[^<>\\\r\n]|\\.)*>")
+_BARE = re.compile(r"\\[!-/:-@\[-`{-~]|[^\x00-\x20\x7f()\\]++|[()\\]")
+
+
+def _destination(text: str, at: int, end: int, target: str) -> Reference | None:
+    """The destination that follows, if it means `target`."""
+    gap = _GAP.match(text, at, end)
+    start = gap.end() if gap else at
+    bracketed = _BRACKETED.match(text, start, end)
+    stop = bracketed.end() if bracketed else _bare_end(text, start, end)
+    if stop == start or _meaning(text[start:stop]) != target:
+        return None
+    return Reference(start, stop, target, Writing.DESTINATION, target)
+
+
+def _bare_end(text: str, at: int, end: int) -> int:
+    """Up to a space, a control character, or a parenthesis that closes what was not opened."""
+    depth = 0
+    while one := _BARE.match(text, at, end):
+        depth += (one[0] == "(") - (one[0] == ")")
+        if depth < 0:
+            break
+        at = one.end()
+    return at
+
+
+def _meaning(raw: str) -> str | None:
+    """What the parser takes this destination for."""
+    return next(_targets(f"![]({raw})"), None)
+
+
+def _targets(text: str) -> Iterator[str]:
+    return (data["dest_url"] for event in pyromark.events(text) if (data := _image_data(event)))

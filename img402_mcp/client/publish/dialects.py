@@ -1,0 +1,168 @@
+"""What CommonMark does not know and other viewers of Markdown do: images in their own notation, and comments.
+
+Understood are bare spaces in a destination, a size behind it (`=300x200`), and wikilinks (`![[a.png|300]]` of Obsidian,
+`[[a.png|width=300px]]` of gollum). Each pattern takes a bounded stretch, so that no text costs the square of its
+length.
+"""
+
+import re
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from html import escape, unescape
+from itertools import accumulate
+from pathlib import PurePosixPath
+
+from img402_mcp.client.publish.references import LeftAlone, Reference, References, Span, Writing
+from img402_mcp.client.publish.urls import names_image
+
+
+class Understood:
+    """What CommonMark has given a meaning already: code, HTML, images, front matter; and where links begin."""
+
+    def __init__(self, spans: Iterable[Span], links: Iterable[int]) -> None:
+        ordered = sorted(spans)
+        self._starts = [start for start, _ in ordered]
+        self._ends = [*accumulate((end for _, end in ordered), max)]
+        self._links = sorted(links)
+
+    def overlaps(self, start: int, end: int) -> bool:
+        last = bisect_left(self._starts, end) - 1
+        return last >= 0 and self._ends[last] > start
+
+    def has_link(self, start: int, end: int) -> bool:
+        at = bisect_left(self._links, start)
+        return at < len(self._links) and self._links[at] < end
+
+
+@dataclass
+class _Found:
+    shown: list[Reference] = field(default_factory=list)
+    left: list[LeftAlone] = field(default_factory=list)
+    seen: list[Span] = field(default_factory=list)
+
+
+def found(text: str, understood: Understood) -> References:
+    images = _Found()
+    for match in _LOOSE.finditer(text):
+        if not _is_escaped(text, match.start()) and not understood.overlaps(match.start(), match.start() + 2):
+            _take_loose(images, match, understood)
+    for match in _WIKILINK.finditer(text):
+        if not (_is_escaped(text, match.start()) or understood.overlaps(*match.span())):
+            _take_wikilink(images, match, understood)
+    return References(tuple(images.shown), tuple(images.left), None, tuple(images.seen))
+
+
+def _is_escaped(text: str, at: int) -> bool:
+    before = text[max(at - 100, 0) : at]
+    return (len(before) - len(before.rstrip("\\"))) % 2 == 1
+
+
+# ![a](my shot.png "title" =300x200)
+
+
+_LOOSE = re.compile(
+    r"!\[(?:[^\[\]\\\n]|\\.|\[[^\[\]\n]{0,500}+\](?:\([^()\n]{0,500}+\))?+){0,500}+\]"
+    r"\([ \t]*+((?:[^()<>\n]|\([^()<>\n]{0,500}+\)){1,1000}+)\)"
+)
+_BEHIND = re.compile(
+    r"""(?<![ \t])[ \t]+(?:"[^"]*+"|'[^']*+'|=(?:[0-9]+(?:px|%)?)?(?:x(?:[0-9]+(?:px|%)?)?)?)[ \t]*+\Z"""
+)
+_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
+
+
+def _take_loose(images: _Found, match: re.Match[str], understood: Understood) -> None:
+    written = match[1]
+    for _ in range(2):  # a title and a size
+        written = _BEHIND.sub("", written)
+    written = written.rstrip(" \t")
+    target = unescape(_ESCAPED.sub(r"\1", written))
+    start = match.start(1)
+    if names_image(target) and not understood.overlaps(start - 2, match.end()):
+        images.shown.append(Reference(start, start + len(written), target, Writing.DESTINATION, target))
+        images.seen.append(match.span())
+
+
+# ![[a.png|300]] and [[a.png]]
+
+
+_WIKILINK = re.compile(r"(!?)\[\[([^\[\]|\n]{1,500}+)((?:\|[^\[\]|\n]{0,500}+){0,9}+)\]\]")
+_SIZE = re.compile(r"([0-9]{1,5})(?:x([0-9]{1,5}))?\Z")
+_KEY = re.compile(r"(alt|width|height)\s*=\s*(.*)\Z")
+_LENGTH = re.compile(r"([0-9]{1,5}%?)(?:px)?\Z")
+_LAYOUT = re.compile(r"(?:align|class)\s*=|(?:float|frame)\Z")
+_SPECIAL = re.compile(r"([\\`*_<>&!~^$])")
+
+
+def _take_wikilink(images: _Found, match: re.Match[str], understood: Understood) -> None:
+    target = match[2].rstrip("\\").strip()
+    if not names_image(target) or understood.has_link(*match.span()):
+        return
+    images.seen.append(match.span())
+    look = _look(target, [option.rstrip("\\").strip() for option in match[3].split("|")[1:]])
+    if look is None:
+        images.left.append(LeftAlone(target, f"what its wikilink says of its layout is not understood: {match[3]}"))
+    else:
+        url = target.replace("%", "%25").replace("?", "%3F")  # a wikilink names a file as it is
+        images.shown.append(Reference(*match.span(), target, look.writing, url, look.before, look.after))
+
+
+@dataclass(frozen=True)
+class _Look:
+    writing: Writing
+    before: str
+    after: str
+
+
+def _look(target: str, options: Iterable[str]) -> _Look | None:
+    """What is written around the URL; None where an option is not understood."""
+    said = {"alt": PurePosixPath(target).stem}
+    for option in options:
+        size, key = _SIZE.match(option), _KEY.match(option)
+        if _LAYOUT.match(option):
+            return None
+        if size:
+            said |= {name: length for name, length in zip(("width", "height"), size.groups(), strict=True) if length}
+        elif key and key[1] != "alt":
+            length = _LENGTH.match(key[2])
+            if not length:
+                return None
+            said[key[1]] = length[1]
+        elif option:
+            said["alt"] = key[2] if key else option
+    return _as_written(said)
+
+
+def _as_written(said: dict[str, str]) -> _Look:
+    alt = said.pop("alt")
+    if not said:
+        return _Look(Writing.DESTINATION, f"![{_SPECIAL.sub(_backslashed, alt)}](", ")")
+    sizes = "".join(f' {name}="{length}"' for name, length in said.items())
+    return _Look(Writing.ATTRIBUTE, f'<img alt="{escape(alt)}" src="', f'"{sizes}>')
+
+
+def _backslashed(found: re.Match[str]) -> str:
+    return f"\\{found[1]}"
+
+
+# What is not shown
+
+
+_COMMENTS = (
+    (re.compile(r"\{/\*"), re.compile(r"\*/\}")),  # JSX
+    (re.compile(r"\{%-?\s{0,9}comment\b[^%\n]{0,99}%\}"), re.compile(r"\{%-?\s{0,9}endcomment\s{0,9}-?%\}")),  # Liquid
+    (re.compile(r"(?<![\w%])%%(?!%)"), re.compile(r"%%")),  # Obsidian
+)
+
+
+def comments(text: str, understood: Understood) -> Iterator[Span]:
+    for begin, end in _COMMENTS:
+        at = 0
+        while first := begin.search(text, at):
+            at = first.end()
+            if not understood.overlaps(*first.span()):
+                last = end.search(text, at)
+                if not last:
+                    break
+                yield first.start(), last.end()
+                at = last.end()

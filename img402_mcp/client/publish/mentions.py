@@ -1,0 +1,120 @@
+"""Local images that a document names where no image is understood: front matter, shortcodes, JSX, scripts, metadata.
+
+A plain search for the names of the images that lie in the document's folder and below it, and for paths that lead to
+an image. What it finds is told, never rewritten.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from html import escape
+from itertools import islice
+from posixpath import normpath
+from urllib.parse import quote
+
+from img402_mcp.client.publish.dialects import Understood
+from img402_mcp.client.publish.references import LeftAlone, Span
+from img402_mcp.client.publish.urls import IMAGE_ENDINGS, names_image
+from img402_mcp.errors import quoted
+
+MOST_TOLD = 30
+MOST_LOOKED_AT = 20_000  # names in one text; a page has some dozens
+MOST_TRIED = 500  # paths that are looked for on the disk
+_LONGEST = 300  # characters of a name with its path
+_NAME = re.compile(rf"\.(?:{'|'.join(sorted(IMAGE_ENDINGS))})(?![\w-])", re.IGNORECASE)
+_DELIMITER = re.compile(r"[\s\"'`()<>\[\]{}|,;=]")
+_REMOTE = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://|//|(?:blob|cid|data|mailto):", re.IGNORECASE)
+
+Exists = Callable[[str], bool]
+"""Whether a path, as it is written, leads to a file."""
+
+
+@dataclass(frozen=True)
+class Mention:
+    path: str
+    """Of the image."""
+    line: int
+    words: str
+    """The line, as far as it is worth showing."""
+
+    @property
+    def left_alone(self) -> LeftAlone:
+        return LeftAlone(self.path, f"line {self.line} names it where no image is understood: {quoted(self.words, 80)}")
+
+
+@dataclass(frozen=True)
+class Mentions:
+    found: tuple[Mention, ...] = ()
+    names_any: bool = False
+    """Whether anything at all looks like the name of a local image, there or not."""
+
+
+def mentions(text: str, seen: Iterable[Span], images: Iterable[str], exists: Exists) -> Mentions:
+    """`images`: the paths of those in the document's folder and below it. Each is told once."""
+    names = _Names(images)
+    found: dict[str, Mention] = {}
+    ends = [*_ends(text, Understood(seen, ()))]
+    tokens = dict.fromkeys(_token(text, end) for end in ends)
+    there = {token for token in islice(tokens, MOST_TRIED) if exists(token)}
+    for end in ends:
+        token = _token(text, end)
+        written = normpath(token) if token in there else ""
+        path = (written if "/" in written else "") or names.path(text, end) or written
+        if path and path not in found and len(found) < MOST_TOLD:
+            found[path] = _mention(text, path, end)
+    return Mentions(tuple(found.values()), bool(ends))
+
+
+def _ends(text: str, seen: Understood) -> Iterator[int]:
+    """Where what looks like the name of a local image ends."""
+    for match in islice(_NAME.finditer(text), MOST_LOOKED_AT):
+        if not seen.overlaps(*match.span()) and not _REMOTE.match(_token(text, match.end())):
+            yield match.end()
+
+
+def _token(text: str, end: int) -> str:
+    """The word that ends here."""
+    return _DELIMITER.split(text[max(0, end - _LONGEST) : end])[-1]
+
+
+def _mention(text: str, path: str, end: int) -> Mention:
+    start = max(text.rfind("\n", 0, end), text.rfind("\r", 0, end)) + 1
+    words = text[max(start, end - 60) : end + 20].splitlines()[0].strip()
+    return Mention(path, text.count("\n", 0, end) + 1, words)
+
+
+class _Names:
+    """The images by their names, as they may be written."""
+
+    def __init__(self, images: Iterable[str]) -> None:
+        self._paths: dict[str, list[str]] = {}
+        for path in filter(names_image, images):
+            for name in _writings(path.rpartition("/")[2]):
+                self._paths.setdefault(name, []).append(path)
+        self._lengths = sorted({len(name) for name in self._paths}, reverse=True)
+
+    def path(self, text: str, end: int) -> str:
+        """Of the image whose name ends here; where several have that name, the one whose path is written most."""
+        for length in self._lengths:
+            start = end - length
+            if start >= 0 and text[start:end] in self._paths and not _goes_on(text, start):
+                return max(self._paths[text[start:end]], key=lambda path: _common(path, text, end))
+        return ""
+
+
+def _writings(name: str) -> set[str]:
+    forms = {unicodedata.normalize(form, name) for form in ("NFC", "NFD")} | {name}
+    return forms | {quote(each) for each in forms} | {escape(each) for each in forms}
+
+
+def _goes_on(text: str, start: int) -> bool:
+    """Whether the name begins before this place: "a.png" is no name in "banana.png"."""
+    return start > 0 and (text[start - 1].isalnum() or text[start - 1] in "_-.%")
+
+
+def _common(path: str, text: str, end: int) -> int:
+    """How many characters at the end of the path are written at the end of the text."""
+    written = text[max(0, end - len(path)) : end].replace("\\", "/")
+    pairs = zip(path[::-1], written[::-1], strict=False)
+    return next((at for at, (one, other) in enumerate(pairs) if one != other), len(path))

@@ -1,0 +1,259 @@
+"""The live start tags of an HTML text, and where their attributes are written.
+
+It reads as browsers do (WHATWG HTML, 13.2.5 and 13.2.6), as far as that decides what is markup: comments, raw text,
+foreign content, and elements whose content is not shown. It builds no tree, so its time grows with the text alone.
+"""
+
+import re
+from bisect import bisect_right
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from itertools import accumulate
+
+Span = tuple[int, int]
+BlockEnd = Callable[[int], int]
+
+_RAW = frozenset(["iframe", "noembed", "noframes", "plaintext", "script", "style", "textarea", "title", "xmp"])
+"""Their content is text. GitHub shows their tags as text in Markdown."""
+_UNSHOWN = frozenset(["audio", "canvas", "noscript", "object", "template", "video"])
+"""Their content is shown only where something else fails, or never."""
+INERT = frozenset({"noscript", "template"})
+"""Their content is not even part of the document."""
+
+_SPACE = r"[ \t\n\f\r]"
+_VALUE = r"""(?:"([^"]*+)"|'([^']*+)'|([^ \t\n\f\r>"'][^ \t\n\f\r>]*+)|(?=>))"""
+_EQUALS = rf"{_SPACE}*+="
+_ONE = rf"(?!>)(?:(?:{_SPACE}|/)++|(=?[^ \t\n\f\r/>=]*+)(?:{_EQUALS}{_SPACE}*+{_VALUE}|(?!{_EQUALS})))"
+_ATTRIBUTE = re.compile(_ONE)
+_TAG = re.compile(rf"</?([A-Za-z][^ \t\n\f\r/>]*+)(?:{_ONE})*+>")
+_COMMENT_END = re.compile(r"--!?>")
+_END_OF = {name: re.compile(rf"</{name}(?=[ \t\n\f\r/>])", re.IGNORECASE) for name in _RAW | {"noscript"}}
+_IN_SCRIPT = re.compile(r"<!--(?:-?>)?|-->|</?script(?=[ \t\n\f\r/>])", re.IGNORECASE)
+_STYLE_OF_SVG = re.compile(r"[^<]*+(?=</style)", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Tag:
+    """`html[start:end]` is a start tag. `name` is lower case; of SVG and MathML where `is_foreign`."""
+
+    name: str
+    start: int
+    name_end: int
+    end: int
+    is_foreign: bool
+
+
+class Hidden:
+    """Stretches of the text that are not shown, each with the element that hides it."""
+
+    def __init__(self, spans: Iterable[tuple[int, int, str]]) -> None:
+        self._spans = sorted(spans)
+        self._starts = [start for start, _, _ in self._spans]
+        self._ends = [*accumulate((end for _, end, _ in self._spans), max)]
+
+    def element(self, at: int) -> str:
+        """The one that hides what is there; empty: none."""
+        last = bisect_right(self._starts, at) - 1
+        if last < 0 or self._ends[last] <= at:
+            return ""
+        return self._spans[bisect_right(self._ends, at)][2]
+
+
+@dataclass(frozen=True)
+class Markup:
+    tags: tuple[Tag, ...]
+    styles: tuple[Span, ...]
+    """Where the contents of `<style>` are."""
+    hidden: Hidden
+    inert: Hidden
+
+
+def read(html: str, block_end: BlockEnd | None = None) -> Markup:
+    """A whole document; with `block_end`, the HTML of a Markdown document.
+
+    There raw text begins and ends in one block of HTML, which `block_end` tells of a place, and what is never closed
+    hides nothing: prose has a `<title>` now and then.
+    """
+    reader = _Reader(html, block_end)
+    reader.read()
+    hidden = reader.hidden()
+    inert = (each for each in hidden if each[2] in INERT)
+    return Markup(tuple(reader.tags), tuple(reader.styles), Hidden(hidden), Hidden(inert))
+
+
+def attributes(html: str, tag: Tag) -> dict[str, Span]:
+    """Name -> where its value is written, without quotes. Of two alike the first counts."""
+    spans: dict[str, Span] = {}
+    at = tag.name_end
+    while (one := _ATTRIBUTE.match(html, at)) and one.end() > at:
+        at = one.end()
+        if one[1]:
+            spans.setdefault(one[1].lower(), one.span(one.lastindex or 1) if one.lastindex != 1 else (at, at))
+    return spans
+
+
+class _Reader:
+    def __init__(self, html: str, block_end: BlockEnd | None) -> None:
+        self.tags: list[Tag] = []
+        self.styles: list[Span] = []
+        self._html = html
+        self._block_end = block_end
+        self._raw = _RAW if block_end else _RAW | {"noscript"}
+        self._foreign = _Foreign()
+        self._open: dict[str, list[int]] = {name: [] for name in _UNSHOWN}
+        self._hidden: list[tuple[int, int, str]] = []
+        self._unclosed: dict[str, int] = {}
+
+    def read(self) -> None:
+        at = self._html.find("<")
+        while at >= 0:
+            at = self._html.find("<", self._behind(at))
+
+    def hidden(self) -> list[tuple[int, int, str]]:
+        """A template that is never closed goes on to the end of an HTML document."""
+        left = [] if self._block_end else self._open["template"]
+        return [*self._hidden, *((start, len(self._html), "template") for start in left)]
+
+    def _behind(self, at: int) -> int:
+        """Where the markup that begins with this "<" ends."""
+        mark = self._html[at + 1 : at + 2]
+        if mark.isascii() and mark.isalpha():
+            return self._start_tag(at)
+        if mark == "/":
+            return self._end_tag(at)
+        if mark == "!":
+            return self._declaration(at)
+        return self._after(">", at) if mark == "?" else at + 1
+
+    def _after(self, end: str, at: int) -> int:
+        found = self._html.find(end, at)
+        return found + len(end) if found >= 0 else len(self._html)
+
+    def _declaration(self, at: int) -> int:
+        if self._html.startswith(("<!-->", "<!--->"), at):
+            return self._after(">", at)
+        if self._html.startswith("<!--", at):
+            end = _COMMENT_END.search(self._html, at + 4)
+            return end.end() if end else len(self._html)
+        if self._foreign.inside and self._html.startswith("<![CDATA[", at):
+            return self._after("]]>", at)
+        return self._after(">", at)
+
+    def _end_tag(self, at: int) -> int:
+        found = _TAG.match(self._html, at)
+        if not found:  # "</>" and "</3" are comments of a kind; a tag without an end is dropped, and all behind it
+            follows = self._html[at + 2 : at + 3]
+            return len(self._html) if follows.isascii() and follows.isalpha() else self._after(">", at)
+        name = found[1].lower()
+        self._foreign.end(name)
+        if self._open.get(name):
+            self._hidden.append((self._open[name].pop(), at, name))
+        return found.end()
+
+    def _start_tag(self, at: int) -> int:
+        found = _TAG.match(self._html, at)
+        if not found:
+            return len(self._html)
+        name, end = found[1].lower(), found.end()
+        is_foreign = self._foreign.start(name, is_closed=self._html[end - 2] == "/")
+        named = "img" if name == "image" and not self._foreign.is_open else name
+        self.tags.append(Tag(named, at, found.end(1), end, is_foreign))
+        if is_foreign:
+            return self._style_of_svg(end) if name == "style" else end
+        if name in self._open:
+            self._open[name].append(end)
+        return self._raw_text(name, end) if name in self._raw else end
+
+    def _style_of_svg(self, at: int) -> int:
+        found = _STYLE_OF_SVG.match(self._html, at)
+        self.styles += [found.span()] if found else []
+        return at
+
+    def _raw_text(self, name: str, at: int) -> int:
+        """Where the raw text ends that begins here."""
+        limit = self._block_end(at) if self._block_end else len(self._html)
+        end = None if self._unclosed.get(name) == limit else _end_of(name, self._html, at, limit)
+        if end is None:
+            self._unclosed[name] = limit
+            return at if self._block_end else len(self._html)
+        self.styles += [(at, end)] if name == "style" else []
+        return end
+
+
+def _end_of(name: str, html: str, at: int, limit: int) -> int | None:
+    if name == "plaintext":
+        return None
+    if name == "script":
+        return _end_of_script(html, at, limit)
+    end = _END_OF[name].search(html, at, limit)
+    return end.start() if end else None
+
+
+def _end_of_script(html: str, at: int, limit: int) -> int | None:
+    """A script that begins in a script's comment ends there (13.2.5.17 and following)."""
+    is_comment = is_inner = False
+    for found in _IN_SCRIPT.finditer(html, at, limit):
+        mark = found[0].lower()
+        if mark == "</script" and not is_inner:
+            return found.start()
+        if mark.endswith(">"):
+            is_comment = is_inner = False
+        elif mark == "<!--":
+            is_comment = True
+        else:
+            is_inner = is_comment and mark == "<script"
+    return None
+
+
+# SVG and MathML
+
+
+_BREAKOUT = frozenset({
+    "b", "big", "blockquote", "body", "br", "center", "code", "dd", "div", "dl", "dt", "em", "embed", "h1", "h2", "h3",
+    "h4", "h5", "h6", "head", "hr", "i", "img", "li", "listing", "menu", "meta", "nobr", "ol", "p", "pre", "ruby", "s",
+    "small", "span", "strike", "strong", "sub", "sup", "table", "tt", "u", "ul", "var",
+})  # fmt: skip
+"""HTML again, wherever they are (13.2.6.5)."""
+_INTEGRATION = frozenset(["annotation-xml", "desc", "foreignobject", "mi", "mn", "mo", "ms", "mtext", "title"])
+_FOREIGN = frozenset({"svg", "math"})
+
+
+class _Foreign:
+    """Whether the reader is in SVG or MathML, where no element has raw text and CDATA is known."""
+
+    def __init__(self) -> None:
+        self._open: list[str] = []
+        self._count: Counter[str] = Counter()
+
+    @property
+    def is_open(self) -> bool:
+        return bool(self._open)
+
+    @property
+    def inside(self) -> bool:
+        return bool(self._open) and self._open[-1] not in _INTEGRATION
+
+    def start(self, name: str, *, is_closed: bool) -> bool:
+        """Whether the element that begins is foreign."""
+        if name in _BREAKOUT:
+            self._leave()
+        is_foreign = self.inside or name in _FOREIGN
+        if is_foreign and not is_closed and name in _INTEGRATION | _FOREIGN:
+            self._open.append(name)
+            self._count[name] += 1
+        return is_foreign
+
+    def end(self, name: str) -> None:
+        if name in _BREAKOUT:
+            self._leave()
+        left = self._count[name] - 1
+        while self._count[name] > max(left, 0):
+            self._close()
+
+    def _leave(self) -> None:
+        while self.inside:
+            self._close()
+
+    def _close(self) -> None:
+        self._count[self._open.pop()] -= 1
