@@ -20,7 +20,7 @@ SUMMARY = "Upload the local images of a Markdown or HTML document and print it w
 def add_flags(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("path", metavar="PATH")
     parser.add_argument("--out", default="", metavar="FILE", help="write the document there; nothing else is printed")
-    parser.add_argument("--dry-run", action="store_true", help="tell what would be uploaded; send and write nothing")
+    parser.add_argument("--dry-run", action="store_true", help="show what would be uploaded; send and write nothing")
     parser.add_argument("--overwrite", action="store_true", help="FILE may exist, and may be PATH itself")
     parser.add_argument("--json", action="store_true", help="print what was done, and the document, as one JSON object")
     add_allow_dir(parser)

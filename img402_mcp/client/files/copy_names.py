@@ -20,6 +20,8 @@ INSTRUCTIONS = frozenset(
         "agents.local.md",
         "agents.override.md",  # Codex
         "airules.md",  # Firebase Studio
+        "amazonq.md",  # Amazon Q
+        "best_practices.md",  # Qodo
         "claude.md",  # Claude Code
         "claude.local.md",
         "codebuddy.md",  # CodeBuddy
@@ -31,7 +33,9 @@ INSTRUCTIONS = frozenset(
         "crush.local.md",
         "gemini.md",  # Gemini CLI, Antigravity
         "grok.md",  # Grok CLI
+        "hermes.md",  # Hermes
         "iflow.md",  # iFlow CLI
+        "instructions.md",  # Codex, at first
         "memory.md",  # Claude Code, OpenClaw
         "opencode.md",  # opencode and Crush
         "opencode.local.md",

@@ -63,7 +63,7 @@ def _is_escaped(text: str, at: int) -> bool:
 
 _LOOSE = re.compile(
     r"!\[(?:[^\[\]\\\n]|\\.|\[[^\[\]\n]{0,500}+\](?:\([^()\n]{0,500}+\))?+){0,500}+\]"
-    r"\([ \t]*+((?:[^()<>\n]|\([^()<>\n]{0,500}+\)){1,1000}+)\)"
+    r"\([ \t]*+(<[^<>\n]{1,500}+>[ \t][^()<>\n]{1,500}+|(?:[^()<>\n]|\([^()<>\n]{0,500}+\)){1,1000}+)\)"
 )
 _BEHIND = re.compile(
     r"""(?<![ \t])[ \t]+(?:"[^"]*+"|'[^']*+'|=(?:[0-9]+(?:px|%)?)?(?:x(?:[0-9]+(?:px|%)?)?)?)[ \t]*+\Z"""
@@ -76,10 +76,13 @@ def _take_loose(images: _Found, match: re.Match[str], understood: Understood) ->
     for _ in range(2):  # a title and a size
         written = _BEHIND.sub("", written)
     written = written.rstrip(" \t")
-    target = unescape(_ESCAPED.sub(r"\1", written))
-    start = match.start(1)
-    if names_image(target) and not understood.overlaps(start - 2, match.end()):
-        images.shown.append(Reference(start, start + len(written), target, Writing.DESTINATION, target))
+    target = unescape(_ESCAPED.sub(r"\1", written.strip("<>")))
+    start, end = match.start(1), match.start(1) + len(written)
+    is_taken = understood.overlaps(start - 2, start) or understood.overlaps(end, match.end())
+    if not written.startswith("<"):  # what is in angle brackets looks like HTML
+        is_taken = is_taken or understood.overlaps(start, end)
+    if names_image(target) and not is_taken:
+        images.shown.append(Reference(start, end, target, Writing.DESTINATION, target))
         images.seen.append(match.span())
 
 

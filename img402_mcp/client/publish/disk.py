@@ -11,7 +11,7 @@ from img402_mcp.client.files.documents import Document
 from img402_mcp.client.files.listing import files_below
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_glob import sizes_of
-from img402_mcp.client.publish.mentions import MOST_TOLD, Mentions, mentions
+from img402_mcp.client.publish.mentions import MOST_LISTED, Mentions, mentions
 from img402_mcp.client.publish.references import LeftAlone, Reference, References, Span
 from img402_mcp.client.publish.urls import Reading, cleaned, names_image, readings
 from img402_mcp.errors import ReadRefused, quoted
@@ -68,15 +68,15 @@ def _by_base(reference: Reference, reading: Reading) -> str:
 
 def _linked(found: References, folder: "_Folder") -> Iterator[LeftAlone]:
     """Those that are here: a full-size image behind a small one stays behind when the document goes out."""
-    return (LeftAlone(url, LINKED) for url in islice(found.linked, MOST_TOLD) if folder.has(url))
+    return (LeftAlone(url, LINKED) for url in islice(found.linked, MOST_LISTED) if folder.has(url))
 
 
 def _mentioned(text: str, seen: Iterable[Span], left: Iterable[LeftAlone], folder: "_Folder") -> Mentions:
     """Without what was left alone with a reason of its own."""
-    told = {folder.path(next(readings(cleaned(each.target))).path) for each in left}
+    reported = {folder.path(next(readings(cleaned(each.target))).path) for each in left}
     others = mentions(text, seen, folder.images, folder.has)
-    untold = (each for each in others.found if folder.path(each.path) not in told)
-    return Mentions(tuple(untold), others.names_any)
+    unreported = (each for each in others.found if folder.path(each.path) not in reported)
+    return Mentions(tuple(unreported), others.names_any)
 
 
 class _Folder:

@@ -18,7 +18,7 @@ _BACKGROUNDS = frozenset(["body", "table", "tbody", "td", "tfoot", "th", "thead"
 _CANDIDATES = {("img", "srcset"), ("source", "srcset"), ("link", "imagesrcset")}
 _LAZY = {"data-src": False, "data-srcset": True}
 """Written on any element, as scripts do that load images late; True: several candidates."""
-_TOLD = {
+_REPORTED = {
     ("embed", "src"),
     ("feimage", "href"),
     ("feimage", "xlink:href"),
@@ -67,8 +67,8 @@ def _take_tag(all_found: _Found, markup: Markup, tag: Tag, html: str, place: Pla
     hidden_by = markup.hidden.element(tag.start)
     for name, span in attributes(html, tag).items():
         references = [*_references(tag, name, html, span)]
-        if (tag.name, name) in _TOLD and tag.is_foreign == (tag.name in {"image", "feimage"}):
-            _tell(all_found, tag, (name, span), html, place)
+        if (tag.name, name) in _REPORTED and tag.is_foreign == (tag.name in {"image", "feimage"}):
+            _report(all_found, tag, (name, span), html, place)
         elif (tag.name, name) == ("base", "href"):
             all_found.seen += _placed_span(*span, place)
         elif (tag.name, name) == ("a", "href"):
@@ -79,7 +79,7 @@ def _take_tag(all_found: _Found, markup: Markup, tag: Tag, html: str, place: Pla
         _take(all_found, references, hidden_by, place)
 
 
-def _tell(all_found: _Found, tag: Tag, attribute: tuple[str, Span], html: str, place: Place) -> None:
+def _report(all_found: _Found, tag: Tag, attribute: tuple[str, Span], html: str, place: Place) -> None:
     name, span = attribute
     target = value(html, *span).text
     is_image = (tag.name, name) not in {("embed", "src"), ("link", "href"), ("object", "data")}

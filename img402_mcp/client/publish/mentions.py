@@ -1,7 +1,7 @@
 """Local images that a document names where no image is understood: front matter, shortcodes, JSX, scripts, metadata.
 
 A plain search for the names of the images that lie in the document's folder and below it, and for paths that lead to
-an image. What it finds is told, never rewritten.
+an image. What it finds is reported, never rewritten.
 """
 
 import re
@@ -18,7 +18,7 @@ from img402_mcp.client.publish.references import LeftAlone, Span
 from img402_mcp.client.publish.urls import IMAGE_ENDINGS, names_image
 from img402_mcp.errors import quoted
 
-MOST_TOLD = 30
+MOST_LISTED = 30
 MOST_LOOKED_AT = 20_000  # names in one text; a page has some dozens
 MOST_TRIED = 500  # paths that are looked for on the disk
 _LONGEST = 300  # characters of a name with its path
@@ -40,7 +40,9 @@ class Mention:
 
     @property
     def left_alone(self) -> LeftAlone:
-        return LeftAlone(self.path, f"line {self.line} names it where no image is understood: {quoted(self.words, 80)}")
+        return LeftAlone(
+            self.path, f"named on line {self.line}, in a form that is not rewritten: {quoted(self.words, 80)}"
+        )
 
 
 @dataclass(frozen=True)
@@ -51,7 +53,7 @@ class Mentions:
 
 
 def mentions(text: str, seen: Iterable[Span], images: Iterable[str], exists: Exists) -> Mentions:
-    """`images`: the paths of those in the document's folder and below it. Each is told once."""
+    """`images`: the paths of those in the document's folder and below it. Each is reported once."""
     names = _Names(images)
     found: dict[str, Mention] = {}
     ends = [*_ends(text, Understood(seen, ()))]
@@ -61,7 +63,7 @@ def mentions(text: str, seen: Iterable[Span], images: Iterable[str], exists: Exi
         token = _token(text, end)
         written = normpath(token) if token in there else ""
         path = (written if "/" in written else "") or names.path(text, end) or written
-        if path and path not in found and len(found) < MOST_TOLD:
+        if path and path not in found and len(found) < MOST_LISTED:
             found[path] = _mention(text, path, end)
     return Mentions(tuple(found.values()), bool(ends))
 

@@ -31,5 +31,10 @@ def test_no_more_names_are_looked_at_than_allowed(tmp_path):
     assert len([*files_below(folder, most=25)]) == 5
 
 
+def test_one_large_folder_is_not_read_to_its_end(tmp_path):
+    folder = made(tmp_path, *(f"{number}.png" for number in range(20)))
+    assert len([*files_below(folder, most=5)]) == 5
+
+
 def test_a_folder_that_is_not_there_holds_nothing(tmp_path):
     assert [*files_below(tmp_path / "none")] == []

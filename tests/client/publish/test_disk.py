@@ -1,4 +1,4 @@
-"""Which files a document's images are, and what of the images that lie there is told and left alone."""
+"""Which files a document's images are, and what of the images that lie there is left alone and reported."""
 
 import re
 from pathlib import Path
@@ -8,7 +8,7 @@ import pytest
 from img402_mcp.client.files.documents import read_document
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.publish.disk import LINKED, Found, images_of
-from img402_mcp.client.publish.mentions import MOST_TOLD
+from img402_mcp.client.publish.mentions import MOST_LISTED
 from img402_mcp.client.publish.publish import references
 from img402_mcp.client.publish.references import Kind
 
@@ -36,7 +36,7 @@ def files(found: Found, docs: Path) -> list[str]:
     return [str(Path(path).relative_to(docs)) for path in found.images]
 
 
-def told(found: Found) -> list[str]:
+def listed(found: Found) -> list[str]:
     return [each.target for each in found.left_alone]
 
 
@@ -52,6 +52,7 @@ def told(found: Found) -> list[str]:
         pytest.param(("a?1.png",), "a?1.png", "a?1.png", '"?"', id="question-mark"),
         pytest.param(("a?b#c%20d.png",), "a?b#c%20d.png", "a?b#c%20d.png", '"%" and "?#"', id="all-of-them"),
         pytest.param(("a?b.png",), "a?b.png#dark", "a?b.png", '"?"', id="question-mark-and-a-fragment"),
+        pytest.param(("a b?c.png", "a%20b?c.png"), "a%20b?c.png", "a b", "", id="two-that-are-not-usual"),
         pytest.param(("s.png",), "s.png?v=1#dark", "s.png", "", id="query-and-fragment"),
         pytest.param(("100%.png",), "100%.png", "100%.png", "", id="percent-that-decodes-to-itself"),
         pytest.param(("100%25.png",), "100%25.png", "100%25.png", '"%"', id="encoded-percent-as-it-is"),
@@ -85,6 +86,7 @@ def test_of_two_readings_of_a_name_the_one_that_is_there_counts(docs, there, wri
         pytest.param("![[shot.png]]", "a.md", "shot.png", "", id="wikilink-here"),
         pytest.param("![[gone.png]]", "a.md", "gone.png", "", id="wikilink-nowhere"),
         pytest.param("![a](only.png)", "a.md", "only.png", "", id="no-search-for-a-plain-image"),
+        pytest.param("![a](on%6cy.png)", "a.md", "only.png", "", id="no-search-for-another-reading"),
     ],
 )
 def test_a_name_is_read_as_its_form_says(docs, text, name, file, note):
@@ -135,15 +137,15 @@ OTHERS = [
 
 
 @pytest.mark.parametrize(("text", "name", "expected"), OTHERS)
-def test_an_image_that_is_named_in_another_way_is_told_and_left_alone(docs, text, name, expected):
+def test_an_image_that_is_named_in_another_way_is_left_alone_and_reported(docs, text, name, expected):
     found = found_in(docs, text, name)
-    assert (files(found, docs), told(found)) == ([], expected)
+    assert (files(found, docs), listed(found)) == ([], expected)
     assert all(each.reason for each in found.left_alone)
 
 
 def test_the_reason_shows_the_line(docs):
     (left,) = found_in(docs, "---\ntitle: x\ncover: shot.png\n---\n").left_alone
-    assert re.fullmatch(r'line 3 .* "cover: shot\.png"', left.reason)
+    assert re.fullmatch(r'named on line 3, .* "cover: shot\.png"', left.reason)
 
 
 @pytest.mark.parametrize(
@@ -156,7 +158,7 @@ def test_the_reason_shows_the_line(docs):
         pytest.param("[x](gone.png) [y](https://e/full.png) [z](a.md) [full.png](b.md)", [], id="none"),
     ],
 )
-def test_a_linked_image_is_told(docs, text, expected):
+def test_a_linked_image_is_reported(docs, text, expected):
     found = found_in(docs, text)
     assert [(each.target, each.reason) for each in found.left_alone] == [(name, LINKED) for name in expected]
 
@@ -189,26 +191,26 @@ def test_only_where_nothing_looks_like_a_local_image_there_is_none(docs, text, n
         pytest.param("<base href='shot.png'><img src='?v=1'>", id="base"),
     ],
 )
-def test_an_image_that_is_published_is_not_told_of_twice(docs, text):
+def test_an_image_that_is_published_is_not_reported_twice(docs, text):
     found = found_in(docs, text)
-    assert (files(found, docs), told(found)) == (["shot.png"], [])
+    assert (files(found, docs), listed(found)) == (["shot.png"], [])
 
 
-def test_a_cover_that_the_text_shows_too_is_told(docs):
+def test_a_cover_that_the_text_shows_too_is_reported(docs):
     found = found_in(docs, "---\ncover: shot.png\n---\n![a](shot.png)")
-    assert (files(found, docs), told(found)) == (["shot.png"], ["shot.png"])
+    assert (files(found, docs), listed(found)) == (["shot.png"], ["shot.png"])
 
 
-def test_nothing_outside_the_allowed_folders_is_told(docs):
+def test_nothing_outside_the_allowed_folders_is_reported(docs):
     (docs.parent.parent / "secret.png").write_bytes(b"x")
     (docs / "link.png").symlink_to("../../secret.png")
     (docs / "linked").symlink_to("../..")
     found = found_in(docs, "x: ../../secret.png, link.png, linked/secret.png, /secret.png")
-    assert (told(found), found.names_others) == ([], True)
+    assert (listed(found), found.names_others) == ([], True)
 
 
-def test_what_is_told_has_a_bound(docs):
-    for number in range(MOST_TOLD + 5):
+def test_what_is_reported_has_a_bound(docs):
+    for number in range(MOST_LISTED + 5):
         (docs / f"{number}.png").write_bytes(b"x")
-    found = found_in(docs, "\n".join(f"x{number}: {number}.png" for number in range(MOST_TOLD + 5)))
-    assert len(found.left_alone) == MOST_TOLD
+    found = found_in(docs, "\n".join(f"x{number}: {number}.png" for number in range(MOST_LISTED + 5)))
+    assert len(found.left_alone) == MOST_LISTED

@@ -173,6 +173,7 @@ def test_html_within_markdown_names_the_url(text, expected):
         pytest.param("![a](p.png =x20)", "![a](U0 =x20)", id="height"),
         pytest.param("![a](p.png =50%)", "![a](U0 =50%)", id="share"),
         pytest.param("![a](my shot.png 't' =3x2)", "![a](U0 't' =3x2)", id="bare-spaces-title-and-size"),
+        pytest.param("![a](<my shot.png> =3x2)", "![a](U0 =3x2)", id="angle-brackets-and-size"),
         pytest.param("![a](p.png =3x2 't')", "![a](U0 =3x2 't')", id="size-and-title"),
         pytest.param("![[img/p.png]]", "![p](U0)", id="wikilink"),
         pytest.param("![[my shot.png|300]]", '<img alt="my shot" src="U0" width="300">', id="wikilink-width"),
@@ -202,23 +203,24 @@ def rewritten_with(url: str, text: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "text",
+    ("before", "behind"),
     [
-        pytest.param("Set the <title> of your page.", id="title"),
-        pytest.param("A Vec<style> and a List<script>", id="type-parameters"),
-        pytest.param("<title>\n\nand </title>", id="title-over-blocks"),
-        pytest.param("a <textarea> b", id="textarea"),
-        pytest.param("<iframe src=x>", id="iframe"),
-        pytest.param("<xmp> <noembed> <noframes> <plaintext>", id="the-rest-of-the-filter"),
-        pytest.param("<div><style></div>", id="style-in-a-block"),
-        pytest.param("vector<template> and <video> and <noscript>", id="unshown-without-end"),
-        pytest.param("`<!--` and <svg> and <math>", id="code-and-foreign"),
-        pytest.param("{/* and %% and {% comment %}", id="comments-without-end"),
-        pytest.param("`{/*` ![b](https://e) `*/}`", id="comments-in-code"),
+        pytest.param("Set the <title> of your page.", "", id="title"),
+        pytest.param("A Vec<style> and a List<script>", "And </style> and </script>.", id="type-parameters"),
+        pytest.param("<title>\n\nand </title>", "", id="title-over-blocks"),
+        pytest.param("a <textarea> b", "</textarea>", id="textarea"),
+        pytest.param("<iframe src=x>", "\n</iframe>", id="iframe"),
+        pytest.param("<xmp> <noembed> <noframes> <plaintext>", "a </xmp> </noembed> </noframes>", id="the-rest"),
+        pytest.param("<div><style></div>", "<div></style></div>", id="style-of-two-blocks"),
+        pytest.param("vector<template> and <video> and <noscript>", "", id="unshown-without-end"),
+        pytest.param("`<!--` and <svg> and <math>", "`-->`", id="code-and-foreign"),
+        pytest.param("{/* and %% and {% comment %}", "", id="comments-without-end"),
+        pytest.param("`{/*` and `%%` and `{% comment %}`", "`*/}` `%%` `{% endcomment %}`", id="comments-in-code"),
     ],
 )
-def test_words_of_prose_hide_no_image_behind_them(text):
-    document = f"{text}\n\n![a](p.png) ![a](q r.png) ![[s.png]] <img src=t.png>\n\n<div><img src=u.png></div>\n"
+def test_words_of_prose_hide_no_image_behind_them(before, behind):
+    images = "![a](p.png) ![a](q r.png) ![[s.png]] <img src=t.png>\n\n<div><img src=u.png></div>"
+    document = f"{before}\n\n{images}\n\n{behind}\n"
     assert sorted(targets(document)) == ["p.png", "q r.png", "s.png", "t.png", "u.png"]
 
 
@@ -335,6 +337,8 @@ def test_a_local_image_that_is_not_rewritten_is_told_with_the_reason(text, expec
         pytest.param("<![CDATA[><img src=p.png>]]>", ["p.png"], id="no-cdata-in-html"),
         pytest.param("<svg><style>a{}</svg><img src=p.png>", ["p.png"], id="style-of-svg-without-end"),
         pytest.param("<svg><style>a{b:url(p.png)}</style></svg>", ["p.png"], id="style-of-svg"),
+        pytest.param("<svg><img src=p.png>", ["p.png"], id="image-that-ends-svg"),
+        pytest.param("<svg><desc><img src=p.png></desc></svg>", ["p.png"], id="html-in-svg"),
         pytest.param("{/* <img src=p.png> */}", ["p.png"], id="jsx-means-nothing-here"),
         pytest.param("<!--[if IE]><img src=q.png><![endif]--><img src=p.png>", ["p.png"], id="conditional-comment"),
         pytest.param("<img alt=<!-- src=p.png>", ["p.png"], id="comment-sign-in-a-value"),

@@ -27,7 +27,9 @@ often = settings(max_examples=500, deadline=None)
 def ours(html: str) -> list[tuple[int, str]]:
     """Where each live `<img>` begins, and its source."""
     markup = read(html)
-    images = [tag for tag in markup.tags if tag.name == "img" and not markup.inert.element(tag.start)]
+    images = [
+        tag for tag in markup.tags if tag.name == "img" and not tag.is_foreign and not markup.inert.element(tag.start)
+    ]
     named = [(tag.start, attributes(html, tag).get("src", (0, 0))) for tag in images]
     return [(start, value(html, *span).text) for start, span in named]
 

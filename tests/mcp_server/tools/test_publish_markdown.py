@@ -206,6 +206,11 @@ async def test_how_a_name_was_read_is_said(wire, folder):
     [
         pytest.param("# a", "The document shows no local image.", id="none"),
         pytest.param("cover: gone.png", "No local image was found.", id="a-name-of-none-that-is-here"),
+        pytest.param(
+            "".join(f"<video poster={number}.png>" for number in range(500)),
+            "Local images: 0 uploaded, 0 failed, 500 left alone (the first 100 are listed).",
+            id="very-many-left-alone",
+        ),
         pytest.param("cover: shots/one.png", "Local images: 0 uploaded, 0 failed, 1 left alone.", id="one-left-alone"),
     ],
 )
