@@ -10,11 +10,11 @@ from img402_mcp.client.files.documents import OPENED
 from img402_mcp.client.files.refusal import FileRefused
 from img402_mcp.client.files.safe_open import listable
 
-MOST_NAMES = 20_000  # looked at: less than half a second, and more than the folder of a document holds
+MAX_NAMES = 20_000  # looked at: less than half a second, and more than the folder of a document holds
 _SKIPPED = frozenset({"node_modules"})
 
 
-def files_below(folder: Path, most: int = MOST_NAMES) -> Iterator[str]:
+def files_below(folder: Path, most: int = MAX_NAMES) -> Iterator[str]:
     """Paths that start at `folder`, with "/" between names, the nearest first. Hidden folders are left out."""
     pending = deque([""])
     while pending and most > 0:

@@ -4,12 +4,13 @@ import re
 from collections.abc import Iterator
 
 _SPACE = r"[ \t\n\r\f]"
-_STRING = r"""(?:"((?:[^"\\\n\r\f]|\\.)*+)"|'((?:[^'\\\n\r\f]|\\.)*+)')"""
-_BARE = rf"""((?:[^"'()\\ \t\n\r\f]|\\[0-9a-f]{{1,6}}+(?:\r\n|{_SPACE})?|\\[^\n\r\f])++)"""
+_DOUBLE = r'[^"\\\n\r\f]*+(?:\\.[^"\\\n\r\f]*+)*'
+_SINGLE = _DOUBLE.replace('"', "'")
+_BARE = rf"""(?:[^"'()\\ \t\n\r\f]|\\[0-9a-f]{{1,6}}+{_SPACE}?|\\[^\n\r\f0-9a-f])+"""
 _TOKEN = re.compile(
     r"/\*.*?(?:\*/|\Z)"  # a comment, also one without an end
-    rf"|(?<![\w-])url\({_SPACE}*+(?:{_STRING}|{_BARE}){_SPACE}*+(?:\)|\Z)"
-    r"""|"(?:[^"\\\n\r\f]|\\.)*+"?|'(?:[^'\\\n\r\f]|\\.)*+'?"""  # a string, also one without an end
+    rf"""|(?<![\w-])url\({_SPACE}*+(?:"({_DOUBLE})"|'({_SINGLE})'|({_BARE})){_SPACE}*+(?:\)|\Z)"""
+    rf"""|"{_DOUBLE}"?|'{_SINGLE}'?"""  # a string, also one without an end
     r"|\\.",
     re.IGNORECASE | re.DOTALL,
 )

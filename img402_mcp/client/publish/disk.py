@@ -11,13 +11,13 @@ from img402_mcp.client.files.documents import Document
 from img402_mcp.client.files.listing import files_below
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_glob import sizes_of
-from img402_mcp.client.publish.mentions import MOST_LISTED, Mentions, mentions
+from img402_mcp.client.publish.mentions import MAX_LISTED, Mentions, mentions
 from img402_mcp.client.publish.references import LeftAlone, Reference, References, Span
 from img402_mcp.client.publish.urls import Reading, cleaned, names_image, readings
 from img402_mcp.errors import ReadRefused, quoted
 
 LINKED = "a link leads to it, and links are not rewritten"
-MOST_IMAGES = 200  # of one document; a free API takes some hundred uploads a day
+MAX_IMAGES = 200  # of one document; a free API takes some hundred uploads a day
 
 
 @dataclass
@@ -54,9 +54,9 @@ def images_of(document: Document, found: References, roots: Roots) -> Found:
 
 
 def _demand_few(paths: set[str], document: Document) -> None:
-    if len(paths) > MOST_IMAGES:
+    if len(paths) > MAX_IMAGES:
         raise ReadRefused(
-            f"{quoted(str(document.path))} shows {len(paths):,} different local images, and at most {MOST_IMAGES} are "
+            f"{quoted(str(document.path))} shows {len(paths):,} different local images, and at most {MAX_IMAGES} are "
             "published at once; split it. Nothing was sent."
         )
 
@@ -68,7 +68,7 @@ def _by_base(reference: Reference, reading: Reading) -> str:
 
 def _linked(found: References, folder: "_Folder") -> Iterator[LeftAlone]:
     """Those that are here: a full-size image behind a small one stays behind when the document goes out."""
-    return (LeftAlone(url, LINKED) for url in islice(found.linked, MOST_LISTED) if folder.has(url))
+    return (LeftAlone(url, LINKED) for url in islice(found.linked, MAX_LISTED) if folder.has(url))
 
 
 def _mentioned(text: str, seen: Iterable[Span], left: Iterable[LeftAlone], folder: "_Folder") -> Mentions:

@@ -18,13 +18,13 @@ from img402_mcp.client.publish.references import LeftAlone, Span
 from img402_mcp.client.publish.urls import IMAGE_ENDINGS, names_image
 from img402_mcp.errors import quoted
 
-MOST_LISTED = 30
-MOST_LOOKED_AT = 20_000  # names in one text; a page has some dozens
-MOST_TRIED = 500  # paths that are looked for on the disk
+MAX_LISTED = 30
+MAX_LOOKED_AT = 20_000  # names in one text; a page has some dozens
+MAX_TRIED = 500  # paths that are looked for on the disk
 _LONGEST = 300  # characters of a name with its path
 _NAME = re.compile(rf"\.(?:{'|'.join(sorted(IMAGE_ENDINGS))})(?![\w-])", re.IGNORECASE)
 _DELIMITER = re.compile(r"[\s\"'`()<>\[\]{}|,;=]")
-_REMOTE = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://|//|(?:blob|cid|data|mailto):", re.IGNORECASE)
+_REMOTE = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://|//|www\.|(?:blob|cid|data|mailto):", re.IGNORECASE)
 
 Exists = Callable[[str], bool]
 """Whether a path, as it is written, leads to a file."""
@@ -58,19 +58,19 @@ def mentions(text: str, seen: Iterable[Span], images: Iterable[str], exists: Exi
     found: dict[str, Mention] = {}
     ends = [*_ends(text, Understood(seen, ()))]
     tokens = dict.fromkeys(_token(text, end) for end in ends)
-    there = {token for token in islice(tokens, MOST_TRIED) if exists(token)}
+    there = {token for token in islice(tokens, MAX_TRIED) if exists(token)}
     for end in ends:
         token = _token(text, end)
         written = normpath(token) if token in there else ""
         path = (written if "/" in written else "") or names.path(text, end) or written
-        if path and path not in found and len(found) < MOST_LISTED:
+        if path and path not in found and len(found) < MAX_LISTED:
             found[path] = _mention(text, path, end)
     return Mentions(tuple(found.values()), bool(ends))
 
 
 def _ends(text: str, seen: Understood) -> Iterator[int]:
     """Where what looks like the name of a local image ends."""
-    for match in islice(_NAME.finditer(text), MOST_LOOKED_AT):
+    for match in islice(_NAME.finditer(text), MAX_LOOKED_AT):
         if not seen.overlaps(*match.span()) and not _REMOTE.match(_token(text, match.end())):
             yield match.end()
 
@@ -97,11 +97,12 @@ class _Names:
         self._lengths = sorted({len(name) for name in self._paths}, reverse=True)
 
     def path(self, text: str, end: int) -> str:
-        """Of the image whose name ends here; where several have that name, the one whose path is written most."""
+        """Of the image whose name ends here; of several the one whose path is written, or the nearest."""
         for length in self._lengths:
             start = end - length
             if start >= 0 and text[start:end] in self._paths and not _goes_on(text, start):
-                return max(self._paths[text[start:end]], key=lambda path: _common(path, text, end))
+                paths = self._paths[text[start:end]]
+                return max(paths, key=lambda path: len(path) if _is_written(path, text, end) else 0)
         return ""
 
 
@@ -115,8 +116,5 @@ def _goes_on(text: str, start: int) -> bool:
     return start > 0 and (text[start - 1].isalnum() or text[start - 1] in "_-.%")
 
 
-def _common(path: str, text: str, end: int) -> int:
-    """How many characters at the end of the path are written at the end of the text."""
-    written = text[max(0, end - len(path)) : end].replace("\\", "/")
-    pairs = zip(path[::-1], written[::-1], strict=False)
-    return next((at for at, (one, other) in enumerate(pairs) if one != other), len(path))
+def _is_written(path: str, text: str, end: int) -> bool:
+    return text[max(0, end - len(path)) : end].replace("\\", "/") == path

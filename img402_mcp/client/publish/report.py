@@ -9,7 +9,7 @@ from img402_mcp.client.publish.references import LeftAlone
 from img402_mcp.errors import quoted
 
 Fields = dict[str, Any]
-MOST_LEFT_ALONE = 100
+MAX_LEFT_ALONE = 100
 """In one answer; some thousand tokens."""
 
 
@@ -23,7 +23,7 @@ def published(done: Published) -> Report:
     fields = {
         "uploads": [_sent(each) for each in done.uploads],
         "failures": _reasons(done.failures),
-        "left_alone": _reasons(done.left_alone[:MOST_LEFT_ALONE]),
+        "left_alone": _reasons(done.left_alone[:MAX_LEFT_ALONE]),
         "out": str(done.out or ""),
         "note": done.note,
         "text": "" if done.out or done.note else done.text,
@@ -35,7 +35,7 @@ def planned(plan: Planned) -> Report:
     fields = {
         "would_upload": [_readable(each) for each in plan.images],
         "failures": _reasons(plan.failures),
-        "left_alone": _reasons(plan.left_alone[:MOST_LEFT_ALONE]),
+        "left_alone": _reasons(plan.left_alone[:MAX_LEFT_ALONE]),
         "out": str(plan.out or ""),
         "note": "A dry run: nothing was sent or written.",
     }
@@ -45,7 +45,7 @@ def planned(plan: Planned) -> Report:
 def _headline(outcome: Published | Planned, images: int, verb: str) -> str:
     if images or outcome.failures or outcome.left_alone:
         failures, left = len(outcome.failures), len(outcome.left_alone)
-        cut = f" (the first {MOST_LEFT_ALONE} are listed)" if left > MOST_LEFT_ALONE else ""
+        cut = f" (the first {MAX_LEFT_ALONE} are listed)" if left > MAX_LEFT_ALONE else ""
         return f"Local images: {images} {verb}, {failures} failed, {left:,} left alone{cut}."
     if outcome.names_others:
         return "No local image was found. The document has names that look like images, and none of them is here."

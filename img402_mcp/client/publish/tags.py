@@ -7,7 +7,7 @@ foreign content, and elements whose content is not shown. It builds no tree, so 
 import re
 from bisect import bisect_right
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from itertools import accumulate
 
@@ -18,15 +18,17 @@ _RAW = frozenset(["iframe", "noembed", "noframes", "plaintext", "script", "style
 """Their content is text. GitHub shows their tags as text in Markdown."""
 _UNSHOWN = frozenset(["audio", "canvas", "noscript", "object", "template", "video"])
 """Their content is shown only where something else fails, or never."""
+_WITHIN = {"source": "picture"} | dict.fromkeys(("tbody", "td", "tfoot", "th", "thead", "tr"), "table")
+"""They mean nothing outside the other."""
 INERT = frozenset({"noscript", "template"})
 """Their content is not even part of the document."""
 
-_SPACE = r"[ \t\n\f\r]"
+_TAG_NAME = re.compile(r"</?([A-Za-z][^ \t\n\f\r/>]*+)")
+_EQUALS = r"[ \t\n\f\r]*+=[ \t\n\f\r]*+"
 _VALUE = r"""(?:"([^"]*+)"|'([^']*+)'|([^ \t\n\f\r>"'][^ \t\n\f\r>]*+)|(?=>))"""
-_EQUALS = rf"{_SPACE}*+="
-_ONE = rf"(?!>)(?:(?:{_SPACE}|/)++|(=?[^ \t\n\f\r/>=]*+)(?:{_EQUALS}{_SPACE}*+{_VALUE}|(?!{_EQUALS})))"
-_ATTRIBUTE = re.compile(_ONE)
-_TAG = re.compile(rf"</?([A-Za-z][^ \t\n\f\r/>]*+)(?:{_ONE})*+>")
+_ATTRIBUTE = re.compile(
+    rf"(?!>)(?:[ \t\n\f\r/]++|(=[^ \t\n\f\r/>=]*+|[^ \t\n\f\r/>=]++)(?:{_EQUALS}{_VALUE}|(?!{_EQUALS})))"
+)
 _COMMENT_END = re.compile(r"--!?>")
 _END_OF = {name: re.compile(rf"</{name}(?=[ \t\n\f\r/>])", re.IGNORECASE) for name in _RAW | {"noscript"}}
 _IN_SCRIPT = re.compile(r"<!--(?:-?>)?|-->|</?script(?=[ \t\n\f\r/>])", re.IGNORECASE)
@@ -85,12 +87,28 @@ def read(html: str, block_end: BlockEnd | None = None) -> Markup:
 def attributes(html: str, tag: Tag) -> dict[str, Span]:
     """Name -> where its value is written, without quotes. Of two alike the first counts."""
     spans: dict[str, Span] = {}
-    at = tag.name_end
-    while (one := _ATTRIBUTE.match(html, at)) and one.end() > at:
-        at = one.end()
+    for one in _attributes(html, tag.name_end):
         if one[1]:
-            spans.setdefault(one[1].lower(), one.span(one.lastindex or 1) if one.lastindex != 1 else (at, at))
+            spans.setdefault(one[1].lower(), one.span(one.lastindex or 1) if one.lastindex != 1 else (one.end(),) * 2)
     return spans
+
+
+def _attributes(html: str, at: int) -> Iterator[re.Match[str]]:
+    """One by one: a group caught in a possessive one is a SystemError in some releases of Python 3.11."""
+    while one := _ATTRIBUTE.match(html, at):
+        yield one
+        at = one.end()
+
+
+def _tag(html: str, at: int) -> tuple[str, int, int] | None:
+    """The name of the tag that begins here, and where the name and the tag end; None: the tag has no end."""
+    name = _TAG_NAME.match(html, at)
+    if not name:
+        return None
+    end = name.end()
+    for one in _attributes(html, end):
+        end = one.end()
+    return (name[1].lower(), name.end(), end + 1) if html.startswith(">", end) else None
 
 
 class _Reader:
@@ -104,6 +122,7 @@ class _Reader:
         self._open: dict[str, list[int]] = {name: [] for name in _UNSHOWN}
         self._hidden: list[tuple[int, int, str]] = []
         self._unclosed: dict[str, int] = {}
+        self._around: Counter[str] = Counter()
 
     def read(self) -> None:
         at = self._html.find("<")
@@ -141,24 +160,28 @@ class _Reader:
         return self._after(">", at)
 
     def _end_tag(self, at: int) -> int:
-        found = _TAG.match(self._html, at)
+        found = _tag(self._html, at)
         if not found:  # "</>" and "</3" are comments of a kind; a tag without an end is dropped, and all behind it
             follows = self._html[at + 2 : at + 3]
             return len(self._html) if follows.isascii() and follows.isalpha() else self._after(">", at)
-        name = found[1].lower()
+        name, _, end = found
         self._foreign.end(name)
+        self._around[name] = max(self._around[name] - 1, 0)
         if self._open.get(name):
             self._hidden.append((self._open[name].pop(), at, name))
-        return found.end()
+        return end
 
     def _start_tag(self, at: int) -> int:
-        found = _TAG.match(self._html, at)
+        found = _tag(self._html, at)
         if not found:
             return len(self._html)
-        name, end = found[1].lower(), found.end()
+        name, name_end, end = found
         is_foreign = self._foreign.start(name, is_closed=self._html[end - 2] == "/")
         named = "img" if name == "image" and not self._foreign.is_open else name
-        self.tags.append(Tag(named, at, found.end(1), end, is_foreign))
+        if name in _WITHIN and not self._around[_WITHIN[name]]:
+            return end
+        self._around[name] += 1
+        self.tags.append(Tag(named, at, name_end, end, is_foreign))
         if is_foreign:
             return self._style_of_svg(end) if name == "style" else end
         if name in self._open:

@@ -46,7 +46,7 @@ def value(html: str, start: int, end: int) -> Value:
 # WHATWG HTML, "parse a srcset attribute"
 _SPACE = " \t\n\f\r"
 _RUN = re.compile(f"[^{_SPACE},][^{_SPACE}]*+")
-_DESCRIPTORS = re.compile(r"[^,(]*+(?:\([^)]*+\)?[^,(]*+)*+")
+_DESCRIPTORS = re.compile(r"[^,(]*+(?:\([^)]*+(?:\)|\Z)[^,(]*+)*")
 
 
 def candidates(srcset: str) -> Iterator[tuple[int, int]]:

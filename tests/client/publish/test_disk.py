@@ -8,7 +8,7 @@ import pytest
 from img402_mcp.client.files.documents import read_document
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.publish.disk import LINKED, Found, images_of
-from img402_mcp.client.publish.mentions import MOST_LISTED
+from img402_mcp.client.publish.mentions import MAX_LISTED
 from img402_mcp.client.publish.publish import references
 from img402_mcp.client.publish.references import Kind
 
@@ -129,6 +129,8 @@ OTHERS = [
     pytest.param("<script type=application/json>['full.png']</script>", "a.html", ["full.png"], id="json"),
     pytest.param("<textarea>![a](full.png)</textarea>", "a.html", ["full.png"], id="text"),
     pytest.param("<!-- full.png -->", "a.html", ["full.png"], id="comment"),
+    pytest.param("x: {{ url }}/img/shot.png", "a.md", ["shot.png"], id="the-nearest"),
+    pytest.param("x: {{ url }}assets/shot.png", "a.md", ["assets/shot.png"], id="the-one-whose-path-is-written"),
     pytest.param("See full.png.", "a.md", ["full.png"], id="prose"),
     pytest.param("x: ../shot.png", "a.md", ["../shot.png"], id="in-the-folder-above"),
     pytest.param("x: file:full.png", "a.md", ["full.png"], id="file-url"),
@@ -168,6 +170,7 @@ def test_a_linked_image_is_reported(docs, text, expected):
     [
         pytest.param("# Nothing", False, id="nothing"),
         pytest.param("![a](https://e/shot.png) https://e/full.png //e/full.png", False, id="remote"),
+        pytest.param("www.e.example/shot.png", False, id="without-a-scheme"),
         pytest.param("![a](data:image/png;base64,AAAA) cid:full.png", False, id="other-schemes"),
         pytest.param("`full.png` is a file", False, id="code-within-a-line"),
         pytest.param("cover: gone.png", True, id="not-there"),
@@ -210,7 +213,7 @@ def test_nothing_outside_the_allowed_folders_is_reported(docs):
 
 
 def test_what_is_reported_has_a_bound(docs):
-    for number in range(MOST_LISTED + 5):
+    for number in range(MAX_LISTED + 5):
         (docs / f"{number}.png").write_bytes(b"x")
-    found = found_in(docs, "\n".join(f"x{number}: {number}.png" for number in range(MOST_LISTED + 5)))
-    assert len(found.left_alone) == MOST_LISTED
+    found = found_in(docs, "\n".join(f"x{number}: {number}.png" for number in range(MAX_LISTED + 5)))
+    assert len(found.left_alone) == MAX_LISTED

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from img402_mcp.client.files.documents import MOST_BYTES
+from img402_mcp.client.files.documents import MAX_BYTES
 from img402_mcp.client.publish.commonmark import IN_COMMENT
 from img402_mcp.client.publish.html import NOT_PLACED, hidden_in
 from img402_mcp.client.publish.local import TEMPLATE
@@ -99,6 +99,8 @@ def test_a_definition_names_the_url_once_for_all_images_of_its_label(text, expec
             id="background",
         ),
         pytest.param("<div background=p.png>", "<div background=p.png>", id="no-background"),
+        pytest.param("<td background=p.png>", "<td background=p.png>", id="no-table"),
+        pytest.param("<source srcset=p.png>", "<source srcset=p.png>", id="no-picture"),
         pytest.param(
             "<p style='background: url(p.png), URL( \"q r.png\" )'>",
             "<p style='background: url(U0), URL( \"U1\" )'>",
@@ -327,6 +329,8 @@ def test_a_local_image_that_is_not_rewritten_is_told_with_the_reason(text, expec
         pytest.param("<table><img src=p.png></table>", ["p.png"], id="table"),
         pytest.param("\ufeff<!doctype html>\r\n<body>\r\n<img src=ä.png>", ["ä.png"], id="byte-order-mark"),
         pytest.param("![a](p.png)", [], id="markdown"),
+        pytest.param("<img src='a&copyx.png'>", ["a&copyx.png"], id="no-character-reference"),
+        pytest.param("<img src='a.png?x&copy=1'>", ["a.png?x&copy=1"], id="no-reference-before-an-equals-sign"),
         pytest.param("<template><img src=q.png></template><img src=p.png>", ["p.png"], id="template"),
         pytest.param("<template><img src=q.png>", [], id="template-without-end"),
         pytest.param("<video><img src=p.png>", ["p.png"], id="video-without-end"),
@@ -347,6 +351,10 @@ def test_a_local_image_that_is_not_rewritten_is_told_with_the_reason(text, expec
 def test_an_html_document_shows_what_a_browser_shows(text, expected):
     assert targets(text, Kind.HTML) == expected
     assert numbered(text, Kind.HTML) == text.replace(*(expected[0], "U0") if expected else ("", ""))
+
+
+def test_a_character_reference_needs_no_end():
+    assert targets("<img src='a&copy.png'><img src='a&#97.png'>", Kind.HTML) == ["a©.png", "aa.png"]
 
 
 HARD = "https://i.example/a(1),b.png?x=1&copy;=2&y='3'#z"
@@ -389,7 +397,7 @@ MARKS = [mark.replace("~", " ") for mark in BOMBS.split()]
 def test_no_bomb_of_one_mark_takes_long(mark, kind):
     """A fifth of the longest text that is read. Whatever costs the square of its length takes minutes."""
     began = time.process_time()
-    references(mark * (MOST_BYTES // 5 // len(mark)), kind)
+    references(mark * (MAX_BYTES // 5 // len(mark)), kind)
     assert time.process_time() - began < 3
 
 

@@ -31,6 +31,8 @@ DOCUMENTS = [
     pytest.param("<body background=s.png><table background=t.png><tr><td background=u.png>x</table>", id="background"),
     pytest.param("<p style=\"background:url(&quot;s.png&quot;)\">x<p style='background:URL( t\\.png )'>x", id="style"),
     pytest.param("<style>p{background:url(s.png)} p::after{content:'url(t.png)'} /*url(u.png)*/</style><p>", id="css"),
+    pytest.param("<td background=s.png>x<video><source srcset=t.png></video><source srcset=u.png>", id="out-of-place"),
+    pytest.param("<picture><source srcset=s.png><img src=s.png></picture>", id="picture"),
     pytest.param("<img srcset='s&comma;t.png 1x'>", id="srcset"),
 ]  # fmt: skip
 

@@ -8,6 +8,7 @@ from mcp_types import CallToolResult
 
 from img402_mcp.client.publish.publish import FOUND_BY
 from img402_mcp.client.publish.references import Kind
+from img402_mcp.client.publish.report import MAX_LEFT_ALONE
 from tests.fakes.agent import agent, fetched, text
 from tests.fakes.wire import API, Wire, hosting
 
@@ -215,7 +216,9 @@ async def test_how_a_name_was_read_is_said(wire, folder):
     ],
 )
 async def test_that_there_is_no_image_is_said_only_where_nothing_looks_like_one(wire, folder, content, headline):
-    assert text(await asked(wire, folder, path=write(folder / "a.md", content))).startswith(headline)
+    result = await asked(wire, folder, path=write(folder / "a.md", content))
+    assert text(result).startswith(headline)
+    assert len(result.structured_content.get("left_alone", ())) <= MAX_LEFT_ALONE
 
 
 async def test_urls_are_told_where_the_copy_could_not_be_written(wire, folder):
