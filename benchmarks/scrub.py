@@ -1,6 +1,7 @@
 """Scrubbing an image in memory, proof included, against copying its bytes."""
 
 import struct
+import zlib
 from collections import deque
 from collections.abc import Callable
 from io import BytesIO
@@ -51,7 +52,8 @@ def phone_jpeg() -> bytes:
 
 def screenshot_png() -> bytes:
     data = encoded(photo(1250, 950), "PNG", compress_level=1, exif=exif())
-    return data[:33] + struct.pack(">I", 7) + b"tEXtAuthor\0" + b"\0" * 4 + data[33:]
+    text = b"tEXtAuthor\0"
+    return data[:33] + struct.pack(">I", len(text) - 4) + text + struct.pack(">I", zlib.crc32(text)) + data[33:]
 
 
 def webp() -> bytes:

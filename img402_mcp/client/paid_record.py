@@ -49,8 +49,8 @@ def reused(image: Image, receipt: Receipt, payment: Payment, options: UploadOpti
     width, height = record.get("width", image.picture.width), record.get("height", image.picture.height)
     then = tuple(record.get("done", ()))
     notes = () if then[: len(image.done)] == image.done else (AS_THEN,)
-    upload = uploaded(image, receipt, options, reused=True)
-    return replace(upload, width=width, height=height, done=then, notes=notes)
+    upload = uploaded(replace(image, done=then), receipt, options, reused=True)
+    return replace(upload, width=width, height=height, notes=(*upload.notes, *notes))
 
 
 AS_THEN = "It was sent as it was prepared then, which is not how it would be prepared now."

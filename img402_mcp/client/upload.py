@@ -15,7 +15,8 @@ from img402_mcp.client.apis.img402 import DOCUMENTED_FREE_BYTES, Img402, sizes_i
 from img402_mcp.client.files.allow_list import AllowList
 from img402_mcp.client.files.image import Image, Trailing, read_image
 from img402_mcp.client.files.roots import Roots
-from img402_mcp.client.fit.subprocess import fitted
+from img402_mcp.client.fit.messages import warnings
+from img402_mcp.client.fit.subprocess import fitted, flaw_in
 from img402_mcp.client.history import History
 from img402_mcp.client.http import Send, reporting, sending
 from img402_mcp.client.reuse import FREE, Reuse, Terms, opened, receipt_of
@@ -98,8 +99,11 @@ class Uploader:
             return await self._known(image, options) or await self._uploaded(image, progress, options)
 
     async def read(self, path: str, *, exact: bool = False) -> Image:
-        """Scrubbed, where that is not switched off; `exact` as in `read_image`. Raises ReadRefused."""
-        return await run_sync(self._read, path, exact)
+        """Repaired, and scrubbed where that is not switched off; `exact` as in `read_image`. Raises ReadRefused."""
+        image = await run_sync(self._read, path, exact)
+        if not image.is_proven and (flaw := await flaw_in(image.data[: image.picture.end], image.picture)):
+            raise ReadRefused(f"{quoted(path)} {flaw}. Nothing was sent.")
+        return image
 
     async def fitting(
         self, image: Image, limit: int, options: UploadOptions, media_types: Collection[str] = MEDIA_TYPES
@@ -126,9 +130,8 @@ class Uploader:
         sent = sent_facts(image)
         trouble = await self.reuse.remember(image, sent, receipt, self._terms(options, kind, price))
         verdict = await self._verdict(receipt.url, sent)
-        return replace(
-            judged(uploaded(image, receipt, options), verdict), notes=(*image.notes, *_doubts(verdict), *trouble)
-        )
+        answer = judged(uploaded(image, receipt, options), verdict)
+        return replace(answer, notes=(*image.notes, *answer.notes, *_doubts(verdict), *trouble))
 
     def _read(self, path: str, exact: bool) -> Image:  # noqa: FBT001  # run_sync takes no keywords
         scrub = self.settings.scrub
@@ -170,7 +173,7 @@ class Uploader:
             return None
         markdown, done = snippet(image.path, entry.url, options.width), (entry.done,) if entry.done else ()
         upload = Upload(receipt_of(entry), entry.width, entry.height, markdown, reused=True, done=done)
-        return replace(judged(upload, verdict), notes=(*image.notes, *_doubts(verdict)))
+        return replace(judged(upload, verdict), notes=(*image.notes, *warnings(done), *_doubts(verdict)))
 
     async def _verdict(self, url: str, sent: SentImage) -> Verdict | None:
         return await self.verifier.verdict(url, sent) if self.verifier else None
@@ -225,7 +228,7 @@ def uploaded(
     image: Image, receipt: Receipt, options: UploadOptions = DEFAULT_OPTIONS, *, reused: bool = False
 ) -> Upload:
     size, markdown = image.picture, snippet(image.path, receipt.url, options.width)
-    return Upload(receipt, size.width, size.height, markdown, reused, image.done)
+    return Upload(receipt, size.width, size.height, markdown, reused, image.done, notes=warnings(image.done))
 
 
 def sent_facts(image: Image) -> SentImage:

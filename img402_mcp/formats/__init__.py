@@ -9,31 +9,40 @@ from img402_mcp.formats.base import (
     GIF,
     JPEG,
     MAGIC_LENGTH,
+    MAX_PIECES,
     PNG,
     WEBP,
     Buffer,
+    CutOff,
     Format,
     NotAnImage,
     Picture,
     Piece,
     Runs,
 )
+from img402_mcp.formats.lookalikes import LOOKED_AT
+from img402_mcp.formats.repair.repair import Repaired, repaired
 from img402_mcp.formats.walk import examine, pieces, sniff
 
 __all__ = [
     "FORMATS",
     "GIF",
     "JPEG",
+    "LOOKED_AT",
     "MAGIC_LENGTH",
+    "MAX_PIECES",
     "PNG",
     "WEBP",
     "Buffer",
+    "CutOff",
     "Format",
     "NotAnImage",
     "Picture",
     "Piece",
+    "Repaired",
     "Runs",
     "examine",
     "pieces",
+    "repaired",
     "sniff",
 ]

@@ -1,6 +1,8 @@
-"""The four formats, a picture, its pieces: what the walks share."""
+"""What the walks over the four formats share."""
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from mmap import mmap
 from typing import NamedTuple
 
@@ -15,28 +17,21 @@ class Format:
 
 
 PNG = Format("PNG", "image/png", "png")
-
-
 JPEG = Format("JPEG", "image/jpeg", "jpg")
-
-
 GIF = Format("GIF", "image/gif", "gif")
-
-
 WEBP = Format("WebP", "image/webp", "webp")
-
-
 FORMATS = (PNG, JPEG, GIF, WEBP)
-
-
 MAGIC_LENGTH = 12
+
+MAX_PIECES = 10_000
+"""Of one image: chunks, segments or blocks. Real files have well under a thousand; a GIF has two for each frame."""
 
 
 @dataclass(frozen=True)
 class Picture:
     """What the header says: pixels, and `end`, the offset just behind the image's last byte.
 
-    `runs` are the long pieces of coded pixels, start -> end, over which a second walk can leap.
+    `runs` are the long pieces of coded pixels, start -> end, which a second walk skips.
     """
 
     format: Format
@@ -47,9 +42,10 @@ class Picture:
 
 
 Runs = dict[int, int]
+MIN_RUN = 4096  # in hostile bytes one entry stands for many pieces
 
-
-MIN_RUN = 4096  # of hostile bytes, one entry stands for many
+Walk = Iterator[tuple[bytes, int, int]]
+"""The fields of a Piece, as plain tuples: an object for each piece costs more than reading the piece."""
 
 
 class Piece(NamedTuple):
@@ -65,19 +61,35 @@ class Piece(NamedTuple):
 
 
 class NotAnImage(ValueError):
-    """The bytes are no whole PNG, JPEG, GIF or WebP. `str()` is a clause that goes on from "it": "it is a PDF"."""
+    """The bytes are not a whole PNG, JPEG, GIF or WebP. `str()` completes a sentence about "it": "is a PDF"."""
+
+
+class TooManyPieces(NotAnImage):
+    """No repair can help."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(f"is a {name} in more than {MAX_PIECES:,} pieces, which no real image has")
+
+
+class CutOff(NotAnImage):
+    """Pixels are missing."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__(
+            f"is a {name} that is cut off, or still being written: try again once it is complete, or save it again"
+        )
 
 
 Measured = tuple[int, int, int]  # width, height, end
+
+
+def bounded(name: str, walk: Walk) -> Walk:
+    yield from islice(walk, MAX_PIECES)
+    if next(walk, None) is not None:
+        raise TooManyPieces(name)
 
 
 def noted(runs: Runs, start: int, end: int) -> int:
     if end - start >= MIN_RUN:
         runs[start] = end
     return end
-
-
-def reach(data: Buffer, position: int) -> int:
-    if position > len(data):
-        raise IndexError(position)
-    return position

@@ -179,7 +179,7 @@ def _webp(width: int, height: int, kind: bytes) -> bytes:
     body = {
         b"VP8X": b"VP8X" + struct.pack("<IIHBHB", 10, 0, width - 1, 0, height - 1, 0) + b"VP8 \0\0\0\0",
         b"VP8L": b"VP8L" + struct.pack("<IBI", 106, 0x2F, width - 1 | (height - 1) << 14) + bytes(101),
-        b"VP8 ": b"VP8 " + struct.pack("<I3s3sHH", 110, b"\0\0\0", b"\x9d\x01\x2a", width, height) + bytes(100),
+        b"VP8 ": b"VP8 " + struct.pack("<I3s3sHH", 110, b"\x10\0\0", b"\x9d\x01\x2a", width, height) + bytes(100),
     }[kind]
     return b"RIFF" + struct.pack("<I", 4 + len(body)) + b"WEBP" + body
 

@@ -101,14 +101,14 @@ def test_a_client_that_goes_away_leaves_nothing(
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prlimit is Linux's")
 def test_a_full_disk_is_an_upload_failed_and_leaves_nothing(
-    starting: Callable[[Path], SimpleNamespace], tmp_path: Path, sample: Sample
+    starting: Callable[[Path], SimpleNamespace], tmp_path: Path, sample: Sample, picture_of: Callable[..., bytes]
 ):
     import resource  # noqa: PLC0415 - missing on Windows
 
     server = starting(tmp_path)
     resource.prlimit(server.pid, resource.RLIMIT_FSIZE, (300_000, 300_000))
     url = f"{server.url}/api/free"
-    refused = httpx2.post(url, files={"image": sample("plain.png") + bytes(600_000)})
+    refused = httpx2.post(url, files={"image": picture_of(300, 200, padding=600_000)})
     assert (refused.status_code, refused.json()["error"]) == (500, "upload_failed")
     assert files(server) == []
     assert httpx2.post(url, files={"image": sample("plain.png")}).status_code == 200

@@ -1,7 +1,7 @@
 """One whole image, read from a path."""
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Literal
@@ -11,7 +11,7 @@ from img402_mcp.client.files.paths import refusal
 from img402_mcp.client.files.refusal import FileRefused
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_open import OPENING, Opening, read_bytes
-from img402_mcp.formats import FORMATS, NotAnImage, Picture, examine
+from img402_mcp.formats import FORMATS, MAGIC_LENGTH, NotAnImage, Picture, repaired, sniff
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,8 @@ class Image:
     done: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     """What the answer says of it besides."""
+    is_proven: bool = True
+    """What was repaired is to be decoded before it is sent, to be sure that it is whole."""
 
     def __post_init__(self) -> None:
         if not self.source:
@@ -54,23 +56,28 @@ def read_image(  # noqa: PLR0913  keywords, each with a default
     try:
         read = partial(read_bytes, limit=limit, opening=opening or OPENING)
         located, data, notes = read_named(path, roots, base, read, exact=exact)
-        return Image(located, data, _picture_in(data, trailing), notes=notes)
+        return replace(_image(located, data, trailing), notes=notes)
     except FileRefused as reason:
         refused = refusal(path, reason, roots, base)
     raise refused
 
 
-def _picture_in(data: bytes, trailing: Trailing) -> Picture:
+def _image(path: Path, data: bytes, trailing: Trailing) -> Image:
+    """What viewers show although the file bends its format is an image too, and is repaired."""
     try:
-        picture = examine(data)
+        found = repaired(data)
     except NotAnImage as error:
-        raise FileRefused(f"{error}; only {_names()} images are sent") from None
-    surplus = len(data) - picture.end
-    if surplus and trailing == "refuse":
+        only = "" if sniff(data[:MAGIC_LENGTH]) else f"; only {_names()} images are sent"
+        raise FileRefused(f"{error}{only}") from None
+    if found.surplus and trailing == "refuse":
         raise FileRefused(
-            f"is refused: {surplus:,} bytes follow the image's end; the file may hold more than the picture"
+            f"is refused: {found.surplus:,} bytes follow the image's end; the file may hold more than the picture"
         )
-    return picture
+    if not found.repairs:
+        return Image(path, data, found.picture)
+    whole = bytes(found.data if found.surplus else found.data[: found.picture.end])
+    done = (f"repaired: {', '.join(found.repairs)}",)
+    return Image(path, whole, found.picture, hashlib.sha256(data).hexdigest(), done, is_proven=found.data is data)
 
 
 def _names() -> str:

@@ -108,7 +108,7 @@ def read_bytes(path: Path, limit: int, opening: Opening, purpose: str = "sent") 
 def _read_once(descriptor: int, limit: int, purpose: str) -> bytes:
     before = os.fstat(descriptor)
     if not before.st_size:
-        raise FileRefused("is empty, or still being written")
+        raise FileRefused("is empty: still being written, or not yet downloaded from its cloud drive")
     if before.st_size > limit:
         raise FileRefused(f"is too large: it has {before.st_size:,} bytes, and at most {limit:,} can be {purpose}")
     with open(descriptor, "rb", closefd=False) as file:

@@ -5,6 +5,8 @@ from codes, and the bytes are walked again.
 """
 
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 
 MAX_PIXELS = 50_000_000
@@ -34,6 +36,7 @@ REASONS = {
         "it is animated, and only WebP, which is not taken there, could keep that",
         "Send one frame of it, or fewer and smaller frames",
     ),
+    "cut": ("pixels are missing at its end", "Try again once it is complete, or save it again"),
     "formats": ("no format that is taken there can hold it", "Save it as PNG, JPEG or WebP"),
     "floor": (
         "even at the lowest quality and size that are fit to be seen it stays larger",
@@ -46,9 +49,11 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Order:
+    """Without formats the image is only decoded, to see whether it is whole."""
+
     limit: int
     name: str
-    formats: tuple[str, ...]
+    formats: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Outcome:
     def in_words(self) -> str:
         parts = [
             self._encoding(),
-            f"scaled to {self.scale} %" if self.scale < 100 else "",
+            _SCALED.format(self.scale) if self.scale < 100 else "",
             "16 bit to 8 bit" if self.was_deep else "",
             "colours converted to sRGB" if self.was_converted else "",
             "metadata dropped" if self.had_metadata else "",
@@ -82,6 +87,21 @@ class Outcome:
         if self.colours is not None:
             return f"{self.colours} colours"
         return "" if self.was_deep or self.was_converted or self.scale < 100 else "lossless"
+
+
+_SCALED = "scaled to {} %"
+_UNREADABLE = 50  # percent; small text is about twice as large as it has to be, to be read
+
+
+def warnings(done: Iterable[str]) -> tuple[str, ...]:
+    """What should be said about an image of which only the words are known that were said when it was sent."""
+    scales = [int(scale) for step in done for scale in re.findall(_SCALED.format(r"(\d{1,2})"), step)]
+    return tuple(
+        f"At {scale} % of its size, small text in the image may be unreadable: "
+        "crop it to what matters, or upload it in several parts."
+        for scale in scales
+        if scale < _UNREADABLE
+    )
 
 
 _RANGES = {"quality": (1, 100), "bits": (1, 8), "colours": (2, 256), "scale": (1, 100)}

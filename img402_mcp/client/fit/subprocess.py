@@ -36,7 +36,7 @@ from img402_mcp.client.fit.messages import (
     packed,
 )
 from img402_mcp.errors import ReadRefused
-from img402_mcp.formats import FORMATS, NotAnImage, Picture, examine
+from img402_mcp.formats import FORMATS, CutOff, NotAnImage, Picture, examine
 
 ALL = tuple(each.media_type for each in FORMATS)
 AT_ONCE = CapacityLimiter(min(os.cpu_count() or 1, 2))
@@ -81,13 +81,31 @@ async def fitted(  # noqa: PLR0913  # the last two are for tests, which have no 
     raise CannotFit(_sentence(code, data, picture, limit))
 
 
+async def flaw_in(data: bytes, picture: Picture) -> str:
+    """What is still wrong with an image that was repaired; nothing where it decodes and no pixel is missing."""
+    name = picture.format.name
+    try:
+        _demand_decodable(picture)
+        outcome, _ = _believed(await _answer(PROGRAM, packed(Order(0, name), data), 0, WALL_SECONDS))
+        reason = outcome.reason
+    except _GaveUp as given_up:
+        reason = str(given_up)
+    if reason == "cut":
+        return str(CutOff(name))
+    return f"is a damaged {name}: {'. '.join(REASONS[reason])}" if reason else ""
+
+
 class _GaveUp(Exception):
     """`str()` is a code of REASONS."""
 
 
-def _demand_possible(picture: Picture, names: Collection[str]) -> None:
+def _demand_decodable(picture: Picture) -> None:
     if picture.width * picture.height > MAX_PIXELS:
         raise _GaveUp("pixels")
+
+
+def _demand_possible(picture: Picture, names: Collection[str]) -> None:
+    _demand_decodable(picture)
     if not {"PNG", "JPEG", "WebP"} & {*names}:
         raise _GaveUp("formats")
 

@@ -13,6 +13,7 @@ from PIL import Image
 from img402_mcp.client.fit.decode import Unfit
 from img402_mcp.client.fit.messages import MAX_PIXELS, MEMORY, PROCESSOR_SECONDS, Order, Outcome, order_in, packed
 from img402_mcp.client.fit.strategy import fit
+from img402_mcp.client.fit.whole import whole
 
 
 def main() -> None:
@@ -50,7 +51,7 @@ def _limit(what: int, most: int) -> None:
 
 def answer(order: Order, data: bytes) -> bytes:
     try:
-        outcome, smaller = fit(order, data)
+        outcome, smaller = fit(order, data) if order.formats else (whole(order.name, data), b"")
     except Unfit as unfit:
         return packed(Outcome(reason=unfit.code))
     except MemoryError:

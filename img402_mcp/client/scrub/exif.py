@@ -1,4 +1,4 @@
-"""What an EXIF block tells, by kind; and the least one, which only says how to turn the picture.
+"""What an EXIF block says, by kind; and the smallest one, which only says how to turn the picture.
 
 Sources: TIFF 6.0 section 2, EXIF 2.32 (CIPA DC-008). A block may be bogus in any way: what cannot be read tells
 nothing, and then it is plain "EXIF".
@@ -43,7 +43,7 @@ _POSITION = {0x0002: "GPS position", 0x0004: "GPS position", 0x0007: "time stamp
 _DIRECTORIES = {0x8769: _DETAILS, 0x8825: _POSITION}
 _ORDER = list(dict.fromkeys((*_POSITION.values(), *_MAIN.values(), *_DETAILS.values(), "thumbnail")))
 
-_Entry = tuple[int, int, int, bytes]  # tag, type, count, value or its offset
+_Entry = tuple[int, int, bytes]  # type, count, value or its offset
 
 
 class ExifContent(NamedTuple):
@@ -54,19 +54,18 @@ class ExifContent(NamedTuple):
 
 
 def content_of(tiff: bytes) -> ExifContent:
+    """Each tag counts once, so each directory is read once."""
     try:
         order, first = _start(tiff)
         entries = _entries(tiff, order, first)
     except struct.error:
         return ExifContent(("EXIF",), b"")
-    found = {_MAIN.get(entry[0], "") for entry in entries}
-    turning = b""
-    for tag, kind, count, value in entries:
-        if tag == _ORIENTATION:
-            turning = _turning(order, kind, count, value)
-        elif tag in _DIRECTORIES:
-            found |= _in_directory(tiff, order, value, _DIRECTORIES[tag])
+    found = {_MAIN.get(tag, "") for tag in entries}
+    for tag, names in _DIRECTORIES.items():
+        if tag in entries:
+            found |= _in_directory(tiff, order, entries[tag][2], names)
     found |= _thumbnail(tiff, order, first)
+    turning = _turning(order, *entries[_ORIENTATION]) if _ORIENTATION in entries else b""
     return ExifContent(tuple(sorted(found - {""}, key=_ORDER.index)) or ("EXIF",), turning)
 
 
@@ -88,16 +87,18 @@ def _start(tiff: bytes) -> tuple[str, int]:
     return order, first
 
 
-def _entries(tiff: bytes, order: str, at: int) -> list[_Entry]:
+def _entries(tiff: bytes, order: str, at: int) -> dict[int, _Entry]:
+    """By tag; of several, decoders go by the last."""
     (count,) = struct.unpack_from(order + "H", tiff, at)
     whole = min(count, MAX_ENTRIES, (len(tiff) - at - 2) // 12)
-    return list(struct.iter_unpack(order + "HHI4s", tiff[at + 2 : at + 2 + 12 * whole]))
+    rows = struct.iter_unpack(order + "HHI4s", tiff[at + 2 : at + 2 + 12 * whole])
+    return {tag: (kind, amount, value) for tag, kind, amount, value in rows}
 
 
 def _in_directory(tiff: bytes, order: str, value: bytes, names: dict[int, str]) -> set[str]:
     try:
         (at,) = struct.unpack(order + "I", value)
-        return {names.get(entry[0], "") for entry in _entries(tiff, order, at)}
+        return {names.get(tag, "") for tag in _entries(tiff, order, at)}
     except struct.error:
         return set()
 

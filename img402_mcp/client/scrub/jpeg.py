@@ -2,13 +2,13 @@
 
 import struct
 
-from img402_mcp.client.scrub import exif
 from img402_mcp.client.scrub.segments import Segments
+from img402_mcp.client.scrub.tables import ADOBE, ARITHMETIC, JFIF, used
 from img402_mcp.formats import Piece
+from img402_mcp.formats.jpeg import APPLICATIONS, HUFFMAN, RESTART_INTERVAL, TABLES, tables_in
 
-_CODING = frozenset(range(0xC0, 0xD0)) - {0xC8} | {0xD9, 0xDA, 0xDB, 0xDD}  # frames, tables, scans, restarts, the end
-_EXIF, _ICC, _ADOBE = b"Exif\0\0", b"ICC_PROFILE\0", b"Adobe"
-_JFIF_LENGTH, _ADOBE_LENGTH = 14, 12  # of the content, without a thumbnail
+_CODING = frozenset(range(0xC0, 0xD0)) - {HUFFMAN, ARITHMETIC} | {0xD9, 0xDA}  # frames, scans, the end
+_EXIF, _ICC = b"Exif\0\0", b"ICC_PROFILE\0"
 
 _NAMES = (
     (0xFE, b"", "comment"),
@@ -22,36 +22,48 @@ _NAMES = (
 
 
 def clean(segments: Segments) -> None:
+    needed = used(segments.data, segments.pieces())
     segments.keep(0, 2)
     previous = 2
     for piece in segments.pieces():
         if piece.start != previous:
             segments.drop("padding")
         previous = piece.end
-        _decide(segments, piece)
+        _decide(segments, piece, needed)
 
 
-def _decide(segments: Segments, piece: Piece) -> None:
+def _decide(segments: Segments, piece: Piece, needed: set[int]) -> None:
     marker, content = piece.kind[0], piece.start + 4
     if marker in _CODING or (marker == 0xE2 and segments.data.startswith(_ICC, content)):
         segments.keep(piece.start, piece.end)
-    elif marker == 0xE0 and _is_long(piece, _JFIF_LENGTH) and segments.data.startswith(b"JFIF\0", content):
-        _shorten(segments, piece, segments.data[content : content + _JFIF_LENGTH - 2] + b"\0\0", "thumbnail")
-    elif marker == 0xEE and _is_long(piece, _ADOBE_LENGTH) and segments.data.startswith(_ADOBE, content):
-        _shorten(segments, piece, segments.data[content : content + _ADOBE_LENGTH], "application data")
+    elif marker in TABLES:
+        _clean_tables(segments, piece, needed)
+    elif piece.start in needed:
+        _shorten(segments, piece)
     elif marker == 0xE1 and segments.data.startswith(_EXIF, content):
-        kinds, turning = exif.content_of(segments.data[content + len(_EXIF) : piece.end])
-        segments.swap_exif(piece, kinds, turning and _segment(marker, _EXIF + turning))
+        segments.swap_exif(piece, content, lambda turning: _segment(marker, _EXIF + turning))
     else:
         segments.drop(_name(segments, marker, content))
 
 
-def _is_long(piece: Piece, content: int) -> bool:
-    return piece.end - piece.start >= 4 + content
+def _clean_tables(segments: Segments, piece: Piece, needed: set[int]) -> None:
+    tables = [
+        segments.data[table.start : table.end]
+        for table in tables_in(segments.data, piece.start, piece.end)
+        if table.start in needed
+    ]
+    new = _segment(piece.kind[0], b"".join(tables)) if tables else b""
+    segments.swap(piece.start, piece.end, new, "unused tables")
 
 
-def _shorten(segments: Segments, piece: Piece, content: bytes, kind: str) -> None:
-    segments.swap(piece.start, piece.end, _segment(piece.kind[0], content), kind)
+def _shorten(segments: Segments, piece: Piece) -> None:
+    """To what decoders read; the rest of JFIF is a thumbnail."""
+    marker, content = piece.kind[0], piece.start + 4
+    if marker == JFIF:
+        new, kind = segments.data[content : content + 12] + b"\0\0", "thumbnail"
+    else:
+        new, kind = segments.data[content : content + 12 if marker == ADOBE else piece.end], "application data"
+    segments.swap(piece.start, piece.end, _segment(marker, new), kind)
 
 
 def _segment(marker: int, content: bytes) -> bytes:
@@ -62,4 +74,6 @@ def _name(segments: Segments, marker: int, content: int) -> str:
     for each, begins, name in _NAMES:
         if marker == each and segments.data.startswith(begins, content):
             return name
-    return "application data" if 0xE0 <= marker <= 0xEF else "unknown segment"
+    if marker in (ARITHMETIC, RESTART_INTERVAL):
+        return "unused tables"
+    return "application data" if marker in APPLICATIONS else "unknown segment"

@@ -6,9 +6,9 @@ The suggested palettes (sPLT, hIST) go as well: no decoder of today uses them, a
 import struct
 import zlib
 
-from img402_mcp.client.scrub import exif
 from img402_mcp.client.scrub.segments import NotClean, Segments
 from img402_mcp.formats import Piece
+from img402_mcp.formats.png import INDEXED
 
 _ANCILLARY = {
     b"bKGD": range(1, 7),
@@ -24,8 +24,10 @@ _ANCILLARY = {
 }
 """Chunk -> its lengths. Of several, decoders go by the first."""
 
-_ESSENTIAL = {b"IHDR": range(13, 14), b"PLTE": range(769), b"tRNS": range(257), b"acTL": range(8, 9)}
-"""These change pixels: more than one, or one of another length, cannot be cut without changing them."""
+_TRANSPARENT = {0: range(2, 3), 2: range(6, 7)}
+"""Colour type -> lengths of tRNS; with a palette, a byte for each of its colours or fewer."""
+
+_CRITICAL = (b"IHDR", b"IDAT", b"IEND")
 
 _NAMES = {
     b"tEXt": "text",
@@ -46,17 +48,57 @@ _HIDDEN_PROFILES = ((b"Raw profile type exif\0", "EXIF"), (b"Raw profile type ip
 
 def clean(segments: Segments) -> None:
     segments.keep(0, 8)
-    needed = _Needed()
+    needed, colours = _Needed(), _Colours(segments)
     for piece in segments.pieces():
         length = piece.end - piece.start - 12
         content = piece.start + 8
         if piece.kind == b"eXIf":
-            kinds, turning = exif.content_of(segments.data[content : piece.end - 4].removeprefix(b"Exif\0\0"))
-            segments.swap_exif(piece, kinds, turning and _chunk(b"eXIf", turning))
+            segments.swap_exif(piece, content, lambda turning: _chunk(b"eXIf", turning))
+        elif piece.kind in (b"PLTE", b"tRNS"):
+            colours.decide(piece, length)
         elif needed.includes(piece.kind, length, segments.data[content : content + 4]):
             segments.keep(piece.start, piece.end)
+            colours.are_over = colours.are_over or piece.kind == b"IDAT"
         else:
             segments.drop(_name(segments, piece))
+
+
+class _Colours:
+    """Palette and transparency: of pixels that have a use for them, before these, once and of the right length."""
+
+    def __init__(self, segments: Segments) -> None:
+        self.are_over = False
+        self._segments, self._bits, self._type = segments, segments.data[24], segments.data[25]
+        self._lengths = _TRANSPARENT.get(self._type, range(0))
+        self._seen: set[bytes] = set()
+
+    def decide(self, piece: Piece, length: int) -> None:
+        is_palette = piece.kind == b"PLTE"
+        if self._type != INDEXED and (is_palette or not self._lengths):
+            self._segments.drop("suggested palette" if is_palette else "chunk that decoders skip")
+            return
+        if piece.kind in self._seen or self.are_over:  # browsers skip what comes after the pixels, others do not
+            raise _wrong()
+        self._seen.add(piece.kind)
+        if is_palette:
+            self._keep_palette(piece, length)
+        elif length in self._lengths:
+            self._segments.keep(piece.start, piece.end)
+        else:
+            raise _wrong()
+
+    def _keep_palette(self, piece: Piece, length: int) -> None:
+        """As many colours as pixels of so many bits can name."""
+        if length % 3 or not 3 <= length <= 768:
+            raise _wrong()
+        count = min(length // 3, 1 << self._bits)
+        self._lengths = range(1, count + 1)
+        content = self._segments.data[piece.start + 8 : piece.start + 8 + 3 * count]
+        self._segments.swap(piece.start, piece.end, _chunk(b"PLTE", content), "unused colours")
+
+
+def _wrong() -> NotClean:
+    return NotClean("is a PNG with a chunk that is repeated, out of place or of the wrong length")
 
 
 class _Needed:
@@ -71,23 +113,24 @@ class _Needed:
         """`begins` are the first four bytes of the chunk's content."""
         repeated = kind in self._seen
         self._seen.add(kind)
-        if kind in _ESSENTIAL:
-            return self._essential(kind, length, begins, repeated=repeated)
+        if kind == b"IHDR" and repeated:
+            raise _wrong()
+        if kind == b"acTL":
+            return self._animation(length, begins, repeated=repeated)
         if kind in (b"fcTL", b"fdAT"):
             return self._frame(kind, length)
         if kind in _ANCILLARY:
             return length in _ANCILLARY[kind] and not repeated
-        if not kind[0] & 0x20 and kind not in (b"IDAT", b"IEND"):
+        if not kind[0] & 0x20 and kind not in _CRITICAL:
             raise NotClean("is a PNG with a critical chunk that PNG does not know")
-        return kind in (b"IDAT", b"IEND") and not repeated
+        return kind in _CRITICAL and not repeated
 
-    def _essential(self, kind: bytes, length: int, begins: bytes, *, repeated: bool) -> bool:
-        if kind == b"acTL" and b"IDAT" in self._seen:  # too late to announce an animation
+    def _animation(self, length: int, begins: bytes, *, repeated: bool) -> bool:
+        if b"IDAT" in self._seen:  # too late to announce it
             return False
-        if repeated or length not in _ESSENTIAL[kind]:
-            raise NotClean("is a PNG with a chunk that is repeated or of the wrong length")
-        if kind == b"acTL":
-            (self._frames,) = struct.unpack(">I", begins)
+        if repeated or length != 8:
+            raise _wrong()
+        (self._frames,) = struct.unpack(">I", begins)
         return True
 
     def _frame(self, kind: bytes, length: int) -> bool:

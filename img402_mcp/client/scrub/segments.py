@@ -1,8 +1,9 @@
-"""One image on its way through the shears: what is kept is noted, what goes is named."""
+"""One image while it is scrubbed: what is kept is noted, what goes is named."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from io import BytesIO
 
+from img402_mcp.client.scrub.exif import content_of
 from img402_mcp.formats import Picture, Piece, Runs, pieces
 
 
@@ -50,11 +51,16 @@ class Segments:
         self._kept = (end, end)
         self.length += self._out.write(new)
 
-    def swap_exif(self, piece: Piece, kinds: tuple[str, ...], turning: bytes) -> None:
-        """`turning` is the whole piece that only turns the picture. Decoders go by the first EXIF."""
-        self.turned = self.turned or bool(turning and not self._exif_seen)
-        self.swap(piece.start, piece.end, b"" if self._exif_seen else turning, *kinds)
+    def swap_exif(self, piece: Piece, content: int, wrapped: Callable[[bytes], bytes]) -> None:
+        """Only the orientation stays. Decoders go by the first EXIF, so the others are not even read."""
+        if self._exif_seen:
+            self.drop("EXIF")
+            return
         self._exif_seen = True
+        kinds, turning = content_of(self.data[content : piece.end].removeprefix(b"Exif\0\0"))
+        new = wrapped(turning) if turning else b""
+        self.turned = bool(new)
+        self.swap(piece.start, piece.end, new, *kinds)
 
     def overwrite(self, offset: int, new: bytes) -> None:
         self._copy()

@@ -4,17 +4,15 @@ Source: RFC 9649. Decoders skip frames where no animation is announced and pictu
 """
 
 import struct
-from collections.abc import Iterator
 
-from img402_mcp.client.scrub import exif
 from img402_mcp.client.scrub.segments import NotClean, Segments
 from img402_mcp.formats import Piece
+from img402_mcp.formats.webp import ANIMATED, FRAME_HEADER, PICTURES, chunks
 
-_ANIMATED, _XMP, _EXIF = 0x02, 0x04, 0x08
+_XMP, _EXIF = 0x04, 0x08
 _LENGTHS = {b"VP8X": 10, b"ANIM": 6}
-_PIXELS = (b"VP8 ", b"VP8L", b"ALPH")
+_PIXELS = (*PICTURES, b"ALPH")
 _NAMES = {b"EXIF": "EXIF", b"XMP ": "XMP", b"C2PA": "content credentials"}
-_FRAME_HEADER = 24  # the chunk's own, then place, size, duration and flags
 
 
 def clean(segments: Segments) -> None:
@@ -27,7 +25,7 @@ def clean(segments: Segments) -> None:
             continue
         if piece.kind != b"ANMF":
             kinds.remove(piece.kind)
-        if piece.kind in (b"VP8 ", b"VP8L"):  # a second picture is skipped
+        if piece.kind in PICTURES:  # what follows it in a file without a header is skipped
             kinds.difference_update(_PIXELS)
         _with(segments, piece)
     if segments.removed:
@@ -44,7 +42,7 @@ def _note_removed(segments: Segments, flags: int | None) -> None:
 def _kinds_to_keep(flags: int | None) -> set[bytes]:
     if flags is None:
         return {b"VP8 ", b"VP8L"}
-    if flags & _ANIMATED:
+    if flags & ANIMATED:
         return {b"VP8X", b"ICCP", b"ANIM", b"ANMF"}
     return {b"VP8X", b"ICCP", *_PIXELS}
 
@@ -56,8 +54,7 @@ def _content(segments: Segments, piece: Piece) -> bytes:
 
 def _without(segments: Segments, piece: Piece, *, extended: bool) -> None:
     if piece.kind == b"EXIF":
-        kinds, turning = exif.content_of(_content(segments, piece).removeprefix(b"Exif\0\0"))
-        segments.swap_exif(piece, kinds, _chunk(b"EXIF", turning) if extended and turning else b"")
+        segments.swap_exif(piece, piece.start + 8, lambda turning: _chunk(b"EXIF", turning) if extended else b"")
     else:
         unused = piece.kind in (*_PIXELS, b"ANMF", b"ANIM", b"ICCP", b"VP8X")
         segments.drop("chunk that decoders skip" if unused else _NAMES.get(piece.kind, "unknown chunk"))
@@ -73,28 +70,15 @@ def _with(segments: Segments, piece: Piece) -> None:
 
 
 def _clean_frame(segments: Segments, frame: Piece) -> None:
-    at, drawn = segments.length, False
-    segments.keep(frame.start, frame.start + _FRAME_HEADER)
-    for kind, start, end in _chunks_in(segments, frame):
-        if drawn or kind not in _PIXELS:
-            segments.drop("chunk that decoders skip" if kind in _PIXELS else "unknown chunk")
-        else:
+    at = segments.length
+    segments.keep(frame.start, frame.start + FRAME_HEADER)
+    for kind, start, end in chunks(segments.data, frame.start + FRAME_HEADER, frame.end):
+        if kind in _PIXELS:
             segments.keep(start, end)
-        drawn = drawn or kind in (b"VP8 ", b"VP8L")
+        else:
+            segments.drop("unknown chunk")
     if segments.length - at != frame.end - frame.start:
         segments.overwrite(at + 4, struct.pack("<I", segments.length - at - 8))
-
-
-def _chunks_in(segments: Segments, frame: Piece) -> Iterator[Piece]:
-    position = frame.start + _FRAME_HEADER
-    while position < frame.end:
-        start = position
-        kind, length = struct.unpack_from("<4sI", segments.data, start)
-        position += 8 + length + (length & 1)
-        if position <= frame.end:
-            yield Piece(kind, start, position)
-    if position != frame.end:
-        raise NotClean("is a WebP with a broken frame")
 
 
 def _chunk(kind: bytes, content: bytes) -> bytes:

@@ -12,7 +12,7 @@ from sqlalchemy import BigInteger, ColumnElement, and_, func, literal, select, t
 from sqlalchemy.exc import SQLAlchemyError
 
 from img402_mcp.errors import SettingsError, quoted
-from img402_mcp.formats import FORMATS, NotAnImage, examine
+from img402_mcp.formats import FORMATS, NotAnImage, repaired
 from img402_mcp.host.cleanup import GRACE
 from img402_mcp.host.db.database import Moment
 from img402_mcp.host.storage.blobs.base import Blobs
@@ -176,6 +176,6 @@ def _id_in(given: str) -> str:
 
 def _is_what_it_says(name: str, data: bytes) -> bool:
     try:
-        return examine(data).format.extension == name.rpartition(".")[2]
+        return repaired(data).picture.format.extension == name.rpartition(".")[2]
     except NotAnImage:
         return False

@@ -19,7 +19,18 @@ from python_multipart.multipart import parse_options_header
 from starlette.requests import Request
 
 from img402_mcp.errors import quoted
-from img402_mcp.formats import FORMATS, Buffer, Format, NotAnImage, Picture, examine, sniff
+from img402_mcp.formats import (
+    FORMATS,
+    LOOKED_AT,
+    MAGIC_LENGTH,
+    Buffer,
+    Format,
+    NotAnImage,
+    Picture,
+    Repaired,
+    repaired,
+    sniff,
+)
 from img402_mcp.host.errors import ApiError, too_large
 from img402_mcp.host.storage.spool import Body, arriving
 from img402_mcp.wire.img402 import FIELD
@@ -27,7 +38,7 @@ from img402_mcp.wire.img402 import FIELD
 OVERHEAD = 64 * 1024  # boundaries, part headers, small fields that are no concern of ours
 PARTS = 16
 PART_HEADERS, PART_HEADER_BYTES = 8, 4096  # curl and browsers send two short ones
-HEAD = 64  # enough to tell what a file is, and what it is instead
+HEAD = 64  # bytes, enough to say what a file is; what it is instead may take all that has come so far
 JSON_FIELD, JSON_VALUES = "file", 500
 
 # It warns of each malformed body; the client is told, and the access log has its line.
@@ -59,24 +70,35 @@ class Incoming:
             raise ApiError("empty_file", "The image has zero bytes. Check that it was written before it was sent.")
 
     def examine(self) -> Picture:
-        """Walk the whole structure. Bytes behind the image's end are let pass; they are served as they came."""
+        """Walk the whole structure, and leave nothing but the image: repaired, and cut at its end. Blocks."""
         with self.body.view() as data:
-            return _picture(data, self._formats)
+            image = _image(data, self._formats)
+            new = None if image.data is data else bytes(image.data[: image.picture.end])
+        if new is not None:
+            self.body.replace(new)
+        elif image.picture.end < self.size:
+            self.body.cut(image.picture.end)
+        self.size = image.picture.end
+        return image.picture
 
     def _look_at(self, piece: bytes) -> None:
-        self._head = (self._head + piece[:HEAD])[:HEAD]
-        if len(self._head) == HEAD and sniff(self._head) not in self._formats:
-            _picture(self._head, self._formats)
+        self._head = (self._head + piece[:LOOKED_AT])[:LOOKED_AT]
+        if len(self._head) >= HEAD and sniff(self._head) not in self._formats:
+            _image(self._head, self._formats)
 
 
-def _picture(data: Buffer, formats: tuple[Format, ...]) -> Picture:
-    found = sniff(bytes(data[:HEAD]))
+def _image(data: Buffer, formats: tuple[Format, ...]) -> Repaired:
+    """The host decodes nothing, so it takes no JPEG of which only decoding would show whether it is whole."""
+    found = sniff(bytes(data[:MAGIC_LENGTH]))
     if found is not None and found not in formats:
         raise _unsupported(f"is a {found.name}", formats)
     try:
-        return examine(data)
+        image = repaired(data)
     except NotAnImage as error:
         raise _unsupported(str(error), formats) from None
+    if not image.is_proven:
+        raise _unsupported("is a JPEG without its end mark, so it may be cut off; save it again", formats)
+    return image
 
 
 def _unsupported(what_it_is: str, formats: tuple[Format, ...]) -> ApiError:

@@ -66,6 +66,20 @@ class Body:
             blobs.put_file(name, self.path)
             self._path = None
 
+    def cut(self, size: int) -> None:
+        """To its first bytes. Blocks; nothing is written any more."""
+        if self._file is None:
+            self._pieces = [b"".join(self._pieces)[:size]]
+        else:
+            os.truncate(self.path, size)
+
+    def replace(self, data: bytes) -> None:
+        """Blocks; nothing is written any more."""
+        if self._file is None:
+            self._pieces = [data]
+        else:
+            self.path.write_bytes(data)
+
     def discard(self) -> None:
         _Memory.left += self._held
         self._held = 0

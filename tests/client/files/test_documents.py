@@ -98,7 +98,12 @@ def test_a_document_is_read_as_it_is(allow, roots, name, content, text):
         pytest.param("b.md", "![a](b.png)".encode("utf-32"), "is UTF-32;", id="utf-32"),
         pytest.param("b.md", "![a](b.png)".encode("utf-32-be"), "is UTF-32;", id="utf-32-without-a-mark"),
         pytest.param("b.md", b"![a](b.png) \0", "holds a zero byte", id="zero"),
-        pytest.param("b.md", b"", "is empty, or still being written", id="empty"),
+        pytest.param(
+            "b.md",
+            b"",
+            "is empty: still being written",
+            id="empty",
+        ),
         pytest.param(
             "b.md", b"x" * (MAX_BYTES + 1), "has 1,000,001 bytes without its data: URIs, and a document", id="too-long"
         ),

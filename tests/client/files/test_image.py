@@ -1,9 +1,62 @@
-"""Invariant 3: only images leave."""
+"""Invariant 3: only images leave. What viewers show is one, and what was repaired is said."""
+
+import hashlib
+from pathlib import Path
 
 import pytest
 
-from img402_mcp.client.files.image import read_image
+from img402_mcp.client.files.image import Image, read_image
+from img402_mcp.client.files.roots import Roots
+from img402_mcp.errors import ReadRefused
+from img402_mcp.formats import examine, repaired
 from tests.client.files.world import LIMIT, World, refusal
+from tests.fakes.broken_images import BROKEN, CUT, GIF, PNG, Broken
+
+
+def written(folder: Path, data: bytes) -> Path:
+    path = folder.resolve() / "shot.png"
+    path.write_bytes(data)
+    return path
+
+
+def read(path: Path, trailing: str) -> Image:
+    roots = Roots.resolve([path.parent])
+    if trailing == "keep":
+        return read_image(str(path), roots, limit=LIMIT, trailing="keep")
+    return read_image(str(path), roots, limit=LIMIT)
+
+
+@pytest.mark.parametrize("trailing", ["refuse", "keep"])
+@pytest.mark.parametrize("broken", BROKEN, ids=[each.name for each in BROKEN])
+def test_a_broken_image_is_read_as_viewers_show_it_and_that_is_said(tmp_path: Path, broken: Broken, trailing: str):
+    new = repaired(broken.data)
+    data = bytes(new.data[: new.picture.end])
+    path = written(tmp_path, broken.data)
+    source = hashlib.sha256(broken.data).hexdigest()
+    done = (f"repaired: {', '.join(broken.repairs)}",)
+    is_only_cut = broken.repairs == ("padding after its end",)
+    assert read(path, trailing) == Image(path, data, new.picture, source, done, (), is_only_cut)
+
+
+def test_a_whole_image_is_read_as_it_is(tmp_path: Path):
+    path = written(tmp_path, PNG)
+    assert read(path, "refuse") == Image(path, PNG, examine(PNG), hashlib.sha256(PNG).hexdigest())
+
+
+@pytest.mark.parametrize("data", [PNG + b"PK\x03\x04", PNG[:-12] + b"PK\x03\x04", GIF[:-1] + b"\r\n--b--\r\n"])
+def test_what_follows_an_image_is_refused_unless_somebody_cuts_it(tmp_path: Path, data: bytes):
+    path = written(tmp_path, data)
+    with pytest.raises(ReadRefused, match=r"is refused: \d+ bytes follow the image's end"):
+        read(path, "refuse")
+    image = read(path, "keep")
+    assert len(image.data) > image.picture.end
+
+
+@pytest.mark.parametrize("data", CUT.values(), ids=CUT)
+def test_a_cut_off_image_is_refused_with_the_way_out(tmp_path: Path, data: bytes):
+    path = written(tmp_path, data)
+    with pytest.raises(ReadRefused, match="cut off, or still being written: .* save it again"):
+        read(path, "keep")
 
 
 @pytest.mark.parametrize(
@@ -16,10 +69,10 @@ from tests.client.files.world import LIMIT, World, refusal
         pytest.param(
             "e.png",
             b"-----BEGIN OPENSSH PRIVATE KEY-----\nb3BlbnNzaC1rZXktdjEA",
-            "does not begin like a PNG, JPEG, GIF or WebP",
+            "is plain text",
             id="private-key",
         ),
-        pytest.param("f.png", b"API_KEY=abc", "does not begin like a PNG, JPEG, GIF or WebP", id="secrets"),
+        pytest.param("f.png", b"API_KEY=abc", "is plain text", id="secrets"),
         pytest.param(
             "g.png",
             b"\x89PNG\r\n\x1a\n-----BEGIN PRIVATE KEY-----",
@@ -32,7 +85,7 @@ from tests.client.files.world import LIMIT, World, refusal
 def test_invariant_3_what_is_no_image_does_not_leave(world: World, name: str, content: bytes, clause: str):
     path = world.allow / name
     path.write_bytes(content)
-    assert refusal(str(path), world.roots) == (f'"{path}" {clause}; only PNG, JPEG, GIF and WebP images are sent.')
+    assert refusal(str(path), world.roots).startswith(f'"{path}" {clause}')
 
 
 def test_invariant_3_bytes_behind_an_image_do_not_leave(world: World):
@@ -59,4 +112,5 @@ def test_bytes_behind_an_image_count_towards_the_limit(world: World):
 
 def test_the_bytes_stand_in_no_repr(world: World):
     image = read_image(f"{world.allow}/shot.png", world.roots, limit=LIMIT)
-    assert repr(image) == f"Image(path={image.path!r}, picture={image.picture!r}, done=(), notes=())"
+    said = f"Image(path={image.path!r}, picture={image.picture!r}, done=(), notes=(), is_proven=True)"
+    assert repr(image) == said

@@ -30,6 +30,8 @@ from tests.client.files.world import (
     whole,
 )
 
+EMPTY = "is empty: still being written, or not yet downloaded from its cloud drive"
+
 
 @pytest.mark.parametrize(
     ("given", "clause"),
@@ -85,8 +87,8 @@ def test_a_device_in_a_root_is_refused(opening: Opening, device: str):
 @pytest.mark.parametrize(
     ("name", "clause"),
     [
-        pytest.param("environ", "is empty, or still being written.", id="environ"),
-        pytest.param("mem", "is empty, or still being written.", id="memory"),
+        pytest.param("environ", f"{EMPTY}.", id="environ"),
+        pytest.param("mem", f"{EMPTY}.", id="memory"),
         pytest.param("exe", OUTSIDE, id="program"),
         pytest.param("root/etc/passwd", OUTSIDE, id="root"),
         pytest.param("cwd/pyproject.toml", OUTSIDE, id="working-directory"),
@@ -177,7 +179,7 @@ def test_a_sparse_terabyte_is_refused_unread(world: World, opening: Opening):
 def test_an_empty_file_is_refused(world: World, opening: Opening):
     path = world.allow / "empty.png"
     path.touch()
-    assert refusal(str(path), world.roots, opening=opening) == (f'"{path}" is empty, or still being written.')
+    assert refusal(str(path), world.roots, opening=opening) == f'"{path}" {EMPTY}.'
 
 
 @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="descriptors cannot be counted here")

@@ -1,5 +1,6 @@
 import runpy
 import struct
+import time
 import tracemalloc
 import warnings
 from collections.abc import Callable
@@ -26,11 +27,7 @@ PLAIN = {kind: BUILT["encoded"](kind) for kind in ("PNG", "JPEG", "WEBP", "GIF")
 SAMPLES = sorted(path.name for path in (Path(__file__).parents[2] / "samples").iterdir())
 UNREADABLE = {  # by Pillow, which trips over what decoders should skip
     "jpeg-mpf-bogus",
-    "jpeg-unknown-segment",
-    "jpeg-reserved-segment",
     "png-bomb",
-    "webp-second-picture-lossless",
-    "webp-two-pictures-in-a-frame",
     "png-fdAT-10",
     "png-animated-too-late",
 }
@@ -108,7 +105,8 @@ def test_a_profile_that_would_burst_is_not_unpacked():
 
 # What cannot be scrubbed is refused
 
-FRAME_WITHOUT_PIXELS = bytes(16)
+MOVING = BUILT["animated"]("WEBP")
+PALETTED = BUILT["encoded"]("PNG", "P")
 
 
 @pytest.mark.parametrize(
@@ -120,18 +118,38 @@ FRAME_WITHOUT_PIXELS = bytes(16)
             id="png-critical-chunk",
         ),
         pytest.param(
-            inserted(PLAIN["PNG"], b"IDAT", chunk(b"PLTE", SECRET * 200)),
-            "is a PNG with a chunk that is repeated or of the wrong length",
-            id="png-long-palette",
+            inserted(PALETTED, b"PLTE", chunk(b"PLTE", bytes(3))),
+            "is a PNG with a chunk that is repeated, out of place or of the wrong length",
+            id="png-palette-twice",
+        ),
+        pytest.param(
+            inserted(PALETTED, b"IDAT", chunk(b"tRNS", SECRET * 9)),
+            "is a PNG with a chunk that is repeated, out of place or of the wrong length",
+            id="png-more-transparency-than-colours",
+        ),
+        pytest.param(
+            inserted(PALETTED, b"PLTE", chunk(b"tRNS", b"\0")),
+            "is a PNG with a chunk that is repeated, out of place or of the wrong length",
+            id="png-transparency-before-the-colours",
+        ),
+        pytest.param(
+            inserted(PLAIN["PNG"], b"IDAT", chunk(b"tRNS", SECRET * 2)),
+            "is a PNG with a chunk that is repeated, out of place or of the wrong length",
+            id="png-long-transparent-colour",
+        ),
+        pytest.param(
+            inserted(PALETTED, b"IEND", chunk(b"tRNS", b"\0")),
+            "is a PNG with a chunk that is repeated, out of place or of the wrong length",
+            id="png-transparency-behind-the-pixels",
         ),
         pytest.param(
             inserted(PLAIN["PNG"], b"IDAT", chunk(b"tRNS", bytes(6)) * 2),
-            "is a PNG with a chunk that is repeated or of the wrong length",
+            "is a PNG with a chunk that is repeated, out of place or of the wrong length",
             id="png-transparent-twice",
         ),
         pytest.param(
             inserted(PLAIN["PNG"], b"IDAT", chunk(b"acTL", bytes(9))),
-            "is a PNG with a chunk that is repeated or of the wrong length",
+            "is a PNG with a chunk that is repeated, out of place or of the wrong length",
             id="png-long-announcement",
         ),
         pytest.param(
@@ -145,22 +163,9 @@ FRAME_WITHOUT_PIXELS = bytes(16)
             id="webp-long-header",
         ),
         pytest.param(
-            announced(2, part(b"ANIM", bytes(6) + SECRET), part(b"ANMF", FRAME_WITHOUT_PIXELS)),
+            riff(MOVING[12:30], part(b"ANIM", bytes(6) + SECRET), MOVING[44:]),
             "is a WebP with a header of the wrong length",
             id="webp-long-animation",
-        ),
-        pytest.param(
-            announced(2, part(b"ANMF", FRAME_WITHOUT_PIXELS + b"VP8 \xff\0\0\0")),
-            "is a WebP with a broken frame",
-            id="webp-endless-frame",
-        ),
-        pytest.param(
-            announced(2, part(b"ANMF", bytes(3))), "is a WebP with a broken frame", id="webp-frame-without-a-header"
-        ),
-        pytest.param(
-            announced(0, part(b"ANMF", FRAME_WITHOUT_PIXELS)),
-            "is a WebP that is broken without its metadata",
-            id="webp-only-frames-that-are-never-shown",
         ),
     ],
 )
@@ -214,6 +219,11 @@ WORDS = {
     "JPEG": [
         *(segment(0xFE, SECRET), BUILT["exif_segment"](TIFF(">", 8)), BUILT["JFIF"], BUILT["MPF"], BUILT["XMP"]),
         *(b"\xff", b"\xff\xd0", segment(0xEE, b"Adobe" + bytes(7)), segment(0xDD, b"\0\1"), BUILT["icc_segments"](2)),
+        *(
+            segment(0xDB, b"\0" + bytes(range(1, 65))),
+            segment(0xC4, bytes((0, 1, *[0] * 15, 5))),
+            segment(0xDC, b"\0\1"),
+        ),
     ],
     "WEBP": [
         *(part(b"VP8X", bytes(10)), part(b"EXIF", TIFF()), part(b"odd ", b"!"), PLAIN["WEBP"][12:]),
@@ -283,6 +293,25 @@ def test_an_invented_image_is_refused_or_shows_the_same(data: bytes, edits: list
     check(edited(data, edits))
 
 
+def exif_of(pointers: int) -> bytes:
+    """A directory that names itself so many times, and as many entries."""
+    pointer = struct.pack("<HHII", 0x8769, 4, 1, 8)
+    return segment(0xE1, b"Exif\0\0II*\0" + struct.pack("<IH", 8, pointers) + pointer * pointers + bytes(4))
+
+
+def test_exif_that_points_at_itself_is_read_once():
+    """Of 150 blocks, each with a directory of 1,000 pointers to itself, one is read, and its directory once."""
+    data = PLAIN["JPEG"]
+    result, seconds = timed(data[:2] + exif_of(1000) * 150 + data[2:])
+    assert result == Scrubbed(data, examine(data), ("EXIF",))
+    assert seconds < 1
+
+
+def timed(data: bytes) -> tuple[Scrubbed, float]:
+    start = time.perf_counter()
+    return scrub(data), time.perf_counter() - start
+
+
 MANY = 4000
 
 
@@ -291,7 +320,7 @@ MANY = 4000
     [
         pytest.param("PNG", b"IDAT", (chunk(b"tEXt", b""), chunk(b"tEXt", b"a")), id="png"),
         pytest.param("JPEG", b"\xda", (segment(0xFE, b""), segment(0xDD, b"\0\0")), id="jpeg"),
-        pytest.param("JPEG", b"\xda", (b"\xff" * 9, segment(0xDA, b"")), id="jpeg-scans"),
+        pytest.param("JPEG", b"\xda", (b"\xff" * 9, segment(0xDA, b"\1\1\0\0\x3f\0")), id="jpeg-scans"),
         pytest.param("GIF", b",", (b"!\xfe\0", b",\0\0\0\0\x01\0\x01\0\0\x02\0"), id="gif"),
     ],
 )

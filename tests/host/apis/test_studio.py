@@ -136,7 +136,7 @@ async def test_a_removed_token_is_worth_nothing(
             "file",
             b"%PDF-1.7" + bytes(100),
             "unsupported_format",
-            "The file is a PDF. PNG, JPEG and WebP are taken; the bytes decide, not the name.",
+            "The file is a PDF; render it to PNG first. PNG, JPEG and WebP are taken; the bytes decide, not the name.",
             id="pdf",
         ),
         pytest.param(

@@ -156,7 +156,8 @@ async def _upload_with_token(context: PaidContext, request: Request, value: str)
 
 def _redeemed(context: PaidContext, incoming: Incoming, payment: str) -> UploadedImage:
     """Blocks: the image stored, or the one that the same bytes became before."""
-    sha256, image = sha256_of(incoming.path), _described(context, incoming)
+    image = _described(context, incoming)
+    sha256 = sha256_of(incoming.path)
     bought = context.upload_tokens.bought(payment)
     if bought is None:
         try:
