@@ -16,23 +16,24 @@ from typing import Any
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from img402_mcp.host.app import create_app
-from img402_mcp.host.db.database import Database
 from img402_mcp.host.payments.facilitators.remote import Remote
 from img402_mcp.host.payments.records import PaymentRecords
 from img402_mcp.host.payments.upload_tokens import UploadTokens
 from img402_mcp.host.settings import host_settings
 from img402_mcp.host.storage.blobs.folder import Folder
+from img402_mcp.host.storage.images import Images
 from img402_mcp.mcp_server.asgi import address_of, listen, run_app
 
-POINTS = {
-    "reserve": PaymentRecords,
-    "lease": PaymentRecords,
-    "settle": Remote,
-    "settled": PaymentRecords,
-    "token": UploadTokens,
-    "keep": Folder,
-    "add": Database,
-}
+# The methods themselves, so that a new name of one is found by the type checker.
+POINTS: tuple[tuple[type, Callable[..., Any]], ...] = (
+    (PaymentRecords, PaymentRecords.reserve),
+    (PaymentRecords, PaymentRecords.lease),
+    (Remote, Remote.settle),
+    (PaymentRecords, PaymentRecords.settled),
+    (UploadTokens, UploadTokens.token),
+    (Folder, Folder.put_file),
+    (Images, Images.add),
+)
 
 
 class Death:
@@ -74,8 +75,8 @@ class Death:
 
 def main(folder: str, port: str) -> None:
     death = Death(Path(folder, "dies-at"))
-    for name, owner in POINTS.items():
-        setattr(owner, name, death.around(name, getattr(owner, name)))
+    for owner, method in POINTS:
+        setattr(owner, method.__name__, death.around(method.__name__, method))
     logging.basicConfig(stream=sys.stderr, level=logging.INFO)
     listener = listen("127.0.0.1", int(port))
     settings = host_settings(os.environ, data=folder, default_public_url=address_of(listener))
