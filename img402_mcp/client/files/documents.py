@@ -35,6 +35,8 @@ class Document:
     path: Path
     text: str = field(repr=False)
     """With its own line ends, and its byte order mark where it has one."""
+    notes: tuple[str, ...] = field(default=(), compare=False)
+    """How the path was read, where no file has exactly that name."""
 
     @property
     def is_html(self) -> bool:
@@ -44,8 +46,7 @@ class Document:
 def read_document(path: str, roots: Roots, *, base: Path | None = None) -> Document:
     """Raises ReadRefused. Relative paths start at `base`, by default the working directory. It blocks."""
     try:
-        located, text, _ = read_named(path, roots, base, _read)
-        return Document(located, text)
+        return Document(*read_named(path, roots, base, _read))
     except FileRefused as reason:
         refused = refusal(path, reason, roots, base)
     raise refused

@@ -1,6 +1,6 @@
 """The images of a Markdown document: CommonMark with GitHub's tables and footnotes, and `dialects`.
 
-pulldown-cmark decides what an image is and tells the bytes that it spans; `destinations` finds where its destination
+pulldown-cmark decides what an image is and which bytes it spans; `destinations` finds where its destination
 is written. The document's HTML, in all its pieces, is read as one text, with a mark for each Markdown image. So an
 image that an HTML comment hides is not shown, even where Markdown sees nothing of the comment.
 """
@@ -26,7 +26,7 @@ _BLOCKS = frozenset({"BlockQuote", "CodeBlock", "Heading", "Item", "List", "Para
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A piece of HTML. `at` orders it in the document; `place` is where its text is there, if that can be told."""
+    """A piece of HTML. `at` orders it in the document; `place` is where its text is there, if that is known."""
 
     at: int
     text: str
@@ -49,7 +49,7 @@ class _Whole:
         self.text = "".join(piece.text for piece in self._pieces)
 
     def place(self, at: int) -> int | None:
-        """Where in the document this character is; None: that cannot be told."""
+        """Where in the document this character is; None: that is not known."""
         index = bisect_right(self._starts, at) - 1
         place = self._pieces[index].place
         return None if place is None else place + at - self._starts[index]

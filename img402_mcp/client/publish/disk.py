@@ -27,7 +27,7 @@ class ImageFile:
     target: str
     note: str = ""
     references: dict[Reference, bool] = field(default_factory=dict)
-    """Each with whether its fragment is no part of the file's name."""
+    """Each with whether its fragment is left out of the file's name."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from img402_mcp.errors import quoted
 
 Place = Callable[[int], int | None]
 
-NOT_PLACED = "its place in the text cannot be told"
+NOT_PLACED = "its place in the text could not be found"
 _BACKGROUNDS = frozenset(["body", "table", "tbody", "td", "tfoot", "th", "thead", "tr"])
 _CANDIDATES = {("img", "srcset"), ("source", "srcset"), ("link", "imagesrcset")}
 _LAZY = {"data-src": False, "data-srcset": True}
@@ -52,7 +52,7 @@ def found(text: str) -> References:
 
 
 def in_markup(markup: Markup, html: str, place: Place) -> References:
-    """`place` tells where in the document a character of the HTML is; None: nowhere."""
+    """`place` finds where in the document a character of the HTML is; None: nowhere."""
     all_found = _Found()
     for tag in markup.tags:
         if _INTERESTING.search(html, tag.name_end, tag.end):
@@ -171,7 +171,7 @@ def base_of(markup: Markup, html: str, place: Place) -> Base | None:
 def _base(text: str, start: int | None, is_restricted: bool) -> Base:  # noqa: FBT001  # one of three facts
     href = without_suffix(cleaned(text))
     if start is None or is_template(text) or text.startswith("{"):
-        return Base(href, start or 0, f"what <base href> says cannot be told: {quoted(text)}")
+        return Base(href, start or 0, f"a template or a quote hides what <base href> says: {quoted(text)}")
     if is_restricted:
         return Base(href, start, "the document's policy restricts <base>")
     if _FALLS_BACK.match(href):

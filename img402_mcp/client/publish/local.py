@@ -34,7 +34,7 @@ def _left_alone(found: References) -> Iterator[LeftAlone]:
 
 
 def _doubt(reference: Reference, base: Base | None) -> str:
-    """Why it cannot be told which image this is."""
+    """Why it is not clear which image this is."""
     if is_template(reference.target):
         return TEMPLATE
     if base is None or not is_relative(reference.url):

@@ -112,7 +112,7 @@ def _writings(name: str) -> set[str]:
 
 
 def _goes_on(text: str, start: int) -> bool:
-    """Whether the name begins before this place: "a.png" is no name in "banana.png"."""
+    """Whether the name begins before this place: "a.png" is not named in "banana.png"."""
     return start > 0 and (text[start - 1].isalnum() or text[start - 1] in "_-.%")
 
 

@@ -26,7 +26,7 @@ from img402_mcp.errors import Img402Error, ReadRefused, quoted
 
 @dataclass(frozen=True)
 class PublishOptions:
-    """What to publish. `longest`, in bytes: a longer text is not handed back, so it needs `out`.
+    """What to publish. `longest`, in bytes: a longer text is not returned, so it needs `out`.
 
     `by_tool`: a model chose `out`, not a person.
     """
@@ -64,6 +64,8 @@ class Published:
     note: str = ""
     names_others: bool = False
     """Whether the document has more names that look like those of local images."""
+    path_notes: tuple[str, ...] = ()
+    """How the document's own path was read, where no file has exactly that name."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,7 @@ class Planned:
     left_alone: tuple[LeftAlone, ...]
     out: Path | None
     names_others: bool = False
+    path_notes: tuple[str, ...] = ()
 
 
 async def publish(uploader: Uploader, wanted: PublishOptions, progress: Progress | None = None) -> Published:
@@ -96,7 +99,8 @@ async def publish(uploader: Uploader, wanted: PublishOptions, progress: Progress
         PublishedImage(draft.target(each.path), each.upload, draft.images[each.path].note) for each in batch.uploads
     )
     out = None if note else draft.place
-    return Published(text, uploads, _failures(draft, batch), draft.left_alone, out, note, draft.found.names_others)
+    failures, found, path_notes = _failures(draft, batch), draft.found, draft.document.notes
+    return Published(text, uploads, failures, found.left_alone, out, note, found.names_others, path_notes)
 
 
 def _urls(draft: "_Draft", batch: Batch) -> dict[Reference, str]:
@@ -119,7 +123,8 @@ async def plan(uploader: Uploader, wanted: PublishOptions) -> Planned:
         except Img402Error as error:
             refused[path] = str(error)
     images = tuple(Readable(draft.target(path), size, draft.images[path].note) for path, size in sizes.items())
-    return Planned(images, draft.failed(refused), draft.left_alone, draft.place, draft.found.names_others)
+    found, failures, path_notes = draft.found, draft.failed(refused), draft.document.notes
+    return Planned(images, failures, found.left_alone, draft.place, found.names_others, path_notes)
 
 
 # Before anything is sent
@@ -134,10 +139,6 @@ class _Draft:
     @property
     def images(self) -> Mapping[str, ImageFile]:
         return self.found.images
-
-    @property
-    def left_alone(self) -> tuple[LeftAlone, ...]:
-        return self.found.left_alone
 
     def target(self, path: str) -> str:
         return self.images[path].target

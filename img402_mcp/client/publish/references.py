@@ -51,7 +51,7 @@ class LeftAlone:
 
 @dataclass(frozen=True)
 class Base:
-    """What the document's `<base>` says. `unclear` tells why it cannot be known what that makes of a URL."""
+    """What the document's `<base>` says. `unclear`: why it is not known what that makes of a URL."""
 
     href: str
     start: int

@@ -43,6 +43,10 @@ def planned(plan: Planned) -> Report:
 
 
 def _headline(outcome: Published | Planned, images: int, verb: str) -> str:
+    return " ".join((*outcome.path_notes, _counted(outcome, images, verb)))
+
+
+def _counted(outcome: Published | Planned, images: int, verb: str) -> str:
     if images or outcome.failures or outcome.left_alone:
         failures, left = len(outcome.failures), len(outcome.left_alone)
         cut = f" (the first {MAX_LEFT_ALONE} are listed)" if left > MAX_LEFT_ALONE else ""

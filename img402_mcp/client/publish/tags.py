@@ -74,8 +74,8 @@ class Markup:
 def read(html: str, block_end: BlockEnd | None = None) -> Markup:
     """A whole document; with `block_end`, the HTML of a Markdown document.
 
-    There raw text begins and ends in one block of HTML, which `block_end` tells of a place, and what is never closed
-    hides nothing: prose has a `<title>` now and then.
+    There raw text begins and ends in one block of HTML, whose end `block_end` finds, and what is never closed hides
+    nothing: prose has a `<title>` now and then.
     """
     reader = _Reader(html, block_end)
     reader.read()

@@ -96,7 +96,7 @@ def _folder(path: str) -> str:
 
 @dataclass(frozen=True)
 class Reading:
-    """A path that a URL may mean. `note` tells why, where it is not what a browser makes of it."""
+    """A path that a URL may mean. `note` says how it was read, where a browser reads it otherwise."""
 
     path: str
     note: str = ""
@@ -108,11 +108,11 @@ def readings(url: str) -> Iterator[Reading]:
     text = _path_of_file(url.strip())
     path = _SUFFIX.sub("", text)
     yield Reading(_decoded(path))
-    yield Reading(path, 'its "%" is taken as a part of the name')
+    yield Reading(path, 'the "%" in it is read as part of the file name')
     for whole, drops in ((text.partition("#")[0], True), (text, False)):
-        yield Reading(_decoded(whole), f'its "{_marks(whole)}" is taken as a part of the name', drops)
-        yield Reading(whole, f'its "%" and "{_marks(whole)}" are taken as parts of the name', drops)
-    yield Reading(_decoded(path).replace("\\", "/"), 'its "\\" is taken as "/"')
+        yield Reading(_decoded(whole), f'the "{_marks(whole)}" in it is read as part of the file name', drops)
+        yield Reading(whole, f'the "%" and "{_marks(whole)}" in it are read as part of the file name', drops)
+    yield Reading(_decoded(path).replace("\\", "/"), 'the "\\" in it is read as "/"')
 
 
 def _marks(text: str) -> str:

@@ -71,7 +71,9 @@ def test_of_two_readings_of_a_name_the_one_that_is_there_counts(docs, there, wri
 @pytest.mark.parametrize(
     ("text", "name", "file", "note"),
     [
-        pytest.param(r"![a](assets\shot.png)", "a.md", "assets/shot.png", r'its "\" is taken as "/"', id="markdown"),
+        pytest.param(
+            r"![a](assets\shot.png)", "a.md", "assets/shot.png", r'the "\" in it is read as "/"', id="markdown"
+        ),
         pytest.param(r"<img src='assets\shot.png'>", "a.html", "assets/shot.png", "", id="html"),
         pytest.param("<img src='as\nsets/\tshot.png '>", "a.html", "assets/shot.png", "", id="line-end-and-tab"),
         pytest.param("<img src='file:my%20shot.png'>", "a.html", SPACED, "", id="relative-file-url"),

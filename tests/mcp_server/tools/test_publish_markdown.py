@@ -195,11 +195,17 @@ def write(place: Path, text: str) -> str:
     return str(place)
 
 
+async def test_a_document_whose_name_was_read_otherwise_is_named(wire, folder):
+    (folder / "a\u202fb.md").write_text("# a", encoding="utf-8")
+    said = text(await asked(wire, folder, path=str(folder / "a b.md"), dry_run=True))
+    assert "a\\u202fb.md" in said.splitlines()[0]
+
+
 async def test_how_a_name_was_read_is_said(wire, folder):
     (folder / "shots" / "100%25.png").write_bytes((folder / "shots" / "one.png").read_bytes())
     path = write(folder / "a.md", "![a](shots/100%25.png)")
     (upload,) = (await asked(wire, folder, path=path)).structured_content["uploads"]
-    assert upload["note"] == 'its "%" is taken as a part of the name'
+    assert upload["note"] == 'the "%" in it is read as part of the file name'
 
 
 @pytest.mark.parametrize(
