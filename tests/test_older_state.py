@@ -18,7 +18,9 @@ from mcp import Client
 from img402_mcp.client.history import History
 from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.payments.wallet import Wallet
-from img402_mcp.client.settings import Io42Settings, StudioSettings, WalletSource
+from img402_mcp.client.settings import WalletSource
+from img402_mcp.client.settings.io42 import Io42Settings
+from img402_mcp.client.settings.studio import StudioSettings
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import host_settings
@@ -82,8 +84,7 @@ def older_agent(wire: Wire, state: Path, pictures: Path) -> AbstractAsyncContext
         wire,
         named_state_dir=state,
         money=money(wallet=wallet),
-        io42=io42,
-        studio=StudioSettings(API, STUDIO_TOKEN),
+        apis=(io42, StudioSettings(API, STUDIO_TOKEN)),
     )
 
 

@@ -12,7 +12,7 @@ from mcp import Client, StdioServerParameters
 from img402_mcp.cli import main
 from img402_mcp.client.settings import CLIENT_VARIABLES
 from img402_mcp.host.settings.names import HOST_VARIABLES
-from img402_mcp.mcp_server.tools import tools
+from img402_mcp.mcp_server.tools import ADDED, tools
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -25,7 +25,7 @@ LONGEST_README = 220
 VARIABLES = sorted(CLIENT_VARIABLES.known | HOST_VARIABLES.known)
 
 
-@pytest.mark.parametrize("name", [tool.name for tool in tools("wallet", "io42", "studio")])
+@pytest.mark.parametrize("name", [tool.name for tool in tools(*ADDED)])
 def test_every_tool_stands_in_the_readme(name):
     assert f"| `{name}(" in README
 

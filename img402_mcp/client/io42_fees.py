@@ -5,7 +5,8 @@ from urllib.parse import urlsplit
 from img402_mcp.client.payments.budget import Names, Policy
 from img402_mcp.client.payments.payment import Payment, State
 from img402_mcp.client.payments.wallet import Wallet, unlocked
-from img402_mcp.client.settings import Io42Settings, Money
+from img402_mcp.client.settings import Money
+from img402_mcp.client.settings.io42 import Io42Settings
 from img402_mcp.errors import (
     PaymentRefused,
 )

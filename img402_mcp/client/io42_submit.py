@@ -13,7 +13,6 @@ from functools import cache, partial
 from urllib.parse import urlsplit
 
 import anyio
-import httpx2
 from anyio.to_thread import run_sync
 
 from img402_mcp.client.apis.io42 import Io42, SubmissionTarget, by_code, code_in
@@ -26,6 +25,7 @@ from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.payments.payer import Approve, Payer, origin_of
 from img402_mcp.client.payments.payment import Payment, PaymentIntent, State
 from img402_mcp.client.payments.payment_required import PaymentRequirements
+from img402_mcp.client.settings.io42 import Io42Settings
 from img402_mcp.client.ssrf_guard import SsrfGuard
 from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Uploader, UploadOptions, reported
 from img402_mcp.errors import (
@@ -238,18 +238,16 @@ class Io42Submitter:
 
 
 @contextmanager
-def open_io42_submitter(
-    uploader: Uploader, transport: httpx2.AsyncBaseTransport | None = None
-) -> Iterator[Io42Submitter]:
+def open_io42_submitter(uploader: Uploader) -> Iterator[Io42Submitter]:
     """Without a wallet too: what costs nothing needs none. Raises SettingsError where the journal cannot be opened."""
-    io42, money = uploader.settings.io42, uploader.settings.money
+    io42, money = uploader.settings.of(Io42Settings), uploader.settings.money
     if io42 is None:
         raise SettingsError("io42 is not configured: set IMG402_IO42_KEY.")
     with closing(Journal.open(uploader.settings.state_dir)) as journal:
         wallet = cache(partial(fee_wallet, money))
         payer = Payer(wallet, journal, fee_policy(io42, money), uploader.send, rpc_url=money.rpc_url)
         service = Io42(io42.url, io42.key, io42.forwarded_for)
-        yield Io42Submitter(uploader, service, payer, SsrfGuard(io42.url, transport))
+        yield Io42Submitter(uploader, service, payer, SsrfGuard(io42.url, uploader.transport))
 
 
 def _submitted(job: Job, payment: Payment, *, reused: bool = False) -> Submitted:

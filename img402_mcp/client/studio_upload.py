@@ -1,9 +1,12 @@
 """The uploader of the studio: an image is checked and uploaded as an input for its workflows."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from img402_mcp.client.apis.studio import Studio, StudioInput
 from img402_mcp.client.files.image import Image
+from img402_mcp.client.settings.studio import StudioSettings
 from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Uploader, UploadOptions, reported
 from img402_mcp.errors import SettingsError
 from img402_mcp.wire.studio import MAX_BYTES, MEDIA_TYPES
@@ -30,9 +33,10 @@ class StudioUploader:
         return Input(image, await self.service.upload(image, reported(self.uploader.send, image, progress)))
 
 
-def studio_uploader(uploader: Uploader) -> StudioUploader:
+@contextmanager
+def open_studio_uploader(uploader: Uploader) -> Iterator[StudioUploader]:
     """Raises SettingsError."""
-    studio = uploader.settings.studio
+    studio = uploader.settings.of(StudioSettings)
     if studio is None:
         raise SettingsError("The studio is not configured: set IMG402_STUDIO_URL and IMG402_STUDIO_TOKEN.")
-    return StudioUploader(uploader, Studio(studio.url, studio.token))
+    yield StudioUploader(uploader, Studio(studio.url, studio.token))

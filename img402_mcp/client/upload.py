@@ -78,6 +78,8 @@ class Uploader:
     api_limits: ApiLimits
     reuse: Reuse
     verifier: Verifier | None
+    transport: httpx2.AsyncBaseTransport | None = None
+    """In place of the network, in tests."""
 
     @property
     def roots(self) -> Roots:
@@ -208,7 +210,7 @@ async def open_uploader(
     service, url = Img402(settings.api_url), settings.api_url
     async with sending(transport) as send, opened(settings) as reuse:
         verifier = Verifier(url, send, SsrfGuard(url, transport)) if settings.verify else None
-        yield Uploader(settings, allow_list, service, send, ApiLimits(service, send), reuse, verifier)
+        yield Uploader(settings, allow_list, service, send, ApiLimits(service, send), reuse, verifier, transport)
 
 
 def clean(image: Image, path: str) -> Image:

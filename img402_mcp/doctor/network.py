@@ -11,7 +11,8 @@ from img402_mcp.client.apis.img402 import Img402
 from img402_mcp.client.http import Request, Response, Send
 from img402_mcp.client.payments.chain import Node
 from img402_mcp.client.settings import HOSTED_API
-from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, warn
+from img402_mcp.client.settings.api import ApiSettings
+from img402_mcp.doctor.finding import Check, CheckContext, Finding, Findings, fail, ok, warn
 from img402_mcp.errors import BadAnswer, NotReached, UploadFailed, quoted
 from img402_mcp.wire.img402 import FREE, OPENAPI, Limits
 from img402_mcp.wire.moments import http_date
@@ -150,19 +151,19 @@ async def node(context: CheckContext) -> Findings:
     return [fail(" ".join(dict.fromkeys(refusals)), "Look at IMG402_RPC_URL and IMG402_NETWORKS.")]
 
 
-async def io42(context: CheckContext) -> Findings:
-    return await _neighbour(context, context.settings.io42.url if context.settings.io42 else "", "IMG402_IO42_KEY")
+def other(api: type[ApiSettings]) -> Check:
+    """Whether an API besides img402 answers."""
+
+    async def check(context: CheckContext) -> Findings:
+        configured = context.settings.of(api)
+        if configured is None:
+            return [] if api.secret in context.broken else [ok(f"{api.secret} is not set")]
+        return await _answers(context, configured.url)
+
+    return check
 
 
-async def studio(context: CheckContext) -> Findings:
-    return await _neighbour(
-        context, context.settings.studio.url if context.settings.studio else "", "IMG402_STUDIO_URL"
-    )
-
-
-async def _neighbour(context: CheckContext, url: str, variable: str) -> Findings:
-    if not url:
-        return [] if variable in context.broken else [ok(f"{variable} is not set")]
+async def _answers(context: CheckContext, url: str) -> Findings:
     try:
         answer = await context.send(Request("GET", url))
     except UploadFailed as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 import anyio
 
 from img402_mcp.client.http import sending
+from img402_mcp.client.settings import APIS
 from img402_mcp.doctor import agents, folders, money, network, runtime, variables
 from img402_mcp.doctor.finding import Check, CheckContext, Findings, fail
 
@@ -25,8 +26,7 @@ CHECKS: dict[str, Check] = {
     "wallet": money.wallet,
     "budget": money.budget,
     "rpc": network.node,
-    "io42": network.io42,
-    "studio": network.studio,
+    **{api.name: network.other(api) for api in APIS},
     "python": runtime.python,
     "fit": runtime.fit,
     "server": runtime.server,

@@ -2,11 +2,11 @@
 
 from collections.abc import Iterator, Mapping
 
-from img402_mcp.client.settings import CLIENT_VARIABLES, Settings, client_settings
+from img402_mcp.client.settings import APIS, CLIENT_VARIABLES, Settings, client_settings
 from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, warn
 from img402_mcp.errors import SettingsError
 
-FAMILIES = ("IMG402_WALLET_", "IMG402_STUDIO_", "IMG402_IO42_")
+FAMILIES = ("IMG402_WALLET_", *(f"IMG402_{api.name.upper()}_" for api in APIS))
 """Read together: one makes no sense without the others."""
 
 

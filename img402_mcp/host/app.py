@@ -180,7 +180,7 @@ def _metrics(host: Host) -> "Metrics | None":
         return None
     from img402_mcp.host.observability.metrics import Metrics  # noqa: PLC0415  # 60 ms, and off by default
 
-    return Metrics(host.database)
+    return Metrics(host.database, {route: kind for api in OTHER_APIS for route, kind in api.uploads.items()})
 
 
 def _measured(metrics: "Metrics | None") -> list[Middleware]:

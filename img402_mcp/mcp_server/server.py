@@ -47,8 +47,8 @@ def create_server(
 
 
 def _configured(settings: Settings) -> list[str]:
-    named = {"wallet": settings.money.wallet, "io42": settings.io42, "studio": settings.studio}
-    return [what for what, setting in named.items() if setting is not None]
+    wallet = ["wallet"] if settings.money.wallet else []
+    return [*wallet, *(api.name for api in settings.apis)]
 
 
 class _StaticToken:

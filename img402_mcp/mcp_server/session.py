@@ -1,7 +1,7 @@
 """What the tools of a running server share, and what one call of a tool gets."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -14,10 +14,8 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
 
     from img402_mcp.client.files.allow_list import AllowList
-    from img402_mcp.client.io42_submit import Io42Submitter
     from img402_mcp.client.paid_upload import PaidUploader
     from img402_mcp.client.settings import Settings
-    from img402_mcp.client.studio_upload import StudioUploader
     from img402_mcp.client.upload import Uploader
 
 T = TypeVar("T")
@@ -31,7 +29,7 @@ class Session:
     allow_list: "AllowList"
     transport: "httpx2.AsyncBaseTransport | None"
     stack: AsyncExitStack
-    _opened: dict[str, object] = field(default_factory=dict)
+    _opened: dict[object, object] = field(default_factory=dict)
     _lock: anyio.Lock = field(default_factory=anyio.Lock)
 
     @property
@@ -47,35 +45,24 @@ class Session:
         return await self._once("uploader", opened)
 
     async def paid(self) -> "PaidUploader":
+        from img402_mcp.client.paid_upload import open_paid_uploader  # noqa: PLC0415
+
+        return await self.opened(open_paid_uploader)
+
+    async def opened(self, opening: "Callable[[Uploader], AbstractContextManager[T]]") -> T:
+        """What an API's `open_...` yields; the tool imports that function at its first call."""
         uploader = await self.uploader()
 
-        async def opened() -> "PaidUploader":
-            from img402_mcp.client.paid_upload import open_paid_uploader  # noqa: PLC0415
+        async def opened() -> T:
+            return self.stack.enter_context(opening(uploader))
 
-            return self.stack.enter_context(open_paid_uploader(uploader))
+        return await self._once(opening, opened)
 
-        return await self._once("paid", opened)
-
-    async def submitter(self) -> "Io42Submitter":
-        uploader = await self.uploader()
-
-        async def opened() -> "Io42Submitter":
-            from img402_mcp.client.io42_submit import open_io42_submitter  # noqa: PLC0415
-
-            return self.stack.enter_context(open_io42_submitter(uploader, self.transport))
-
-        return await self._once("submitter", opened)
-
-    async def inputs(self) -> "StudioUploader":
-        from img402_mcp.client.studio_upload import studio_uploader  # noqa: PLC0415
-
-        return studio_uploader(await self.uploader())
-
-    async def _once(self, name: str, opening: Callable[[], Awaitable[T]]) -> T:
+    async def _once(self, key: object, opening: Callable[[], Awaitable[T]]) -> T:
         async with self._lock:
-            if name not in self._opened:
-                self._opened[name] = await opening()
-            return cast("T", self._opened[name])
+            if key not in self._opened:
+                self._opened[key] = await opening()
+            return cast("T", self._opened[key])
 
 
 @asynccontextmanager

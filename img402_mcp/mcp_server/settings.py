@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, get_args
 
-from img402_mcp.client.settings import listed_folders, secret_in, wallet
+from img402_mcp.client.settings import APIS, listed_folders, secret_in, wallet
 from img402_mcp.errors import SettingsError, quoted
 
 Transport = Literal["stdio", "streamable-http", "sse"]
@@ -73,7 +73,7 @@ def serve_settings(environ: Mapping[str, str], flags: ServeFlags) -> ServeSettin
 
 
 def _has_secrets(environ: Mapping[str, str]) -> bool:
-    return bool(wallet(environ) or environ.get("IMG402_IO42_KEY") or environ.get("IMG402_STUDIO_TOKEN"))
+    return bool(wallet(environ) or any(environ.get(api.secret) for api in APIS))
 
 
 def _token(environ: Mapping[str, str], token_file: str | None) -> str | None:

@@ -19,6 +19,15 @@ from img402_mcp.mcp_server.results import Answer, sayable, structure_of
 from img402_mcp.mcp_server.schema import input_schema, output_schema, parameters_of
 from img402_mcp.mcp_server.session import Session, ToolContext
 
+# What a hint's default says already is left out: a tool may destroy, is not idempotent, and reaches the open world.
+ADDS = ToolAnnotations(destructive_hint=False)
+ADDS_ONCE = ToolAnnotations(destructive_hint=False, idempotent_hint=True)
+OVERWRITES = ToolAnnotations(destructive_hint=True)
+PAYS = ToolAnnotations(destructive_hint=True)
+PAYS_ONCE = ToolAnnotations(destructive_hint=True, idempotent_hint=True)
+READS = ToolAnnotations(read_only_hint=True)
+READS_HERE = ToolAnnotations(read_only_hint=True, open_world_hint=False)
+
 
 @dataclass(frozen=True)
 class ToolEntry:

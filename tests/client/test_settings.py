@@ -7,15 +7,17 @@ from pathlib import Path
 import pytest
 
 from img402_mcp.client.settings import (
+    APIS,
     HOSTED_PAYEE,
-    Io42Settings,
     Money,
     Settings,
-    StudioSettings,
     WalletSource,
     client_settings,
 )
+from img402_mcp.client.settings.io42 import Io42Settings
+from img402_mcp.client.settings.studio import StudioSettings
 from img402_mcp.errors import SettingsError
+from img402_mcp.mcp_server.tools import ADDED
 from tests.fakes.keys import KEY, PAYEE
 
 SHARED = tuple(dict.fromkeys((Path(tempfile.gettempdir()), Path("/tmp"))))
@@ -195,12 +197,12 @@ STUDIO = {"IMG402_STUDIO_URL": "https://studio.example/", "IMG402_STUDIO_TOKEN":
     ],
 )
 def test_io42_is_configured_by_its_key(environ, io42):
-    assert client_settings(environ).io42 == io42
+    assert client_settings(environ).of(Io42Settings) == io42
 
 
 def test_the_studio_is_configured_by_its_address_and_token():
-    assert client_settings(STUDIO).studio == StudioSettings("https://studio.example", "studio_canary")
-    assert client_settings({}).studio is None
+    assert client_settings(STUDIO).of(StudioSettings) == StudioSettings("https://studio.example", "studio_canary")
+    assert client_settings({}).apis == ()
 
 
 @pytest.mark.parametrize(
@@ -239,3 +241,13 @@ def test_the_settings_show_no_key_and_no_token():
 def test_the_hosted_api_is_one_however_it_is_spelled(spelling):
     made = client_settings({"IMG402_API_URL": spelling})
     assert (made.api_url, made.money.pay_to) == ("https://img402.dev", HOSTED_PAYEE)
+
+
+@pytest.mark.parametrize("api", APIS, ids=lambda api: api.name)
+def test_an_api_s_variables_begin_with_its_name_so_that_they_are_read_together(api):
+    assert {name for name in api.variables if not name.startswith(f"IMG402_{api.name.upper()}_")} == set()
+    assert api.secret in api.variables
+
+
+def test_every_api_brings_a_tool():
+    assert [*ADDED] == ["wallet", *(api.name for api in APIS)]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from img402_mcp.client.settings import StudioSettings
+from img402_mcp.client.settings.studio import StudioSettings
 from img402_mcp.host.apis.studio.accounts import StudioAccounts
 from img402_mcp.host.app import utc_now
 from tests.fakes.agent import ERAS, agent, fetched, text
@@ -28,7 +28,7 @@ def picture(tmp_path, sample) -> Path:
 
 
 def asking(wire: Wire, picture: Path, token: str, era: str = "2026-07-28"):
-    return agent(picture.parent, wire, era, studio=StudioSettings(API, token))
+    return agent(picture.parent, wire, era, apis=(StudioSettings(API, token),))
 
 
 @ERAS

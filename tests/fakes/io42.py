@@ -13,7 +13,7 @@ from mcp_types import CallToolResult
 from img402_mcp.client.apis.io42 import SubmissionTarget
 from img402_mcp.client.io42_submit import Io42Submitter, open_io42_submitter
 from img402_mcp.client.payments.journal import Journal
-from img402_mcp.client.settings import Io42Settings
+from img402_mcp.client.settings.io42 import Io42Settings
 from img402_mcp.errors import Img402Error
 from img402_mcp.host.apis.io42.accounts import Io42Accounts
 from img402_mcp.host.app import utc_now
@@ -50,13 +50,13 @@ class Platform:
         **changes: Any,
     ) -> AbstractAsyncContextManager[Client]:
         io42 = replace(self._settings, **changes)
-        return agent(self.pictures, self.wire, era, on_question, money=money(**(purse or {})), io42=io42)
+        return agent(self.pictures, self.wire, era, on_question, money=money(**(purse or {})), apis=(io42,))
 
     @asynccontextmanager
     async def submitter(self, **payer: Any) -> AsyncIterator[Io42Submitter]:
         """Without a model and without waiting."""
-        async with uploading(self.pictures, self.wire, money=money(), io42=self._settings) as uploader:
-            with open_io42_submitter(uploader, self.wire) as opened:
+        async with uploading(self.pictures, self.wire, money=money(), apis=(self._settings,)) as uploader:
+            with open_io42_submitter(uploader) as opened:
                 yield replace(opened, payer=replace(opened.payer, pause=no_pause, **payer))
 
     @property

@@ -7,9 +7,9 @@ import pytest
 
 from img402_mcp.mcp_server.arguments import Arguments, BadArguments, read_arguments
 from img402_mcp.mcp_server.schema import parameters_of
-from img402_mcp.mcp_server.tools import tools
+from img402_mcp.mcp_server.tools import ADDED, tools
 
-PARAMETERS = {tool.name: parameters_of(tool.fn) for tool in tools("wallet", "io42", "studio")}
+PARAMETERS = {tool.name: parameters_of(tool.fn) for tool in tools(*ADDED)}
 PATH = {"path": "/shots/a.png"}
 
 

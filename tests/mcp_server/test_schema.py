@@ -10,7 +10,9 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # t
 from mcp import Client
 from mcp_types import Tool
 
-from img402_mcp.client.settings import Io42Settings, Money, Settings, StudioSettings, WalletSource
+from img402_mcp.client.settings import Money, Settings, WalletSource
+from img402_mcp.client.settings.io42 import Io42Settings
+from img402_mcp.client.settings.studio import StudioSettings
 from img402_mcp.mcp_server.server import INSTRUCTIONS, create_server
 from img402_mcp.mcp_server.tools import tools
 
@@ -25,8 +27,10 @@ async def listed(request, tmp_path: Path) -> list[Tool]:
         settings = replace(
             settings,
             money=Money(wallet=WalletSource(key="1" * 64)),
-            io42=Io42Settings("https://io42.example/api", "k" * 20),
-            studio=StudioSettings("https://studio.example", "t" * 20),
+            apis=(
+                Io42Settings("https://io42.example/api", "k" * 20),
+                StudioSettings("https://studio.example", "t" * 20),
+            ),
         )
     async with Client(create_server(settings)) as client:
         return (await client.list_tools()).tools

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TypeVar
 
+from img402_mcp.client.settings.api import ApiSettings
 from img402_mcp.errors import SettingsError
 
 # The largest file that any API of the project takes is 25 MB.
 MAX_BYTES = 25 * 1024 * 1024
+OfApi = TypeVar("OfApi", bound=ApiSettings)
 
 
 Approve = Literal["auto", "ask"]
@@ -42,24 +44,6 @@ class Money:
 
 
 @dataclass(frozen=True)
-class Io42Settings:
-    url: str
-    """The API's base, up to and with `/api`, without a slash at its end."""
-    key: str = field(repr=False)
-    max_fee: int = 0
-    """The most that one fee may cost, in atomic units of USDC; 0: none is paid."""
-    pay_to: str | None = None
-    """None: the payee of the first fee."""
-    forwarded_for: str | None = None
-
-
-@dataclass(frozen=True)
-class StudioSettings:
-    url: str
-    token: str = field(repr=False)
-
-
-@dataclass(frozen=True)
 class Settings:
     api_url: str
     """Without a slash at its end."""
@@ -74,14 +58,18 @@ class Settings:
     verify: bool = True
     """A new URL is asked once whether the image is there."""
     money: Money = Money()
-    io42: Io42Settings | None = None
-    studio: StudioSettings | None = None
+    apis: tuple[ApiSettings, ...] = ()
+    """Of the APIs besides img402 that are configured; ask with `of`."""
     unknown_variables: tuple[str, ...] = ()
     """Names that are set and look like ours, and have no effect."""
     folders_named_by: str = "IMG402_ALLOW_DIRS"
     """The setting that names `allow_dirs`. Empty: they are the defaults, and the user's own list adds to them."""
     default_reasons: Mapping[Path, str] = field(default_factory=dict, compare=False)
     """Of each default folder, why it may be read."""
+
+    def of(self, api: type[OfApi]) -> OfApi | None:
+        """`settings.of(StudioSettings)`: that API's settings; None: it is not configured."""
+        return next((each for each in self.apis if isinstance(each, api)), None)
 
     @property
     def state_dir(self) -> Path:

@@ -1,5 +1,6 @@
 """Every variable that the client reads. `check` refuses a misspelt one."""
 
+from img402_mcp.client.settings.apis import APIS
 from img402_mcp.variable_names import VariableNames
 
 CLIENT_VARIABLES = VariableNames(
@@ -11,11 +12,6 @@ CLIENT_VARIABLES = VariableNames(
             "IMG402_APPROVE",
             "IMG402_DAILY_BUDGET",
             "IMG402_HISTORY",
-            "IMG402_IO42_FORWARDED_FOR",
-            "IMG402_IO42_KEY",
-            "IMG402_IO42_MAX_FEE",
-            "IMG402_IO42_PAY_TO",
-            "IMG402_IO42_URL",
             "IMG402_MAX_PAYMENT",
             "IMG402_NETWORKS",
             "IMG402_PAID_FLOW",
@@ -24,15 +20,13 @@ CLIENT_VARIABLES = VariableNames(
             "IMG402_SCRUB",
             "IMG402_SERVE_TOKEN",
             "IMG402_STATE_DIR",
-            "IMG402_STUDIO_TOKEN",
-            "IMG402_STUDIO_URL",
             "IMG402_VERIFY",
             "IMG402_WALLET_FILE",
             "IMG402_WALLET_KEY",
             "IMG402_WALLET_PASSWORD",
             "IMG402_WALLET_PASSWORD_FILE",
         }
-    ),
+    ).union(*(api.variables for api in APIS)),
     renamed={"IMG402_LEDGER": "IMG402_HISTORY"},
     # A host may run in the same environment; it judges its own.
     others=("IMG402_HOST_",),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from img402_mcp.client.settings.apis import io42, studio
+from img402_mcp.client.settings.apis import APIS
 from img402_mcp.client.settings.folders import VARIABLE, default_folders, listed_folders, named_folders
 from img402_mcp.client.settings.model import (
     Settings,
@@ -45,7 +45,6 @@ def client_settings(
         history=switch(environ, "IMG402_HISTORY"),
         verify=switch(environ, "IMG402_VERIFY"),
         money=money(environ, url),
-        io42=io42(environ),
-        studio=studio(environ),
+        apis=tuple(found for api in APIS if (found := api.read(environ))),
         unknown_variables=unknown,
     )

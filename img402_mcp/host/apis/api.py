@@ -1,4 +1,4 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from starlette.routing import Route
@@ -19,3 +19,5 @@ class Api:
     """What openapi.json says of the routes; `schemas` and `security` are what they refer to."""
     schemas: Json
     security: Json
+    uploads: Mapping[str, str]
+    """The routes that take an image, and as what the metrics count it."""

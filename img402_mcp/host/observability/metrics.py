@@ -5,7 +5,7 @@ Labels have few values: routes as they stand in the route table, never a path, a
 
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from socket import AF_INET, AF_INET6, AddressFamily
 from socketserver import ThreadingMixIn
@@ -32,6 +32,7 @@ from img402_mcp.host.cleanup import CleanupReport
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.errors import CODE
 from img402_mcp.host.storage.quota import StoredUsage, stored_usage
+from img402_mcp.wire.img402 import FREE, PAID
 
 _log = logging.getLogger("img402_mcp.host.failures")
 
@@ -44,7 +45,6 @@ USAGE_LIFE = 60  # seconds; a sum over all rows, however often somebody looks
 USAGE_TIMEOUT = 2  # seconds; Prometheus waits for 10
 READERS, READER_TIMEOUT = 8, 5  # at a time; seconds of silence
 _METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}
-_KINDS = {"/api/free": "free", "/api/upload": "paid", "/uploads/{key}": "submission", "/v1/uploads": "input"}
 
 
 class Exchange(Protocol):
@@ -59,7 +59,10 @@ class Exchange(Protocol):
 
 
 class Metrics:
-    def __init__(self, database: Database) -> None:
+    """`kinds`: the routes of uploads besides img402's, and as what they are counted."""
+
+    def __init__(self, database: Database, kinds: Mapping[str, str]) -> None:
+        self._kinds = {FREE: "free", PAID: "paid", **kinds}
         self.registry = own = CollectorRegistry()
         ProcessCollector(registry=own)
         own.register(_UsageCollector(database))
@@ -92,8 +95,8 @@ class Metrics:
         self.sent.inc(exchange.sent)
         if exchange.status >= 400:
             self.refusals.labels(scope.get(CODE, "other")).inc()
-        elif method in {"POST", "PUT"} and route in _KINDS:
-            self.uploads.labels(_KINDS[route]).inc()
+        elif method in {"POST", "PUT"} and route in self._kinds:
+            self.uploads.labels(self._kinds[route]).inc()
 
 
 @contextmanager

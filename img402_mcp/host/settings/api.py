@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import ClassVar, Self
 
 
-class ApiSettings:
+class ApiHostSettings:
     """A dataclass with a default for each field: the documented terms."""
 
     name: ClassVar[str]

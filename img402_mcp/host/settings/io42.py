@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Self
 
 from img402_mcp.errors import SettingsError
-from img402_mcp.host.settings.api import ApiSettings
+from img402_mcp.host.settings.api import ApiHostSettings
 from img402_mcp.host.settings.variables import A_DAY_OF_MINUTES, LARGEST, integer
 from img402_mcp.wire import io42
 
@@ -15,7 +15,7 @@ MAX_PIXELS = 65_535
 
 
 @dataclass(frozen=True)
-class Io42HostSettings(ApiSettings):
+class Io42HostSettings(ApiHostSettings):
     """Terms of submissions; `pixels` of each side, fewest and most. No hourly limit: None."""
 
     name: ClassVar[str] = "io42"

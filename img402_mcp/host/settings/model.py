@@ -7,14 +7,14 @@ from typing import TypeVar
 
 from sqlalchemy.engine import URL
 
-from img402_mcp.host.settings.api import ApiSettings
+from img402_mcp.host.settings.api import ApiHostSettings
 from img402_mcp.wire import x402
 from img402_mcp.wire.img402 import FreeTerms, PaidTerms
 
 Network = IPv4Network | IPv6Network
 
 MEGABYTE = 1_048_576
-OfApi = TypeVar("OfApi", bound=ApiSettings)
+OfApi = TypeVar("OfApi", bound=ApiHostSettings)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class HostSettings:
     trusted_proxies: tuple[Network, ...] = ()
     paid: PaidSettings | None = None
     secret: str | None = field(default=None, repr=False)
-    apis: tuple[ApiSettings, ...] = ()
+    apis: tuple[ApiHostSettings, ...] = ()
     """Of the APIs besides img402; ask with `of`."""
     objects: str | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import ClassVar, Self
 
-from img402_mcp.host.settings.api import ApiSettings
+from img402_mcp.host.settings.api import ApiHostSettings
 from img402_mcp.host.settings.variables import A_DAY_OF_MINUTES, LARGEST, integer
 from img402_mcp.wire import studio
 
@@ -14,7 +14,7 @@ PREVIEW_MINUTES = 15  # long enough to look, short enough that a link which leak
 
 
 @dataclass(frozen=True)
-class StudioHostSettings(ApiSettings):
+class StudioHostSettings(ApiHostSettings):
     """Terms of the studio's inputs. No hourly limit: None."""
 
     name: ClassVar[str] = "studio"

@@ -1,11 +1,10 @@
 """The table of tools: what the model reads of each. What a tool does is in its own file, without logic of its own."""
 
-from collections.abc import Callable
+from importlib import import_module
 
 from mcp.server.mcpserver.tools import Tool
-from mcp_types import ToolAnnotations
 
-from img402_mcp.mcp_server.tool import ServedTool, ToolEntry
+from img402_mcp.mcp_server.tool import ADDS, ADDS_ONCE, OVERWRITES, PAYS, READS, READS_HERE, ServedTool, ToolEntry
 from img402_mcp.mcp_server.tools.find_uploads import find_uploads
 from img402_mcp.mcp_server.tools.get_upload_token import get_upload_token
 from img402_mcp.mcp_server.tools.limits import limits
@@ -13,15 +12,6 @@ from img402_mcp.mcp_server.tools.publish_markdown import publish_markdown
 from img402_mcp.mcp_server.tools.upload_batch import upload_batch
 from img402_mcp.mcp_server.tools.upload_free import upload_free
 from img402_mcp.mcp_server.tools.upload_with_token import upload_with_token
-
-# What a hint's default says already is left out: a tool may destroy, is not idempotent, and reaches the open world.
-ADDS = ToolAnnotations(destructive_hint=False)
-ADDS_ONCE = ToolAnnotations(destructive_hint=False, idempotent_hint=True)
-OVERWRITES = ToolAnnotations(destructive_hint=True)
-PAYS = ToolAnnotations(destructive_hint=True)
-PAYS_ONCE = ToolAnnotations(destructive_hint=True, idempotent_hint=True)
-READS = ToolAnnotations(read_only_hint=True)
-READS_HERE = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 
 TOOLS = [
     ToolEntry(
@@ -66,55 +56,20 @@ TOOLS = [
         READS,
     ),
 ]
-
-
-def _of_wallet() -> list[ToolEntry]:
-    from img402_mcp.mcp_server.tools.payment_status import payment_status  # noqa: PLC0415  # most sessions never pay
-    from img402_mcp.mcp_server.tools.upload_paid import upload_paid  # noqa: PLC0415  # the same
-
-    return [
-        ToolEntry(
-            upload_paid,
-            "Upload an image for money",
-            "Upload a local image to last. SPENDS MONEY (USDC) once a file; calling again never pays twice. Mostly "
-            "upload_free is enough.",
-            PAYS_ONCE,
-            spends=True,
-        ),
-        ToolEntry(
-            payment_status,
-            "Payments",
-            "The wallet's address, what was spent and is left, and what becomes of open payments. Never pays.",
-            READS_HERE,
-        ),
-    ]
-
-
-def _of_io42() -> list[ToolEntry]:
-    from img402_mcp.mcp_server.tools.submit_image import submit_image  # noqa: PLC0415  # few sessions submit
-
-    title, description = "Submit an image to io42", "Submit an image to io42. May SPEND MONEY once (its fee)."
-    return [ToolEntry(submit_image, title, description, PAYS_ONCE, spends=True)]
-
-
-def _of_studio() -> list[ToolEntry]:
-    from img402_mcp.mcp_server.tools.upload_input import upload_input  # noqa: PLC0415  # few sessions have a studio
-
-    return [
-        ToolEntry(
-            upload_input,
-            "Upload a workflow's input",
-            "Upload a local PNG, JPEG or WebP to the studio as a workflow's input. Pass upload_key to workflows; "
-            "image_url is a preview that soon expires.",
-            ADDS,
-        )
-    ]
-
-
-_ADDED: dict[str, Callable[[], list[ToolEntry]]] = {"wallet": _of_wallet, "io42": _of_io42, "studio": _of_studio}
+ADDED = {
+    "wallet": ("upload_paid", "payment_status"),
+    "io42": ("submit_image",),
+    "studio": ("upload_input",),
+}
+"""A wallet, or an API besides img402 -> the tools that it brings, each with its `ENTRY` in the file of its name."""
 
 
 def tools(*configured: str) -> list[Tool]:
-    """`configured`: "wallet", "io42", "studio". A session without one pays neither time nor context for its tools."""
-    added = [entry for name, entries in _ADDED.items() if name in configured for entry in entries()]
-    return [ServedTool.of(entry) for entry in (*TOOLS, *added)]
+    """`configured`: keys of ADDED. A session without one pays neither time nor context for its tools."""
+    names = (name for what, added in ADDED.items() if what in configured for name in added)
+    return [ServedTool.of(entry) for entry in (*TOOLS, *map(_entry, names))]
+
+
+def _entry(name: str) -> ToolEntry:
+    entry: ToolEntry = import_module(f"{__name__}.{name}").ENTRY
+    return entry

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 from img402_mcp.client.result_text import open_payment_text, status_text
 from img402_mcp.mcp_server.results import Answer
 from img402_mcp.mcp_server.session import ToolContext
+from img402_mcp.mcp_server.tool import READS_HERE, ToolEntry
 from img402_mcp.wire.x402 import usdc
 
 if TYPE_CHECKING:
@@ -37,3 +38,11 @@ def _result(status: "Status") -> PaymentStatusResult:
         left_24h_usdc=usdc(status.left_today),
         open_payments=[open_payment_text(payment) for payment in status.open],
     )
+
+
+ENTRY = ToolEntry(
+    payment_status,
+    "Payments",
+    "The wallet's address, what was spent and is left, and what becomes of open payments. Never pays.",
+    READS_HERE,
+)

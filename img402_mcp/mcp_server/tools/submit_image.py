@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from img402_mcp.mcp_server.results import Answer, Fit, upload_options
 from img402_mcp.mcp_server.session import ToolContext
+from img402_mcp.mcp_server.tool import PAYS_ONCE, ToolEntry
 
 if TYPE_CHECKING:
     from img402_mcp.client.io42_submit import Submitted
@@ -24,9 +25,10 @@ class SubmitResult:
 async def submit_image(
     ctx: ToolContext, project_id: str, submission_id: str, path: str, fit: Fit = "auto"
 ) -> Answer[SubmitResult]:
-    from img402_mcp.client.apis.io42 import SubmissionTarget  # noqa: PLC0415  # the uploader imports it
+    from img402_mcp.client.apis.io42 import SubmissionTarget  # noqa: PLC0415  # few sessions submit
+    from img402_mcp.client.io42_submit import open_io42_submitter  # noqa: PLC0415
 
-    submitter, target = await ctx.session.submitter(), SubmissionTarget(project_id, submission_id)
+    submitter, target = await ctx.session.opened(open_io42_submitter), SubmissionTarget(project_id, submission_id)
     purpose = f"as the entry fee of submission {submission_id} to project {project_id}"
     approve = ctx.approval.approver(submitter.uploader, purpose)
     return _answer(await submitter.submit(target, path, ctx.progress, approve, upload_options(fit)))
@@ -57,3 +59,12 @@ def _in_words(done: "Submitted", result: SubmitResult) -> str:
         f"Submitted to project {done.submission.project_id} as {result.submission_id}{media}: {kind.media_type}, "
         f"{size.width}x{size.height}, {len(done.image.data)} bytes. {fee}{transaction}.{before}{changed}"
     )
+
+
+ENTRY = ToolEntry(
+    submit_image,
+    "Submit an image to io42",
+    "Submit an image to io42. May SPEND MONEY once (its fee).",
+    PAYS_ONCE,
+    spends=True,
+)

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 from img402_mcp.mcp_server.results import Answer, Fit, upload_options
 from img402_mcp.mcp_server.session import ToolContext
+from img402_mcp.mcp_server.tool import ADDS, ToolEntry
 
 if TYPE_CHECKING:
     from img402_mcp.client.studio_upload import Input
@@ -19,8 +20,10 @@ class InputResult:
 
 
 async def upload_input(ctx: ToolContext, path: str, fit: Fit = "auto") -> Answer[InputResult]:
-    inputs = await ctx.session.inputs()
-    return _answer(await inputs.upload(path, ctx.progress, upload_options(fit)))
+    from img402_mcp.client.studio_upload import open_studio_uploader  # noqa: PLC0415  # few sessions have a studio
+
+    uploader = await ctx.session.opened(open_studio_uploader)
+    return _answer(await uploader.upload(path, ctx.progress, upload_options(fit)))
 
 
 def _answer(done: "Input") -> Answer[InputResult]:
@@ -34,3 +37,12 @@ def _answer(done: "Input") -> Answer[InputResult]:
         f"upload_key: {stored.upload_key} (for workflows, durable)\n{preview}\n{facts}",
         InputResult(upload_key=stored.upload_key, image_url=stored.image_url, done=changed, note=note),
     )
+
+
+ENTRY = ToolEntry(
+    upload_input,
+    "Upload a workflow's input",
+    "Upload a local PNG, JPEG or WebP to the studio as a workflow's input. Pass upload_key to workflows; "
+    "image_url is a preview that soon expires.",
+    ADDS,
+)

@@ -2,9 +2,20 @@
 
 from img402_mcp.mcp_server.results import Answer, Fit, UploadResult, upload_answer, upload_options
 from img402_mcp.mcp_server.session import ToolContext
+from img402_mcp.mcp_server.tool import PAYS_ONCE, ToolEntry
 
 
 async def upload_paid(ctx: ToolContext, path: str, fit: Fit = "auto", width: int = 0) -> Answer[UploadResult]:
     paid = await ctx.session.paid()
     approve = ctx.approval.approver(paid.uploader, "for one image upload")
     return upload_answer(await paid.upload(path, ctx.progress, approve, upload_options(fit, width)))
+
+
+ENTRY = ToolEntry(
+    upload_paid,
+    "Upload an image for money",
+    "Upload a local image to last. SPENDS MONEY (USDC) once a file; calling again never pays twice. Mostly "
+    "upload_free is enough.",
+    PAYS_ONCE,
+    spends=True,
+)

@@ -10,7 +10,8 @@ import pytest
 from img402_mcp.client.apis.io42 import SubmissionTarget
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.io42_submit import open_io42_submitter
-from img402_mcp.client.settings import Io42Settings, Settings
+from img402_mcp.client.settings import Settings
+from img402_mcp.client.settings.io42 import Io42Settings
 from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import UploadFailed
 
@@ -39,7 +40,7 @@ def granted(url: str, submission: str = "sub_1") -> dict[str, object]:
 @asynccontextmanager
 async def desk(api: str, picture: Path):
     io42 = Io42Settings(f"{api}/api", "io42_canary")
-    settings = Settings(api, (picture.parent,), named_state_dir=picture.parent / "state", io42=io42)
+    settings = Settings(api, (picture.parent,), named_state_dir=picture.parent / "state", apis=(io42,))
     async with open_uploader(settings, Roots.resolve(settings.allow_dirs)) as uploader:
         with open_io42_submitter(uploader) as submitting:
             yield submitting

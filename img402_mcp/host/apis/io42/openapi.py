@@ -5,7 +5,6 @@ from img402_mcp.host.apis.io42.fee import INTENT_SCHEMA
 from img402_mcp.host.apis.openapi_schema import Json, answer, by_status, parameter, schemas
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.host.settings.io42 import Io42HostSettings
-from img402_mcp.host.storage.signed_urls import PUTTING
 from img402_mcp.wire import io42
 from img402_mcp.wire.x402 import PAYMENT_REQUIRED_HEADER, RECEIPT_HEADERS
 
@@ -27,7 +26,7 @@ _PUT_ANSWERS = {
 
 
 def paths(settings: HostSettings) -> Json:
-    return {room.PATH: {"post": _submit(settings)}, PUTTING + "{key}": {"put": _put()}}
+    return {room.PATH: {"post": _submit(settings)}, room.PUT_PATH: {"put": _put()}}
 
 
 def _submit(settings: HostSettings) -> Json:

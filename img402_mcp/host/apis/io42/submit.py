@@ -49,6 +49,7 @@ from img402_mcp.wire import io42
 _log = logging.getLogger("img402_mcp.host.failures")
 
 PATH = f"/api{io42.SUBMISSION}"
+PUT_PATH = PUTTING + "{key}"
 MAX_BODY_BYTES = 16_384
 MAX_NAME_LENGTH = 255
 _ID = re.compile(io42.ID, re.ASCII)
@@ -96,7 +97,7 @@ def routes(host: Host, paywall: Paywall | None) -> list[Route]:
     async def put(request: Request) -> Response:
         return await _put(context, request)
 
-    return [Route(PATH, submit, methods=["POST"]), Route(PUTTING + "{key}", put, methods=["PUT"])]
+    return [Route(PATH, submit, methods=["POST"]), Route(PUT_PATH, put, methods=["PUT"])]
 
 
 def _json(status: int, body: str, headers: dict[str, str]) -> Response:
