@@ -46,7 +46,7 @@ def _reading(stream: TextIO, take: Callable[[TextIO], object]) -> Iterator[None]
     try:
         yield
     finally:
-        reader.join(20)
+        reader.join(60)
         assert not reader.is_alive(), "The program has not ended, or one that it started has not."
 
 

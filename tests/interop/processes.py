@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-STOPPING = 10  # seconds
+STOPPING = 30  # seconds
 
 
 def free_port() -> int:

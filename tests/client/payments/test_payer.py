@@ -101,18 +101,18 @@ async def test_a_server_that_wants_more_patience_than_a_call_has_is_not_waited_f
 async def test_a_hanging_server_is_left_in_time(payer, paywall, journal, intent, request_of_token):
     paywall.mishaps = ["hangs"]
     with pytest.raises(PaymentPending):
-        await payer(timeout=0.05).paid(request_of_token, intent)
+        await payer(timeout=0.5).paid(request_of_token, intent)
     answer, payment = await payer().paid(request_of_token, intent)
     assert (answer.status, [*paywall.books]) == (200, [payment.nonce])
 
 
 async def test_a_large_body_is_given_its_time_on_a_slow_link(payer, paywall, intent):
     async def slowly(request: Request) -> Response:
-        await anyio.sleep(0.1 if request.length else 0)
+        await anyio.sleep(0.6 if request.length else 0)
         return paywall.answer(request)
 
-    picture = Request("POST", paywall.url, body=(bytes(50_000),))
-    answer, _ = await payer(send=slowly, timeout=0.02).paid(picture, intent, probe=Request("POST", paywall.url))
+    picture = Request("POST", paywall.url, body=(bytes(100_000),))
+    answer, _ = await payer(send=slowly, timeout=0.5).paid(picture, intent, probe=Request("POST", paywall.url))
     assert answer.status == 200
 
 

@@ -281,13 +281,13 @@ async def test_a_store_that_hangs_is_named_again_and_again_and_the_database_is_n
 ):
     store = Stuck(tmp_path)
     host = SimpleNamespace(images=SimpleNamespace(check=lambda: None), blobs=store, now=lambda: clock.now)
-    health = Health(cast("Any", host), timeout=0.2)
+    health = Health(cast("Any", host), timeout=0.5)
     troubles = []
     for _ in range(3):
         troubles.append(await health.trouble())
         clock.now += timedelta(seconds=6)
     store.end.set()
-    assert troubles == ["The host cannot write to its store: no answer within 0.2 seconds."] * 3
+    assert troubles == ["The host cannot write to its store: no answer within 0.5 seconds."] * 3
 
 
 async def test_while_uploads_wait_for_the_rows_images_are_served_and_the_host_is_ready(
