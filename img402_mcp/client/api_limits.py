@@ -2,6 +2,7 @@
 
 import anyio
 
+from img402_mcp.client import deadline
 from img402_mcp.client.apis.img402 import DOCUMENTED_PAID_BYTES, Img402
 from img402_mcp.client.http import Send
 from img402_mcp.client.settings import HOSTED_API
@@ -37,7 +38,7 @@ class ApiLimits:
 
     async def _fetch(self) -> tuple[Limits | None, float]:
         try:
-            with anyio.fail_after(self._timeout):
+            with deadline.current().limit(self._timeout):
                 return await self._service.limits(self._send), LIFE
         except (TimeoutError, UploadFailed):
             return None, LIFE_OF_SILENCE

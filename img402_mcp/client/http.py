@@ -16,6 +16,7 @@ import anyio
 import httpx2
 
 from img402_mcp import __version__
+from img402_mcp.client import deadline
 from img402_mcp.client.proxies import ProxyUnusable, Routes
 from img402_mcp.errors import AnswerLost, BadAnswer, NotReached, UploadFailed, quoted
 
@@ -24,13 +25,14 @@ ANSWER_LIMIT = 1_048_576
 # 64 KB pieces take half as long again, 1 MB ones win little and cost memory.
 PIECE = 524_288
 # How long an exchange may take, beside the time that its body needs on the slowest link that is worth waiting for.
-# Three tries stay under the four minutes after which Claude Desktop cuts a call off.
+# A tool's call has a deadline besides, for all its requests together.
 TIMEOUT = 60.0
 SLOWEST_LINK = 50_000  # bytes a second
 CONNECTING = 10.0
 # A hundred files over a link of 40 ms take twice as long over 8 connections, and hardly less over more.
 AT_ONCE = 16
 BACKOFF = (0.5, 1.5)  # seconds before the second and the third try
+LEAST_TRY = 2.0  # seconds: with less left before the deadline there is no further try
 
 OnSent = Callable[[int], Awaitable[None]]
 
@@ -102,14 +104,19 @@ def retrying(send: Send, pause: Callable[[float], Awaitable[None]] = anyio.sleep
             try:
                 answer = await send(request)
             except (NotReached, AnswerLost):
-                pass
+                if not _has_time_for_another(wait):
+                    raise
             else:
-                if answer.status < 500:
+                if answer.status < 500 or not _has_time_for_another(wait):
                     return answer
             await pause(wait)
         return await send(request)
 
     return send_again
+
+
+def _has_time_for_another(wait: float) -> bool:
+    return deadline.current().left > wait + LEAST_TRY
 
 
 def reporting(send: Send, on_sent: OnSent) -> Send:
@@ -147,9 +154,11 @@ async def _exchange(client: httpx2.AsyncClient, request: Request, answer_timeout
 @contextmanager
 def errors_as_upload_failures(request: Request, answer_timeout: float = TIMEOUT) -> Iterator[None]:
     """What goes wrong on the way, or takes too long in all, becomes NotReached, AnswerLost or UploadFailed."""
-    where = _where(request)
+    where, limits = _where(request), deadline.current()
+    if limits.left <= 0:
+        raise NotReached(f"There was no time left to ask {where}; nothing was sent to it. Make the same call again.")
     try:
-        with anyio.fail_after(answer_timeout + request.length / SLOWEST_LINK):
+        with limits.limit(answer_timeout + request.length / SLOWEST_LINK):
             yield
     except ProxyUnusable as error:
         raise NotReached(f"{where} could not be asked, and nothing was sent: {error}.") from error
@@ -192,12 +201,13 @@ def headers(request: Request) -> dict[str, str]:
 
 
 async def pieces(request: Request) -> AsyncIterator[bytes]:
-    sent = 0
+    sent, began = 0, anyio.current_time()
     for part in request.body:
         for start in range(0, len(part), PIECE):
             piece = part[start : start + PIECE]
             yield piece
             sent += len(piece)
+            deadline.current().moved(anyio.current_time() - began)
             if request.on_sent is not None:
                 await request.on_sent(sent)
 

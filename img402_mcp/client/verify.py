@@ -8,8 +8,7 @@ from dataclasses import dataclass
 from urllib.parse import urlsplit
 from urllib.request import getproxies_environment, proxy_bypass_environment  # type: ignore[attr-defined]  # not in its stubs
 
-import anyio
-
+from img402_mcp.client import deadline
 from img402_mcp.client.http import Request, Response, Send
 from img402_mcp.client.ssrf_guard import SsrfGuard
 from img402_mcp.errors import Img402Error
@@ -53,7 +52,7 @@ class Verifier:
         if not own and _is_behind_a_proxy(url):
             return None
         try:
-            with anyio.fail_after(self.timeout):
+            with deadline.current().limit(self.timeout):
                 send = self.send if own else await self.named.sender(url)
                 return _judged(await send(_request(url, sent)), sent)
         except TimeoutError:

@@ -9,6 +9,7 @@ from mcp.server.mcpserver import MCPServer
 from pydantic import AnyHttpUrl
 
 from img402_mcp import __version__
+from img402_mcp.client.deadline import CALL_SECONDS
 from img402_mcp.client.files.allow_list import AllowList
 from img402_mcp.client.settings import Settings
 from img402_mcp.mcp_server.session import Session, open_session
@@ -26,7 +27,11 @@ INSTRUCTIONS = (
 
 
 def create_server(
-    settings: Settings, *, transport: "httpx2.AsyncBaseTransport | None" = None, token: str | None = None
+    settings: Settings,
+    *,
+    transport: "httpx2.AsyncBaseTransport | None" = None,
+    token: str | None = None,
+    call_seconds: float = CALL_SECONDS,
 ) -> MCPServer[Session]:
     """`transport` joins the client wing to a host in memory; `token` is demanded in the HTTP modes.
 
@@ -40,7 +45,7 @@ def create_server(
         version=__version__,
         instructions=INSTRUCTIONS,
         tools=tools(*_configured(settings)),
-        lifespan=lambda _: open_session(settings, allow_list, transport),
+        lifespan=lambda _: open_session(settings, allow_list, transport, call_seconds),
         log_level="WARNING",
         **_auth(token),
     )

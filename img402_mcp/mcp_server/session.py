@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import anyio
 
+from img402_mcp.client.deadline import CALL_SECONDS, current
 from img402_mcp.mcp_server.approval import Approval
 
 if TYPE_CHECKING:
@@ -29,6 +30,7 @@ class Session:
     allow_list: "AllowList"
     transport: "httpx2.AsyncBaseTransport | None"
     stack: AsyncExitStack
+    call_seconds: float
     _opened: dict[object, object] = field(default_factory=dict)
     _lock: anyio.Lock = field(default_factory=anyio.Lock)
 
@@ -67,10 +69,13 @@ class Session:
 
 @asynccontextmanager
 async def open_session(
-    settings: "Settings", allow_list: "AllowList", transport: "httpx2.AsyncBaseTransport | None" = None
+    settings: "Settings",
+    allow_list: "AllowList",
+    transport: "httpx2.AsyncBaseTransport | None" = None,
+    call_seconds: float = CALL_SECONDS,
 ) -> AsyncIterator[Session]:
     async with AsyncExitStack() as stack:
-        yield Session(settings, allow_list, transport, stack)
+        yield Session(settings, allow_list, transport, stack, call_seconds)
 
 
 @dataclass(frozen=True)
@@ -85,4 +90,5 @@ class ToolContext:
         await self.report(sent, total, "uploading")
 
     async def report(self, done: int, total: int, message: str) -> None:
+        current().moved()
         await self.request.report_progress(done, total, message)

@@ -12,7 +12,8 @@ from mcp.server.mcpserver.utilities.func_metadata import ArgModelBase, FuncMetad
 from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
 
-from img402_mcp.errors import Img402Error
+from img402_mcp.client.deadline import deadline
+from img402_mcp.errors import Img402Error, UploadFailed
 from img402_mcp.mcp_server.approval import Approval, Question, approval_of, asked
 from img402_mcp.mcp_server.arguments import Arguments, read_arguments
 from img402_mcp.mcp_server.results import Answer, sayable, structure_of
@@ -96,7 +97,7 @@ class ServedTool(Tool):
     async def _carried_out(
         self, read: Arguments, session: Session, context: Context[Any, Any], approval: Approval
     ) -> CallToolResult:
-        answer = await self.fn(ToolContext(session, context, approval), **read.values)
+        answer = await _in_time(self.fn(ToolContext(session, context, approval), **read.values), session)
         text = "\n".join(filter(None, (answer.text, read.note)))
         note = " ".join(filter(None, (answer.result.note, read.note)))
         return CallToolResult(
@@ -104,3 +105,20 @@ class ServedTool(Tool):
             structured_content=structure_of(replace(answer.result, note=note)),
             is_error=answer.is_error,
         )
+
+
+# So long after the deadline a call ends by force: what waits for others has ended by itself then.
+_GRACE = 4.0
+
+
+async def _in_time(call: Awaitable[Answer[Any]], session: Session) -> Answer[Any]:
+    """The time in which a person answers a question is not counted: each way through the tool has its own deadline."""
+    with deadline(session.call_seconds) as limits:
+        try:
+            with limits.limit(grace=_GRACE):
+                return await call
+        except TimeoutError as error:
+            raise UploadFailed(
+                f"The call was stopped, since it had not ended after {session.call_seconds:g} seconds. Make the same "
+                "call again: nothing is paid for twice."
+            ) from error

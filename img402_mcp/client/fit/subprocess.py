@@ -20,11 +20,11 @@ from anyio import (
     CapacityLimiter,
     ClosedResourceError,
     create_task_group,
-    move_on_after,
     open_process,
 )
 from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 
+from img402_mcp.client import deadline
 from img402_mcp.client.fit.messages import (
     MAX_HEAD_BYTES,
     MAX_PIXELS,
@@ -157,9 +157,11 @@ def _sentence(code: str, data: bytes, picture: Picture, limit: int) -> str:
 
 async def _answer(program: str, message: bytes, limit: int, seconds: float) -> bytes:
     async with AT_ONCE:
-        with move_on_after(seconds):
-            return await _run_worker(program, message, limit + MAX_HEAD_BYTES)
-    raise _GaveUp("time")
+        try:
+            with deadline.current().limit(seconds):
+                return await _run_worker(program, message, limit + MAX_HEAD_BYTES)
+        except TimeoutError:
+            raise _GaveUp("time") from None
 
 
 async def _run_worker(program: str, message: bytes, most: int) -> bytes:

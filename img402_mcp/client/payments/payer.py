@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import anyio
 from anyio.to_thread import run_sync
 
+from img402_mcp.client import deadline
 from img402_mcp.client.http import Request, Response, Send
 from img402_mcp.client.payments import payment_required as challenges
 from img402_mcp.client.payments.budget import Policy, decide
@@ -197,8 +198,9 @@ class Payer:
         """The same request again and again, until an answer decides; None where none does in time."""
         # What is over, or was answered before, is asked for once: waiting would change nothing.
         waits = () if self._is_over(payment) or payment.state is State.ANSWERED else BACKOFF
-        left = self.timeout
-        with anyio.move_on_after(self.timeout + request.length / SLOWEST_LINK):
+        limits = deadline.current()
+        left = min(self.timeout, limits.left)
+        with suppress(TimeoutError), limits.limit(self.timeout + request.length / SLOWEST_LINK):
             for wait in (*waits, None):
                 answer = await self._attempt(request)
                 if answer is not None and decides(answer):
