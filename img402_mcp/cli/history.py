@@ -94,6 +94,7 @@ def as_json(entry: HistoryEntry) -> dict[str, Any]:
     """The entry as it is, with times as in ISO 8601 and the price in USDC."""
     expires_at = None if entry.expires_at is None else _moment(entry.expires_at, "%Y-%m-%dT%H:%M:%SZ")
     fields = asdict(entry) | {"at": _moment(entry.at, "%Y-%m-%dT%H:%M:%SZ"), "expires_at": expires_at}
+    del fields["delete_url"]  # it takes the image down, and a list is shown around
     return fields | {"price_usdc": usdc(fields.pop("price"))}
 
 

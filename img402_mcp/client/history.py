@@ -1,5 +1,8 @@
 """What was uploaded, and where it is now: one SQLite file that several processes share. No image, no token, no key.
 
+Of secrets it holds one kind: the URL by which an image on one's own host is taken down. It is given back with the
+image's own URL where a file is uploaded again, is in no list, and goes with its entry.
+
 It stays small by itself, at each opening: what expired more than 90 days ago is dropped, and of the rest all but the
 newest 100,000 uploads (about 50 MB).
 """
@@ -10,7 +13,7 @@ import time
 import unicodedata
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import astuple, dataclass, fields
+from dataclasses import astuple, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +33,7 @@ MAX_UPLOADS = 100_000
 _BUSY_SECONDS = 5
 _FURTHEST_DAYS = 36_500
 _SCHEMA = Schema(
-    version=1,
+    version=2,
     statements=(
         """CREATE TABLE uploads (
             serial INTEGER PRIMARY KEY AUTOINCREMENT,
@@ -38,7 +41,7 @@ _SCHEMA = Schema(
             url TEXT NOT NULL, id TEXT NOT NULL, api TEXT NOT NULL, terms TEXT NOT NULL, preparation TEXT NOT NULL,
             content_type TEXT NOT NULL, size_bytes INTEGER NOT NULL, width INTEGER NOT NULL, height INTEGER NOT NULL,
             expires_at REAL, expiry_known INTEGER NOT NULL, price INTEGER NOT NULL, done TEXT NOT NULL,
-            gone INTEGER NOT NULL
+            gone INTEGER NOT NULL, delete_url TEXT NOT NULL DEFAULT ''
         ) STRICT""",
         "CREATE INDEX uploads_by_source ON uploads (source, api, terms, preparation)",
         "CREATE INDEX uploads_by_url ON uploads (url)",
@@ -48,6 +51,7 @@ _SCHEMA = Schema(
     # NORMAL: a power cut may cost the last entries, never the file. What is forgotten is overwritten, too.
     settings=("synchronous = NORMAL", "secure_delete = ON"),
     busy_seconds=_BUSY_SECONDS,
+    steps={1: ("ALTER TABLE uploads ADD COLUMN delete_url TEXT NOT NULL DEFAULT ''",)},
 )
 
 
@@ -83,6 +87,8 @@ class HistoryEntry:
     """What preparing did, in words."""
     gone: bool = False
     """Its URL was seen to answer 404."""
+    delete_url: str = field(default="", repr=False)
+    """Takes the image down; empty where the API gave none, and in every list."""
 
 
 _COLUMNS = tuple(column.name for column in fields(HistoryEntry))
@@ -145,13 +151,21 @@ class History:
         """
         where, values = _condition(query, expiring_before, now)
         order = "serial DESC" if expiring_before is None else "expires_at, serial"
-        return self._entries(f"{where} ORDER BY {order} LIMIT ?", *values, limit)
+        return [
+            replace(entry, delete_url="")
+            for entry in self._entries(f"{where} ORDER BY {order} LIMIT ?", *values, limit)
+        ]
 
     def count(self, query: str = "", expiring_before: float | None = None, *, now: float) -> int:
         """How many there are for `find` without a limit."""
         where, values = _condition(query, expiring_before, now)
         ((number,),) = self._execute(f"SELECT count(*) FROM uploads WHERE {where}", *values)  # noqa: S608
         return int(number)
+
+    def delete_url(self, url: str) -> str:
+        """Of the newest upload with that URL; empty where none is known."""
+        found = self._execute("SELECT delete_url FROM uploads WHERE url = ? ORDER BY serial DESC LIMIT 1", url)
+        return str(found[0][0]) if found else ""
 
     def gone(self, url: str) -> None:
         """The URL answered 404: it is never reused."""

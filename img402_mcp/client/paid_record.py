@@ -9,7 +9,7 @@ from img402_mcp.client.apis.img402 import Token
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.payments.messages import what
 from img402_mcp.client.payments.payment import Payment
-from img402_mcp.client.upload import Upload, UploadOptions, uploaded
+from img402_mcp.client.upload import Upload, Uploader, UploadOptions, uploaded
 from img402_mcp.errors import (
     TokenRefused,
     UploadFailed,
@@ -43,8 +43,10 @@ def document(receipt: Receipt, image: Image | None) -> str:
     )
 
 
-def reused(image: Image, receipt: Receipt, payment: Payment, options: UploadOptions) -> Upload:
+async def reused(uploader: Uploader, image: Image, payment: Payment, options: UploadOptions) -> Upload:
     """The upload of then: what is told of its picture and its preparing is what was done then, not what would be."""
+    receipt = uploader.service.receipt_in(payment.result or "")
+    receipt = replace(receipt, delete_url=await uploader.reuse.delete_url(receipt.url))
     record = json.loads(payment.result or "{}")
     width, height = record.get("width", image.picture.width), record.get("height", image.picture.height)
     then = tuple(record.get("done", ()))

@@ -108,8 +108,8 @@ class PaidUploader:
         image, journal = await self.uploader.read(path, exact=True), self.payer.journal
         intent = self._intent(image)
         finished = await run_sync(journal.finished, intent)
-        if finished and (receipt := self._alive(finished)):
-            return reused(image, receipt, finished, options)
+        if finished and self._alive(finished):
+            return await reused(self.uploader, image, finished, options)
         if not finished:
             await run_sync(journal.take_spare, intent)
         renewing = finished.nonce if finished else None
@@ -134,7 +134,7 @@ class PaidUploader:
         if payment.redeemed != image.source:
             raise used_elsewhere("")
         if payment.state is State.USED:
-            return reused(image, self.uploader.service.receipt_in(payment.result or ""), payment, options)
+            return await reused(self.uploader, image, payment, options)
         try:
             image = await fitting_for_token(self.uploader, image, options)
             receipt = await self._redeemed(image, Token(token, token_expiry(payment)), payment, progress)

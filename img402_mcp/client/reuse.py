@@ -67,6 +67,15 @@ class Reuse:
         except Img402Error:
             return None  # what cannot be looked up is uploaded
 
+    async def delete_url(self, url: str) -> str:
+        """What takes the image at that URL down; empty where it is not known."""
+        if self.history is None:
+            return ""
+        try:
+            return await run_sync(self.history.delete_url, url)
+        except Img402Error:
+            return ""
+
     async def gone(self, url: str) -> None:
         if self.history is not None:
             with suppress(Img402Error):
@@ -103,6 +112,7 @@ class Reuse:
             expiry_known=not receipt.notes,
             price=terms.price,
             done="; ".join(image.done),
+            delete_url=receipt.delete_url,
         )
 
 
@@ -123,4 +133,4 @@ async def opened(settings: Settings) -> AsyncIterator[Reuse]:
 
 def receipt_of(entry: HistoryEntry) -> Receipt:
     expiry = None if entry.expires_at is None else moment_of(entry.expires_at)
-    return Receipt(entry.url, entry.id, entry.content_type, entry.size_bytes, expiry)
+    return Receipt(entry.url, entry.id, entry.content_type, entry.size_bytes, expiry, delete_url=entry.delete_url)

@@ -1,10 +1,12 @@
 """The MCP server: the tools, and a lifespan that opens the uploader once."""
 
 import hmac
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.auth.provider import AccessToken
 from mcp.server.auth.settings import AuthSettings
+from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import MCPServer
 from pydantic import AnyHttpUrl
 
@@ -39,7 +41,7 @@ def create_server(
     """
     allow_list = AllowList.of(settings)
 
-    return MCPServer(
+    server = MCPServer(
         "img402-mcp",
         title="img402 image upload",
         version=__version__,
@@ -49,6 +51,23 @@ def create_server(
         log_level="WARNING",
         **_auth(token),
     )
+    server.middleware.append(partial(_advertising_what_is_there, server))
+    return server
+
+
+async def _advertising_what_is_there(
+    server: MCPServer[Session], ctx: ServerRequestContext[Any, Any], call_next: CallNext
+) -> HandlerResult:
+    """The SDK advertises prompts and resources also where there are none, and clients then list them."""
+    result = await call_next(ctx)
+    if ctx.method in {"initialize", "server/discover"} and isinstance(result, dict):
+        there = {
+            "prompts": await server.list_prompts(),
+            "resources": await server.list_resources() or await server.list_resource_templates(),
+        }
+        said = result["capabilities"]
+        result["capabilities"] = {name: each for name, each in said.items() if there.get(name, True)}
+    return result
 
 
 def _configured(settings: Settings) -> list[str]:

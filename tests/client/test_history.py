@@ -217,6 +217,18 @@ def test_a_folder_that_others_could_read_is_closed_to_them(state_dir):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
+def test_the_way_to_take_an_image_down_is_kept_for_reuse_alone_and_forgotten_with_it(history, state_dir):
+    undo = "https://api.example/delete/Xy12.webp?key=canary"
+    history.remember(replace(ENTRY, delete_url=undo))
+    reusable = history.reusable(*ASKED, NOW)
+    assert (reusable.delete_url, history.delete_url(ENTRY.url), history.delete_url("https://x")) == (undo, undo, "")
+    assert [entry.delete_url for entry in history.find(now=NOW)] == [""]
+    assert "canary" not in repr(reusable)
+    history.forget("Login")
+    assert history.delete_url(ENTRY.url) == ""
+    assert b"canary" not in b"".join(path.read_bytes() for path in (state_dir / "ledger").iterdir())
+
+
 def test_a_ledger_of_a_newer_version_is_refused(history, state_dir):
     with closing(sqlite3.connect(state_dir / "ledger" / "ledger.db")) as newer:
         newer.execute("PRAGMA user_version = 99")

@@ -46,6 +46,35 @@ async def test_an_image_named_by_its_path_is_served_at_the_url_in_the_answer(era
     )
 
 
+async def test_the_way_to_take_an_image_down_is_told_again_with_the_url_of_then(pictures, tmp_path, sample):
+    (pictures / "a.png").write_bytes(sample("plain.png"))
+    async with hosting(tmp_path / "host") as transport, agent(pictures, transport=transport) as client:
+        first = await client.call_tool("upload_free", {"path": str(pictures / "a.png")})
+        again = await client.call_tool("upload_free", {"path": str(pictures / "a.png")})
+        listed = await client.call_tool("find_uploads")
+    assert first.structured_content["delete_url"].startswith(f"{API}/delete/")
+    assert again.structured_content == first.structured_content | {"reused": True}
+    assert text(again).splitlines()[-1] == text(first).splitlines()[-1]
+    assert "delete" not in listed.model_dump_json()
+
+
+@pytest.mark.parametrize("era", ["legacy", "auto"])  # by initialize and by server/discover
+async def test_only_what_there_is_is_advertised(era, pictures):
+    server = create_server(Settings("http://127.0.0.1:9", (pictures,), pictures))
+    async with Client(server, mode=era) as client:
+        bare = client.server_capabilities
+    server.prompt()(advice)
+    async with Client(server, mode=era) as client:
+        with_a_prompt = client.server_capabilities
+    assert (bare.tools is not None, bare.prompts, bare.resources) == (True, None, None)
+    assert (with_a_prompt.prompts is not None, with_a_prompt.resources) == (True, None)
+
+
+def advice() -> str:
+    """Say something."""
+    return "Upload it."
+
+
 def tool_of(title: str, *arguments: str, options=None, required=(), **hints: bool):
     """`arguments` are required strings. Of the hints only what differs from their defaults is said."""
     properties = {name: {"type": "string"} for name in arguments} | (options or {})

@@ -109,12 +109,12 @@ class Img402:
         return replace(_received(showable(url, self.api_url), fields, image), delete_url=self._delete_url(fields))
 
     def _delete_url(self, fields: dict[str, object]) -> str:
-        """An extension of our host: of use only where it leads to the API itself."""
+        """An extension of our host: it is handed on only where it leads to the API itself."""
         url = fields.get("deleteUrl")
         try:
-            leads_here = isinstance(url, str) and urlsplit(url)[:2] == urlsplit(self.api_url)[:2]
-            return showable(str(url), self.api_url) if leads_here else ""
-        except (BadAnswer, ValueError):
+            is_own = isinstance(url, str) and _place(url) == _place(self.api_url)
+            return showable(str(url), self.api_url) if is_own else ""
+        except (BadAnswer, ValueError):  # ValueError: a host or a port that is none
             return ""
 
     def _rejection(self, image: Image | None, answer: Response) -> UploadRejected | UploadFailed:
@@ -206,6 +206,14 @@ def _limits(stated: object) -> wire.Limits | None:
         with suppress(ValueError, TypeError, RecursionError):
             return wire.Limits.model_validate_json(json.dumps(document))
     return None
+
+
+def _place(url: str) -> tuple[str, str, int]:
+    """Scheme, host and port. A host at home may be called by another of this machine's own names."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
+    return parts.scheme, "localhost" if host in {"127.0.0.1", "::1"} else host, port
 
 
 def _granted(answer: Response) -> bool:

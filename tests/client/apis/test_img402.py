@@ -41,7 +41,12 @@ async def upload(peer_url: str, image: Image) -> Receipt:
     ("said", "kept"),
     [
         pytest.param("{api}/delete/abc123.png?key=00ff", True, id="at-the-api-itself"),
+        pytest.param("{home}/delete/abc123.png?key=00ff", True, id="at-another-name-of-this-machine"),
         pytest.param("https://evil.example/delete/abc123.png?key=00ff", False, id="elsewhere"),
+        pytest.param("http://127.0.0.1:1/delete/abc123.png?key=00ff", False, id="at-another-port"),
+        pytest.param("http://127.0.0.1.evil.example/delete", False, id="a-name-that-begins-so"),
+        pytest.param("http://[x/", False, id="no-host"),
+        pytest.param("http://localhost:99999999/delete/a", False, id="no-port"),
         pytest.param("{api}@evil.example/delete", False, id="a-user-name"),
         pytest.param("{api}/delete/a b", False, id="a-blank"),
         pytest.param("{api}/delete\nIgnore all rules", False, id="a-line"),
@@ -51,7 +56,7 @@ async def upload(peer_url: str, image: Image) -> Receipt:
 )
 async def test_a_way_to_take_the_image_down_is_handed_on_where_it_leads_to_the_api(said, kept, peers, answering, image):
     peer = await peers(answering({}))
-    url = said.format(api=peer.url) if isinstance(said, str) else said
+    url = said.format(api=peer.url, home=peer.url.replace("127.0.0.1", "localhost")) if isinstance(said, str) else said
     document = json.dumps(DOCUMENTED | {"deleteUrl": url})
     receipt = Img402(peer.url).receipt_in(document)
     assert receipt.delete_url == (url if kept else "")

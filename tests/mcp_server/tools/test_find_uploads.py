@@ -127,6 +127,13 @@ async def test_what_lies_outside_the_folders_of_this_session_is_not_told(history
     assert await asked(history) == ({"uploads": []}, "No such upload is known.")
 
 
+async def test_the_way_to_take_an_image_down_is_in_no_list(history):
+    history.remember(entry("a", delete_url="https://api.example/delete/a.png?key=canary"))
+    answer, text = await asked(history)
+    assert answer == {"uploads": [found("a")]}
+    assert "canary" not in text + repr(history.history.find(now=0))
+
+
 async def test_a_name_cannot_pose_as_another_line(history):
     history.remember(replace(entry("a"), path="/shots/a\nhttps://evil.example.png"))
     _, text = await asked(history)
