@@ -33,13 +33,14 @@ def address_of(listener: socket.socket) -> str:
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
-def run_app(
+def run_app(  # noqa: PLR0913  # the last three differ between MCP over HTTP and the host
     app: "ASGIApp",
     listener: socket.socket,
     *,
     http: "Literal['auto', 'h11'] | type[Protocol]" = "auto",
     server: "Callable[[Config], Server] | None" = None,
     stop_within: int = _STOP_WITHIN,
+    most_connections: int | None = None,
 ) -> int:
     import uvicorn  # noqa: PLC0415  # not needed on stdio
 
@@ -53,6 +54,7 @@ def run_app(
         proxy_headers=False,
         server_header=False,
         timeout_graceful_shutdown=stop_within,
+        limit_concurrency=most_connections,
     )
     (server or uvicorn.Server)(settings).run(sockets=[listener])
     return 0

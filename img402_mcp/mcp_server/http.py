@@ -1,36 +1,76 @@
-"""MCP over HTTP: the app, with its Host and Origin lists enforced at every address."""
+"""MCP over HTTP: the app, with its Host and Origin lists enforced at every address, and a bound on its sessions."""
 
 import re
+from collections.abc import Iterable
 
 from mcp.server.mcpserver import MCPServer
 from mcp.server.transport_security import TransportSecuritySettings
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.middleware.cors import CORSMiddleware
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from img402_mcp.mcp_server.session import Session
 from img402_mcp.mcp_server.settings import ServeSettings
 
 
 def http_app(server: MCPServer[Session], serving: ServeSettings) -> Starlette:
-    """Streamable HTTP at /mcp, or SSE at /sse, with the Host and Origin lists enforced at every address."""
-    security = TransportSecuritySettings(
-        allowed_hosts=list(serving.allowed_hosts), allowed_origins=list(serving.allowed_origins)
-    )
-    make = server.sse_app if serving.transport == "sse" else server.streamable_http_app
-    app = make(transport_security=security)
+    """Streamable HTTP at /mcp, or SSE at /sse."""
+    app = _sse(server, serving) if serving.transport == "sse" else _streamable(server, serving)
     # A redirect to a tidier path would name the Host that the request came with, before that is judged.
     app.router.redirect_slashes = False
     if serving.allowed_origins:
         app.add_middleware(
             CORSMiddleware,
-            allow_origin_regex="|".join(map(_pattern, serving.allowed_origins)),
+            allow_origin_regex=_pattern(serving.allowed_origins),
             allow_methods=["GET", "POST", "DELETE"],
             allow_headers=["*"],
             expose_headers=["Mcp-Session-Id"],
         )
+    app.add_middleware(NamesCheck, hosts=serving.allowed_hosts, origins=serving.allowed_origins)
     return app
 
 
-def _pattern(origin: str) -> str:
-    """`http://localhost:*` stands for every port, as in the SDK's own list."""
-    return re.escape(origin.removesuffix(":*")) + (":[0-9]+" if origin.endswith(":*") else "")
+def _streamable(server: MCPServer[Session], serving: ServeSettings) -> Starlette:
+    return server.streamable_http_app(
+        transport_security=_security(serving),
+        session_idle_timeout=serving.session_idle_seconds,
+        max_sessions=serving.most_sessions,
+    )
+
+
+def _sse(server: MCPServer[Session], serving: ServeSettings) -> Starlette:
+    """A session lives as long as its connection."""
+    return server.sse_app(transport_security=_security(serving))
+
+
+def _security(serving: ServeSettings) -> TransportSecuritySettings:
+    return TransportSecuritySettings(
+        allowed_hosts=list(serving.allowed_hosts), allowed_origins=list(serving.allowed_origins)
+    )
+
+
+class NamesCheck:
+    """Refuses a request by the wrong name. The SDK's own check takes whatever follows the colon for a port."""
+
+    def __init__(self, app: ASGIApp, hosts: Iterable[str], origins: Iterable[str]) -> None:
+        self._app = app
+        self._hosts, self._origins = re.compile(_pattern(hosts)), re.compile(_pattern(origins))
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refusal = self._refusal(Headers(scope=scope)) if scope["type"] == "http" else None
+        await (refusal or self._app)(scope, receive, send)
+
+    def _refusal(self, headers: Headers) -> PlainTextResponse | None:
+        if not self._hosts.fullmatch(headers.get("host", "")):
+            return PlainTextResponse("Invalid Host header", 421)
+        if "origin" in headers and not self._origins.fullmatch(headers["origin"]):
+            return PlainTextResponse("Invalid Origin header", 403)
+        return None
+
+
+def _pattern(names: Iterable[str]) -> str:
+    """`http://localhost:*` stands for every port, as in the SDK's own list. No name matches where there is none."""
+    forms = (re.escape(name.removesuffix(":*")) + (":[0-9]{1,5}" if name.endswith(":*") else "") for name in names)
+    return "|".join(forms) or r"(?!)"

@@ -32,9 +32,11 @@ def serve(environ: Mapping[str, str], flags: ServeFlags) -> int:
 
     listener = listen(serving.host, serving.port)
     path = "/sse" if serving.transport == "sse" else "/mcp"
-    print(f"img402-mcp: serving MCP at {address_of(listener)}{path}", file=sys.stderr, flush=True)
+    open_to_all = "" if serving.token else ", without a token: every user and program of this machine can use it"
+    way_out = "" if serving.token else " (--token-file names one)"
+    print(f"img402-mcp: serving MCP at {address_of(listener)}{path}{open_to_all}{way_out}", file=sys.stderr, flush=True)
     # httptools, which the host's extra brings, leaves the blanks around a header's value, and the SDK answers 400.
-    return run_app(http_app(server, serving), listener, http="h11")
+    return run_app(http_app(server, serving), listener, http="h11", most_connections=2 * serving.most_sessions)
 
 
 def _serve_on_stdio(server: "MCPServer[Session]") -> int:

@@ -32,6 +32,10 @@ class ServeSettings:
     allowed_hosts: tuple[str, ...] = ()
     allowed_origins: tuple[str, ...] = ()
     token: str | None = field(default=None, repr=False)
+    session_idle_seconds: float = 1800.0
+    """After so long without a request or an open stream, a session over HTTP ends."""
+    most_sessions: int = 256
+    """At a time, over HTTP: each keeps some 40 KB."""
 
 
 @dataclass(frozen=True)

@@ -231,6 +231,15 @@ async def test_with_a_token_only_its_bearer_is_served(pictures):
     assert "upload_free" in tools
 
 
+@pytest.mark.parametrize("environ", [{}, {"IMG402_SERVE_TOKEN": TOKEN}], ids=["open", "token"])
+def test_a_server_that_every_user_of_the_machine_can_use_says_so(pictures, environ):
+    words = [*PROGRAM, "serve", "--transport", "sse", "--port", "0", "--allow-dir", str(pictures)]
+    with subprocess.Popen(words, env=environ, stderr=subprocess.PIPE, text=True) as program:
+        said = program.stderr.readline()
+        program.terminate()
+    assert (", without a token: every user and program of this machine can use it" in said) is (not environ)
+
+
 @pytest.fixture(scope="module", params=["streamable-http", "sse"])
 def served(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
     """The way a request is made there, and the URL."""
@@ -243,6 +252,14 @@ def served(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
     [
         pytest.param({"Host": "evil.example"}, 421, id="host"),
         pytest.param({"Host": "127.0.0.1.evil.example:80"}, 421, id="host-prefix"),
+        pytest.param({"Host": "127.0.0.1:4993@evil.example"}, 421, id="host-with-a-user"),
+        pytest.param({"Host": "localhost:80.evil.example"}, 421, id="host-behind-a-port"),
+        pytest.param({"Host": "localhost:"}, 421, id="host-with-an-empty-port"),
+        pytest.param({"Host": "localhost:8o"}, 421, id="host-with-a-port-that-is-none"),
+        pytest.param({"Host": "127.0.0.1:80/evil.example"}, 421, id="host-with-a-path"),
+        pytest.param({"Origin": "http://localhost:80.evil.example"}, 403, id="origin-behind-a-port"),
+        pytest.param({"Origin": "http://127.0.0.1:80@evil.example"}, 403, id="origin-with-a-user"),
+        pytest.param({"Origin": "http://localhost:"}, 403, id="origin-with-an-empty-port"),
         pytest.param({"Origin": "http://evil.example"}, 403, id="origin"),
         pytest.param({"Origin": "null"}, 403, id="origin-null"),
     ],

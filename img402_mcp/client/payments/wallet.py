@@ -9,6 +9,7 @@ import os
 import re
 import secrets
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,6 +38,7 @@ class Wallet:
     __slots__ = ("_account",)
 
     def __init__(self, account: "LocalAccount") -> None:
+        _write_no_core()
         self._account = account
 
     def __repr__(self) -> str:
@@ -82,6 +84,15 @@ class Wallet:
             _message(authorization),
         )
         return "0x" + bytes(signed.signature).hex()
+
+
+def _write_no_core() -> None:
+    """A process that crashes leaves its memory, and so the key, in no file."""
+    with suppress(ImportError):  # Windows
+        import resource  # noqa: PLC0415
+
+        _, most = resource.getrlimit(resource.RLIMIT_CORE)
+        resource.setrlimit(resource.RLIMIT_CORE, (0, most))
 
 
 def unlocked(source: WalletSource) -> Wallet:

@@ -1,6 +1,7 @@
 """The wallet: the specification's own signature, a key that shows nowhere, files that nobody else reads."""
 
 import json
+import resource
 import stat
 import subprocess
 import sys
@@ -158,3 +159,12 @@ def test_opening_a_wallet_leaves_the_recursion_limit_alone():
         "print(sys.getrecursionlimit() == before)"
     )
     assert python(program) == "True\n"
+
+
+def test_a_process_that_holds_a_key_writes_no_core():
+    _, most = resource.getrlimit(resource.RLIMIT_CORE)
+    if most == 0:
+        pytest.skip("this machine allows no core anyway")
+    resource.setrlimit(resource.RLIMIT_CORE, (most, most))
+    Wallet.from_key("4c" * 32)
+    assert resource.getrlimit(resource.RLIMIT_CORE) == (0, most)
