@@ -48,7 +48,7 @@ async def test_an_image_named_by_its_path_is_served_at_the_url_in_the_answer(era
 
 async def test_the_way_to_take_an_image_down_is_told_again_with_the_url_of_then(pictures, tmp_path, sample):
     (pictures / "a.png").write_bytes(sample("plain.png"))
-    async with hosting(tmp_path / "host") as transport, agent(pictures, transport=transport) as client:
+    async with hosting(tmp_path / "host") as wire, agent(pictures, wire) as client:
         first = await client.call_tool("upload_free", {"path": str(pictures / "a.png")})
         again = await client.call_tool("upload_free", {"path": str(pictures / "a.png")})
         listed = await client.call_tool("find_uploads")
