@@ -145,7 +145,7 @@ async def test_where_the_url_itself_is_silent_it_is_handed_on_unverified(link, p
         pytest.param(asks("POST", "/api/upload/token", proof=False), "did not answer in time", 0, id="price"),
         pytest.param(
             asks("POST", "/api/upload/token", proof=True),
-            "make the same call again, and the same proof is sent again",
+            "is in flight",
             1,
             id="token",
         ),

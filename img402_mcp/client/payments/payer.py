@@ -198,9 +198,8 @@ class Payer:
         """The same request again and again, until an answer decides; None where none does in time."""
         # What is over, or was answered before, is asked for once: waiting would change nothing.
         waits = () if self._is_over(payment) or payment.state is State.ANSWERED else BACKOFF
-        limits = deadline.current()
-        left = min(self.timeout, limits.left)
-        with suppress(TimeoutError), limits.limit(self.timeout + request.length / SLOWEST_LINK):
+        left = min(self.timeout, deadline.current().left)
+        with suppress(TimeoutError), deadline.current().limit(self.timeout + request.length / SLOWEST_LINK):
             for wait in (*waits, None):
                 answer = await self._attempt(request)
                 if answer is not None and decides(answer):
@@ -217,10 +216,9 @@ class Payer:
         return None
 
     async def _attempt(self, request: Request) -> Response | None:
-        try:
+        with suppress(NotReached, AnswerLost, BadAnswer):
             return await self.send(request)
-        except (NotReached, AnswerLost, BadAnswer):
-            return None
+        return None
 
     async def _doubted(self, payment: Payment) -> None:
         await run_sync(self.journal.ambiguous, payment.nonce, self.now())
