@@ -62,7 +62,7 @@ async def _show(folder: Path) -> int:
             _say(f"2. An MCP client started the server over stdio. It offers {tools}.")
             _say(f"   Images may come from {pictures} and from nowhere else.")
             await _fetch(await _upload(agent, pictures / "deployments page.png", image), image)
-            _say("5. Whatever is no image, or lies elsewhere, never leaves the machine:")
+            _say("5. Whatever is not an image, or lies elsewhere, never leaves the machine:")
             await _refuse(agent, pictures / "notes.png")
             await _refuse(agent, Path("/etc/passwd"))
             await _fit(agent, pictures / "whole page.png")
@@ -108,7 +108,7 @@ async def _fetch(url: str, image: bytes) -> None:
         raise SystemExit("The URL does not serve the image that was uploaded.")
     kind, caching = response.headers.get("content-type"), response.headers.get("cache-control")
     _say(f"4. Anyone opens {url}:")
-    _say(f"   status {response.status_code}, {kind}, {caching}; the very bytes of the file.")
+    _say(f"   status {response.status_code}, {kind}, {caching}; the file's own bytes.")
 
 
 async def _refuse(agent: Client, path: Path) -> None:

@@ -1,6 +1,6 @@
 """The names of our environment variables, and those that are nearly one of them.
 
-A misspelt name has no effect. It stops the start, since whoever sets IMG402_DAILY_BUGDET believes in a budget that is
+A misspelt name has no effect. It stops the start, since setting IMG402_DAILY_BUGDET means to rely on a budget that is
 not there.
 """
 

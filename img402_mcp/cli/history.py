@@ -47,7 +47,7 @@ def run(flags: argparse.Namespace) -> int:
 
 def _count(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of uploads, such as 50")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of uploads, such as 50")
     return int(text)
 
 

@@ -46,7 +46,7 @@ def add_flags(parser: argparse.ArgumentParser) -> None:
     form.add_argument("--pairs", action="store_true", help="print a table of two columns, before and after")
     parser.add_argument("--width", type=_width, default=0, metavar="N", help="print <img> of that width in CSS pixels")
     parser.add_argument("--no-fit", action="store_true", help="send each file as it is, whatever the API's limit")
-    parser.add_argument("--fresh", action="store_true", help="upload anew what was uploaded before; for free only")
+    parser.add_argument("--fresh", action="store_true", help="upload again what was uploaded before; for free only")
     add_allow_dir(parser)
 
 
@@ -123,7 +123,7 @@ def _interrupted(finished: Sequence[Success], flags: argparse.Namespace) -> int:
 
 def _width(text: str) -> int:
     if not (text.isascii() and text.isdigit() and len(text) < 9 and 0 < int(text) <= WIDEST):
-        raise argparse.ArgumentTypeError(f"{text!r} is no width in CSS pixels; give 1 to {WIDEST}")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a width in CSS pixels; give 1 to {WIDEST}")
     return int(text)
 
 

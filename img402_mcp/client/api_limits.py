@@ -1,4 +1,4 @@
-"""The limits that an API states of itself: asked for where they matter, and then kept for some minutes."""
+"""The limits that an API states of itself: asked for where they matter, and then kept for a few minutes."""
 
 import anyio
 

@@ -170,7 +170,9 @@ def errors_as_upload_failures(request: Request, answer_timeout: float = TIMEOUT)
     except (TimeoutError, httpx2.TimeoutException) as error:
         raise AnswerLost(f"{where} did not answer in time. Try again in a minute.") from error
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
-        raise UploadFailed(f"{quoted(where)} is no address that can be asked: http(s)://name/path is one.") from error
+        raise UploadFailed(
+            f"{quoted(where)} is not an address that can be asked: http(s)://name/path is one."
+        ) from error
     except httpx2.HTTPError as error:
         raise AnswerLost(
             f"{where} broke off the connection before it had answered ({_reason(error)}). Try again; if that does not "
@@ -183,7 +185,7 @@ def _where(request: Request) -> str:
     try:
         return urlsplit(request.url).netloc or request.url.partition("?")[0]
     except ValueError:
-        raise UploadFailed(f"{quoted(request.url.partition('?')[0])} is no address.") from None
+        raise UploadFailed(f"{quoted(request.url.partition('?')[0])} is not an address.") from None
 
 
 def timeouts(answer_timeout: float = TIMEOUT) -> httpx2.Timeout:

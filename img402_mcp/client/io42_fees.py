@@ -36,7 +36,7 @@ def demand_first(paid: list[Payment]) -> None:
     if existing := next((payment for payment in paid if payment.state.is_open), None):
         raise PaymentRefused(
             f"A fee for this submission stands already, for another file: {_what(existing)}. A second one is not "
-            "paid. Submit that very file again, which costs nothing more; or give that fee up with `img402-mcp "
+            "paid. Submit that same file again, which costs nothing more; or give that fee up with `img402-mcp "
             f"wallet resolve {existing.nonce} --presume-unsettled`, and call again."
         )
 

@@ -1,7 +1,7 @@
 """The paid uploader: an image is checked, then paid for once, then uploaded, and the journal knows each step.
 
 Two doors lead to one purchase: a token first and the upload with it, or the payment on the upload itself (inline).
-What a file's bytes were bought once stays bought: the same file again gets the image of then, while that lives.
+What was bought for a file stays bought: the same file again gets that image, while it lives.
 """
 
 from collections.abc import Iterator

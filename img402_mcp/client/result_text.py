@@ -57,7 +57,7 @@ def upload_text(upload: "Upload") -> str:
     expiry = f"expires {receipt.expires_at:%Y-%m-%d %H:%M}Z" if receipt.expires_at else never
     facts = f"{receipt.content_type}, {upload.width}x{upload.height}, {receipt.size_bytes} bytes, {expiry}"
     facts += {None: "", True: ", verified", False: ", NOT verified"}[upload.verified]
-    reused = ["Uploaded before: the URL of then; nothing was sent or paid now."] if upload.reused else []
+    reused = ["Already uploaded, so its existing URL is returned. Nothing was sent or paid."] if upload.reused else []
     done = [f"Sent after: {'; '.join(upload.done)}."] if upload.done else []
     delete = [f"To take it down: {receipt.delete_url}"] if receipt.delete_url else []
     return "\n".join((upload.markdown, " ".join((*receipt.notes, *upload.notes, *reused, *done, facts)), *delete))
@@ -66,7 +66,7 @@ def upload_text(upload: "Upload") -> str:
 def remark(uploaded: "Success") -> str:
     """What was done to it or is doubtful; most have none."""
     upload = uploaded.upload
-    reused = "uploaded before: the URL of then" if upload.reused else ""
+    reused = "already uploaded, so its existing URL is returned" if upload.reused else ""
     done = f"sent after: {'; '.join(upload.done)}" if upload.done else ""
     doubt = "NOT verified" if upload.verified is False else ""
     facts = ", ".join(filter(None, (reused, done, doubt, note_of(upload))))

@@ -150,13 +150,13 @@ def _parts(url: str) -> tuple[str, str]:
     """Scheme and host. Raises BadAnswer."""
     found = _URL.fullmatch(url) if len(url) <= MAX_URL_LENGTH and "\\" not in url and "#" not in url else None
     if found is None or int((found[3] or ":1")[1:]) not in range(1, 65536):
-        raise BadAnswer(f"The API names something that is no usable URL, at {host_of(url)}.")
+        raise BadAnswer(f"The API names something that is not a usable URL, at {host_of(url)}.")
     host = found[2].strip("[]")
     if found[2].startswith("["):
         try:
             IPv6Address(host)
         except ValueError:
-            raise BadAnswer(f"The API names something that is no usable URL, at {host_of(url)}.") from None
+            raise BadAnswer(f"The API names something that is not a usable URL, at {host_of(url)}.") from None
     return found[1], host
 
 
@@ -189,7 +189,7 @@ async def _sent(request: Request, host: str, address: Address, transport: httpx2
 
 
 def _pinned(request: Request, host: str, address: Address) -> httpx2.Request:
-    """The request to the very address, with the name in Host, in the TLS greeting and in the certificate's check."""
+    """The request to the exact address, with the name in Host, in the TLS greeting and in the certificate's check."""
     numbered = f"[{address}]" if isinstance(address, IPv6Address) else str(address)
     scheme, rest = request.url.split("://", 1)
     path = rest[rest.index("/") :]

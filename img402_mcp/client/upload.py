@@ -46,7 +46,7 @@ class UploadOptions:
 
     def __post_init__(self) -> None:
         if not 0 <= self.width <= WIDEST:
-            raise ReadRefused(f"width {self.width} is no width in pixels; give 1 to {WIDEST}. Nothing was sent.")
+            raise ReadRefused(f"width {self.width} is not a width in pixels; give 1 to {WIDEST}. Nothing was sent.")
 
 
 DEFAULT_OPTIONS = UploadOptions()
@@ -59,7 +59,7 @@ class Upload:
     height: int
     markdown: str
     reused: bool = False
-    """It was uploaded before: this is the URL of then."""
+    """It was uploaded before: this is its existing URL."""
     done: tuple[str, ...] = ()
     """What was done to the image before it was sent."""
     verified: bool | None = None
@@ -220,7 +220,7 @@ def clean(image: Image, path: str) -> Image:
     except NotClean as error:
         raise ReadRefused(
             f"{quoted(path)} {error}, so what it tells beside the picture could not be taken out; nothing was sent. "
-            "Save it anew from an image program, or set IMG402_SCRUB=off to send it as it is."
+            "Save it again from an image program, or set IMG402_SCRUB=off to send it as it is."
         ) from error
     removed = (f"removed: {', '.join(result.removed)}",) if result.removed else ()
     return replace(image, data=result.data, picture=result.picture, done=(*image.done, *removed))
@@ -268,7 +268,7 @@ def reported(send: Send, image: Image, progress: Progress | None) -> Send:
     total, furthest = len(image.data), 0
 
     async def on_sent(sent: int) -> None:
-        """Only forwards, as MCP demands: a second try begins anew."""
+        """Only forwards, as MCP demands: a second try begins again."""
         nonlocal furthest
         if min(sent, total) > furthest:
             furthest = min(sent, total)

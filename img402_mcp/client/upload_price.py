@@ -15,7 +15,7 @@ from img402_mcp.wire.x402 import usdc
 
 @dataclass(frozen=True)
 class UploadPrice:
-    """What the API asks for one paid upload, for whoever pays by other means. `amount` is decimal USDC."""
+    """What the API asks for one paid upload, for anyone who pays by other means. `amount` is decimal USDC."""
 
     endpoint: str
     amount: str

@@ -70,7 +70,7 @@ def _agent(agent: AgentConfig) -> Iterator[Finding]:
     except (ValueError, RecursionError) as error:
         where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
         level = warn if agent.comments else fail
-        yield level(f"{_named(agent)} is no plain JSON{where}.", "Look for a comma, quote or bracket there.")
+        yield level(f"{_named(agent)} is not plain JSON{where}.", "Look for a comma, quote or bracket there.")
     else:
         yield from (finding for name, entry in servers.items() for finding in _entry(agent, name, entry))
 
@@ -103,7 +103,7 @@ def _command(agent: AgentConfig, where: str, command: str) -> Finding:
     shown, path = quoted(command), Path(command)
     found = shutil.which(command)
     if path.is_absolute():
-        missing = fail(f"{where}: {shown} is no program that is there.", "Name the program that `which` tells.")
+        missing = fail(f"{where}: {shown} is not a program that is there.", "Name the program that `which` tells.")
         return ok(f"{where}: {shown} is there") if found else missing
     if os.path.dirname(command):  # noqa: PTH120  # Path("./x") forgets its dot
         return fail(f"{where}: {shown} depends on where the agent is started.", "Name the absolute path.")

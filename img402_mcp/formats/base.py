@@ -29,7 +29,7 @@ MAX_PIECES = 10_000
 
 @dataclass(frozen=True)
 class Picture:
-    """What the header says: pixels, and `end`, the offset just behind the image's last byte.
+    """What the header says: pixels, and `end`, the offset just after the image's last byte.
 
     `runs` are the long pieces of coded pixels, start -> end, which a second walk skips.
     """
@@ -49,7 +49,7 @@ Walk = Iterator[tuple[bytes, int, int]]
 
 
 class Piece(NamedTuple):
-    """A PNG or WebP chunk, a JPEG segment or a GIF block, from its first byte to just behind its last.
+    """A PNG or WebP chunk, a JPEG segment or a GIF block, from its first byte to just after its last.
 
     `kind` is the chunk's name, the marker's second byte, or `,` `;` `!` and the extension's label. Neighbouring IDAT
     chunks are one piece, and so are a scan's header and its data.

@@ -59,7 +59,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger("img402_mcp.host.payments")
 _failures = logging.getLogger("img402_mcp.host.failures")
 
-OTHER_APIS = apis()  # here, so that whoever opens the database after this import gets the tables of each
+OTHER_APIS = apis()  # here, so that anyone who opens the database after this import gets the tables of each
 WRITERS = 24  # of bytes at a time; more only wait for each other's syncs
 
 Endpoint = Callable[[Request], Awaitable[Response]]

@@ -13,7 +13,7 @@ Address = IPv4Address | IPv6Address
 
 
 def client_address(scope: Scope, trusted: Sequence[Network]) -> Address | None:
-    """The nearest address that is no trusted proxy; None for a peer without one (a Unix socket).
+    """The nearest address that is not a trusted proxy; None for a peer without one (a Unix socket).
 
     X-Forwarded-For is read from the right, each entry believed only because a trusted proxy wrote it, so that
     what a client puts there itself is never reached.

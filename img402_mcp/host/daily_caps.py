@@ -25,7 +25,7 @@ _COUNTS = Table(
 
 
 def _counting(rows: int) -> TextClause:
-    """For so many caps. As text, since sqlalchemy would put an insert of several rows together anew each time."""
+    """For so many caps. As text, since sqlalchemy would put an insert of several rows together again each time."""
     numbers = range(rows)
     statement = text(
         f"INSERT INTO daily_counts (day, who, uploads) VALUES {', '.join(f'(:day, :who{n}, 1)' for n in numbers)} "  # noqa: S608 - only numbers are put in

@@ -28,7 +28,7 @@ def stored_secret(folder: Path) -> bytes:
 
 
 def _make(path: Path) -> None:
-    """Written whole under another name, then linked: whoever is first wins, and nobody reads half a secret."""
+    """Written whole under another name, then linked: anyone who is first wins, and nobody reads half a secret."""
     draft = path.with_name(f"secret.{secrets.token_hex(8)}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(secrets.token_bytes(LENGTH))

@@ -1,7 +1,7 @@
 """IMG402_APPROVE=ask: the user is asked before each payment, where the client can ask.
 
-The question is put at the very moment when something would be paid, by an exception that ends the call: the client
-shows it, and the call is made anew with the answer. So nobody is asked where nothing is paid, the question names the
+The question is put at the exact moment when something would be paid, by an exception that ends the call: the client
+shows it, and the call is made again with the answer. So nobody is asked where nothing is paid, the question names the
 price, and an answer counts for that price: where it has risen meanwhile, nothing is signed.
 """
 
@@ -77,7 +77,7 @@ class Approval:
         if self.answer.agreed and price > self.answer.price:
             raise PaymentRefused(
                 f"The user agreed to {usdc(self.answer.price)} USDC, and {where} now asks {usdc(price)}; nothing was "
-                "signed. Make the same call again to have the user asked anew."
+                "signed. Make the same call again to have the user asked again."
             )
         return self.answer.agreed
 

@@ -61,7 +61,7 @@ _SYNONYMS = {
     "project_id": {"project"},
     "overwrite": {"force"},
 }
-"""What a model may call an argument whose name is no part of it."""
+"""What a model may call an argument whose name is not a part of it."""
 
 
 def _demand_known(tool: str, parameters: Mapping[str, Parameter], unknown: list[str], *, spends: bool) -> None:

@@ -59,5 +59,5 @@ def _schema(kind: Any, shared: Iterable[Any] = ()) -> Schema:  # noqa: ANN401  #
         return {"type": "array", "items": _schema(arguments[0], shared)}
     if origin is UnionType:
         (inner,) = (each for each in arguments if each is not NoneType)
-        return {"type": [_NAMES[inner], "null"]}
+        return {"anyOf": [{"type": _NAMES[inner]}, {"type": "null"}]}
     return {"type": _NAMES[kind]}

@@ -54,11 +54,13 @@ class ServeFlags:
 def serve_settings(environ: Mapping[str, str], flags: ServeFlags) -> ServeSettings:
     """IMG402_SERVE_TOKEN or the token file. Raises SettingsError for a server that strangers could use."""
     if flags.transport not in get_args(Transport):
-        raise SettingsError(f"--transport {quoted(flags.transport)} is none of {', '.join(get_args(Transport))}.")
+        raise SettingsError(f"--transport {quoted(flags.transport)} is not one of {', '.join(get_args(Transport))}.")
     token = _token(environ, flags.token_file)
     on_loopback = flags.host in _LOOPBACK or flags.host.startswith("127.")
     if odd := [name for name in flags.allowed_hosts if "/" in name]:
-        raise SettingsError(f"--allowed-host {quoted(odd[0])} is no name as in a Host header: mcp.example.org[:port].")
+        raise SettingsError(
+            f"--allowed-host {quoted(odd[0])} is not a name as in a Host header: mcp.example.org[:port]."
+        )
     if flags.transport != "stdio" and token is None and _has_secrets(environ):
         raise SettingsError(
             "A wallet or an API's key is configured, and over HTTP any program of this machine could use it, so the "

@@ -64,7 +64,7 @@ class Wire:
                 self._refuse(line, _code(error))
                 continue
             if isinstance(message, JSONRPCNotification) and "id" in json.loads(text):
-                self._refuse(line, INVALID_REQUEST)  # the SDK takes a request whose id is no id for a notification
+                self._refuse(line, INVALID_REQUEST)  # the SDK takes a request whose id is not an id for a notification
                 continue
             self._under_way.read(message)
             return text

@@ -57,14 +57,14 @@ class _Wire(BaseModel):
 
 
 class UploadedImage(_Wire):
-    """The answer to an upload: `{url, id, contentType, sizeBytes, expiresAt}`; expiresAt is null for ever."""
+    """The answer to an upload: `{url, id, contentType, sizeBytes, expiresAt}`; expiresAt is null forever."""
 
     url: str
     id: str
     content_type: str
     size_bytes: int
     expires_at: Moment | None
-    # Ours, where the API has nothing: the page that takes the image down. Whoever has this URL can.
+    # Ours, where the API has nothing: the page that takes the image down. Anyone who has this URL can.
     delete_url: str | None = Field(default=None, exclude_if=lambda url: url is None)
 
 
@@ -97,7 +97,7 @@ class FreeTerms(_Wire):
 
 
 class PaidTerms(_Wire):
-    """What a paid upload gets. `price` is decimal USDC, such as 0.01, on `network`; days None: for ever."""
+    """What a paid upload gets. `price` is decimal USDC, such as 0.01, on `network`; days None: forever."""
 
     max_bytes: Bytes
     days: Count | None

@@ -94,7 +94,7 @@ class Intent(_Wire):
 class Slot(_Wire):
     """Where the file is to be put, with PUT and the exact type and length of the Intent, until `expires_at`.
 
-    `file_name` is the name in the storage. `upload_url` is a secret: whoever holds it can put a file there.
+    `file_name` is the name in the storage. `upload_url` is a secret: anyone who holds it can put a file there.
     """
 
     message: str = "Upload URL generated successfully"

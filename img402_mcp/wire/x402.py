@@ -1,7 +1,7 @@
 """What travels in an x402 payment, scheme `exact` on EVM (docs/specs/x402.md).
 
 Numbers travel as decimal strings and are integers of atomic units here. Strict on the fields we use: an amount in
-another notation, an address or a nonce of another length is no payment. Unknown fields are ignored.
+another notation, an address or a nonce of another length is not a payment. Unknown fields are ignored.
 """
 
 import base64
@@ -188,19 +188,19 @@ def decoded(header: str) -> dict[str, Any]:
     try:
         document = json.loads(base64.b64decode(plain + "=" * (-len(plain) % 4), validate=True))
     except (ValueError, RecursionError) as error:
-        raise ValueError("the header is no base64 of JSON") from error
+        raise ValueError("the header is not base64 of JSON") from error
     if not isinstance(document, dict):
         raise ValueError("the header holds no JSON object")  # noqa: TRY004  # bad bytes, not a caller's slip
     return document
 
 
 def atomic(usdc: str) -> int:
-    """`"0.01"` -> 10000. Raises ValueError for what is no amount of at most six decimals."""
+    """`"0.01"` -> 10000. Raises ValueError for what is not an amount of at most six decimals."""
     try:
         exact = Decimal(usdc) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", usdc, re.ASCII) else Decimal("NaN")
         return int(exact.scaleb(USDC_DECIMALS))
     except (InvalidOperation, ValueError):
-        raise ValueError(f"{usdc!r} is no amount of USDC such as 0.01") from None
+        raise ValueError(f"{usdc!r} is not an amount of USDC such as 0.01") from None
 
 
 def usdc(amount: int) -> str:

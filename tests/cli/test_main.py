@@ -132,7 +132,7 @@ def test_invariant_9_a_stray_print_never_lands_in_the_protocol(pictures, tmp_pat
             'img402-mcp: On "0.0.0.0" other machines can reach this server',
             id="open-to-strangers",
         ),
-        pytest.param(["serve"], {"IMG402_API_URL": "x"}, 'img402-mcp: IMG402_API_URL "x" is no http', id="api"),
+        pytest.param(["serve"], {"IMG402_API_URL": "x"}, 'img402-mcp: IMG402_API_URL "x" is not an http', id="api"),
         pytest.param(
             ["serve", "--allow-dir", "/nowhere-at-all"],
             {},
@@ -309,7 +309,7 @@ def test_an_interrupt_ends_a_server_without_a_word(arguments, tmp_path):
         httpx2.get(f"{address}/nothing")  # it runs
         program.send_signal(signal.SIGINT)
         output = program.stderr.read()
-    # 0 where whoever started the tests ignores the signal, as a shell does for what it runs in the background.
+    # 0 where anyone who started the tests ignores the signal, as a shell does for what it runs in the background.
     assert program.returncode in {0, 130}
     assert "Traceback" not in output
 

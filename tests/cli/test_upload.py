@@ -115,7 +115,7 @@ def test_what_was_uploaded_before_is_said_on_stderr_and_fresh_uploads_it_anew(ap
     (path,) = shots("a")
     first, again, fresh = command("--url", path), command("--url", path), command("--url", "--fresh", path)
     assert first == (0, f"{api.url}/1.png\n", "")
-    assert again == (0, f"{api.url}/1.png\n", f'"{path}": uploaded before: the URL of then\n')
+    assert again == (0, f"{api.url}/1.png\n", f'"{path}": already uploaded, so its existing URL is returned\n')
     assert fresh == (0, f"{api.url}/2.png\n", "")
 
 
@@ -211,7 +211,7 @@ def test_a_width_that_is_none_is_a_usage_error(width, capsys):
     with pytest.raises(SystemExit) as ended:
         parser.parse_args([f"--width={width}", "a.png"])
     assert ended.value.code == 2
-    assert f"{width!r} is no width in CSS pixels; give 1 to 10000" in capsys.readouterr().err
+    assert f"{width!r} is not a width in CSS pixels; give 1 to 10000" in capsys.readouterr().err
 
 
 def test_fresh_and_paid_do_not_go_together(command):
@@ -242,7 +242,7 @@ INTERRUPTIBLE = """
 import signal, sys
 from img402_mcp.__main__ import ending
 
-# Whoever started the tests may ignore it, as a shell does for what it runs in the background.
+# Anyone who started the tests may ignore it, as a shell does for what it runs in the background.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 sys.exit(ending(sys.argv[1:]))
 """

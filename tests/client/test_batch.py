@@ -13,7 +13,7 @@ from img402_mcp.client.snippets import snippet
 from img402_mcp.client.upload import Upload
 from img402_mcp.errors import AnswerLost, Img402Error, NotReached, ReadRefused, UploadFailed, UploadRejected
 
-REFUSED = ReadRefused('"b.png" is no image.')
+REFUSED = ReadRefused('"b.png" is not an image.')
 LIMIT = UploadRejected("The free uploads are used up for today.", code="daily_limit")
 NO_NET = NotReached("i.example could not be reached; nothing was sent.")
 LOST = AnswerLost("i.example did not answer in time.")
@@ -242,7 +242,7 @@ async def test_none_or_too_many_are_refused_before_anything_is_sent(folder, patt
 
 def test_a_failure_names_its_file_once():
     assert [in_words(Failure("b.png", error)) for error in (REFUSED, LIMIT)] == [
-        '"b.png" is no image.',
+        '"b.png" is not an image.',
         '"b.png": The free uploads are used up for today.',
     ]
 

@@ -1,4 +1,4 @@
-"""One fee for one submission, whatever gets lost on the way, and whoever was there before."""
+"""One fee for one submission, whatever gets lost on the way, and no matter who was there before."""
 
 from asyncio import gather
 from dataclasses import replace
@@ -159,7 +159,7 @@ async def test_no_second_fee_is_paid_for_another_file_of_the_same_submission(pla
         said = await submitted_or_error(submitting, other)
         assert isinstance(await submitted_or_error(submitting, logo), Submitted)
     assert said.startswith("A fee for this submission stands already, for another file: 0.25 USDC to localhost (nonce")
-    assert "A second one is not paid. Submit that very file again, which costs nothing more; or give that" in said
+    assert "A second one is not paid. Submit that same file again, which costs nothing more; or give that" in said
     assert len(platform.wire.proofs) == 1
 
 

@@ -99,11 +99,11 @@ async def test_a_payee_and_a_limit_of_img402_are_not_io42_s(platform, logo):
     [
         pytest.param((99, 100), "logos", "sub_1", "The image is 99x100 pixels, and io42 takes 100 to 2048", id="small"),
         pytest.param((100, 2049), "logos", "sub_1", "The image is 100x2049 pixels", id="large"),
-        pytest.param((100, 100), "../x", "sub_1", 'project_id "../x" is no id', id="project"),
-        pytest.param((100, 100), "logos", "a?b", 'submission_id "a?b" is no id', id="submission"),
-        pytest.param((100, 100), "logos", "sub_1\n", r'submission_id "sub_1\n" is no id', id="newline"),
-        pytest.param((100, 100), "logos", "", 'submission_id "" is no id', id="empty"),
-        pytest.param((100, 100), "l" * 65, "sub_1", "is no id: io42's ids are up to 64 letters", id="long"),
+        pytest.param((100, 100), "../x", "sub_1", 'project_id "../x" is not an id', id="project"),
+        pytest.param((100, 100), "logos", "a?b", 'submission_id "a?b" is not an id', id="submission"),
+        pytest.param((100, 100), "logos", "sub_1\n", r'submission_id "sub_1\n" is not an id', id="newline"),
+        pytest.param((100, 100), "logos", "", 'submission_id "" is not an id', id="empty"),
+        pytest.param((100, 100), "l" * 65, "sub_1", "is not an id: io42's ids are up to 64 letters", id="long"),
     ],
 )
 async def test_what_would_be_refused_is_refused_before_anything_is_sent(

@@ -33,7 +33,8 @@ async def test_an_image_is_paid_for_once_and_served(era, flow, wire, picture, sa
     assert again.structured_content == bought | {"reused": True}
     facts, undo = text(first).splitlines()[1:]
     assert text(again).splitlines()[1:] == [
-        f"Uploaded before: the URL of then; nothing was sent or paid now. {facts.removesuffix(', verified')}",
+        "Already uploaded, so its existing URL is returned. Nothing was sent or paid. "
+        f"{facts.removesuffix(', verified')}",
         undo,
     ]
     assert status.structured_content == {

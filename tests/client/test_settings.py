@@ -91,12 +91,12 @@ def test_flags_win_over_the_environment():
 @pytest.mark.parametrize(
     ("url", "sentence"),
     [
-        pytest.param("img402.dev", 'IMG402_API_URL "img402.dev" is no http(s) address', id="no-scheme"),
-        pytest.param("ftp://img402.dev", 'IMG402_API_URL "ftp://img402.dev" is no http(s) address', id="ftp"),
-        pytest.param("https://", 'IMG402_API_URL "https://" is no http(s) address', id="no-host"),
-        pytest.param("http://a:99999", 'IMG402_API_URL "http://a:99999" is no http(s) address', id="no-port"),
+        pytest.param("img402.dev", 'IMG402_API_URL "img402.dev" is not an http(s) address', id="no-scheme"),
+        pytest.param("ftp://img402.dev", 'IMG402_API_URL "ftp://img402.dev" is not an http(s) address', id="ftp"),
+        pytest.param("https://", 'IMG402_API_URL "https://" is not an http(s) address', id="no-host"),
+        pytest.param("http://a:99999", 'IMG402_API_URL "http://a:99999" is not an http(s) address', id="no-port"),
         pytest.param(
-            "ftp://me:secret@api.example", 'IMG402_API_URL "...@api.example" is no http(s)', id="ftp-password"
+            "ftp://me:secret@api.example", 'IMG402_API_URL "...@api.example" is not an http(s)', id="ftp-password"
         ),
         pytest.param("https://me:secret@api.example", "IMG402_API_URL must be a plain address", id="password"),
         pytest.param("https://api.example?key=secret", "IMG402_API_URL must be a plain address", id="query"),
@@ -153,14 +153,14 @@ def test_only_the_hosted_api_has_a_payee_from_the_start():
 @pytest.mark.parametrize(
     ("environ", "sentence"),
     [
-        pytest.param({"IMG402_MAX_PAYMENT": "1e4"}, "IMG402_MAX_PAYMENT: '1e4' is no amount of USDC", id="amount"),
-        pytest.param({"IMG402_DAILY_BUDGET": "-1"}, "IMG402_DAILY_BUDGET: '-1' is no amount of USDC", id="budget"),
+        pytest.param({"IMG402_MAX_PAYMENT": "1e4"}, "IMG402_MAX_PAYMENT: '1e4' is not an amount of USDC", id="amount"),
+        pytest.param({"IMG402_DAILY_BUDGET": "-1"}, "IMG402_DAILY_BUDGET: '-1' is not an amount of USDC", id="budget"),
         pytest.param({"IMG402_PAY_TO": "0x12"}, 'IMG402_PAY_TO "0x12" is not an address: 0x', id="payee"),
         pytest.param(
-            {"IMG402_NETWORKS": "solana"}, 'IMG402_NETWORKS "solana" is none of base, base-sepolia.', id="net"
+            {"IMG402_NETWORKS": "solana"}, 'IMG402_NETWORKS "solana" is not one of base, base-sepolia.', id="net"
         ),
-        pytest.param({"IMG402_APPROVE": "yes"}, 'IMG402_APPROVE "yes" is none of auto, ask.', id="approve"),
-        pytest.param({"IMG402_PAID_FLOW": "x"}, 'IMG402_PAID_FLOW "x" is none of token, inline.', id="flow"),
+        pytest.param({"IMG402_APPROVE": "yes"}, 'IMG402_APPROVE "yes" is not one of auto, ask.', id="approve"),
+        pytest.param({"IMG402_PAID_FLOW": "x"}, 'IMG402_PAID_FLOW "x" is not one of token, inline.', id="flow"),
         pytest.param({"IMG402_WALLET_KEY": "hunter2"}, "IMG402_WALLET_KEY must be 64 hexadecimal digits", id="key"),
         pytest.param({"IMG402_WALLET_FILE": "/w"}, "IMG402_WALLET_FILE needs its password", id="no-password"),
         pytest.param({"IMG402_WALLET_FILE": "/w", "IMG402_WALLET_KEY": KEY}, "IMG402_WALLET_KEY and IMG402", id="both"),
@@ -208,12 +208,12 @@ def test_the_studio_is_configured_by_its_address_and_token():
 @pytest.mark.parametrize(
     ("environ", "sentence"),
     [
-        pytest.param({"IMG402_IO42_URL": "io42.xyz"}, 'IMG402_IO42_URL "io42.xyz" is no http', id="url"),
-        pytest.param({"IMG402_IO42_MAX_FEE": "1e3"}, "IMG402_IO42_MAX_FEE: '1e3' is no amount of USDC", id="fee"),
+        pytest.param({"IMG402_IO42_URL": "io42.xyz"}, 'IMG402_IO42_URL "io42.xyz" is not http', id="url"),
+        pytest.param({"IMG402_IO42_MAX_FEE": "1e3"}, "IMG402_IO42_MAX_FEE: '1e3' is not an amount of USDC", id="fee"),
         pytest.param({"IMG402_IO42_PAY_TO": "me"}, 'IMG402_IO42_PAY_TO "me" is not an address', id="payee"),
         pytest.param(
             {"IMG402_IO42_FORWARDED_FOR": "1.2.3.4\r\nX: y"},
-            r'IMG402_IO42_FORWARDED_FOR "1.2.3.4\\r\\nX: y" is no IP address',
+            r'IMG402_IO42_FORWARDED_FOR "1.2.3.4\\r\\nX: y" is not an IP address',
             id="forwarded-for",
         ),
         pytest.param({"IMG402_IO42_KEY": "io42 canary"}, "IMG402_IO42_KEY must be printable ASCII", id="key"),

@@ -97,7 +97,7 @@ async def test_five_files_with_one_token_are_one_payment_and_one_image(wire, pic
 
 
 async def test_a_token_that_has_run_out_past_its_payment_s_window_buys_nothing_by_itself(tmp_path, picture):
-    """The payment is closed meanwhile: using the old token may not make a new one, whoever would approve it."""
+    """The payment is closed meanwhile: using the old token may not make a new one, no matter who would approve it."""
     later = timedelta()
     hosted = hosting(tmp_path / "host", SELLING, lambda: datetime.now(UTC) + later)
     async with hosted as wire, uploading(picture.parent, wire, money=money()) as uploader:
@@ -118,7 +118,7 @@ async def test_a_token_that_has_run_out_past_its_payment_s_window_buys_nothing_b
 async def test_what_is_no_token_is_not_sent_and_not_repeated(token, wire, picture):
     async with agent(picture.parent, wire, money=money()) as client:
         result = await client.call_tool("upload_with_token", {"path": str(picture), "token": token})
-    assert text(result).endswith("That is no upload token. Get one with get_upload_token.")
+    assert text(result).endswith("That is not an upload token. Get one with get_upload_token.")
     assert wire.passed == []
 
 

@@ -124,5 +124,5 @@ async def test_the_ledger_holds_facts_and_no_content(pictures, tmp_path, sample)
 
 @pytest.mark.parametrize("width", [-1, 10_001])
 def test_a_width_that_is_none_is_refused(width):
-    with pytest.raises(ReadRefused, match=f"width {width} is no width in pixels; give 1 to 10000"):
+    with pytest.raises(ReadRefused, match=f"width {width} is not a width in pixels; give 1 to 10000"):
         UploadOptions(width=width)

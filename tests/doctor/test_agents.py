@@ -13,7 +13,7 @@ async def test_an_agents_program_that_is_not_there_is_told(found, tmp_path):
     (finding,) = await found("agents")
     where = f'Claude Code\'s "{tmp_path}/here/.mcp.json", server "img402"'
     assert finding == fail(
-        f'{where}: "/nowhere/img402-mcp" is no program that is there.', "Name the program that `which` tells."
+        f'{where}: "/nowhere/img402-mcp" is not a program that is there.', "Name the program that `which` tells."
     )
 
 
@@ -58,7 +58,7 @@ async def test_a_configuration_that_is_no_json_is_told_with_its_line(found, tmp_
     path.write_text('{\n  "token": "secret"\n  // a comment\n}')
     (finding,) = await found("agents")
     assert finding.level == level
-    assert finding.said.endswith(f'{file}" is no plain JSON (line 3).')
+    assert finding.said.endswith(f'{file}" is not plain JSON (line 3).')
 
 
 async def test_servers_of_others_are_none_of_our_business(levels_and_texts, tmp_path):

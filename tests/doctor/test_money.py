@@ -11,7 +11,7 @@ async def test_a_wallet_that_does_not_open_and_that_others_can_read_is_told(leve
     password.write_text("open sesame")
     files = {"IMG402_WALLET_FILE": str(keystore), "IMG402_WALLET_PASSWORD_FILE": str(password)}
     assert await levels_and_texts("wallet", **files) == [
-        ("fail", f'"{keystore}" is no keystore: it holds no JSON object.'),
+        ("fail", f'"{keystore}" is not a keystore: it holds no JSON object.'),
         ("warn", f'"{keystore}" may be read or written by others.'),
         ("warn", f'"{password}" may be read or written by others.'),
     ]

@@ -73,7 +73,7 @@ def test_json_says_the_same(tmp_path):
     assert findings[0] == {
         "check": "settings",
         "level": "fail",
-        "said": 'IMG402_API_URL "x" is no http(s) address, such as https://img402.dev.',
+        "said": 'IMG402_API_URL "x" is not an http(s) address, such as https://img402.dev.',
         "fix": "",
     }
     assert {each["check"] for each in findings} >= {"settings", "folders", "python", "fit", "agents"}

@@ -8,7 +8,7 @@ from anyio.streams.stapled import MultiListener
 
 
 class Peer:
-    """A server that answers with the very bytes it is told to, one answer a connection, and keeps what it was sent."""
+    """A server that answers with the exact bytes it is told to, one answer a connection, and keeps what it was sent."""
 
     def __init__(self, listener: MultiListener[SocketStream], answers: Iterable[bytes | None]) -> None:
         self._listener = listener

@@ -84,7 +84,7 @@ def test_no_repr_shows_the_secret_or_the_nodes_key(settings: Settings):
         pytest.param(
             {**BASICS, "IMG402_HOST_FACILITATOR": "play", "IMG402_HOST_NETWORK": "base"},
             "IMG402_HOST_FACILITATOR is play and IMG402_HOST_NETWORK is base. A signature over base is real money to "
-            "whoever holds it: play money goes with base-sepolia only.",
+            "anyone who holds it: play money goes with base-sepolia only.",
             id="play-money-on-base",
         ),
         pytest.param(
@@ -124,12 +124,12 @@ def test_no_repr_shows_the_secret_or_the_nodes_key(settings: Settings):
         ),
         pytest.param(
             {**BASICS, "IMG402_HOST_FACILITATOR_URL": "facilitator.example"},
-            "IMG402_HOST_FACILITATOR_URL is no http(s) address, or has a user name in it; give http(s)://name[/path].",
+            "IMG402_HOST_FACILITATOR_URL is not an http(s) address, or has a user name in it; give http(s)://name[/path].",
             id="no-scheme",
         ),
         pytest.param(
             {**BASICS, "IMG402_HOST_RPC_URL": "https://me:hunter2@rpc.example"},
-            "IMG402_HOST_RPC_URL is no http(s) address, or has a user name in it; give http(s)://name[/path].",
+            "IMG402_HOST_RPC_URL is not an http(s) address, or has a user name in it; give http(s)://name[/path].",
             id="password-in-the-address",
         ),
         pytest.param(

@@ -196,21 +196,21 @@ def test_an_object_store_leaves_the_folder_to_what_is_arriving(tmp_path: Path, u
         pytest.param(
             "IMG402_HOST_DATABASE",
             "mysql://me:secret@db/x",
-            "IMG402_HOST_DATABASE (mysql) is of no use; give sqlite:////folder/index.sqlite or "
+            "IMG402_HOST_DATABASE (mysql) cannot be used; give sqlite:////folder/index.sqlite or "
             "postgresql://user:password@server/name.",
             id="another-database",
         ),
         pytest.param(
             "IMG402_HOST_DATABASE",
             "sqlite://",
-            "IMG402_HOST_DATABASE (sqlite) is of no use; give sqlite:////folder/index.sqlite or "
+            "IMG402_HOST_DATABASE (sqlite) cannot be used; give sqlite:////folder/index.sqlite or "
             "postgresql://user:password@server/name.",
             id="database-in-memory",
         ),
         pytest.param(
             "IMG402_HOST_DATABASE",
             "secret nonsense",
-            "IMG402_HOST_DATABASE (unreadable) is of no use; give sqlite:////folder/index.sqlite or "
+            "IMG402_HOST_DATABASE (unreadable) cannot be used; give sqlite:////folder/index.sqlite or "
             "postgresql://user:password@server/name.",
             id="no-database-url",
         ),

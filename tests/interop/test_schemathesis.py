@@ -35,7 +35,7 @@ EVERYTHING = {
 VALID = ["2xx", "3xx", "401", "403", "404", "409", "429", "5xx"]
 INVALID = ["400", "401", "403", "404", "405", "406", "409", "411", "413", "415", "422", "428", "429"]
 BEYOND_SCHEMAS: dict[str, tuple[list[str], list[str]]] = {
-    "POST /api/upload": (["402"], ["402"]),  # whoever does not pay is told the price first
+    "POST /api/upload": (["402"], ["402"]),  # anyone who does not pay is told the price first
     "POST /api/upload/token": (["402"], ["402"]),
     "PUT /uploads/{key}": (["400"], []),  # other bytes than were promised, or another type
 }

@@ -265,7 +265,7 @@ async def test_limits_note_a_variable_that_has_no_effect(pictures, peers, answer
 async def test_progress_is_told_on_the_way(pictures, peers, answering, sample):
     image = sample("plain.png")
     (pictures / "a.png").write_bytes(image)
-    api = await peers(None, answering({"url": "http://i.example/a.png"}))  # the second try begins anew
+    api = await peers(None, answering({"url": "http://i.example/a.png"}))  # the second try begins again
     output = []
 
     async def on_progress(progress, total, message):

@@ -11,7 +11,7 @@ TOKEN = "0123456789abcdef0123456789abcdef"
 
 @pytest.mark.parametrize("name", ["https://mcp.example", "mcp.example/mcp"])
 def test_a_host_that_is_an_address_is_refused(name):
-    with pytest.raises(SettingsError, match="^--allowed-host .* is no name as in a Host header"):
+    with pytest.raises(SettingsError, match="^--allowed-host .* is not a name as in a Host header"):
         serve_settings({}, ServeFlags(transport="sse", allowed_hosts=[name]))
 
 
@@ -114,7 +114,7 @@ def test_a_token_file_that_cannot_be_read_is_named(content, tmp_path):
 
 
 def test_an_unknown_transport_is_refused():
-    with pytest.raises(SettingsError, match=r'^--transport "pigeon" is none of stdio, streamable-http, sse\.$'):
+    with pytest.raises(SettingsError, match=r'^--transport "pigeon" is not one of stdio, streamable-http, sse\.$'):
         serve_settings({}, ServeFlags(transport="pigeon"))
 
 

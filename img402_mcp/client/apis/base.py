@@ -26,7 +26,7 @@ class Receipt:
     expires_at: datetime | None
     notes: tuple[str, ...] = ()
     delete_url: str = field(default="", repr=False)
-    """Whoever has it can take the image down; empty where the API gives none."""
+    """Anyone who has it can take the image down; empty where the API gives none."""
 
 
 def multipart(field: str, image: Image) -> tuple[dict[str, str], tuple[bytes, ...]]:
@@ -41,7 +41,7 @@ def multipart(field: str, image: Image) -> tuple[dict[str, str], tuple[bytes, ..
     return {"Content-Type": f"multipart/form-data; boundary={boundary}"}, body
 
 
-# Whatever could end a markdown link, an HTML attribute or a line is no part of a URL that we show.
+# Whatever could end a markdown link, an HTML attribute or a line is not a part of a URL that we show.
 _SHOWABLE = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/[A-Za-z0-9._~:/?@!$&'()*+,;=%#-]*")
 
 

@@ -49,7 +49,7 @@ class Img402:
         The same token with the same bytes may be sent again: it is worth one image, however often it arrives.
         """
         if not _TOKEN.fullmatch(token):
-            raise TokenRefused("That is no upload token. Get one with get_upload_token.", code="invalid_token")
+            raise TokenRefused("That is not an upload token. Get one with get_upload_token.", code="invalid_token")
         answer = await retrying(send, self.pause)(self._request(wire.PAID, image, {wire.TOKEN_HEADER: token}))
         return self._receipt(image, answer)
 
@@ -72,7 +72,7 @@ class Img402:
         if not isinstance(value := fields.get("token"), str):
             return self._receipt(None, answer)
         if not _TOKEN.fullmatch(value):
-            raise BadAnswer(f"{self._where} answered with something that is no token.")
+            raise BadAnswer(f"{self._where} answered with something that is not a token.")
         return Token(value, moment_in(fields.get("expiresAt")) or datetime.now(UTC) + DEFAULT_TOKEN_LIFE)
 
     def receipt_in(self, document: str) -> Receipt:
@@ -152,7 +152,7 @@ _SENTENCES = {
     "image.",
     "invalid_token": "{where} does not take this token: it is wrong, or it was used for another image. Get a new one "
     "with get_upload_token.",
-    "token_expired": "This token has run out; {where} gives each some minutes. Get a new one with get_upload_token.",
+    "token_expired": "This token has run out; {where} gives each a few minutes. Get a new one with get_upload_token.",
     "payment_conflict": "{where} says that this payment is bound to something else (status {status}).",
     "payment_pending": "{where} does not know yet whether the payment was settled; call again in a minute.",
     "upload_failed": "{where} failed on its own side (status {status}), three times in a row. Nothing is wrong "
@@ -243,7 +243,7 @@ def _known_type(value: object) -> str:
 
 
 def _expiry(fields: dict[str, object]) -> tuple[datetime | None, tuple[str, ...]]:
-    """The moment in UTC; null and the far end of the calendar are for ever; else it is not known, as a note says."""
+    """The moment in UTC; null and the far end of the calendar are forever; else it is not known, as a note says."""
     value = fields.get("expiresAt", "")
     if value is None:
         return None, ()

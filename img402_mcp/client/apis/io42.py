@@ -28,7 +28,7 @@ class SubmissionTarget:
         for name, value in (("project_id", self.project_id), ("submission_id", self.submission_id)):
             if not re.fullmatch(wire.ID, value, re.ASCII):
                 raise ReadRefused(
-                    f"{name} {quoted(value, 80)} is no id: io42's ids are up to 64 letters, digits, - and _, such as "
+                    f"{name} {quoted(value, 80)} is not an id: io42's ids are up to 64 letters, digits, - and _, as "
                     "sub_789ghi012. Nothing was sent."
                 )
 

@@ -188,7 +188,7 @@ def _files(start: Path, way: Way, budget: _Budget) -> Iterator[_File]:
         folder, ways = pending.pop()
         try:
             files, onward = _looked_through(folder, ways, budget)
-        except OSError as error:  # what may not be listed, or is no folder any more, holds nothing
+        except OSError as error:  # what may not be listed, or is not a folder any more, holds nothing
             budget.denied |= isinstance(error, PermissionError)
             continue
         yield from files

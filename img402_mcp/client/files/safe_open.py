@@ -3,7 +3,7 @@
 The path is resolved, links and all, and must then lie inside a root by whole components. Links may be swapped
 after that look, so the *resolved* path is opened from the top of the file system downward, one component at a
 time, following nothing. Starting at the top and not at a kept descriptor of the root means that a root deleted and
-made anew goes on working, and that a link put in place of a root's parent is refused too. Folders are opened for
+made again goes on working, and that a link put in place of a root's parent is refused too. Folders are opened for
 passing through only (O_PATH) where the system can, so the right to search them is enough. The file is looked at
 before it is opened, so that a pipe or device never is; it is read once, and those bytes are the image.
 

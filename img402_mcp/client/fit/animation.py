@@ -24,7 +24,7 @@ MIN_SCALE = 25
 class Animation:
     frames: list[Image.Image]
     durations: list[int]  # milliseconds
-    rounds: int  # 0: for ever
+    rounds: int  # 0: forever
     profile: bytes | None
 
     @property

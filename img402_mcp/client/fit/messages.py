@@ -23,7 +23,7 @@ REASONS = {
     ),
     "memory": ("decoding and encoding it takes too much memory", "Scale it down or crop it first"),
     "time": ("decoding and encoding it takes too long", "Scale it down or crop it first"),
-    "broken": ("its pixels cannot be decoded: it is damaged, or made to do harm", "Save it anew with another program"),
+    "broken": ("its pixels cannot be decoded: it is damaged, or made to do harm", "Save it again with another program"),
     "profile": (
         "it is in CMYK without a usable colour profile, so its colours are not known",
         "Save it as RGB, or with its profile",
@@ -42,7 +42,7 @@ REASONS = {
         "even at the lowest quality and size that are fit to be seen it stays larger",
         "Crop it, or send it where more is taken",
     ),
-    "ended": ("the program that decodes it ended without an answer", "Save it anew with another program"),
+    "ended": ("the program that decodes it ended without an answer", "Save it again with another program"),
 }
 """Code -> (what was in the way, the way out)."""
 

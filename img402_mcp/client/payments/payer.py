@@ -225,7 +225,7 @@ class Payer:
 
     async def _recorded(self, answer: Response, payment: Payment) -> Payment:
         write = partial(self.journal.answered, answer=answer.body, settlement=settlement(answer, payment))
-        with anyio.CancelScope(shield=True):  # an answer that came is kept, whoever gave up waiting
+        with anyio.CancelScope(shield=True):  # an answer that came is kept, no matter who gave up waiting
             payment = await run_sync(write, payment.nonce, self.now())
         return payment  # noqa: RET504  # for all that mypy knows the scope may swallow a return
 

@@ -93,7 +93,7 @@ def header(answer: Response, name: str) -> str:
 
 
 def _no_number(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
+    raise ValueError(f"{name} is not JSON")
 
 
 def _payment_required(document: dict[str, Any], version: int | None) -> PaymentRequired:

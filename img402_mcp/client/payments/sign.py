@@ -1,4 +1,4 @@
-"""From an allowed offer to the very header that pays it."""
+"""From an allowed offer to the exact header that pays it."""
 
 import secrets
 from dataclasses import dataclass, field

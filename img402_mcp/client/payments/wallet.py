@@ -51,7 +51,7 @@ class Wallet:
         try:
             return cls(keys.from_key(bytes.fromhex(_checked(key))))
         except ValueError:  # zero, or not below the curve's order; the message would hold the key
-            raise SettingsError("The wallet key is no key of secp256k1.") from None
+            raise SettingsError("The wallet key is not a key of secp256k1.") from None
 
     @classmethod
     def from_keystore(cls, path: Path, password: str) -> "Wallet":
@@ -62,7 +62,7 @@ class Wallet:
             return cls(keys.from_key(keys.decrypt(stored, password)))
         except (ValueError, TypeError, KeyError, NotImplementedError):
             raise SettingsError(
-                f"The keystore {path} could not be decrypted: the password is wrong, or it is no keystore of version 3."
+                f"The keystore {path} could not be decrypted: wrong password, or it is not a keystore of version 3."
             ) from None
 
     @property
@@ -142,7 +142,7 @@ def _stored(path: Path) -> dict[str, object]:
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise SettingsError(f"{quoted(str(path))} is no keystore: it holds no JSON object.")
+        raise SettingsError(f"{quoted(str(path))} is not a keystore: it holds no JSON object.")
     return document
 
 

@@ -1,6 +1,6 @@
 """An image without what came along with it: metadata, thumbnails, hidden bytes; its pixels stay as they are coded.
 
-Nothing is decoded and nothing is encoded anew. The file is walked piece by piece, and a list of what decoding needs
+Nothing is decoded and nothing is encoded again. The file is walked piece by piece, and a list of what decoding needs
 says which pieces stay; all others go, known or not. What is left is walked again and must be clean.
 
 What stays: the colour profile bit by bit, the density, the animation, and the orientation, as EXIF with that one tag.
@@ -37,7 +37,7 @@ class Scrubbed:
 
 
 def scrubbed(data: bytes, picture: Picture) -> Scrubbed:
-    """`data` and what `examine` said of it -> the clean image; the very same `data` where nothing was to be removed.
+    """`data` and what `examine` said of it -> the clean image; the same `data` where nothing was to be removed.
 
     Raises NotClean.
     """
@@ -60,7 +60,7 @@ def _stripped(data: bytes, picture: Picture) -> Segments:
 
 
 def _proven(clean: bytes, segments: Segments) -> Picture:
-    """The structure is parsed anew; the coded pixels, which were copied, are leapt over."""
+    """The structure is parsed again; the coded pixels, which were copied, are leapt over."""
     before = segments.picture
     try:
         after = examine(clean, segments.runs)

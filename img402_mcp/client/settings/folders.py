@@ -1,6 +1,6 @@
 """The folders whose images may be uploaded: as flags or environment name them, else a few that are usual.
 
-Whoever writes the prompt picks the file, and the Desktop holds scans of passports too. So the defaults are the working
+The writer of the prompt picks the file, and the Desktop holds scans of passports too. So the defaults are the working
 directory, the temporary folders, and a folder that the system keeps for screenshots alone.
 """
 

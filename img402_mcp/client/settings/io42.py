@@ -53,4 +53,4 @@ def _forwarded_for(environ: Mapping[str, str]) -> str | None:
     try:
         return str(ip_address(address))
     except ValueError:
-        raise SettingsError(f"IMG402_IO42_FORWARDED_FOR {quoted(address)} is no IP address.") from None
+        raise SettingsError(f"IMG402_IO42_FORWARDED_FOR {quoted(address)} is not an IP address.") from None

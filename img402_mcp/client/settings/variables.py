@@ -22,7 +22,7 @@ def web_address(name: str, text: str) -> str:
         usable = False
     if not usable:
         shown = f"...@{text.rpartition('@')[2]}" if "@" in text else text
-        raise SettingsError(f"{name} {quoted(shown)} is no http(s) address, such as {HOSTED_API}.")
+        raise SettingsError(f"{name} {quoted(shown)} is not an http(s) address, such as {HOSTED_API}.")
     if parts.username or parts.password or parts.query or parts.fragment:
         raise SettingsError(f"{name} must be a plain address, without a user, password, query or fragment.")
     return canonical(parts)
@@ -36,7 +36,7 @@ def bearer(name: str, secret: str) -> str:
 
 def chosen(name: str, value: str, known: Sequence[str]) -> str:
     if value not in known:
-        raise SettingsError(f"{name} {quoted(value)} is none of {', '.join(known)}.")
+        raise SettingsError(f"{name} {quoted(value)} is not one of {', '.join(known)}.")
     return value
 
 

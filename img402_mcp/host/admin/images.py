@@ -170,7 +170,7 @@ def _id_in(given: str) -> str:
     name = given.rpartition("/")[2]
     image_id, dot, _ = name.partition(".")
     if not parse_name(name if dot else f"{image_id}.{FORMATS[0].extension}"):
-        raise SettingsError(f"{quoted(given)} is no image of a host; give its id, its name or its address.")
+        raise SettingsError(f"{quoted(given)} is not an image of a host; give its id, its name or its address.")
     return image_id
 
 

@@ -50,7 +50,7 @@ def routes(host: Host) -> list[Route]:
 async def _delete(host: Host, request: Request) -> Response:
     name = request.path_params["name"]
     if host.delete_keys is None or not host.delete_keys.fits(name, request.query_params.get("key", "")):
-        message = "This is no delete URL of this host. Use it exactly as the upload was answered."
+        message = "This is not a delete URL of this host. Use it exactly as the upload was answered."
         return problem(403, "access_denied", message, _HEADERS)
     if request.method in {"GET", "HEAD"}:
         image = await to_thread.run_sync(host.images.find, name.partition(".")[0])

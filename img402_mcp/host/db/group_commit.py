@@ -1,4 +1,4 @@
-"""Group commit: whoever waits for the disk meanwhile shares the next commit, so that a busy host syncs less often."""
+"""Group commit: those who wait for the disk meanwhile share the next commit, so that a busy host syncs less often."""
 
 from collections import deque
 from collections.abc import Callable, Sequence

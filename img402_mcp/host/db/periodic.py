@@ -1,4 +1,4 @@
-"""What is done once for all workers of all hosts: whoever comes first when it is due does it."""
+"""What is done once for all workers of all hosts: anyone who comes first when it is due does it."""
 
 from datetime import datetime, timedelta
 

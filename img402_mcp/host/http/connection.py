@@ -20,7 +20,7 @@ HEADERS = 100  # Apache's figure; a browser sends 20
 PIPELINED = 16  # hardly anybody does; a packet could hold thousands, each of which costs its objects
 LINGER = 2  # seconds in which an answer is read by who still sends
 
-MALFORMED = 400, "bad_request", "This is no HTTP request that can be read."
+MALFORMED = 400, "bad_request", "This is not an HTTP request that can be read."
 TOO_MUCH = 431, "headers_too_large", f"The head has more than {HEADERS} headers or {HEAD_BYTES} bytes."
 TOO_SLOW = 408, "too_slow", "The request's head did not come in time."
 STALLED = 503, "busy", "The body stalled while others waited for a connection. Send it again."

@@ -1,4 +1,4 @@
-"""uvicorn's server that first says that it is about to stop, so that whoever sends it requests looks elsewhere."""
+"""uvicorn's server that first says that it is about to stop, so that anyone who sends it requests looks elsewhere."""
 
 import signal
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""How long the host waits for others, and how a body must go on. uvicorn itself waits for ever."""
+"""How long the host waits for others, and how a body must go on. uvicorn itself waits forever."""
 
 import anyio
 from starlette.types import ASGIApp, Message, Receive, Scope, Send

@@ -42,7 +42,7 @@ class Health:
         self._trouble, self._found_at, self._turn = "", datetime.min.replace(tzinfo=UTC), anyio.Lock()
 
     def drain(self) -> None:
-        """From now on it is not ready; whatever comes is still answered. May be called in a signal's handler."""
+        """From now on it is not ready; anything that comes is still answered. May be called in a signal's handler."""
         self._draining = True
 
     async def trouble(self) -> str:

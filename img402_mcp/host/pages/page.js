@@ -159,7 +159,7 @@ class Upload {
     files.focus();
   }
 
-  // The thumbnail is fetched by the link itself: where that fails, the link is of no use to others either.
+  // The thumbnail is fetched by the link itself: where that fails, the link is useless to others too.
   showPublished(url) {
     const image = this.find("img");
     image.onload = () => { image.hidden = false; URL.revokeObjectURL(this.local); };

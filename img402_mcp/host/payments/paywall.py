@@ -1,6 +1,6 @@
 """Money before goods: 402 out, proof in, verified, reserved, settled once, and the same proof gets the same again.
 
-A payment is bound to one product at its first use. Whoever shows a known proof settles nothing anew; while nobody
+A payment is bound to one product at its first use. Anyone who shows a known proof settles nothing again; while nobody
 knows its outcome it is answered 503, and never with a fresh 402, which would ask for the money twice.
 """
 

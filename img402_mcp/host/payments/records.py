@@ -133,7 +133,7 @@ class PaymentRecords:
         self._change(payment, leased_until=self._now())
 
     def settled(self, payment: PaymentRecord, settlement: str) -> None:
-        """Whoever learns it: money that has moved is never forgotten because a lease ran out.
+        """Anyone who learns it: money that has moved is never forgotten because a lease ran out.
 
         Nor because a facilitator named the transaction with what a database does not store (NUL, lone surrogates).
         """

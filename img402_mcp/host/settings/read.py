@@ -188,7 +188,7 @@ def _chain(environ: Mapping[str, str], facilitator: str) -> x402.Network:
     if facilitator == "play" and name != x402.BASE_SEPOLIA.name:
         raise SettingsError(
             f"IMG402_HOST_FACILITATOR is play and IMG402_HOST_NETWORK is {name}. A signature over {name} is real "
-            "money to whoever holds it: play money goes with base-sepolia only."
+            "money to anyone who holds it: play money goes with base-sepolia only."
         )
     return x402.NETWORKS[name]
 
@@ -236,7 +236,7 @@ def _database(text: str | None, default: Path) -> URL:
         url = url.set(drivername="postgresql+psycopg")
     if url.get_backend_name() not in ("sqlite", "postgresql") or url.database in (None, "", ":memory:"):
         raise SettingsError(
-            f"IMG402_HOST_DATABASE ({url.get_backend_name()}) is of no use; give sqlite:////folder/index.sqlite "
+            f"IMG402_HOST_DATABASE ({url.get_backend_name()}) cannot be used; give sqlite:////folder/index.sqlite "
             "or postgresql://user:password@server/name."
         )
     return url

@@ -1,4 +1,4 @@
-"""The settings as they may be read by whoever reads the log."""
+"""The settings as they may be read by anyone who reads the log."""
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass

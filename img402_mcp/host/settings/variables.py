@@ -42,7 +42,7 @@ def service(environ: Mapping[str, str], name: str) -> str:
     text = environ.get(name) or ""
     url = split_url(text) if text else None
     if text and (url is None or url.scheme not in ("http", "https") or not url.hostname or "@" in text):
-        raise SettingsError(f"{name} is no http(s) address, or has a user name in it; give http(s)://name[/path].")
+        raise SettingsError(f"{name} is not an http(s) address, or has a user name in it; give http(s)://name[/path].")
     return text
 
 

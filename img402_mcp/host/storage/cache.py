@@ -62,7 +62,7 @@ class ImageCache:
             self._remove(next(iter(self._entries)))
 
     def forget(self, name: str, now: datetime) -> None:
-        """It is deleted. Whoever looked before that moment may bring it only now; after LIFE that is too old anyway."""
+        """It is deleted. A look-up from before that moment may end only now; after LIFE it is too old anyway."""
         self._forget(name)
         self._gone[name] = now
         self._gone.move_to_end(name)

@@ -1,4 +1,4 @@
-"""Whoever has an image's key may delete it.
+"""Anyone who has an image's key may delete it.
 
 The key is made of the host's secret and the image's name, so that nothing is stored, and a wrong key is told from a
 right one without a look at what exists.

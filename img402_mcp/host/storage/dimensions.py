@@ -1,6 +1,6 @@
 """A picture's width and height from its first bytes, so that a wrong one is refused before the rest has come.
 
-Best effort: whoever needs to be sure examines the whole file.
+Best effort: anyone who needs to be sure examines the whole file.
 """
 
 import re

@@ -43,7 +43,7 @@ _OWNING_BYTES = (IMAGES, PRIVATE)
 
 @dataclass(frozen=True)
 class StoredImage:
-    """`expires_at` None: kept for ever."""
+    """`expires_at` None: kept forever."""
 
     id: str
     format: Format

@@ -256,7 +256,7 @@ def _image_in_json(body: bytes, rules: ImageRules) -> bytes:
     try:
         return base64.b64decode(_without_data_prefix(text), validate=True)
     except ValueError:
-        raise _no_file(f'"{JSON_FIELD}" is no base64 (standard alphabet, padded, no line breaks).', rules) from None
+        raise _no_file(f'"{JSON_FIELD}" is not base64 (standard alphabet, padded, no line breaks).', rules) from None
 
 
 def _without_data_prefix(text: str) -> str:

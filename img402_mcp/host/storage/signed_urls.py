@@ -1,4 +1,4 @@
-"""URLs that allow one thing for a while: whoever holds one may put that very file, or look at it.
+"""URLs that allow one thing for a while: anyone who holds one may put that same file, or look at it.
 
 The signature covers the method, the key, the type, the size and the expiry, so that none of them can be changed.
 That a file is put only once is decided where its row is written.
@@ -57,7 +57,9 @@ class SignedUrls:
         signed = _permit_in(method, key, query)
         given = query.get("signature", "")
         if signed is None or not hmac.compare_digest(given.encode(), self._signature(signed).encode()):
-            raise Denied("access_denied", "This is no URL that this host has signed. Use it exactly as it was given.")
+            raise Denied(
+                "access_denied", "This is not a URL that this host has signed. Use it exactly as it was given."
+            )
         if signed.expires_at <= now.timestamp():
             expired = f"{datetime.fromtimestamp(signed.expires_at, UTC):%Y-%m-%dT%H:%M:%SZ}"
             raise Denied("url_expired", f"This URL expired at {expired}. Ask for a new one where you got it.")

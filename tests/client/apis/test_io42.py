@@ -158,7 +158,7 @@ def test_the_documented_pixels_are_the_limits(width, height, fits, picture_of):
 
 @pytest.mark.parametrize("text", ["", "a/b", "..", "a b", "a%2Fb", "é", "a\n", "a" * 65])
 def test_what_is_no_id_is_refused(text):
-    with pytest.raises(Img402Error, match="is no id: io42's ids are up to 64 letters, digits, - and _"):
+    with pytest.raises(Img402Error, match="is not an id: io42's ids are up to 64 letters, digits, - and _"):
         SubmissionTarget(text, "sub_1")
     with pytest.raises(Img402Error, match="submission_id"):
         SubmissionTarget("p", text)

@@ -1,4 +1,4 @@
-"""Invariant 2 and a file read once, whoever swaps or writes meanwhile."""
+"""Invariant 2 and a file read once, no matter who swaps or writes meanwhile."""
 
 import os
 import random

@@ -17,7 +17,7 @@ ALLOWED = 10_000
 
 @dataclass
 class Hostile:
-    """Answers with the next of its answers, the last one for ever, and counts what it could cash."""
+    """Answers with the next of its answers, the last one forever, and counts what it could cash."""
 
     answers: list[Response | Exception]
     proofs: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])

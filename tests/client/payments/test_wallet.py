@@ -71,8 +71,8 @@ def test_a_key_is_taken_with_or_without_its_prefix(key):
         pytest.param(
             "word " * 12, "The wallet key must be 64 hexadecimal digits; what came has 59 characters.", id="a-mnemonic"
         ),
-        pytest.param("00" * 32, "The wallet key is no key of secp256k1.", id="zero"),
-        pytest.param("ff" * 32, "The wallet key is no key of secp256k1.", id="over-the-order"),
+        pytest.param("00" * 32, "The wallet key is not a key of secp256k1.", id="zero"),
+        pytest.param("ff" * 32, "The wallet key is not a key of secp256k1.", id="over-the-order"),
     ],
 )
 def test_what_is_no_key_is_refused_and_never_repeated(key, sentence):
@@ -98,7 +98,7 @@ def test_a_wrong_password_is_told_and_shows_nothing(tmp_path):
     with pytest.raises(SettingsError) as caught:
         Wallet.from_keystore(path, "wrong horse")
     assert str(caught.value) == (
-        f"The keystore {path} could not be decrypted: the password is wrong, or it is no keystore of version 3."
+        f"The keystore {path} could not be decrypted: the password is wrong, or it is not a keystore of version 3."
     )
     assert caught.value.__suppress_context__
 
@@ -123,12 +123,12 @@ def test_a_keystore_without_a_password_is_refused(tmp_path):
     ("content", "sentence"),
     [
         pytest.param(None, "The keystore {path} could not be read: No such file or directory.", id="missing"),
-        pytest.param("", '"{path}" is no keystore: it holds no JSON object.', id="empty"),
-        pytest.param("[]", '"{path}" is no keystore: it holds no JSON object.', id="a-list"),
-        pytest.param("[" * 200_000, '"{path}" is no keystore: it holds no JSON object.', id="deep"),
+        pytest.param("", '"{path}" is not a keystore: it holds no JSON object.', id="empty"),
+        pytest.param("[]", '"{path}" is not a keystore: it holds no JSON object.', id="a-list"),
+        pytest.param("[" * 200_000, '"{path}" is not a keystore: it holds no JSON object.', id="deep"),
         pytest.param(
             "{}",
-            "The keystore {path} could not be decrypted: the password is wrong, or it is no keystore of version 3.",
+            "The keystore {path} could not be decrypted: the password is wrong, or it is not a keystore of version 3.",
             id="another-object",
         ),
     ],

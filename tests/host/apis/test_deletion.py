@@ -86,7 +86,7 @@ async def test_a_wrong_key_tells_nothing_of_what_exists(client: AsyncClient, ans
     assert (there.status_code, there.content, there.headers) == (403, missing.content, missing.headers)
     assert there.json() == {
         "error": "access_denied",
-        "message": "This is no delete URL of this host. Use it exactly as the upload was answered.",
+        "message": "This is not a delete URL of this host. Use it exactly as the upload was answered.",
     }
     assert nonsense.status_code in {403, 404}
     assert (await client.get(answer["url"])).status_code == 200

@@ -22,7 +22,7 @@ async def test_openapi_states_the_limits_in_force(hosting: Hosting):
         formats=("image/png", "image/jpeg", "image/gif", "image/webp"),
         free=FreeTerms(max_bytes=10, days=None, uploads_a_day=7, uploads_a_day_per_address=1000),
     )
-    assert document["paths"]["/api/free"]["post"]["summary"] == "Upload an image of at most 10 bytes, kept for ever."
+    assert document["paths"]["/api/free"]["post"]["summary"] == "Upload an image of at most 10 bytes, kept forever."
 
 
 async def test_openapi_describes_every_answer(client: AsyncClient):

@@ -1,4 +1,4 @@
-"""Paid images can be deleted too, by whoever is sure to have uploaded them."""
+"""Paid images can be deleted too, by anyone who is sure to have uploaded them."""
 
 import pytest
 from httpx2 import AsyncClient

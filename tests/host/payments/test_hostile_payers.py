@@ -145,11 +145,11 @@ NOT_AS_V1 = "its field payload.authorization.{} is missing or not as x402 v1 has
 @pytest.mark.parametrize(
     ("value", "why"),
     [
-        pytest.param("", "the header is no base64 of JSON", id="empty"),
-        pytest.param("%%%", "the header is no base64 of JSON", id="no-base64"),
+        pytest.param("", "the header is not base64 of JSON", id="empty"),
+        pytest.param("%%%", "the header is not base64 of JSON", id="no-base64"),
         pytest.param("A" * 70_000, "the header is too long", id="huge"),
         pytest.param(b64encode(b"[]").decode(), "the header holds no JSON object", id="a-list"),
-        pytest.param(b64encode(b"[" * 20_000).decode(), "the header is no base64 of JSON", id="deep"),
+        pytest.param(b64encode(b"[" * 20_000).decode(), "the header is not base64 of JSON", id="deep"),
         pytest.param(
             b64encode(b"{}").decode(), "its field network is missing or not as x402 v1 has it", id="nothing-in-it"
         ),

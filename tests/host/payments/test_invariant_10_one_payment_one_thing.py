@@ -1,4 +1,4 @@
-"""Invariant 10, the paid part: one payment buys one thing, settled once, whoever asks and whatever breaks."""
+"""Invariant 10, the paid part: one payment buys one thing, settled once, no matter who asks and whatever breaks."""
 
 from asyncio import gather
 from collections.abc import AsyncIterator

@@ -187,7 +187,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
             "application/json",
             in_json("iVBO\nRw0K"),
             "no_file",
-            f'"file" is no base64 (standard alphabet, padded, no line breaks). {HOW}',
+            f'"file" is not base64 (standard alphabet, padded, no line breaks). {HOW}',
             id="base64-with-line-breaks",
         ),
         pytest.param(

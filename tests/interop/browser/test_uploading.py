@@ -129,7 +129,7 @@ def test_a_pasted_image_is_uploaded(page: Any, screenshot: Path):
     )
     page.keyboard.press("Control+V")
     item = page.locator(DONE)
-    assert served(link_of(item)).startswith(b"\x89PNG")  # the browser writes the pixels anew
+    assert served(link_of(item)).startswith(b"\x89PNG")  # the browser writes the pixels again
     assert shown_width(page, item) == 48
 
 

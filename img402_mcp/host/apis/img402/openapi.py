@@ -51,7 +51,7 @@ def schemas() -> Json:
 
 
 def _upload(settings: HostSettings) -> Json:
-    duration = "for ever" if settings.free.days is None else f"for {settings.free.days} days"
+    duration = "forever" if settings.free.days is None else f"for {settings.free.days} days"
     return {
         "operationId": "uploadFree",
         "summary": f"Upload an image of at most {settings.free.max_bytes} bytes, kept {duration}.",

@@ -131,7 +131,7 @@ def _bought(context: PaidContext, payment: str) -> UploadedImage | None:
 def _shown(context: PaidContext, bought: Bought, payment: str, expired: ApiError) -> UploadedImage:
     """An image once more. Its delete URL only where the asker is sure to be the buyer.
 
-    Once settled, a proof is on the chain for everybody, and with it whoever likes gets the token of a payment: only
+    Once settled, a proof is on the chain for everybody, and with it anyone who likes gets the token of a payment: only
     with a payment-identifier do they show whose they are.
     """
     image = context.host.images.find(bought.image_id)

@@ -1,4 +1,4 @@
-"""The body of a PUT to a signed URL: the very file that was promised, enforced as its bytes arrive."""
+"""The body of a PUT to a signed URL: the exact file that was promised, enforced as its bytes arrive."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -67,7 +67,7 @@ def wrong_size(came: str, promised: int) -> NotAsSigned:
 async def promised_image(
     request: Request, spool: Path, permit: Permit, pixels: tuple[int, int]
 ) -> AsyncGenerator[PresignedBody]:
-    """The file, counted. Whoever takes it over examines it first; otherwise it is gone when the block ends."""
+    """The file, counted. Anyone who takes it over examines it first; otherwise it is gone when the block ends."""
     _check_headers(request, permit)
     with arriving(spool) as body:
         promised = PresignedBody(body, permit, pixels)

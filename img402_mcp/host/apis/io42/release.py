@@ -1,6 +1,6 @@
 """A submission whose fee has no outcome: the person who runs the host has looked, and says what became of it.
 
-Until then the host waits for ever, since a second payment might be one too many.
+Until then the host waits forever, since a second payment might be one too many.
 """
 
 from datetime import datetime, timedelta

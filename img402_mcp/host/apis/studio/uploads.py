@@ -35,7 +35,7 @@ _FLAWS = {"no_file": "missing", "empty_file": "empty_file", "unsupported_format"
 
 
 class StudioError(ApiError):
-    """`code` is of no account here: this API answers with statuses and a `detail`."""
+    """`code` is not used here: this API answers with statuses and a `detail`."""
 
     def __init__(self, status: int, answer: BaseModel, headers: dict[str, str] | None = None) -> None:
         super().__init__(str(status), str(answer))

@@ -1,7 +1,7 @@
 """PLAY MONEY, for demos and tests: signatures, windows, nonces and balances are checked for real, no coin moves.
 
 The book is in the host's own database, so that it outlives a crash as a chain does. Every payer starts with BALANCE.
-Only base-sepolia: a signature over Base's own domain would be real money to whoever holds it.
+Only base-sepolia: a signature over Base's own domain would be real money to anyone who holds it.
 """
 
 import hashlib
@@ -147,7 +147,7 @@ def _name(paid: Authorization) -> str:
 
 
 def signer(claim: Claim) -> str:
-    """Who signed the authorization, in lower case; empty for what is no signature."""
+    """Who signed the authorization, in lower case; empty for what is not a signature."""
     ours = account()
     from eth_account.messages import encode_typed_data  # noqa: PLC0415  # half a second, and for play money alone
 

@@ -74,7 +74,7 @@ async def test_a_changed_url_allows_nothing(agent: Io42Agent, picture: Picture, 
         403,
         {
             "error": "access_denied",
-            "message": "This is no URL that this host has signed. Use it exactly as it was given.",
+            "message": "This is not a URL that this host has signed. Use it exactly as it was given.",
         },
     )
 

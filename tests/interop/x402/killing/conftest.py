@@ -23,7 +23,7 @@ Life = dict[str, Any]
 
 
 class Kept:
-    """Our host, started again on the same data and port by whoever looks after it."""
+    """Our host, started again on the same data and port by anyone who looks after it."""
 
     def __init__(self, folder: Path, env: Mapping[str, str]) -> None:
         self.folder, self._env = folder, env

@@ -1,0 +1,65 @@
+"""Every sentence that a tool, a command or the host can say stands in one file, so that wording is read in one place.
+
+The file is written by this test. Where it differs from what is committed the test is red once: read the difference as
+its readers will, and commit it. Other tests assert the kind of an error and the parts that vary.
+"""
+
+import ast
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent / "img402_mcp"
+GOLDEN = Path(__file__).with_name("messages.txt")
+FEWEST_WORDS = 3
+_NO_SENTENCE = re.compile(
+    r"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|PRAGMA|BEGIN|WITH|origin =|state |HTTP/|<|\(\?|#)"
+)
+
+
+def messages() -> Iterator[str]:
+    """`room: sentence`, with what varies in braces."""
+    for path in sorted(ROOT.rglob("*.py")):
+        room = path.relative_to(ROOT).with_suffix("").as_posix()
+        for sentence in dict.fromkeys(sentences(ast.parse(path.read_text(encoding="utf-8")))):
+            yield f"{room}: {sentence}"
+
+
+def sentences(tree: ast.Module) -> Iterator[str]:
+    skipped = {id(part) for node in ast.walk(tree) for part in _no_message(node)}
+    for node in ast.walk(tree):
+        if isinstance(node, ast.JoinedStr | ast.Constant) and id(node) not in skipped:
+            sentence = " ".join(_template(node).split())
+            if _is_sentence(sentence):
+                yield sentence
+
+
+def _no_message(node: ast.AST) -> Iterator[ast.AST]:
+    """Docstrings, and the parts of a string that is looked at as a whole."""
+    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
+        yield node.value
+    if isinstance(node, ast.JoinedStr):
+        yield from (part for part in ast.walk(node) if part is not node)
+
+
+def _template(node: ast.JoinedStr | ast.Constant) -> str:
+    if isinstance(node, ast.Constant):
+        return node.value if isinstance(node.value, str) else ""
+    return "".join(
+        str(part.value) if isinstance(part, ast.Constant) else f"{{{ast.unparse(part.value)}}}"
+        for part in node.values
+        if isinstance(part, ast.Constant | ast.FormattedValue)
+    )
+
+
+def _is_sentence(text: str) -> bool:
+    words = re.findall(r"[A-Za-z][a-z]+", re.sub(r"\{[^}]*\}", " ", text))
+    return len(words) >= FEWEST_WORDS and " " in text and not _NO_SENTENCE.match(text)
+
+
+def test_every_message_stands_in_one_file():
+    written = "\n".join(messages()) + "\n"
+    known = GOLDEN.read_text(encoding="utf-8") if GOLDEN.exists() else ""
+    if written != known:
+        GOLDEN.write_text(written, encoding="utf-8")
+    assert written.splitlines() == known.splitlines(), "messages changed: read the difference, then commit the file"
