@@ -20,6 +20,8 @@ NO_ROOMS = {
 LONGEST_FILE = 400
 LONGER = {
     "client/scrub/scrub_variants.py": "one table: each kind of metadata in each format",
+    "cli/test_main.py": "the program as a process: what it prints, and how it starts and ends",
+    "client/publish/test_publish.py": "one document on its whole way, in all its variants",
     "interop/conformance/server.py": "what the suite demands of a server, word for word",
 }
 

@@ -148,13 +148,13 @@ async def test_what_an_older_host_gave_out_is_good_for_the_same(
     [
         pytest.param(
             "state/ledger/ledger.db",
-            "PRAGMA user_version = 3",
+            "PRAGMA user_version = 4",
             "{path} was written by a newer img402-mcp; run that version, or name another folder with IMG402_STATE_DIR.",
             id="history",
         ),
         pytest.param(
             "state/payments/journal.db",
-            "PRAGMA user_version = 3",
+            "PRAGMA user_version = 4",
             "{path} was written by a newer img402-mcp; run that version, or name another folder with IMG402_STATE_DIR.",
             id="journal",
         ),

@@ -38,9 +38,14 @@ def output_schema(answer: type) -> Schema:
 
 def _object(kind: Any, shared: Iterable[Any] = ()) -> Schema:  # noqa: ANN401  # a class
     hints = get_type_hints(kind)
-    properties = {each.name: _schema(hints[each.name], shared) for each in fields(kind)}
+    properties = {each.name: _schema(_shown(each, hints[each.name]), shared) for each in fields(kind)}
     required = [each.name for each in fields(kind) if _is_required(each)]
     return {"type": "object", "properties": properties} | ({"required": required} if required else {})
+
+
+def _shown(each: "Field[Any]", kind: Any) -> Any:  # noqa: ANN401  # a type as it is annotated
+    """A field at its default is left out of an answer, so one whose default is None is never null there."""
+    return next(iter(set(get_args(kind)) - {NoneType})) if each.default is None else kind
 
 
 def _is_required(each: "Field[Any]") -> bool:

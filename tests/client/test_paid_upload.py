@@ -18,6 +18,8 @@ from tests.fakes.wire import hosting
 
 FLOWS = pytest.mark.parametrize("flow", ["token", "inline"])
 
+REUSED = "Already uploaded, so its existing URL is returned. Nothing was sent or paid."
+
 
 @ERAS
 @FLOWS
@@ -33,8 +35,7 @@ async def test_an_image_is_paid_for_once_and_served(era, flow, wire, picture, sa
     assert again.structured_content == bought | {"reused": True}
     facts, undo = text(first).splitlines()[1:]
     assert text(again).splitlines()[1:] == [
-        "Already uploaded, so its existing URL is returned. Nothing was sent or paid. "
-        f"{facts.removesuffix(', verified')}",
+        f"{REUSED} {facts.removesuffix(', verified')}",
         undo,
     ]
     assert status.structured_content == {

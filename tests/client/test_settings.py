@@ -208,7 +208,7 @@ def test_the_studio_is_configured_by_its_address_and_token():
 @pytest.mark.parametrize(
     ("environ", "sentence"),
     [
-        pytest.param({"IMG402_IO42_URL": "io42.xyz"}, 'IMG402_IO42_URL "io42.xyz" is not http', id="url"),
+        pytest.param({"IMG402_IO42_URL": "io42.xyz"}, 'IMG402_IO42_URL "io42.xyz" is not an http', id="url"),
         pytest.param({"IMG402_IO42_MAX_FEE": "1e3"}, "IMG402_IO42_MAX_FEE: '1e3' is not an amount of USDC", id="fee"),
         pytest.param({"IMG402_IO42_PAY_TO": "me"}, 'IMG402_IO42_PAY_TO "me" is not an address', id="payee"),
         pytest.param(

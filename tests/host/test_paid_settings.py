@@ -94,13 +94,26 @@ def test_no_repr_shows_the_secret_or_the_nodes_key(settings: Settings):
         ),
         pytest.param(
             {**BASICS, "IMG402_HOST_PAY_TO": "me.eth"},
-            'IMG402_HOST_PAY_TO is "me.eth"; give the address that is paid, 0x and 40 hexadecimal digits.',
+            'IMG402_HOST_PAY_TO "me.eth" is not an address: 0x and 40 hexadecimal digits. Give the '
+            "address that is paid.",
             id="a-name-for-an-address",
         ),
         pytest.param(
             {**BASICS, "IMG402_HOST_PAY_TO": "0x" + "0" * 40},
-            f'IMG402_HOST_PAY_TO is "0x{"0" * 40}"; give the address that is paid, 0x and 40 hexadecimal digits.',
+            f'IMG402_HOST_PAY_TO "0x{"0" * 40}" is the zero address, which nobody owns. Give the address that is paid.',
             id="nobody",
+        ),
+        pytest.param(
+            {**BASICS, "IMG402_HOST_PAY_TO": "0x209693bc6afc0C5328bA36FaF03C514EF312287C"},
+            'IMG402_HOST_PAY_TO "0x209693bc6afc0C5328bA36FaF03C514EF312287C" is mistyped: the case of its letters does '
+            "not match its checksum (EIP-55). Give the address that is paid.",
+            id="mistyped",
+        ),
+        pytest.param(
+            {**BASICS, "IMG402_HOST_PAY_TO": "0x036CbD53842c5426634e7929541eC2318f3dCF7e"},
+            'IMG402_HOST_PAY_TO "0x036CbD53842c5426634e7929541eC2318f3dCF7e" is the contract of USDC itself, which '
+            "pays nothing out. Give the address that is paid.",
+            id="the-token-itself",
         ),
         pytest.param(
             {**BASICS, "IMG402_HOST_PRICE": "$0.01"},

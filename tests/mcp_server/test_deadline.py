@@ -22,11 +22,11 @@ from img402_mcp.client.settings import Money, Settings, WalletSource
 from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import host_settings
 from img402_mcp.mcp_server.server import create_server
+from tests.fakes.keys import KEY, PAYEE
 
 API = "http://localhost"
-KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 SELLING = {
-    "IMG402_HOST_PAY_TO": "0x70997970C51812dc3A010C7d01b50e0d17dc79C8",
+    "IMG402_HOST_PAY_TO": PAYEE,
     "IMG402_HOST_NETWORK": "base-sepolia",
     "IMG402_HOST_FACILITATOR": "play",
 }

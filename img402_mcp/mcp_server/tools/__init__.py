@@ -20,7 +20,7 @@ TOOLS = [
         "Upload a local image for free: public URL and markdown. Pass the path, not bytes. No delete.",
         ADDS,
     ),
-    ToolEntry(upload_batch, "Upload images", "Upload many images (paths, globs) for free. pairs: as a table", ADDS),
+    ToolEntry(upload_batch, "Upload images", "Upload many images (paths, globs) free. pairs: a table", ADDS),
     ToolEntry(
         publish_markdown,
         "Publish a document's images",
@@ -30,7 +30,7 @@ TOOLS = [
     ToolEntry(
         find_uploads,
         "Find earlier uploads",
-        "Find earlier uploads and their URLs. query: part of a path or URL; expiring_within_days: only what expires "
+        "Find earlier uploads and their URLs. query: part of a path or URL; expiring_within_days: what expires "
         "that soon.",
         READS_HERE,
     ),

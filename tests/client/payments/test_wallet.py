@@ -98,7 +98,7 @@ def test_a_wrong_password_is_told_and_shows_nothing(tmp_path):
     with pytest.raises(SettingsError) as caught:
         Wallet.from_keystore(path, "wrong horse")
     assert str(caught.value) == (
-        f"The keystore {path} could not be decrypted: the password is wrong, or it is not a keystore of version 3."
+        f"The keystore {path} could not be decrypted: wrong password, or it is not a keystore of version 3."
     )
     assert caught.value.__suppress_context__
 
@@ -128,7 +128,7 @@ def test_a_keystore_without_a_password_is_refused(tmp_path):
         pytest.param("[" * 200_000, '"{path}" is not a keystore: it holds no JSON object.', id="deep"),
         pytest.param(
             "{}",
-            "The keystore {path} could not be decrypted: the password is wrong, or it is not a keystore of version 3.",
+            "The keystore {path} could not be decrypted: wrong password, or it is not a keystore of version 3.",
             id="another-object",
         ),
     ],
