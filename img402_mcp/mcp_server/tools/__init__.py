@@ -30,7 +30,7 @@ TOOLS = [
     ToolEntry(
         find_uploads,
         "Find earlier uploads",
-        "Find earlier uploads and their URLs. query: part of a path or URL; expiring_within_days: what expires "
+        "Find URLs of earlier uploads. query: part of a path or URL; expiring_within_days: what expires "
         "that soon.",
         READS_HERE,
     ),
