@@ -30,8 +30,7 @@ TOOLS = [
     ToolEntry(
         find_uploads,
         "Find earlier uploads",
-        "Find URLs of earlier uploads. query: part of a path or URL; expiring_within_days: what expires "
-        "that soon.",
+        "Find URLs of earlier uploads. query: part of a path or URL; expiring_within_days: what expires that soon.",
         READS_HERE,
     ),
     ToolEntry(
