@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
-from sqlalchemy.engine.interfaces import DBAPIConnection, ExceptionContext
+from sqlalchemy.engine.interfaces import DBAPIConnection, DBAPICursor, ExceptionContext
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
@@ -18,6 +19,7 @@ from img402_mcp.errors import SettingsError
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 _BROKEN = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB)
 
+_SWITCHES, _SWITCH_PAUSE = 100, 0.02  # seconds; the other's switch takes milliseconds
 # Of the 97 that PostgreSQL has to give as it comes, for four workers and a person. Nobody holds two at a time, so the
 # other threads of a worker wait some milliseconds.
 CONNECTIONS, WAIT_SECONDS = 20, 10
@@ -79,8 +81,22 @@ def _prepare_sqlite(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> 
     with closing(connection.cursor()) as cursor:  # one that is left open keeps the file open
         _, _, entry.info["path"] = cursor.execute("PRAGMA database_list").fetchone()
         entry.info["file"] = _file(entry)
-        for pragma in ("journal_mode = WAL", "synchronous = FULL"):
-            cursor.execute(f"PRAGMA {pragma}")
+        _switch_to_wal(cursor)
+        cursor.execute("PRAGMA synchronous = FULL")
+
+
+def _switch_to_wal(cursor: DBAPICursor) -> None:
+    """Of two that switch a new file at once, each holds what the other needs, so SQLite refuses one without waiting."""
+    for _ in range(_SWITCHES):
+        try:
+            cursor.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY:
+                raise
+            time.sleep(_SWITCH_PAUSE)
+        else:
+            return
+    cursor.execute("PRAGMA journal_mode = WAL")
 
 
 def _check_file(_connection: DBAPIConnection, entry: ConnectionPoolEntry, _fairy: object) -> None:

@@ -11,12 +11,14 @@ from types import SimpleNamespace
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection
+from sqlalchemy.engine import make_url
 
 from img402_mcp.formats import PNG
 from img402_mcp.host.apis.io42.accounts import Io42Accounts
 from img402_mcp.host.apis.io42.submissions import Submissions
 from img402_mcp.host.daily_caps import DailyCaps
 from img402_mcp.host.db.database import Database
+from img402_mcp.host.db.engine import open_engine
 from img402_mcp.host.db.periodic import claim_run
 from img402_mcp.host.errors import ApiError
 from img402_mcp.host.hourly_limits import HourlyLimits
@@ -57,6 +59,18 @@ def test_workers_that_start_at_once_make_one_schema(data: Path, settings: Callab
     for database in opened:
         Images(database).check()
         database.close()
+
+
+def test_workers_that_open_a_new_file_at_once_all_open_it(tmp_path: Path):
+    for each in range(60):
+        url = make_url(f"sqlite:///{tmp_path}/{each}.sqlite")
+        engines = [open_engine(url) for _ in range(WORKERS)]
+        opened = at_once(*[engine.connect for engine in engines])
+        assert [connection.closed for connection in opened] == [False] * WORKERS
+        for connection in opened:
+            connection.close()
+        for engine in engines:
+            engine.dispose()
 
 
 def test_a_chore_that_is_due_is_given_to_one(database: Database):
