@@ -33,7 +33,7 @@ SELLING = {
 WALLET = Money(wallet=WalletSource(key=KEY), networks=("base-sepolia",))
 SECONDS = 1.0  # of a call, in place of 50
 PAYING_SECONDS = 4.0  # the first signature alone takes one of them on a busy machine
-LATEST = 4.0  # after the deadline, on a busy machine; without it each step waits for 5 to 60
+LATEST = 8.0  # after the deadline, on a busy machine; without it each step waits for 5 to 60
 
 
 @dataclass
@@ -151,7 +151,7 @@ async def test_where_the_url_itself_is_silent_it_is_handed_on_unverified(link, p
         ),
         pytest.param(
             lambda request: request.url.path == "/api/upload",
-            "the same call again uses it, and nothing more is paid",
+            "same call again",
             1,
             id="upload",
         ),
@@ -190,7 +190,7 @@ async def test_what_was_uploaded_before_the_silence_is_told(link, picture, sampl
 async def test_bytes_that_still_move_put_the_end_off(picture, picture_of, answering):
     """The API takes longer for the body than a call may last, a piece at a time, and then answers."""
     picture.write_bytes(picture_of(64, 64, padding=12_000_000))
-    pace = SECONDS / 40
+    pace, seconds = 0.04, 3 * SECONDS
 
     async def take_slowly(stream) -> None:
         async with stream:
@@ -207,13 +207,13 @@ async def test_bytes_that_still_move_put_the_end_off(picture, picture_of, answer
         tasks.start_soon(listener.serve, take_slowly)
         api = f"http://127.0.0.1:{listener.extra(anyio.abc.SocketAttribute.local_port)}"
         settings = Settings(api, (picture.parent,), picture.parent.parent / "state", verify=False, history=False)
-        async with Client(create_server(settings, call_seconds=SECONDS)) as client:
+        async with Client(create_server(settings, call_seconds=seconds)) as client:
             began = time.monotonic()
             result = await client.call_tool("upload_free", {"path": str(picture), "fit": "never"})
             took = time.monotonic() - began
         tasks.cancel_scope.cancel()
     assert not result.is_error, result.content
-    assert took > SECONDS
+    assert took > seconds
 
 
 async def test_bytes_that_stop_moving_end_the_call(picture, picture_of):
