@@ -5,9 +5,9 @@ from collections.abc import Mapping
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from img402_mcp.host.sizes import exact_size
 from img402_mcp.wire.img402 import STATUS_OF, Problem
 
-MEGABYTE = 1_048_576
 UNCACHED = {
     "Cache-Control": "no-store",
     "Access-Control-Allow-Origin": "*",
@@ -53,11 +53,6 @@ class _Problem(Response):
 def too_large(max_bytes: int) -> ApiError:
     return ApiError(
         "file_too_large",
-        f"The request carries more than the {in_words(max_bytes)} that an image may have here. "
+        f"The request carries more than the {exact_size(max_bytes)} that an image may have here. "
         "Make the image smaller (fewer pixels, or WebP) and send it again.",
     )
-
-
-def in_words(size: int) -> str:
-    """1048576 bytes (1 MB): exact for programs, short for people."""
-    return f"{size} bytes ({size / MEGABYTE:.3g} MB)"

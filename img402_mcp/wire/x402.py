@@ -36,6 +36,7 @@ class Network:
     usdc: str
     domain_name: str
     domain_version: str = "2"
+    block_seconds: int = 2
 
     @property
     def caip2(self) -> str:

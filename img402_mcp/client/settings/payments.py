@@ -30,15 +30,20 @@ def money(environ: Mapping[str, str], api_url: str) -> Money:
         max_payment=usdc(environ, "IMG402_MAX_PAYMENT", Money.max_payment),
         daily_budget=usdc(environ, "IMG402_DAILY_BUDGET", Money.daily_budget),
         pay_to=address(environ, "IMG402_PAY_TO") or expected,
-        networks=tuple(chosen("IMG402_NETWORKS", name, ("base", "base-sepolia")) for name in _networks(environ)),
+        networks=_networks(environ),
         approve=chosen("IMG402_APPROVE", environ.get("IMG402_APPROVE") or "auto", get_args(Approve)),  # type: ignore[arg-type]
         flow=chosen("IMG402_PAID_FLOW", environ.get("IMG402_PAID_FLOW") or "token", get_args(PaidFlow)),  # type: ignore[arg-type]
         rpc_url=environ.get("IMG402_RPC_URL") or None,
     )
 
 
-def _networks(environ: Mapping[str, str]) -> list[str]:
-    return [name.strip() for name in (environ.get("IMG402_NETWORKS") or "base").split(",") if name.strip()]
+def _networks(environ: Mapping[str, str]) -> tuple[str, ...]:
+    if not (text := environ.get("IMG402_NETWORKS")):
+        return Money.networks
+    from img402_mcp.wire.x402 import NETWORKS  # noqa: PLC0415  # lazy: most sessions have no such setting
+
+    named = (name.strip() for name in text.split(","))
+    return tuple(chosen("IMG402_NETWORKS", name, tuple(NETWORKS)) for name in named if name)
 
 
 def wallet(environ: Mapping[str, str]) -> WalletSource | None:

@@ -17,6 +17,7 @@ from starlette.routing import Route
 from img402_mcp.formats import FORMATS
 from img402_mcp.host.pages import terms
 from img402_mcp.host.settings import HostSettings, PaidSettings
+from img402_mcp.host.sizes import short_size
 from img402_mcp.wire.img402 import FIELD, FREE, OPENAPI, TOKEN, WELL_KNOWN
 
 _FOLDER = files("img402_mcp.host.pages")
@@ -98,7 +99,7 @@ def _page(settings: HostSettings, links: dict[str, str]) -> str:
             "max_bytes": str(free.max_bytes),
             "media_types": ",".join(form.media_type for form in FORMATS),
             "formats": terms.listed([form.name for form in FORMATS]),
-            "size": terms.size(free.max_bytes),
+            "size": short_size(free.max_bytes),
             "kept": terms.duration(free.days),
             "daily": terms.daily(free),
             "curl": curl_line(url),
@@ -114,7 +115,7 @@ def _page(settings: HostSettings, links: dict[str, str]) -> str:
 def _paid(paid: PaidSettings, url: str) -> str:
     words = {
         "price": terms.price(paid),
-        "size": terms.size(paid.terms.max_bytes),
+        "size": short_size(paid.terms.max_bytes),
         "kept": terms.duration(paid.terms.days),
         "command": f"img402-mcp price {shlex.quote(url + TOKEN)}",
         "well_known": WELL_KNOWN.removeprefix("/"),

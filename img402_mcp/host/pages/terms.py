@@ -6,16 +6,6 @@ from img402_mcp.host.payments.requirements import PLAY_MONEY
 from img402_mcp.host.settings import PaidSettings
 from img402_mcp.wire.img402 import FreeTerms
 
-_UNITS = (("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10))
-
-
-def size(count: int) -> str:
-    """1048576 -> `1 MB`."""
-    for unit, scale in _UNITS:
-        if count >= scale:
-            return f"{count / scale:.4g} {unit}"
-    return "1 byte" if count == 1 else f"{count} bytes"
-
 
 def listed(names: Sequence[str]) -> str:
     """`PNG, JPEG and WebP`."""

@@ -21,7 +21,6 @@ TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 
 ANSWER_LIMIT = 1_048_576
 TIMEOUT = httpx2.Timeout(10)
-BLOCK_SECONDS = 2  # of Base
 SLACK = 300  # blocks, for clocks that differ
 SPAN = 5000  # blocks: nearly three hours, and no more than public nodes let one ask for
 
@@ -50,7 +49,7 @@ class Chain:
             over = _number(block["timestamp"]) >= paid.valid_before
             return Rejected("expired") if over else Unknown("it can still be settled")
         age = max(0, _number(block["timestamp"]) - int(since.timestamp()))
-        first = max(0, _number(block["number"]) - age // BLOCK_SECONDS - SLACK)
+        first = max(0, _number(block["number"]) - age // self._network.block_seconds - SLACK)
         return await self._transfer(claim, first, min(_number(block["number"]), first + SPAN))
 
     async def _is_used(self, payer: str, nonce: str, block: str) -> bool:

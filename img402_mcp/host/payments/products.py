@@ -3,7 +3,6 @@
 from typing import Any
 
 from img402_mcp.formats import FORMATS
-from img402_mcp.host.errors import in_words
 from img402_mcp.host.payments.requirements import (
     PLAY_MONEY,
     Payee,
@@ -13,6 +12,7 @@ from img402_mcp.host.payments.requirements import (
     requirements_v2,
 )
 from img402_mcp.host.settings import PaidSettings
+from img402_mcp.host.sizes import exact_size
 from img402_mcp.host.storage.receive import JSON_FIELD
 from img402_mcp.wire.img402 import FIELD, PAID, TOKEN, TOKEN_HEADER
 from img402_mcp.wire.x402 import usdc
@@ -73,7 +73,7 @@ def _money(paid: PaidSettings) -> str:
 def _terms(paid: PaidSettings) -> str:
     duration = "for good" if paid.terms.days is None else f"for {paid.terms.days} days"
     kinds = ", ".join(form.name for form in FORMATS)
-    return f"{kinds}; at most {in_words(paid.terms.max_bytes)}, kept {duration}."
+    return f"{kinds}; at most {exact_size(paid.terms.max_bytes)}, kept {duration}."
 
 
 def _upload_answer(paid: PaidSettings, public_url: str) -> Json:

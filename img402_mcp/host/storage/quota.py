@@ -18,7 +18,8 @@ from anyio import to_thread
 from sqlalchemy import func, select
 
 from img402_mcp.host.db.database import Database
-from img402_mcp.host.errors import ApiError, in_words
+from img402_mcp.host.errors import ApiError
+from img402_mcp.host.sizes import exact_size
 from img402_mcp.host.storage.images import IMAGES, PRIVATE
 
 LIFE = timedelta(seconds=5)  # for which a sum holds; over a million rows it takes 0.3
@@ -124,9 +125,9 @@ class Quota:
 
     def _reason(self, size: int) -> str:
         if self._floor and shutil.disk_usage(self._folder).free - size < self._floor:
-            return f"less than {in_words(self._floor)} of its disk would be left"
+            return f"less than {exact_size(self._floor)} of its disk would be left"
         if self._most is not None and self._sum + self._added + self._in_flight + size > self._most:
-            return f"it keeps at most {in_words(self._most)}"
+            return f"it keeps at most {exact_size(self._most)}"
         return ""
 
     def _is_fresh(self, moment: datetime) -> bool:

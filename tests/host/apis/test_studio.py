@@ -177,7 +177,7 @@ async def test_too_large_is_a_413_with_a_reason(hosting: Hosting, bearer: dict[s
     async with hosting(IMG402_HOST_STUDIO_MAX_BYTES="5000") as client:
         answer = await upload(client, bearer, picture(size=200_000))
     sentence = (
-        "The request carries more than the 5000 bytes (0.00477 MB) that an image may have here. Make the image smaller "
+        "The request carries more than the 5000 bytes (4.883 KB) that an image may have here. Make the image smaller "
         "(fewer pixels, or WebP) and send it again."
     )
     assert status_and_body(answer) == (413, sentence)

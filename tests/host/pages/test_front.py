@@ -15,7 +15,6 @@ from mcp import Client, StdioServerParameters
 
 from img402_mcp.host.app import create_app
 from img402_mcp.host.pages.front import content_security_policy, curl_line
-from img402_mcp.host.pages.terms import size
 from img402_mcp.host.settings import host_settings
 from tests.fakes.fixtures import Hosting
 from tests.fakes.keys import PAYEE
@@ -167,21 +166,6 @@ async def test_the_limits_in_force_are_told(hosting: Hosting, environ: dict[str,
     assert section(html, "limits") == {"Types": "PNG, JPEG, GIF and WebP", **shown}
     assert f'data-max-bytes="{environ.get("IMG402_HOST_FREE_MAX_BYTES", "1048576")}"' in html
     assert 'name="image" accept="image/png,image/jpeg,image/gif,image/webp"' in html
-
-
-@pytest.mark.parametrize(
-    ("count", "words"),
-    [
-        (1, "1 byte"),
-        (1023, "1023 bytes"),
-        (1024, "1 KB"),
-        (1_048_575, "1024 KB"),
-        (5 << 20, "5 MB"),
-        (1 << 40, "1024 GB"),
-    ],
-)
-def test_sizes_are_short_for_people(count: int, words: str):
-    assert size(count) == words
 
 
 async def test_a_host_that_sells_nothing_names_no_price(client: AsyncClient):

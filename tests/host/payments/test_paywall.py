@@ -312,7 +312,7 @@ async def test_the_terms_are_settings(selling: Hosting, sample: Sample, proof: M
     async with selling(**environ) as client:
         asked = await client.post("/api/upload/token")
         assert asked.json()["accepts"][0]["maxAmountRequired"] == "250000"
-        assert "at most 1217 bytes (0.00116 MB), kept for good." in asked.json()["accepts"][0]["description"]
+        assert "at most 1217 bytes (1.188 KB), kept for good." in asked.json()["accepts"][0]["description"]
         bought = await buy(client, proof(value=250_000, accepted={"amount": "250000"}))
         assert bought.json()["expiresAt"] == "2026-02-08T12:01:00.123Z"
         headers = {"X-Upload-Token": bought.json()["token"]}

@@ -246,7 +246,7 @@ async def test_a_refusal_names_what_came_and_the_way_out(
 
 TOO_LARGE = {
     "error": "file_too_large",
-    "message": "The request carries more than the 1217 bytes (0.00116 MB) that an image may have here. "
+    "message": "The request carries more than the 1217 bytes (1.188 KB) that an image may have here. "
     "Make the image smaller (fewer pixels, or WebP) and send it again.",
 }
 

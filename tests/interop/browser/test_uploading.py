@@ -186,7 +186,7 @@ def test_a_limit_that_the_page_does_not_know_yet_is_told_in_the_servers_words(
         page.reload()
         choose(page, file("large.png", picture_of(10, 10, padding=700_000)))
         words = page.locator(REFUSED).locator(".state").inner_text()
-    assert words.startswith("Not uploaded. The request carries more than the 500000 bytes (0.477 MB)")
+    assert words.startswith("Not uploaded. The request carries more than the 500000 bytes (488.3 KB)")
 
 
 def test_the_daily_limit_is_told_and_the_image_can_be_tried_again(

@@ -2,11 +2,11 @@
 
 from typing import Any
 
-from img402_mcp.host.errors import in_words
 from img402_mcp.host.payments.records import ONCE
 from img402_mcp.host.payments.requirements import Sale
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.host.settings.io42 import Io42HostSettings
+from img402_mcp.host.sizes import exact_size
 from img402_mcp.wire import io42
 from img402_mcp.wire.x402 import usdc
 
@@ -49,7 +49,7 @@ def fee_sale(project_id: str, submission_id: str, fee: int, settings: HostSettin
 def _in_words(terms: Io42HostSettings) -> str:
     fewest, most = terms.pixels
     kinds = ", ".join(io42.MEDIA_TYPES)
-    return f"{kinds}; at most {in_words(terms.max_bytes)}, {fewest}x{fewest} to {most}x{most} pixels."
+    return f"{kinds}; at most {exact_size(terms.max_bytes)}, {fewest}x{fewest} to {most}x{most} pixels."
 
 
 def envelope(offer: Json, code: str, message: str) -> Json:
