@@ -1,6 +1,7 @@
 """The floor plan: which room may know of which. Lazy imports count; a new edge, a circle or a second name is red."""
 
 import ast
+import re
 from collections import defaultdict
 from collections.abc import Iterator
 from functools import cache
@@ -11,6 +12,7 @@ import pytest
 PACKAGE = "img402_mcp"
 ROOT = Path(__file__).parent.parent / PACKAGE
 LONGEST_FILE = 300
+ARCHITECTURE = (ROOT.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
 
 PLAN = {
     PACKAGE: {
@@ -158,6 +160,14 @@ def without_leaves(known: dict[str, set[str]]) -> dict[str, set[str]]:
 @pytest.mark.parametrize("house", PLAN)
 def test_every_room_imports_just_what_the_plan_says(house: str):
     assert edges(house) == {room: {*known.split()} for room, known in PLAN[house].items()}
+
+
+@pytest.mark.parametrize("house", PLAN)
+def test_every_room_is_in_the_table_of_docs_architecture(house: str):
+    _, _, text = ARCHITECTURE.partition(f"`{house.replace('.', '/')}/`:")
+    table = text.partition("\n\n|")[2].partition("\n\n")[0]
+    rooms = {name.removesuffix("/").removesuffix(".py") for name in re.findall(r"`([\w./]+)`", table)}
+    assert {room for room in PLAN[house] if room} - rooms == set()
 
 
 @pytest.mark.parametrize("house", PLAN)

@@ -1,0 +1,87 @@
+"""docs/architecture.md and adding-an-api.md name files, functions and tests that are there, and leave nothing out."""
+
+import ast
+import re
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parent.parent
+PACKAGE = ROOT / "img402_mcp"
+BASES = (ROOT, PACKAGE, PACKAGE / "client", PACKAGE / "host")
+PAGE = (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+BOTH = PAGE + (ROOT / "docs" / "adding-an-api.md").read_text(encoding="utf-8")
+QUOTED = frozenset(re.findall(r"`([^`\n]+)`", BOTH))
+PLACED = sorted(set(re.findall(r"`([\w/]+\.py)` `([\w.]+)`", BOTH)))
+"""A file, and what is said to be in it."""
+INVARIANTS = range(1, 11)
+BESIDE_THE_LOOP = {"run_sync", "open_process", "getaddrinfo", "Popen", "Thread", "Timer"}
+"""Calls that start a thread or a child, or put work into one."""
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
+def names_in(path: Path) -> frozenset[str]:
+    """What a file defines: `Uploader`, `Uploader.upload`, `open_uploader`, `WRITERS`."""
+    return frozenset(name for node in tree_of(path).body for name in _defined(node))
+
+
+def _defined(node: ast.stmt) -> Iterator[str]:
+    if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield node.name
+    if isinstance(node, ast.ClassDef):
+        yield from (f"{node.name}.{name}" for inner in node.body for name in _defined(inner))
+    if isinstance(node, ast.Assign | ast.AnnAssign):
+        yield from (
+            each.id for each in ast.walk(node) if isinstance(each, ast.Name) and isinstance(each.ctx, ast.Store)
+        )
+
+
+@cache
+def names_in_all(folder: Path) -> frozenset[str]:
+    return frozenset().union(*(names_in(path) for path in folder.rglob("*.py")))
+
+
+def called_in(path: Path) -> set[str]:
+    calls = [node.func for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
+    return {call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in calls}
+
+
+def test_every_file_and_folder_that_is_named_is_there():
+    paths = {name for name in QUOTED if re.fullmatch(r"[\w./-]*\w(/|\.py|\.md)", name)}
+    assert {name for name in paths if not any((base / name).exists() for base in BASES)} == set()
+    assert len(paths) > 90
+
+
+@pytest.mark.parametrize(("file", "name"), PLACED)
+def test_what_is_said_to_be_in_a_file_is_in_it(file: str, name: str):
+    assert name in names_in(PACKAGE / file)
+
+
+def test_every_function_class_and_constant_that_is_named_is_defined():
+    names = {name for name in QUOTED if re.fullmatch(r"_?[a-z]+_\w+|_?[A-Z][a-z]+\w*(\.\w+)?|_?[A-Z]+_[A-Z_]+", name)}
+    tests = {name for name in names if name.startswith("test_")}
+    assert names - tests - names_in_all(PACKAGE) == set()
+    assert tests - names_in_all(ROOT / "tests") == set()
+
+
+@pytest.mark.parametrize("number", INVARIANTS)
+def test_every_invariant_names_a_test_that_holds_it(number: int):
+    (text,) = re.findall(rf"^{number}\. \*\*.*?(?=^\d+\. |^## )", PAGE, re.MULTILINE | re.DOTALL)
+    assert "`test_" in text
+
+
+def test_every_test_that_cites_an_invariant_cites_one_of_the_page():
+    texts = [path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py")]
+    assert {int(number) for text in texts for number in re.findall(r"(?i)invariant[ _](\d+)", text)} == {*INVARIANTS}
+
+
+def test_every_file_that_puts_work_beside_the_event_loop_is_in_the_list():
+    files = {path for path in PACKAGE.rglob("*.py") if called_in(path) & BESIDE_THE_LOOP}
+    assert {file for path in files if (file := path.relative_to(PACKAGE).as_posix()) not in QUOTED} == set()
