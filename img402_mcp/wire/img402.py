@@ -4,7 +4,7 @@ Strict on the fields we use; unknown fields are ignored, since the hosted API ad
 """
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal
+from typing import Annotated
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
 from pydantic.alias_generators import to_camel
@@ -102,7 +102,7 @@ class PaidTerms(_Wire):
     max_bytes: Bytes
     days: Count | None
     price: Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$")]
-    network: Literal["base", "base-sepolia"]
+    network: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
     token_minutes: Count
 
 

@@ -108,7 +108,7 @@ def _paid(environ: Mapping[str, str]) -> PaidSettings | None:
             max_bytes=integer(environ, "IMG402_HOST_PAID_MAX_BYTES", PAID_MAX_BYTES, (1, LARGEST)),
             days=integer(environ, "IMG402_HOST_PAID_DAYS", PAID_DAYS, (0, A_CENTURY)) or None,
             price=x402.usdc(price),
-            network=network.name,  # type: ignore[arg-type]  # one of the table: checked above
+            network=network.name,
             token_minutes=integer(environ, "IMG402_HOST_TOKEN_MINUTES", TOKEN_MINUTES, (1, A_DAY_OF_MINUTES)),
         ),
         price=price,
