@@ -1,6 +1,7 @@
 """docs/architecture.md and adding-an-api.md name files, functions and tests that are there, and leave nothing out."""
 
 import ast
+import builtins
 import re
 from collections.abc import Iterator
 from functools import cache
@@ -85,3 +86,13 @@ def test_every_test_that_cites_an_invariant_cites_one_of_the_page():
 def test_every_file_that_puts_work_beside_the_event_loop_is_in_the_list():
     files = {path for path in PACKAGE.rglob("*.py") if called_in(path) & BESIDE_THE_LOOP}
     assert {file for path in files if (file := path.relative_to(PACKAGE).as_posix()) not in QUOTED} == set()
+
+
+def test_every_error_that_a_docstring_names_as_raised_exists():
+    texts = [path.read_text(encoding="utf-8") for path in PACKAGE.rglob("*.py")]
+    lists = [
+        found for text in texts for found in re.findall(r"[Rr]aises ([A-Z]\w+(?:(?:, | and | or )[A-Z]\w+)*)", text)
+    ]
+    raised = {name for found in lists for name in re.findall(r"[A-Z]\w+", found)}
+    assert raised - names_in_all(PACKAGE) - {*dir(builtins)} == set()
+    assert "SettingsError" in raised

@@ -51,7 +51,7 @@ class DailyCaps:
                 raise _refusal(who, cap, now)
 
     def take(self, connection: Connection, address: Address | None, now: datetime) -> None:
-        """Count one upload or raise Refused; then the caller's transaction must not be committed."""
+        """Count one upload or raise ApiError; then the caller's transaction must not be committed."""
         caps = self._caps(address)
         counted = _counted(connection, now.date(), caps)
         for who, cap in caps:

@@ -11,7 +11,7 @@ from sqlalchemy.exc import IntegrityError
 from img402_mcp.host.errors import ApiError
 
 Write = Callable[[Connection], None]
-"""Writes rows, inside the transaction; raises Refused where none may be written. It may be run a second time."""
+"""Writes rows, inside the transaction; raises ApiError where none may be written. It may be run a second time."""
 Transaction = Callable[[], AbstractContextManager[Connection]]
 
 

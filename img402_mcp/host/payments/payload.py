@@ -60,7 +60,7 @@ def _hash(*parts: object) -> str:
 
 
 def presented(headers: Mapping[str, str]) -> PaymentPayload | None:
-    """The proof in the headers, v2's first; None where there is none. Raises Refused for one that cannot be read."""
+    """The proof in the headers, v2's first; None where there is none. Raises ApiError for one that cannot be read."""
     for version in (2, 1):
         value = headers.get(x402.PAYMENT_HEADERS[version])
         if value is not None:

@@ -84,7 +84,7 @@ class Paywall:
         return PaymentRequiredError(sale, self.payee, "payment_required", message)
 
     async def known(self, proof: PaymentPayload, sale: Sale) -> PaymentRecord | None:
-        """The payment, if this proof was shown before. Raises Refused where it was bound to something else."""
+        """The payment, if this proof was shown before. Raises ApiError where it was bound to something else."""
         payment = await to_thread.run_sync(self._payments.find, proof.key(self.payee.network))
         return payment and _bound(payment, proof, sale)
 
@@ -95,12 +95,12 @@ class Paywall:
         return await to_thread.run_sync(self._payments.sold, sale.product)
 
     def check(self, proof: PaymentPayload, sale: Sale) -> None:
-        """Raises PaymentRequired for a proof that does not meet the offer; asks nobody."""
+        """Raises PaymentRequiredError for a proof that does not meet the offer; asks nobody."""
         if found := mismatch(proof, sale, self.payee, self._now()):
             raise PaymentRequiredError(sale, self.payee, *found, proof=proof)
 
     async def charge(self, proof: PaymentPayload, sale: Sale) -> PaymentRecord:
-        """The payment, paid. Raises Refused: 402 if it was refused, 409 if it is bound, 503 if nobody knows yet."""
+        """The payment, paid. Raises ApiError: 402 if it was refused, 409 if it is bound, 503 if nobody knows yet."""
         payment = await self.known(proof, sale) or await self._reserved(proof, sale)
         deadline = anyio.current_time() + self._settle_timeout
         while not payment.paid:
@@ -140,7 +140,7 @@ class Paywall:
         return _bound(payment, proof, sale)
 
     async def _settle(self, payment: PaymentRecord, proof: PaymentPayload, sale: Sale) -> None:
-        """Returns once it is paid, else raises Refused. Called by who has the lease."""
+        """Returns once it is paid, else raises ApiError. Called by who has the lease."""
         async with self._renewing(payment):
             outcome = await self._outcome(claim(proof, sale, self.payee), payment)
         if isinstance(outcome, Settled):

@@ -18,7 +18,7 @@ from img402_mcp.host.storage.spool import Body
 A_MINUTE = timedelta(minutes=1)
 
 Admit = Callable[[Connection], None]
-"""Counts or redeems inside the transaction that adds the row; raises Refused where nothing may be added."""
+"""Counts or redeems inside the transaction that adds the row; raises ApiError where nothing may be added."""
 
 
 def store_upload(  # noqa: PLR0913 - one hop to a thread carries all it needs
@@ -31,7 +31,7 @@ def store_upload(  # noqa: PLR0913 - one hop to a thread carries all it needs
 
 
 def described(incoming: Incoming, now: datetime, days: int | None, *, paid: bool = False) -> StoredImage:
-    """The image that it will be. Blocks; raises Refused for what is none."""
+    """The image that it will be. Blocks; raises ApiError for what is none."""
     created = now.replace(microsecond=now.microsecond // 1000 * 1000)
     expires = None if days is None else created + timedelta(days=days)
     if expires is not None and paid:

@@ -157,7 +157,7 @@ async def _submit(context: Io42Context, request: Request, agent: Agent, allowanc
 
 
 def _admitted(context: Io42Context, agent: Agent, ids: dict[str, str]) -> tuple[Project, Submission]:
-    """Blocks. Raises Declined for what takes no file (any more)."""
+    """Blocks. Raises Io42Error for what takes no file (any more)."""
     project = _project(context, ids["project_id"])
     submission = _submission(context, ids["submission_id"])
     if submission is None or (submission.agent_id, submission.project_id) != (agent.id, project.id):
