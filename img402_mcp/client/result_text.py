@@ -5,7 +5,6 @@ from urllib.parse import urlsplit
 
 from img402_mcp.errors import quoted
 from img402_mcp.wire.moments import moment_of
-from img402_mcp.wire.x402 import usdc
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -74,6 +73,8 @@ def remark(uploaded: "Success") -> str:
 
 
 def open_payment_text(payment: "Payment") -> str:
+    from img402_mcp.wire.x402 import usdc  # noqa: PLC0415  # most sessions never pay
+
     intent = payment.intent
     bought = f"file {intent.source[:12]}" if len(intent.source) == 64 else "a token"
     until = moment_of(payment.valid_before)
@@ -101,6 +102,8 @@ _NEXT = {
 
 
 def status_text(status: "Status") -> str:
+    from img402_mcp.wire.x402 import usdc  # noqa: PLC0415  # the same
+
     return "\n".join(
         (
             f"Wallet {status.address} on {', '.join(status.networks)}",

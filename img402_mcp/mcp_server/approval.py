@@ -6,8 +6,7 @@ price, and an answer counts for that price: where it has risen meanwhile, nothin
 """
 
 import json
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
 from mcp_types.version import MODERN_PROTOCOL_VERSIONS
@@ -38,16 +37,14 @@ class Question(Exception):  # no error
         self.price = price
 
 
-@dataclass(frozen=True)
-class UserAnswer:
+class UserAnswer(NamedTuple):
     """To the question whether so many atomic units may be paid."""
 
     price: int
     agreed: bool
 
 
-@dataclass(frozen=True)
-class Approval:
+class Approval(NamedTuple):
     """`answer` None: the user was not asked yet."""
 
     can_elicit: bool

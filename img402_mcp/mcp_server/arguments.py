@@ -10,9 +10,8 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from inspect import Parameter
-from typing import Any, Literal, get_args, get_origin
+from typing import Any, Literal, NamedTuple, get_args, get_origin
 
 from img402_mcp.errors import Img402Error, quoted
 
@@ -21,8 +20,7 @@ class BadArguments(Img402Error):
     """The call cannot be carried out as it stands; `str()` says what came and what was wanted."""
 
 
-@dataclass(frozen=True)
-class Arguments:
+class Arguments(NamedTuple):
     values: Mapping[str, Any]
     note: str = ""
     """What was left aside, for the answer."""

@@ -6,7 +6,6 @@ a `type`, without which several clients hand a schema on that model providers re
 
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import MISSING, Field, fields, is_dataclass
 from inspect import Parameter, signature
 from types import NoneType, UnionType
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -29,33 +28,34 @@ def input_schema(parameters: Mapping[str, Parameter]) -> Schema:
 
 
 def output_schema(answer: type) -> Schema:
-    """Of a dataclass. What lists of more than one of its fields hold is defined once."""
-    held = Counter(item for kind in get_type_hints(answer).values() for item in get_args(kind) if is_dataclass(item))
+    """Of a named tuple. What lists of more than one of its fields hold is defined once."""
+    held = Counter(item for kind in get_type_hints(answer).values() for item in get_args(kind) if _is_named_tuple(item))
     shared = [kind for kind, count in held.items() if count > 1]
-    definitions = {kind.__name__: _object(kind) for kind in shared if isinstance(kind, type)}
+    definitions = {kind.__name__: _object(kind) for kind in shared}
     return _object(answer, shared) | ({"$defs": definitions} if definitions else {})
 
 
+def _is_named_tuple(kind: object) -> bool:
+    return hasattr(kind, "_field_defaults")
+
+
 def _object(kind: Any, shared: Iterable[Any] = ()) -> Schema:  # noqa: ANN401  # a class
-    hints = get_type_hints(kind)
-    properties = {each.name: _schema(_shown(each, hints[each.name]), shared) for each in fields(kind)}
-    required = [each.name for each in fields(kind) if _is_required(each)]
+    defaults = kind._field_defaults
+    hints = {name: _shown(each, defaults.get(name, ...)) for name, each in get_type_hints(kind).items()}
+    properties = {name: _schema(each, shared) for name, each in hints.items()}
+    required = [name for name in properties if name not in defaults]
     return {"type": "object", "properties": properties} | ({"required": required} if required else {})
 
 
-def _shown(each: "Field[Any]", kind: Any) -> Any:  # noqa: ANN401  # a type as it is annotated
+def _shown(kind: Any, default: object) -> Any:  # noqa: ANN401  # a type as it is annotated
     """A field at its default is left out of an answer, so one whose default is None is never null there."""
-    return next(iter(set(get_args(kind)) - {NoneType})) if each.default is None else kind
-
-
-def _is_required(each: "Field[Any]") -> bool:
-    return each.default is MISSING and each.default_factory is MISSING
+    return next(iter(set(get_args(kind)) - {NoneType})) if default is None else kind
 
 
 def _schema(kind: Any, shared: Iterable[Any] = ()) -> Schema:  # noqa: ANN401  # a type as it is annotated
     if kind in shared:
         return {"$ref": f"#/$defs/{kind.__name__}"}
-    if is_dataclass(kind):
+    if _is_named_tuple(kind):
         return _object(kind, shared)
     origin, arguments = get_origin(kind), get_args(kind)
     if origin is Literal:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal, get_args
+from typing import Literal, NamedTuple, get_args
 
 from img402_mcp.client.settings import APIS, listed_folders, secret_in, wallet
 from img402_mcp.errors import SettingsError, quoted
@@ -38,8 +38,7 @@ class ServeSettings:
     """At a time, over HTTP: each keeps some 40 KB."""
 
 
-@dataclass(frozen=True)
-class ServeFlags:
+class ServeFlags(NamedTuple):
     """The words of `img402-mcp serve`, unchecked."""
 
     transport: str = "stdio"

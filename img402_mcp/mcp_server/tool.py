@@ -1,9 +1,8 @@
 """A tool as the SDK serves it: from the arguments as they came to the answer in text and structure."""
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
 from inspect import signature
-from typing import Any, get_args
+from typing import Any, NamedTuple, get_args
 
 from mcp.server.mcpserver import Context
 from mcp.server.mcpserver.exceptions import ToolError, UnexpectedToolError
@@ -30,8 +29,7 @@ READS = ToolAnnotations(read_only_hint=True)
 READS_HERE = ToolAnnotations(read_only_hint=True, open_world_hint=False)
 
 
-@dataclass(frozen=True)
-class ToolEntry:
+class ToolEntry(NamedTuple):
     """A row of the table of tools. `carry_out` takes the context first, then what the model may name."""
 
     carry_out: Callable[..., Awaitable[Answer[Any]]]
@@ -92,7 +90,7 @@ class ServedTool(Tool):
             said = await asked(context, question)
         if isinstance(said, InputRequiredResult):
             return said
-        return await self._carried_out(read, session, context, replace(approval, answer=said))
+        return await self._carried_out(read, session, context, approval._replace(answer=said))
 
     async def _carried_out(
         self, read: Arguments, session: Session, context: Context[Any, Any], approval: Approval
@@ -102,7 +100,7 @@ class ServedTool(Tool):
         note = " ".join(filter(None, (answer.result.note, read.note)))
         return CallToolResult(
             content=[TextContent(type="text", text=sayable(text))],
-            structured_content=structure_of(replace(answer.result, note=note)),
+            structured_content=structure_of(answer.result._replace(note=note)),
             is_error=answer.is_error,
         )
 

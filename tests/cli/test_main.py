@@ -86,15 +86,14 @@ def test_an_interrupt_ends_the_server_at_once_while_the_input_is_open(pictures):
 
 NOISY = """
 import os, sys
-from dataclasses import dataclass
+from typing import NamedTuple
 from img402_mcp import __main__
 from img402_mcp.mcp_server import tools
 from img402_mcp.mcp_server.results import Answer
 from img402_mcp.mcp_server.session import ToolContext
 from img402_mcp.mcp_server.tool import ToolEntry
 
-@dataclass(frozen=True)
-class Done:
+class Done(NamedTuple):
     note: str = ""
 
 async def noisy(ctx: ToolContext) -> Answer[Done]:

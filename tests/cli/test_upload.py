@@ -12,7 +12,6 @@ import sys
 import termios
 import threading
 from contextlib import ExitStack, suppress
-from dataclasses import fields
 from itertools import count
 from pathlib import Path
 
@@ -106,7 +105,7 @@ def test_json_holds_the_fields_of_the_tools_and_what_failed(api, shots, command)
         "height": 2,
         "expires_at": None,
     }
-    assert done.keys() - {"path"} <= {field.name for field in fields(UploadResult)}
+    assert done.keys() - {"path"} <= {*UploadResult._fields}
     assert failed == {"path": "missing.png", "error": failed["error"], "retry": False}
     assert failed["error"].startswith('"missing.png" does not exist')
 

@@ -1,9 +1,8 @@
 """`find_uploads(query, expiring_within_days)`: what was uploaded before, and where it is now."""
 
 import time
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from anyio import to_thread
 
@@ -24,8 +23,7 @@ NO_HISTORY = (
 )
 
 
-@dataclass(frozen=True)
-class FoundUpload:
+class FoundUpload(NamedTuple):
     url: str
     path: str
     at: str
@@ -33,8 +31,7 @@ class FoundUpload:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class FindUploadsResult:
+class FindUploadsResult(NamedTuple):
     uploads: list[FoundUpload]
     more: int = 0
     note: str = ""

@@ -1,7 +1,6 @@
 """`get_upload_token()`: a token for one paid upload, or how to pay for one."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from img402_mcp.client.result_text import in_utc, moment
 from img402_mcp.mcp_server.results import Answer
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
     from img402_mcp.client.upload_price import UploadPrice
 
 
-@dataclass(frozen=True)
-class TokenResult:
+class TokenResult(NamedTuple):
     """Either a token, or the image that the payment bought already, or what is asked for one."""
 
     token: str = ""

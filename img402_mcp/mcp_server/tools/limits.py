@@ -1,8 +1,7 @@
 """`limits()`: what is in force here, the answer to "why was I refused"."""
 
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from img402_mcp import __version__
 from img402_mcp.client.settings import HOSTED_API, Settings
@@ -16,8 +15,7 @@ if TYPE_CHECKING:
     from img402_mcp.wire.img402 import Limits, PaidTerms
 
 
-@dataclass(frozen=True)
-class LimitsResult:
+class LimitsResult(NamedTuple):
     api: str
     api_answers: bool
     limits: str

@@ -1,7 +1,6 @@
 """`payment_status()`: the wallet, what was spent, what is left, what is open."""
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from img402_mcp.client.result_text import open_payment_text, status_text
 from img402_mcp.mcp_server.results import Answer
@@ -13,14 +12,13 @@ if TYPE_CHECKING:
     from img402_mcp.client.paid_upload import Status
 
 
-@dataclass(frozen=True)
-class PaymentStatusResult:
+class PaymentStatusResult(NamedTuple):
     address: str
     networks: list[str]
     spent_24h_usdc: str
     spent_in_all_usdc: str
     left_24h_usdc: str
-    open_payments: list[str] = field(default_factory=list)
+    open_payments: tuple[str, ...] = ()
     note: str = ""
 
 
@@ -36,7 +34,7 @@ def _result(status: "Status") -> PaymentStatusResult:
         spent_24h_usdc=usdc(status.spent_today),
         spent_in_all_usdc=usdc(status.spent_in_all),
         left_24h_usdc=usdc(status.left_today),
-        open_payments=[open_payment_text(payment) for payment in status.open],
+        open_payments=tuple(open_payment_text(payment) for payment in status.open),
     )
 
 

@@ -1,7 +1,6 @@
 """`publish_markdown(path)`: the local images of a document become public URLs in it."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from img402_mcp.mcp_server.results import Answer
 from img402_mcp.mcp_server.session import ToolContext
@@ -13,8 +12,7 @@ if TYPE_CHECKING:
 LONGEST = 20_000  # bytes, some 6,000 tokens: more of a document is better left in a file
 
 
-@dataclass(frozen=True)
-class PublishedImageResult:
+class PublishedImageResult(NamedTuple):
     image: str
     url: str = ""
     size_bytes: int | None = None
@@ -22,8 +20,7 @@ class PublishedImageResult:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class PublishResult:
+class PublishResult(NamedTuple):
     uploads: tuple[PublishedImageResult, ...] = ()
     would_upload: tuple[PublishedImageResult, ...] = ()
     failures: tuple[PublishedImageResult, ...] = ()

@@ -1,7 +1,6 @@
 """`submit_image(project_id, submission_id, path)`: a local image becomes a submission to an io42 project."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from img402_mcp.mcp_server.results import Answer, Fit, upload_options
 from img402_mcp.mcp_server.session import ToolContext
@@ -11,8 +10,7 @@ if TYPE_CHECKING:
     from img402_mcp.client.io42_submit import Submitted
 
 
-@dataclass(frozen=True)
-class SubmitResult:
+class SubmitResult(NamedTuple):
     submission_id: str
     media_file_id: str
     fee_usdc: str

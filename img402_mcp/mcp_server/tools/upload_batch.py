@@ -1,9 +1,8 @@
 """`upload_batch(paths)`: many local images at once; what was uploaded and what failed side by side."""
 
 import json
-from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from img402_mcp.client.result_text import moment, note_of, remark
 from img402_mcp.mcp_server.results import Answer, Fit, upload_options
@@ -14,8 +13,7 @@ if TYPE_CHECKING:
     from img402_mcp.client.upload import Progress
 
 
-@dataclass(frozen=True)
-class BatchUploaded:
+class BatchUploaded(NamedTuple):
     path: str
     url: str
     expires_at: str | None
@@ -25,14 +23,12 @@ class BatchUploaded:
     note: str = ""
 
 
-@dataclass(frozen=True)
-class BatchFailed:
+class BatchFailed(NamedTuple):
     path: str
     error: str
 
 
-@dataclass(frozen=True)
-class BatchResult:
+class BatchResult(NamedTuple):
     uploads: list[BatchUploaded]
     failures: list[BatchFailed]
     retry: list[str]

@@ -1,7 +1,6 @@
 """`upload_input(path)`: a local image becomes an input for the studio's workflows."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from img402_mcp.mcp_server.results import Answer, Fit, upload_options
 from img402_mcp.mcp_server.session import ToolContext
@@ -11,8 +10,7 @@ if TYPE_CHECKING:
     from img402_mcp.client.studio_upload import Input
 
 
-@dataclass(frozen=True)
-class InputResult:
+class InputResult(NamedTuple):
     upload_key: str
     image_url: str | None
     done: str = ""
