@@ -35,7 +35,7 @@ from tests.fakes.pictures import png
 
 PUBLIC_URL = "https://i.example"
 
-# Prints its URL, then one line for each request, until it is told to stop.
+# Prints its URL, then one line for each request, until it is stopped.
 SERVER = """
 import logging, os, socket, sys
 import uvicorn
@@ -55,22 +55,22 @@ uvicorn.Server(config).run(sockets=[listening])
 
 @pytest.fixture
 def clock() -> SimpleNamespace:
-    """What the host takes for now; a test moves it by setting `clock.now`."""
+    """The host's current time; a test moves it by setting `clock.now`."""
     return SimpleNamespace(now=datetime(2026, 2, 8, 12, 0, 0, 123_456, UTC))
 
 
 @pytest.fixture
 def data() -> Iterator[Path]:
-    """A host's data folder; most of the time would go to fsync."""
+    """A host's data folder in memory, since most of the time would go to fsync."""
     with in_memory() as folder:
         yield folder / "data"
 
 
 @pytest.fixture(scope="session")
 def shared_stores() -> Callable[[Path], dict[str, str]]:
-    """The settings of stores that several machines could share, for each data folder its own.
+    """The settings of stores that several machines could share, separate for each data folder.
 
-    Empty, so that all is in the data folder, unless IMG402_TEST_DATABASE (a PostgreSQL that may be filled) and
+    Empty, so that everything is in the data folder, unless IMG402_TEST_DATABASE (a PostgreSQL that may be filled) and
     IMG402_TEST_BLOBS (an object store's URL) name some.
     """
     database, blobs = os.environ.get("IMG402_TEST_DATABASE"), os.environ.get("IMG402_TEST_BLOBS")
@@ -94,9 +94,9 @@ def shared_stores() -> Callable[[Path], dict[str, str]]:
 
 @pytest.fixture
 def settings(data: Path, shared_stores: Callable[[Path], dict[str, str]]) -> Callable[..., HostSettings]:
-    """Settings with a data folder of the test's own: `settings(IMG402_HOST_FREE_DAYS="0")`."""
+    """Settings with the test's own data folder: `settings(IMG402_HOST_FREE_DAYS="0")`."""
     stores = shared_stores(data)
-    small = {"IMG402_HOST_MIN_FREE_BYTES": "0"}  # memory may be all the disk that a test has
+    small = {"IMG402_HOST_MIN_FREE_BYTES": "0"}  # the disk may be memory, and small
     return lambda **environ: host_settings({**small, **stores, **environ}, data=data, public_url=PUBLIC_URL)
 
 
@@ -147,7 +147,7 @@ async def client(hosting: Callable[..., AbstractAsyncContextManager[AsyncClient]
 
 @pytest.fixture
 def database(settings: Callable[..., HostSettings], data: Path) -> Iterator[Database]:
-    """The same rows, from beside the host."""
+    """The same database, opened separately."""
     data.mkdir(exist_ok=True)
     database = Database(settings().database)
     yield database
@@ -156,7 +156,7 @@ def database(settings: Callable[..., HostSettings], data: Path) -> Iterator[Data
 
 @pytest.fixture
 def accounts(database: Database, clock: SimpleNamespace) -> Io42Accounts:
-    """What the person who runs the host does for io42, over the same data."""
+    """The operator's commands for io42, over the same data."""
     return Io42Accounts(database, lambda: clock.now)
 
 
@@ -186,7 +186,7 @@ def _webp(width: int, height: int, kind: bytes) -> bytes:
 
 @pytest.fixture(scope="session")
 def picture() -> Callable[..., bytes]:
-    """`picture(120, 100)`: a PNG; `picture(120, 100, size=5000)` of just so many bytes."""
+    """`picture(120, 100)`: a PNG; `picture(120, 100, size=5000)`: one of exactly so many bytes."""
     return lambda width=120, height=100, size=0: png(width, height, size=size)
 
 
@@ -210,7 +210,7 @@ def rows(settings: Callable[..., HostSettings]) -> Callable[[], list[str]]:
 
 @pytest.fixture
 def on_disk(settings: Callable[..., HostSettings]) -> Callable[[], list[str]]:
-    """All that the store of blobs has, half received bodies too."""
+    """Everything in the blob store, partly received bodies included."""
     stores, future = settings(), datetime(9000, 1, 1, tzinfo=UTC)
 
     def names() -> list[str]:
@@ -229,7 +229,7 @@ def put_all(log: Queue[str], lines: Iterable[str]) -> None:
 def starting(
     shared_stores: Callable[[Path], dict[str, str]], reading: Callable[..., AbstractContextManager[None]]
 ) -> Iterator[Callable[[Path], SimpleNamespace]]:
-    """Starts a real server: `.url`, `.address`, `.data`, `.settings`, `.pid`; `.line(part)` of its log, the next."""
+    """Starts a real server: `.url`, `.address`, `.data`, `.settings`, `.pid`; `.line(part)`: the next such log line."""
     with ExitStack() as stack:
 
         def start(data: Path) -> SimpleNamespace:

@@ -1,4 +1,4 @@
-"""Daily caps: what counts, whom it counts, and that several workers agree."""
+"""Daily caps: what counts, for whom, and that several workers agree."""
 
 from asyncio import gather
 from collections.abc import Callable
@@ -33,7 +33,7 @@ async def test_the_cap_for_all_is_refused_until_midnight(
     async with hosting(IMG402_HOST_FREE_DAILY="2") as client:
         for _ in range(2):
             assert (await upload_free(client, sample("plain.png"))).status_code == 200
-        for body in (sample("plain.png"), b"no image"):  # told by the database; then before a byte is read
+        for body in (sample("plain.png"), b"no image"):  # refused by the database; then before a byte is read
             refused = await upload_free(client, body)
             assert (refused.status_code, refused.headers["retry-after"], refused.json()) == (
                 429,
@@ -71,7 +71,7 @@ async def test_a_refused_upload_is_not_counted(hosting: Hosting, sample: Sample)
         assert (await upload_free(client, sample("plain.png"))).status_code == 200
 
 
-async def test_zero_is_no_cap(hosting: Hosting, sample: Sample):
+async def test_zero_means_no_cap(hosting: Hosting, sample: Sample):
     async with hosting(IMG402_HOST_FREE_DAILY="0", IMG402_HOST_FREE_DAILY_PER_ADDRESS="0") as client:
         assert (await upload_free(client, sample("plain.png"))).status_code == 200
 
@@ -94,7 +94,7 @@ async def test_several_workers_at_once_stay_under_one_cap(settings: Callable[...
 def test_counts_of_yesterday_stay_for_uploads_that_began_before_midnight(
     settings: Callable[..., HostSettings], sample: Sample, clock: SimpleNamespace
 ):
-    """A tidying that took their rows from under them could wait for them while they wait for it."""
+    """A cleanup that removed their rows could wait for them while they wait for it."""
     blobs = open_blobs(settings().blobs, settings().objects)
     database = Database(settings().database)
     today = clock.now.date()

@@ -1,4 +1,4 @@
-"""What docs/deploy says: the backup is tried out, systemd reads the unit, the container file keeps its word."""
+"""The files of docs/deploy: the backup is tried, systemd reads the unit, and the container file matches the tree."""
 
 import json
 import re
@@ -54,7 +54,7 @@ async def test_a_backup_of_a_running_host_is_whole_and_can_be_restored(
         assert (await restored.delete(before[0]["deleteUrl"])).status_code == 204
 
 
-async def test_what_an_interrupted_backup_left_half_is_made_whole_and_what_cannot_be_is_told(
+async def test_an_interrupted_backup_is_completed_and_what_is_missing_is_reported(
     client: AsyncClient, sample: Sample, data: Path, tmp_path: Path
 ):
     image, kept = sample("plain.png"), tmp_path / "backup" / "blobs" / "kept"
@@ -88,13 +88,13 @@ def test_the_unit_waits_longer_than_the_host_takes_to_stop(settings: Callable[..
 
 
 @pytest.mark.parametrize("name", ["img402.service", "Containerfile"])
-def test_what_is_set_there_exists(name: str):
+def test_every_setting_in_the_files_exists(name: str):
     documents = (DEPLOY.parent / "hosting.md").read_text(encoding="utf-8")
     done = {*VARIABLES.findall((DEPLOY / name).read_text(encoding="utf-8"))}
     assert {variable for variable in done if f"| `{variable}` |" not in documents} == set()
 
 
-def test_the_container_file_copies_what_there_is_runs_as_nobody_special_and_keeps_bytecode():
+def test_the_container_file_copies_existing_files_runs_without_root_and_keeps_bytecode():
     text = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
     copied = [word for line in re.findall(r"^COPY (?!--)(.+) \S+$", text, re.MULTILINE) for word in line.split()]
     assert [name for name in copied if not (DEPLOY.parents[1] / name).exists()] == []

@@ -1,4 +1,4 @@
-"""Disk and database fail while the host runs: it says so, shows nothing half, and goes on when they are back."""
+"""Disk and database fail while the host runs: it says so, serves nothing partial, and recovers when they are back."""
 
 import sqlite3
 import time
@@ -36,7 +36,7 @@ def a_file_in_its_place(path: Path) -> Iterator[None]:
 
 @contextmanager
 def locked(database: Path) -> Iterator[None]:
-    """By another process's backup, as long as it takes."""
+    """Locked by another process, as during a backup."""
     with closing(sqlite3.connect(database, isolation_level=None)) as connection:
         connection.execute("BEGIN EXCLUSIVE")
         yield
@@ -73,7 +73,7 @@ async def client(hosting: Hosting, data: Path):
 
 
 @pytest.mark.parametrize(("fault", "where"), FAULTS)
-async def test_a_fault_is_told_nothing_is_shown_and_the_host_recovers(
+async def test_a_fault_is_reported_nothing_partial_is_served_and_the_host_recovers(
     client: AsyncClient, sample: Sample, data: Path, rows: Names, fault, where
 ):
     first = (await upload_free(client, sample("plain.png"))).json()["url"]
@@ -89,17 +89,17 @@ async def test_a_fault_is_told_nothing_is_shown_and_the_host_recovers(
     assert (await client.get("/healthz")).status_code == 200
 
 
-async def test_how_long_another_writer_is_waited_for_stands_in_the_url(client: AsyncClient, sample: Sample, data: Path):
+async def test_the_wait_for_another_writer_is_set_in_the_url(client: AsyncClient, sample: Sample, data: Path):
     start = time.monotonic()
     with locked(data / "index.sqlite"):
         assert (await upload_free(client, sample("plain.png"))).status_code == 500
-    assert time.monotonic() - start < 5  # 30 unless told otherwise
+    assert time.monotonic() - start < 5  # 30 by default
 
 
-async def test_a_backup_put_in_the_databases_place_is_what_counts(
+async def test_a_database_replaced_by_its_backup_is_picked_up(
     client: AsyncClient, sample: Sample, data: Path, rows: Names
 ):
-    """While the host runs: the file is another one, and so is what it knows."""
+    """While the host runs: it notices that the file was replaced."""
     kept = (await upload_free(client, sample("plain.png"))).json()["url"]
     with closing(sqlite3.connect(data / "index.sqlite")) as database, closing(sqlite3.connect(data / "copy")) as copy:
         database.backup(copy)

@@ -1,4 +1,4 @@
-"""A caller in the host's own process, as an application that mounts it and these tests are."""
+"""A caller in the host's own process, such as an application that mounts it."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -30,7 +30,7 @@ NO_IMAGE = {"image": b"text, and no image at all, as everybody sees who looks at
         pytest.param("GET", "{image}", {}, 200, id="an-image-at-hand"),
     ],
 )
-async def test_others_have_their_turn_while_one_asks_again_and_again(
+async def test_other_tasks_run_while_one_keeps_asking(
     hosting: Hosting, method: str, path: str, options: Mapping[str, Any], status: int
 ):
     turns = 0

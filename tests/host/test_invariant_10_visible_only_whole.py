@@ -34,7 +34,7 @@ UPLOAD_FAILED = {
 
 
 class Rooms:
-    """The two stores behind a host, without the host."""
+    """The two stores of a host, without the host."""
 
     def __init__(self, settings: HostSettings) -> None:
         settings.data.mkdir()
@@ -64,7 +64,7 @@ def test_the_bytes_are_stored_when_the_row_is_added(rooms: Rooms, sample: Sample
     assert rows() == [image.name]
 
 
-def test_a_crash_between_bytes_and_row_leaves_nothing_visible_and_is_tidied_up(
+def test_a_crash_between_bytes_and_row_leaves_nothing_visible_and_is_cleaned_up(
     rooms: Rooms, sample: Sample, data: Path, on_disk: Names, rows: Names
 ):
     def crash(_: Connection) -> None:
@@ -83,7 +83,7 @@ def test_a_crash_between_bytes_and_row_leaves_nothing_visible_and_is_tidied_up(
     assert set(on_disk()) == {kept, foreign}
 
 
-def test_a_body_left_by_a_crash_is_tidied_up_an_hour_later(rooms: Rooms, sample: Sample, on_disk: Names):
+def test_a_body_left_by_a_crash_is_cleaned_up_an_hour_later(rooms: Rooms, sample: Sample, on_disk: Names):
     left = rooms.incoming(sample("plain.png")).path
     remove_orphans(rooms.images, rooms.blobs, datetime.now(UTC))
     assert on_disk() == [left.name]
@@ -92,7 +92,7 @@ def test_a_body_left_by_a_crash_is_tidied_up_an_hour_later(rooms: Rooms, sample:
     assert on_disk() == []
 
 
-def test_the_sweep_takes_row_and_bytes_of_every_expired_image(
+def test_the_cleanup_removes_row_and_bytes_of_every_expired_image(
     rooms: Rooms, sample: Sample, on_disk: Names, rows: Names
 ):
     for _ in range(3):
@@ -111,14 +111,14 @@ def test_the_row_goes_before_the_bytes(rooms: Rooms, sample: Sample, on_disk: Na
     assert set(on_disk()) == set(names)
 
 
-async def test_the_running_host_sweeps_by_itself(
+async def test_the_running_host_cleans_up_by_itself(
     hosting: Hosting, sample: Sample, clock: SimpleNamespace, on_disk: Names, rows: Names
 ):
     async with hosting() as client:
         await upload_free(client, sample("plain.png"))
     clock.now += timedelta(days=8)
     async with hosting() as client:
-        while on_disk():  # each request gives the sweep a turn
+        while on_disk():  # each request gives the cleanup time to run
             await client.get("/aaaaaaaaaaaaa.png")
         assert rows() == []
 
@@ -132,7 +132,7 @@ async def test_bytes_that_cannot_be_stored_get_no_row(
     assert (on_disk(), rows()) == ([], [])
 
 
-async def test_a_folder_that_cannot_be_written_is_an_upload_failed(client: AsyncClient, sample: Sample, data: Path):
+async def test_a_read_only_folder_answers_upload_failed(client: AsyncClient, sample: Sample, data: Path):
     shutil.rmtree(data / "blobs" / "kept")
     response = await upload_free(client, sample("plain.png"))
     assert (response.status_code, response.json()) == (500, UPLOAD_FAILED)
@@ -151,7 +151,7 @@ async def test_a_row_that_cannot_be_added_leaves_nothing_visible(
     assert (await client.get(f"/{unreachable}")).status_code == 404
 
 
-async def test_an_unreachable_database_is_told_by_readyz(client: AsyncClient, data: Path):
+async def test_readyz_reports_an_unreachable_database(client: AsyncClient, data: Path):
     assert (await client.get("/healthz")).json() == {"status": "ok"}
     with closing(sqlite3.connect(data / "index.sqlite")) as database:
         database.execute("ALTER TABLE images RENAME TO lost")

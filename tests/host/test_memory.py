@@ -30,7 +30,7 @@ def forget(pid: int) -> None:
 
 @pytest.fixture
 def credentials(server: SimpleNamespace) -> tuple[str, str]:
-    """The key of an agent that has a submission to make, and a token of the studio."""
+    """An io42 agent's key, with a submission open, and a studio token."""
     with closing(Database(server.settings.database)) as database:
         io42, studio = Io42Accounts(database, utc_now), StudioAccounts(database, utc_now)
         key, token = io42.add_agent("large")["key"], studio.add_token("large", may_upload=True)["token"]
@@ -41,7 +41,7 @@ def credentials(server: SimpleNamespace) -> tuple[str, str]:
 
 @pytest.fixture
 def large(other_pictures: SimpleNamespace) -> Callable[[int], bytes]:
-    """A JPEG of just so many bytes, nearly all of them one scan, which the host reads to its end."""
+    """A JPEG of exactly so many bytes, nearly all of them one scan, which the host reads to its end."""
     return lambda size: other_pictures.jpeg(300, 200, 0)[:-2].ljust(size - 2, b"\0") + b"\xff\xd9"
 
 

@@ -1,4 +1,4 @@
-"""The settings of what a host sells."""
+"""The settings of a host's paid products."""
 
 from collections.abc import Callable
 
@@ -57,7 +57,7 @@ def test_every_paid_setting_can_be_given(settings: Settings):
     )
 
 
-def test_play_money_goes_to_base_sepolia_by_itself(settings: Settings):
+def test_play_money_defaults_to_base_sepolia(settings: Settings):
     paid = settings(IMG402_HOST_PAY_TO=PAYEE, IMG402_HOST_FACILITATOR="play").paid
     assert (paid.network, paid.facilitator, paid.facilitator_url) == (BASE_SEPOLIA, "play", "")
 

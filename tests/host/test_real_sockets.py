@@ -1,4 +1,4 @@
-"""What only a real server shows: early answers, broken connections, a full disk. And curl, as it is documented."""
+"""What only a real server shows: early answers, broken connections, a full disk, and curl as documented."""
 
 import base64
 import json
@@ -51,13 +51,13 @@ def test_a_wrong_type_is_refused_at_its_first_bytes(connected: socket.socket):
     assert b'"unsupported_format"' in first + b"".join(iter(lambda: connected.recv(65536), b""))
 
 
-def test_who_announces_too_much_and_waits_is_answered_at_once(connected: socket.socket):
+def test_an_oversized_upload_that_waits_for_100_continue_is_answered_at_once(connected: socket.socket):
     connected.sendall(request(5_000_000, "Expect: 100-continue"))
     assert answer(connected) == ("HTTP/1.1 400 Bad Request", "close", "file_too_large")
 
 
 @pytest.mark.parametrize("chunked", [False, True], ids=["announced", "chunked"])
-def test_who_sends_it_all_before_reading_gets_the_answer_and_leaves_nothing(
+def test_a_client_that_sends_everything_before_reading_gets_the_answer_and_leaves_nothing(
     server: SimpleNamespace, sample: Sample, *, chunked: bool
 ):
     before = files(server)
@@ -100,7 +100,7 @@ def test_a_client_that_goes_away_leaves_nothing(
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="prlimit is Linux's")
-def test_a_full_disk_is_an_upload_failed_and_leaves_nothing(
+def test_a_full_disk_answers_upload_failed_and_leaves_nothing(
     starting: Callable[[Path], SimpleNamespace], tmp_path: Path, sample: Sample, picture_of: Callable[..., bytes]
 ):
     import resource  # noqa: PLC0415 - missing on Windows
@@ -114,7 +114,7 @@ def test_a_full_disk_is_an_upload_failed_and_leaves_nothing(
     assert httpx2.post(url, files={"image": sample("plain.png")}).status_code == 200
 
 
-def test_told_to_stop_it_finishes_the_upload_in_hand(
+def test_when_stopped_it_finishes_the_running_upload(
     starting: Callable[[Path], SimpleNamespace], tmp_path: Path, sample: Sample
 ):
     server = starting(tmp_path)
@@ -134,7 +134,7 @@ def curl(*arguments: str) -> bytes:
     return subprocess.run(["curl", "-sS", *arguments], check=True, capture_output=True, timeout=20).stdout
 
 
-def test_curl_works_as_it_is_documented(server: SimpleNamespace, tmp_path: Path, sample: Sample):
+def test_curl_works_as_documented(server: SimpleNamespace, tmp_path: Path, sample: Sample):
     image = sample("exif.jpg")
     shot = tmp_path / "screenshot.png"
     shot.write_bytes(image)
@@ -159,7 +159,7 @@ def test_the_command_that_a_refusal_prints_works(server: SimpleNamespace, tmp_pa
 
 
 @pytest.mark.parametrize("arguments", [("--data-binary",), ("-X", "POST", "-T")], ids=["--data-binary", "-T"])
-def test_curl_with_a_bare_body_is_told_how(
+def test_curl_with_a_bare_body_is_shown_the_right_command(
     server: SimpleNamespace, tmp_path: Path, sample: Sample, arguments: tuple[str, ...]
 ):
     shot = tmp_path / "screenshot.png"

@@ -19,7 +19,7 @@ URL = "http://127.0.0.1:8402"
 SECRET = "the same on each of the machines"
 
 
-def test_with_no_setting_at_all_the_terms_are_the_documented_ones(tmp_path: Path):
+def test_without_settings_the_terms_are_the_documented_ones(tmp_path: Path):
     given = host_settings({}, data=tmp_path, default_public_url=URL)
     assert replace(given, apis=()) == HostSettings(
         data=tmp_path,
@@ -78,7 +78,7 @@ def test_the_terms_of_io42_and_the_studio_are_the_documented_ones(tmp_path: Path
     )
 
 
-def test_pixels_the_wrong_way_round_are_refused(tmp_path: Path):
+def test_a_pixel_minimum_above_its_maximum_is_refused(tmp_path: Path):
     with pytest.raises(SettingsError) as refused:
         host_settings({"IMG402_HOST_IO42_MIN_PIXELS": "3000"}, data=tmp_path, public_url=URL)
     assert str(refused.value) == "IMG402_HOST_IO42_MIN_PIXELS is 3000 and IMG402_HOST_IO42_MAX_PIXELS 2048; swap them."
@@ -103,7 +103,7 @@ def test_postgresql_is_reached_by_the_driver_of_the_extra(scheme: str):
     assert host_settings(environ, public_url=URL).database == make_url("postgresql+psycopg://me@db/x")
 
 
-def test_where_hosts_may_share_rows_their_secret_must_be_given():
+def test_where_hosts_may_share_a_database_their_secret_must_be_given():
     with pytest.raises(SettingsError) as refused:
         host_settings({"IMG402_HOST_DATABASE": "postgresql://me@db/x"}, public_url=URL)
     assert str(refused.value) == (
@@ -113,7 +113,7 @@ def test_where_hosts_may_share_rows_their_secret_must_be_given():
 
 
 @pytest.mark.parametrize("url", ["s3://bucket/a/prefix", "gs://bucket", "az://container/prefix"])
-def test_an_object_store_leaves_the_folder_to_what_is_arriving(tmp_path: Path, url: str):
+def test_with_an_object_store_the_folder_holds_only_arriving_bodies(tmp_path: Path, url: str):
     settings = host_settings({"IMG402_HOST_BLOBS": url}, data=tmp_path, public_url=URL)
     assert (settings.objects, settings.blobs) == (url, tmp_path / "blobs")
 
@@ -244,7 +244,7 @@ def test_an_unusable_public_url_is_explained(value: str, shown: str):
     )
 
 
-def test_the_data_folder_is_for_its_owner_only(tmp_path: Path):
+def test_the_data_folder_is_readable_only_by_its_owner(tmp_path: Path):
     data = tmp_path / "data"
     create_app(host_settings({}, data=data, public_url=URL))
     assert [folder.stat().st_mode & 0o777 for folder in (data, data / "blobs", data / "blobs" / "kept")] == [0o700] * 3
@@ -268,7 +268,7 @@ def test_a_database_without_its_driver_is_explained(tmp_path: Path):
     )
 
 
-def test_a_data_folder_may_be_called_anything(tmp_path):
+def test_a_data_folder_may_have_any_name(tmp_path):
     folder = tmp_path / "a?b=1 %20"
     create_app(host_settings({}, data=folder, public_url="http://h.example"))
     assert (folder / "index.sqlite").exists()

@@ -1,4 +1,4 @@
-"""`img402-mcp host admin images`: what the person who runs a host sees of its images, and may do with them."""
+"""`img402-mcp host admin images`: how the operator lists, deletes and verifies images."""
 
 import json
 import os
@@ -53,7 +53,7 @@ def name_of(url: str) -> str:
         pytest.param(["--before", "2026-02-08"], [], id="before"),
     ],
 )
-async def test_images_are_listed_by_what_is_asked(admin: Admin, urls: list[str], filters: list[str], found: list[int]):
+async def test_the_list_is_filtered(admin: Admin, urls: list[str], filters: list[str], found: list[int]):
     code, listed = admin("images", "list", *filters)
     assert (code, {it["image"] for it in listed}) == (0, {name_of(urls[number]) for number in found})
 
@@ -100,12 +100,10 @@ async def test_images_are_deleted_by_name_id_or_address(
         admin("images", "delete", "../etc")
 
 
-async def test_verify_names_what_does_not_fit_and_what_to_do(
-    admin: Admin, data: Path, hosting: Hosting, sample: Sample
-):
+async def test_verify_reports_each_mismatch_and_its_fix(admin: Admin, data: Path, hosting: Hosting, sample: Sample):
     async with hosting():  # makes the folders; one that goes on running would remove the orphan itself
         pass
-    # By the real clock, since what it takes for expired is.
+    # By the real clock: the command decides by it what has expired.
     kept = data / "blobs" / "kept"
     names = ["aaaaaaaaaaaa1.png", "aaaaaaaaaaaa2.png", "aaaaaaaaaaaa3.png", "aaaaaaaaaaaa4.png"]
     _add_rows(data, names)
@@ -115,7 +113,7 @@ async def test_verify_names_what_does_not_fit_and_what_to_do(
     (kept / names[0]).unlink()
     (kept / names[1]).write_bytes(b"short")
     (kept / names[2]).write_bytes(b"x" * 1217)
-    os.utime(kept / "aaaaaaaaaaaa5.png", (0, 0))  # the other one may be an upload that has not come to its row yet
+    os.utime(kept / "aaaaaaaaaaaa5.png", (0, 0))  # the other one may be an upload whose row is not written yet
     restore = "restore the file from a backup, or delete the image"
     found = [
         {"image": names[0], "fault": "missing", "way_out": restore},

@@ -1,4 +1,4 @@
-"""`img402-mcp host admin`: what the person who runs the host says, and what the endpoints make of it."""
+"""`img402-mcp host admin`: what the operator sets, and how the endpoints follow it."""
 
 import json
 import os
@@ -57,13 +57,13 @@ def test_a_credential_is_shown_once_and_its_hash_is_kept(admin: Admin, data: Pat
     assert [secret for secret in credentials if secret.encode() in stored or secret in listed] == []
 
 
-def test_a_project_changes_in_what_is_named(admin: Admin):
+def test_only_the_named_fields_of_a_project_change(admin: Admin):
     admin("projects", "add", "logos", "--fee", "1")
     changed = admin("projects", "set", "logos", "--status", "judging")
     assert (changed["fee"], changed["status"], changed["kind"]) == ("1", "judging", "image")
 
 
-async def test_a_renewed_key_takes_the_place_of_the_old_one(admin: Admin, client: AsyncClient):
+async def test_a_renewed_key_replaces_the_old_one(admin: Admin, client: AsyncClient):
     path, old = "/api/agents/projects/p/submissions/s", admin("agents", "add", "bot")["key"]
     new = admin("agents", "renew", "bot")["key"]
     answers = [await client.post(path, headers={"Authorization": f"Bearer {key}"}) for key in (old, new)]
@@ -109,7 +109,7 @@ async def test_a_renewed_key_takes_the_place_of_the_old_one(admin: Admin, client
         ),
     ],
 )
-def test_a_slip_is_told_and_changes_nothing(admin: Admin, words: str, sentence: str):
+def test_a_mistake_is_explained_and_changes_nothing(admin: Admin, words: str, sentence: str):
     admin("agents", "add", "bot")
     admin("projects", "add", "logos")
     with pytest.raises(SettingsError) as refused:
@@ -118,7 +118,7 @@ def test_a_slip_is_told_and_changes_nothing(admin: Admin, words: str, sentence: 
     assert [len(admin(thing, "list")) for thing in ("agents", "projects", "submissions")] == [1, 1, 0]
 
 
-def test_for_a_person_it_prints_lines_and_says_that_the_key_is_shown_once(data: Path):
+def test_without_json_it_prints_lines_and_says_that_the_key_is_shown_once(data: Path):
     words = [sys.executable, "-m", "img402_mcp", "host", "--data", str(data), "admin"]
     added, listed = (
         subprocess.run([*words, *more], capture_output=True, text=True, env=os.environ, check=True)
@@ -129,14 +129,14 @@ def test_for_a_person_it_prints_lines_and_says_that_the_key_is_shown_once(data: 
     assert listed.stdout.startswith("agent=bot  created_at=20")
 
 
-def test_a_database_that_cannot_be_opened_is_told_in_a_sentence(admin: Admin, data: Path):
+def test_a_database_that_cannot_be_opened_is_explained_in_a_sentence(admin: Admin, data: Path):
     admin("agents", "list")
     (data / "index.sqlite").write_bytes(b"no database" * 1000)
     with pytest.raises(SettingsError, match=r"^The host cannot open its data \(blobs in .*Check --data, IMG402_HOST_"):
         admin("agents", "list")
 
 
-async def test_each_image_that_is_to_be_deleted_is_told_of_whatever_befalls_the_others(
+async def test_each_deletion_is_reported_even_where_others_fail(
     client: AsyncClient, data: Path, sample: Sample, capsys: pytest.CaptureFixture[str]
 ):
     answers = [(await client.post("/api/free", files={"image": sample("plain.png")})).json() for _ in range(2)]

@@ -1,4 +1,4 @@
-"""The tables of the APIs: each line leads to a whole column, and each column stands in them."""
+"""The tables of the APIs: each row names a whole API, and each API has a row."""
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
@@ -17,7 +17,7 @@ from img402_mcp.host.settings.io42 import Io42HostSettings
 
 
 class Watched(Mapping[str, str]):
-    """An empty environment that notes what it is asked for."""
+    """An empty environment that records which names are read."""
 
     def __init__(self) -> None:
         self.asked: set[str] = set()
@@ -42,7 +42,7 @@ def test_every_api_of_the_table_can_be_served_described_and_administered():
     assert host_admin.things().keys() >= {"images", "agents", "projects", "submissions", "tokens"}
 
 
-def test_every_folder_of_an_api_stands_in_the_table():
+def test_every_folder_of_an_api_is_in_the_table():
     folders = {each.parent.name for each in Path(*img402_mcp.host.apis.__path__).glob("*/__init__.py")}
     assert folders - {"img402"} == {*APIS}
 
@@ -55,7 +55,7 @@ def test_an_api_s_settings_name_every_variable_that_they_read(api: type[ApiHostS
     assert read == api()
 
 
-def test_an_api_that_no_settings_were_read_for_has_the_documented_ones(settings: Callable[..., HostSettings]):
+def test_an_api_without_settings_has_the_documented_defaults(settings: Callable[..., HostSettings]):
     none = replace(settings(), apis=())
     given = settings(IMG402_HOST_IO42_URL_MINUTES="1")
     assert [told.of(Io42HostSettings).url_minutes for told in (none, given)] == [30, 1]

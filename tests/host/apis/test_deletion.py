@@ -24,17 +24,17 @@ async def answer(client: AsyncClient, sample: Sample) -> Any:
     return await uploaded(client, sample("plain.png"))
 
 
-async def test_the_key_is_of_the_image_and_hard_to_guess(client: AsyncClient, answer: Any, sample: Sample):
+async def test_the_key_belongs_to_one_image_and_is_hard_to_guess(client: AsyncClient, answer: Any, sample: Sample):
     other = await uploaded(client, sample("plain.png"))
     keys = {it["deleteUrl"].removeprefix(f"https://i.example/delete/{it['id']}.png?key=") for it in (answer, other)}
     assert len(keys) == 2
     assert all(re.fullmatch("[0-9a-f]{40}", key) for key in keys)
 
 
-async def test_delete_takes_it_down_at_once_and_may_be_said_twice(
+async def test_delete_takes_effect_at_once_and_may_be_repeated(
     client: AsyncClient, answer: Any, rows: Callable[[], list[str]], on_disk: Callable[[], list[str]]
 ):
-    assert (await client.get(answer["url"])).status_code == 200  # it is in the memory of the host now
+    assert (await client.get(answer["url"])).status_code == 200  # it is in the host's cache now
     deleted = [await client.delete(answer["deleteUrl"]) for _ in range(2)]
     assert [(it.status_code, it.content, it.headers["cache-control"]) for it in deleted] == [(204, b"", "no-store")] * 2
     assert (await client.get(answer["url"])).status_code == 404
@@ -42,7 +42,7 @@ async def test_delete_takes_it_down_at_once_and_may_be_said_twice(
 
 
 @pytest.mark.parametrize("method", ["GET", "HEAD"])
-async def test_whoever_only_follows_the_link_deletes_nothing(client: AsyncClient, answer: Any, method: str):
+async def test_following_the_link_deletes_nothing(client: AsyncClient, answer: Any, method: str):
     page = await client.request(method, answer["deleteUrl"])
     assert (page.status_code, page.headers["content-type"]) == (200, "text/html; charset=utf-8")
     assert {name: page.headers[name] for name in ("cache-control", "referrer-policy", "x-robots-tag")} == {
@@ -76,7 +76,7 @@ async def test_the_page_of_an_expired_image_says_that_it_is_gone(
 @pytest.mark.parametrize(
     "key", ["", "?key=", "?key=" + "0" * 40, "?key=%ff%00"], ids=["none", "empty", "wrong", "junk"]
 )
-async def test_a_wrong_key_tells_nothing_of_what_exists(client: AsyncClient, answer: Any, method: str, key: str):
+async def test_a_wrong_key_does_not_reveal_what_exists(client: AsyncClient, answer: Any, method: str, key: str):
     there, missing, nonsense = [
         await client.request(method, f"/delete/{name}{key}")
         for name in (f"{answer['id']}.png", "aaaaaaaaaaaaa.png", "..%2f..%2fetc")
@@ -107,7 +107,7 @@ async def test_the_key_is_in_no_log(client: AsyncClient, answer: Any, caplog: py
     assert answer["deleteUrl"].rpartition("=")[2] not in "".join(ours)
 
 
-async def test_a_host_that_is_told_so_answers_without_and_deletes_nothing(hosting: Hosting, sample: Sample):
+async def test_where_delete_urls_are_off_none_is_given_and_nothing_is_deleted(hosting: Hosting, sample: Sample):
     async with hosting() as client:
         before = await uploaded(client, sample("plain.png"))
     async with hosting(IMG402_HOST_DELETE="off") as client:
@@ -116,7 +116,7 @@ async def test_a_host_that_is_told_so_answers_without_and_deletes_nothing(hostin
         assert (await client.get(before["url"])).status_code == 200
 
 
-async def test_another_worker_that_has_it_in_memory_forgets_it_within_five_seconds_however_often_it_is_asked(
+async def test_another_worker_drops_it_from_its_cache_within_five_seconds_however_often_it_is_asked(
     settings: Callable[..., HostSettings], clock: SimpleNamespace, sample: Sample
 ):
     apps = [create_app(settings(), now=lambda: clock.now) for _ in range(2)]

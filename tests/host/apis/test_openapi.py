@@ -1,4 +1,4 @@
-"""What the host says of itself (openapi.json) and of its visitors (the log)."""
+"""How the host describes itself (openapi.json) and logs its requests."""
 
 import json
 import logging
@@ -63,7 +63,7 @@ async def test_openapi_covers_io42_and_the_studio(client: AsyncClient):
 @pytest.mark.parametrize(
     "selling", [{}, {"IMG402_HOST_PAY_TO": f"0x{1:040x}", "IMG402_HOST_FACILITATOR": "play"}], ids=["free", "selling"]
 )
-async def test_every_reference_in_openapi_leads_somewhere(hosting: Hosting, selling: dict[str, str]):
+async def test_every_reference_in_openapi_resolves(hosting: Hosting, selling: dict[str, str]):
     async with hosting(**selling) as client:
         text = (await client.get("/openapi.json")).text
     referred = {*re.findall(r'"\$ref":"#/components/schemas/([^"]+)"', text)}
@@ -71,7 +71,7 @@ async def test_every_reference_in_openapi_leads_somewhere(hosting: Hosting, sell
     assert referred - json.loads(text)["components"]["schemas"].keys() == set()
 
 
-async def test_openapi_tells_every_code_of_io42(client: AsyncClient):
+async def test_openapi_lists_every_code_of_io42(client: AsyncClient):
     paths = (await client.get("/openapi.json")).json()["paths"]
     answers = paths["/api/agents/projects/{project_id}/submissions/{submission_id}"]["post"]["responses"]
     documented = {
@@ -99,7 +99,7 @@ async def test_a_request_is_one_line_of_json_without_its_query(client: AsyncClie
     assert "\n" not in record.getMessage()
 
 
-async def test_the_log_names_whom_a_trusted_proxy_names(hosting: Hosting, caplog: pytest.LogCaptureFixture):
+async def test_the_log_has_the_address_that_a_trusted_proxy_names(hosting: Hosting, caplog: pytest.LogCaptureFixture):
     caplog.set_level(logging.INFO, "img402_mcp.host.access")
     async with hosting(IMG402_HOST_TRUSTED_PROXIES="127.0.0.1") as client:
         await client.get("/healthz", headers={"X-Forwarded-For": "198.51.100.1"})

@@ -47,7 +47,7 @@ async def test_an_upload_gets_a_key_and_a_preview(
     )
 
 
-async def test_the_preview_dies_and_the_file_stays(
+async def test_the_preview_expires_and_the_file_stays(
     client: AsyncClient, bearer: dict[str, str], picture: Picture, clock: SimpleNamespace, on_disk: Callable[[], Any]
 ):
     stored = (await upload(client, bearer, picture())).json()
@@ -57,7 +57,7 @@ async def test_the_preview_dies_and_the_file_stays(
     assert on_disk() == [stored["upload_key"].removeprefix("uploads/")]
 
 
-async def test_without_a_signature_nobody_looks(client: AsyncClient, bearer: dict[str, str], picture: Picture):
+async def test_without_a_signature_nothing_is_served(client: AsyncClient, bearer: dict[str, str], picture: Picture):
     stored = (await upload(client, bearer, picture())).json()
     name = stored["upload_key"].removeprefix("uploads/")
     url = stored["image_url"]
@@ -68,13 +68,13 @@ async def test_without_a_signature_nobody_looks(client: AsyncClient, bearer: dic
     assert [answer.status_code for answer in answers] == [404, 403, 403, 403]
 
 
-async def test_a_url_to_look_is_none_to_put(client: AsyncClient, bearer: dict[str, str], picture: Picture):
+async def test_a_get_url_does_not_accept_a_put(client: AsyncClient, bearer: dict[str, str], picture: Picture):
     url = (await upload(client, bearer, picture())).json()["image_url"]
     answer = await client.put(url.replace("/previews/", "/uploads/") + "&type=&size=0", content=b"")
     assert (answer.status_code, answer.json()["error"]) == (403, "access_denied")
 
 
-async def test_a_preview_is_served_in_ranges_and_to_head(client: AsyncClient, bearer: dict[str, str], picture: Picture):
+async def test_a_preview_supports_ranges_and_head(client: AsyncClient, bearer: dict[str, str], picture: Picture):
     image = picture(size=3_000_000)
     url = (await upload(client, bearer, image)).json()["image_url"]
     part, head, whole = (
@@ -107,7 +107,7 @@ async def test_without_the_capability_the_answer_is_403(client: AsyncClient, tok
     assert status_and_body(answer) == (403, "This token does not have the capability to upload.")
 
 
-async def test_a_removed_token_is_worth_nothing(
+async def test_a_removed_token_is_refused(
     client: AsyncClient, bearer: dict[str, str], tokens: StudioAccounts, picture: Picture
 ):
     tokens.remove_token("app")
@@ -148,7 +148,7 @@ async def test_a_removed_token_is_worth_nothing(
         ),
     ],
 )
-async def test_what_is_no_input_is_told_in_the_documented_shape(
+async def test_an_unusable_input_is_refused_in_the_documented_shape(
     client: AsyncClient, bearer: dict[str, str], field: str, content: bytes, kind: str, message: str
 ):
     answer = await upload(client, bearer, content, field)
@@ -156,7 +156,7 @@ async def test_what_is_no_input_is_told_in_the_documented_shape(
     studio.Invalid.model_validate_json(answer.content)
 
 
-async def test_json_is_no_form_here(client: AsyncClient, bearer: dict[str, str]):
+async def test_json_is_not_accepted_here(client: AsyncClient, bearer: dict[str, str]):
     answer = await client.post("/v1/uploads", json={"file": "aGk="}, headers=bearer)
     assert answer.status_code == 422
     assert answer.json()["detail"][0]["msg"].startswith(
@@ -195,7 +195,7 @@ async def test_past_its_rate_a_token_waits(
     assert (second.headers["Retry-After"], second.headers["X-RateLimit-Remaining"]) == ("3600", "0")
 
 
-async def test_inputs_outlive_the_sweep(
+async def test_the_cleanup_leaves_inputs_alone(
     client: AsyncClient,
     bearer: dict[str, str],
     picture: Picture,

@@ -1,4 +1,4 @@
-"""No connection outlives its owner: not a start that fails, nor an end that fails, nor a thread that is late."""
+"""No connection outlives its owner, even where the start or the end fails or a thread is late."""
 
 import sqlite3
 from collections.abc import AsyncIterator, Callable
@@ -47,7 +47,7 @@ async def test_a_host_has_connections_while_it_runs(settings: Settings, open_dat
     assert open_databases() == set()
 
 
-def test_an_application_that_is_made_and_never_run_has_none(settings: Settings, open_databases: Open):
+def test_an_application_that_never_runs_has_none(settings: Settings, open_databases: Open):
     create_app(settings(**SELLING, IMG402_HOST_METRICS="127.0.0.1:9402"))
     assert open_databases() == set()
 
@@ -98,7 +98,7 @@ async def test_an_end_that_fails_leaves_none(
 
 
 @pytest.mark.parametrize("used", [Database.reading, Database.transaction])
-def test_a_thread_that_is_not_done_when_the_host_ends_leaves_none(
+def test_a_thread_that_is_still_busy_when_the_host_ends_leaves_none(
     database: Database, open_databases: Open, used: Callable[[Database], AbstractContextManager[Connection]]
 ):
     begun, closed = Event(), Event()

@@ -1,4 +1,4 @@
-"""Group commit: one transaction for all who wait, and yet each is told its own."""
+"""Group commit: one transaction for all waiting writes, and still each gets its own result."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -15,7 +15,7 @@ from img402_mcp.host.errors import ApiError
 
 
 class Rows:
-    """A real database of one table, and how often it was written to."""
+    """A real database with one table, and how often it was written to."""
 
     def __init__(self, engine: Engine) -> None:
         self._engine, self.transactions = engine, 0
@@ -58,7 +58,7 @@ def losing_the_database() -> None:
 
 @contextmanager
 def behind_a_slow_one(group: GroupCommit, *writes: Write) -> Iterator[list[Future[None]]]:
-    """All the writes wait for one that is being committed, and then for each other."""
+    """All writes queue behind one that is being committed, and then share the next commit."""
     begun, end = Event(), Event()
 
     def slow() -> bool:
@@ -75,7 +75,7 @@ def behind_a_slow_one(group: GroupCommit, *writes: Write) -> Iterator[list[Futur
         yield futures
 
 
-def test_those_who_wait_meanwhile_share_the_next_commit(rows: Rows):
+def test_writes_that_wait_share_the_next_commit(rows: Rows):
     with behind_a_slow_one(GroupCommit(rows.transaction), *map(adding, "abcde")) as futures:
         assert [future.result(10) for future in futures] == [None] * 5
     assert (rows.transactions, rows.names()) == (2, [*"abcde", "slow"])
@@ -85,22 +85,22 @@ def test_those_who_wait_meanwhile_share_the_next_commit(rows: Rows):
     "spoilt",
     [pytest.param(adding("c", refusing), id="refused"), pytest.param(adding("a"), id="there-already")],
 )
-def test_one_that_may_not_be_written_leaves_no_trace_and_costs_the_others_nothing(rows: Rows, spoilt: Write):
+def test_a_refused_write_leaves_no_trace_and_does_not_affect_the_others(rows: Rows, spoilt: Write):
     with behind_a_slow_one(GroupCommit(rows.transaction), adding("a"), spoilt, adding("b")) as (first, second, third):
         assert (first.result(10), third.result(10)) == (None, None)
         assert second.exception(10) is not None
     assert rows.names() == ["a", "b", "slow"]
 
 
-def test_a_database_that_fails_is_tried_once_and_everybody_is_told(rows: Rows):
+def test_a_failing_database_is_tried_once_and_every_waiter_gets_the_error(rows: Rows):
     writes = adding("a"), adding("b", losing_the_database), adding("c")
     with behind_a_slow_one(GroupCommit(rows.transaction), *writes) as futures:
         assert [type(future.exception(10)) for future in futures] == [OperationalError] * 3
     assert (rows.transactions, rows.names()) == (2, ["slow"])
 
 
-def test_nobody_is_told_before_the_commit(rows: Rows):
-    """Also those whose row another one's thread writes."""
+def test_nothing_is_confirmed_before_the_commit(rows: Rows):
+    """Including writes that another caller's thread commits."""
     seen: list[list[str]] = []
     group = GroupCommit(rows.transaction)
 

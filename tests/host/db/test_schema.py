@@ -1,4 +1,4 @@
-"""Versions of the schema: forward without loss, all or nothing, and never by a program that is too old."""
+"""Schema versions: upgrades lose nothing, are all or nothing, and an older program refuses a newer schema."""
 
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,7 +27,7 @@ OLDER = Path(__file__).parents[2] / "older_state"
 NOT_FOR_A_TRANSACTION = {"BEGIN TRANSACTION;", "COMMIT;", "PRAGMA user_version = 0;"}
 MOMENT = datetime(2026, 2, 8, 12, tzinfo=UTC)
 
-# The tables of the first version as their databases have them, of those that a step has changed since.
+# The first version's tables, of those that a later step has changed.
 FIRST = """
 CREATE TABLE images (id VARCHAR(32) NOT NULL, extension VARCHAR(8) NOT NULL, size_bytes BIGINT NOT NULL,
     created_at BIGINT NOT NULL, expires_at BIGINT, paid BOOLEAN NOT NULL, PRIMARY KEY (id));
@@ -73,7 +73,7 @@ def test_a_new_database_has_the_newest_version(engine: Engine):
     assert version(engine) == [NEWEST]
 
 
-def test_a_database_without_a_version_is_of_the_first_and_loses_nothing(engine: Engine):
+def test_a_database_without_a_version_counts_as_the_first_and_loses_nothing(engine: Engine):
     run(engine, FIRST)
     database = Database(engine.url)
     assert (version(engine), Images(database).find("aaaaaaaaaaaaa")) == (
@@ -85,7 +85,7 @@ def test_a_database_without_a_version_is_of_the_first_and_loses_nothing(engine: 
     database.close()
 
 
-def test_a_database_that_an_older_version_left_is_gone_on_with(engine: Engine):
+def test_an_older_versions_database_is_upgraded_and_works(engine: Engine):
     """It holds a free and a paid image, a submission with its fee, an input and its token."""
     dump = (OLDER / f"host_{engine.dialect.name}.sql").read_text(encoding="utf-8")
     run(engine, "".join(line for line in dump.splitlines(keepends=True) if line.strip() not in NOT_FOR_A_TRANSACTION))
@@ -113,7 +113,7 @@ def test_a_database_that_an_older_version_left_is_gone_on_with(engine: Engine):
     }
 
 
-def test_each_step_is_made_once_and_in_its_turn(engine: Engine):
+def test_each_step_runs_once_and_in_order(engine: Engine):
     run(engine, FIRST)
     prepare(engine, MetaData(), [adding("one")])
     assert version(engine) == [2]
@@ -123,7 +123,7 @@ def test_each_step_is_made_once_and_in_its_turn(engine: Engine):
     assert (version(engine), names_of(engine)) == ([4], {"aaaaaaaaaaaaa"})
 
 
-def test_of_steps_that_fail_halfway_nothing_is_left(engine: Engine):
+def test_steps_that_fail_halfway_leave_nothing(engine: Engine):
     run(engine, FIRST)
     prepare(engine, MetaData(), [])
     with pytest.raises(SQLAlchemyError, match="no_such_table"):
@@ -132,7 +132,7 @@ def test_of_steps_that_fail_halfway_nothing_is_left(engine: Engine):
     prepare(engine, MetaData(), [adding("one")])
 
 
-def test_workers_that_start_at_once_make_each_step_once(engine: Engine):
+def test_workers_that_start_together_run_each_step_once(engine: Engine):
     run(engine, FIRST)
     with ThreadPoolExecutor(6) as pool:
         list(pool.map(lambda _: prepare(engine, MetaData(), [adding("one"), adding("two")]), range(6)))

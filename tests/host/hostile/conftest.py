@@ -1,7 +1,7 @@
-"""Whole hosts as people start them, and clients that write what they like.
+"""Whole hosts as people start them, and clients that send arbitrary bytes.
 
-Three of them differ in their patience: with `hasty` it ends soon, with `steady` it lasts longer than a busy machine
-may keep a test from its turn, and `patient` waits as long as any host does.
+They differ in their time limits: `hasty` has short ones, `steady` has ones longer than a busy machine
+may delay a test, and `patient` has the defaults.
 """
 
 import json
@@ -42,7 +42,7 @@ class Answer:
 
     @property
     def code(self) -> str:
-        """The refusal's code, or "" for what is none."""
+        """The refusal's code, or "" where it is not a refusal."""
         try:
             return str(json.loads(self.body).get("error", ""))
         except ValueError:
@@ -56,7 +56,7 @@ class Client:
         self.socket, self._read = socket.create_connection(address, timeout=ANSWERED, source_address=(source, 0)), b""
 
     def send(self, *pieces: bytes) -> None:
-        """Until an answer comes or nobody takes any more."""
+        """Sends until an answer comes or the server reads no more."""
         for piece in pieces:
             if select([self.socket], [], [], 0)[0]:
                 return
@@ -66,7 +66,7 @@ class Client:
                 return
 
     def answer(self) -> Answer | None:
-        """The next one; None where the connection ends instead."""
+        """The next answer; None where the connection ends instead."""
         while (head := self._head()) and head[1].startswith("HTTP/1.1 100"):
             pass
         if head is None:
@@ -77,7 +77,7 @@ class Client:
         return Answer(int(status[9:12]), headers, body)
 
     def ended(self) -> bool:
-        """Whether the server closes without another word."""
+        """Whether the server closes without sending anything more."""
         return self._more() == b""
 
     def _head(self) -> list[str] | None:
@@ -129,7 +129,7 @@ class Host:
         return sorted(path.name for path in (self.data / "blobs").rglob("*") if path.is_file())
 
     def settle(self, files: list[str]) -> None:
-        """Has these files once it has noticed who went away: by requests that come later, it has had turns to."""
+        """Waits until exactly these files are left; later requests give the host time to notice closed connections."""
         for _ in range(50):
             if self.files() == sorted(files):
                 return
@@ -151,7 +151,7 @@ class Host:
 def hosts(
     tmp_path_factory: pytest.TempPathFactory, reading: Callable[..., AbstractContextManager[None]]
 ) -> Iterator[Callable[..., Host]]:
-    """`hosts(IMG402_HOST_FREE_DAILY="1")`: one more of them."""
+    """`hosts(IMG402_HOST_FREE_DAILY="1")`: one more host."""
     with ExitStack() as stack:
 
         def start(**environ: str) -> Host:
@@ -191,7 +191,7 @@ def host(patient: Host, upload_request: Callable[..., bytes]) -> Iterator[Host]:
 
 @pytest.fixture
 def hasty_host(hasty: Host, upload_request: Callable[..., bytes]) -> Iterator[Host]:
-    """The same, of a host that soon has enough."""
+    """The same for the host with short time limits."""
     yield from unharmed(hasty, upload_request("plain.png"))
 
 
@@ -211,7 +211,7 @@ def unharmed(host: Host, good: bytes) -> Iterator[Host]:
 
 @pytest.fixture(scope="session")
 def upload_request(sample: Callable[[str], bytes]) -> Callable[..., bytes]:
-    """`upload_request(image)`: the bytes of a good one; of a sample, by its name."""
+    """`upload_request(image)`: the bytes of a good upload, of an image or of a sample by its name."""
 
     def build(image: str | bytes) -> bytes:
         part = b'--b\r\nContent-Disposition: form-data; name="image"\r\n\r\n'

@@ -113,7 +113,7 @@ def chunk(body: bytes) -> bytes:
         pytest.param(b"x" * 100, b"Content-Type: \xff\xfe\r\n", "no_file", "no multipart", id="bytes-as-type"),
     ],
 )
-def test_an_upload_is_refused_in_words(host: Any, body: bytes, headers: bytes, code: str, said: str):
+def test_a_bad_body_is_refused_with_a_reason(host: Any, body: bytes, headers: bytes, code: str, said: str):
     request = posted(headers, body)
     answer = host.asked(*(request[at : at + 65536] for at in range(0, len(request), 65536)))
     assert (answer.status, answer.code) == (400, code)
@@ -143,7 +143,7 @@ def test_a_body_that_lies_about_its_length_is_refused(host: Any, request_bytes: 
 @pytest.mark.parametrize(
     "begun", [b"1;x=", b"0\r\nX: ", b"0\r\n" + b"X", b"0" * 9], ids=["chunk-extension", "trailer", "its-name", "size"]
 )
-def test_a_hundred_megabytes_beside_the_body_are_not_kept(host: Any, begun: bytes):
+def test_a_hundred_megabytes_of_other_fields_are_not_kept(host: Any, begun: bytes):
     answer = host.asked(chunked(begun), *(b"0" * 1_048_576 for _ in range(100)))
     assert (answer.status, answer.code) in {(431, "headers_too_large"), (400, "bad_request")}
 
@@ -155,16 +155,14 @@ def test_a_thousand_trailers_are_dropped_and_ten_thousand_do_no_harm(host: Any):
     assert host.asked(whole, *trailers, b"\r\n").code in {"headers_too_large", "unsupported_format"}
 
 
-def test_who_goes_away_in_the_middle_leaves_nothing(host: Any, sample: Callable[[str], bytes]):
+def test_a_client_that_leaves_in_the_middle_leaves_nothing_behind(host: Any, sample: Callable[[str], bytes]):
     for _ in range(20):
         client = host.client()
         client.send(posted(FORM, PART + sample("plain.png"), 500_000))
         client.socket.close()
 
 
-def test_json_with_much_beside_the_file_is_taken_in_small_and_refused_in_large(
-    patient: Any, sample: Callable[[str], bytes]
-):
+def test_other_json_values_are_accepted_when_small_and_refused_when_large(patient: Any, sample: Callable[[str], bytes]):
     document = {"note": ["a", "b"], "file": base64.b64encode(sample("plain.png")).decode()}
     small = patient.asked(posted(JSON, json.dumps(document).encode()))
     large = patient.asked(posted(JSON, json.dumps(document | {"note": [[]] * 1000}).encode()))

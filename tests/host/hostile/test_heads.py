@@ -1,4 +1,4 @@
-"""Requests that are none, too large, or not what they seem. The `host` fixture adds: disk, memory, the next request."""
+"""Requests that are invalid, too large, or not what they seem. The `host` fixture adds: disk, memory, the next one."""
 
 import json
 from collections.abc import Callable
@@ -46,17 +46,19 @@ CHUNKED = b"Transfer-Encoding: chunked\r\n"
         pytest.param(GET + b"X: " + b"a" * 33_000 + b"\r\n\r\n", 431, "headers_too_large", id="33-KB"),
     ],
 )
-def test_a_head_is_answered_in_words_and_the_connection_ends(host: Any, request_bytes: bytes, status: int, code: str):
+def test_a_bad_head_is_answered_with_a_reason_and_the_connection_ends(
+    host: Any, request_bytes: bytes, status: int, code: str
+):
     client = host.client()
     client.send(*(request_bytes[at : at + 65536] for at in range(0, len(request_bytes), 65536)))
     answer = client.answer()
     assert (answer.status, answer.code) == (status, code)
-    if code in {"bad_request", "headers_too_large"}:  # of what is none, nobody knows where the next one begins
+    if code in {"bad_request", "headers_too_large"}:  # after an invalid request, where the next one begins is not known
         assert (answer.headers.get("connection"), client.ended()) == ("close", True)
     assert json.loads(answer.body).keys() == {"error", "message"}
 
 
-def test_who_sends_it_all_before_reading_gets_the_answer(host: Any):
+def test_a_client_that_sends_everything_before_reading_gets_the_answer(host: Any):
     client = host.client()
     client.socket.sendall(GET + b"X: " + b"a" * 8_000_000 + END)
     assert client.answer().code == "headers_too_large"
@@ -77,7 +79,7 @@ def test_a_hundred_headers_of_thirty_kilobytes_are_fine(host: Any):
         *("/uploads/{id}.png", "/previews/..%2f{id}.png"),
     ],
 )
-def test_only_the_very_name_leads_to_an_image(host: Any, uploaded: str, path: str):
+def test_only_the_exact_name_leads_to_an_image(host: Any, uploaded: str, path: str):
     name = uploaded.partition(".")[0]
     asked = path.replace("{id}", name).replace("{ID}", name.upper())
     answer = host.asked(f"GET {asked} HTTP/1.1\r\nHost: h\r\n\r\n".encode())
@@ -87,7 +89,7 @@ def test_only_the_very_name_leads_to_an_image(host: Any, uploaded: str, path: st
 
 @pytest.fixture(scope="module")
 def uploaded(patient: Any, upload_request: Callable[..., bytes]) -> str:
-    """The name of a GIF, of which no path that is asked for here is the right one."""
+    """The name of a GIF; no path requested here is the right one."""
     answer = patient.asked(upload_request("still.gif"))
     return str(json.loads(answer.body)["url"].rpartition("/")[2])
 
@@ -112,7 +114,7 @@ def test_a_range_costs_no_more_than_the_image(host: Any, uploaded: str, sample: 
     answer = host.asked(f"GET /{uploaded} HTTP/1.1\r\nHost: h\r\nRange: {asked}\r\n\r\n".encode())
     whole = sample("still.gif")
     if asked == "bytes=0-99999999999999999":
-        status = 200  # the whole, and therefore no part
+        status = 200  # the whole image, since this is not a range
     assert answer.status == status
     assert len(answer.body) <= max(len(whole), 200)
 
@@ -135,9 +137,7 @@ def test_a_host_header_decides_nothing(patient: Any, upload_request: Callable[..
     assert b"evil" not in reply.body + refused.body
 
 
-def test_who_says_to_be_somebody_else_meets_the_same_daily_limit(
-    hosts: Callable[..., Any], upload_request: Callable[..., bytes]
-):
+def test_a_forged_address_meets_the_same_daily_limit(hosts: Callable[..., Any], upload_request: Callable[..., bytes]):
     host = hosts(IMG402_HOST_FREE_DAILY_PER_ADDRESS="1", IMG402_HOST_TRUSTED_PROXIES="")
     spoofs = ["X-Forwarded-For: 198.51.100.7", "X-Real-IP: 198.51.100.8", "Forwarded: for=198.51.100.9"]
     spoofs += ["X-Forwarded-For: 127.0.0.1, 198.51.100.10", "X-Forwarded-For: " + "1.2.3.4," * 3000]
@@ -147,7 +147,7 @@ def test_who_says_to_be_somebody_else_meets_the_same_daily_limit(
     assert [answer.status for answer in answers] == [200, 429, 429, 429, 429]
 
 
-def test_a_few_pipelined_requests_are_answered_in_their_order(host: Any, uploaded: str):
+def test_a_few_pipelined_requests_are_answered_in_order(host: Any, uploaded: str):
     client = host.client()
     image = f"GET /{uploaded} HTTP/1.1\r\nHost: h\r\n\r\n".encode()
     client.send((image + GET + END) * 4)
@@ -163,8 +163,8 @@ def test_thousands_of_pipelined_requests_are_cut_off(host: Any):
     assert answers <= 17
 
 
-def test_a_chunked_bodys_trailers_are_no_headers(patient: Any):
-    """The daily limit would count this address, if a trusted proxy's word could come behind the body."""
+def test_a_chunked_bodys_trailers_do_not_count_as_headers(patient: Any):
+    """The daily limit would count this address if a trusted proxy's header could come after the body."""
     body = b"1\r\nx\r\n0\r\nContent-Type: multipart/form-data; boundary=b\r\n\r\n"
     answer = patient.asked(b"POST /api/free HTTP/1.1\r\nHost: h\r\n" + CHUNKED + END + body)
     assert 'Content-Type is ""' in json.loads(answer.body)["message"]

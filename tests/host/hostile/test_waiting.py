@@ -1,6 +1,6 @@
 """Clients that are slow or say nothing. `hasty` waits 1 second where others wait 10, and holds 40 connections.
 
-Upper bounds are for a busy machine: they tell an end from none, and nothing else.
+Upper bounds allow for a busy machine: they only show that the wait ends at all.
 """
 
 import json
@@ -66,7 +66,7 @@ def outcome(host: Any, slow: Slow) -> tuple[str | None, bool]:
 
 
 @pytest.mark.parametrize("cases", [HEADS, BODIES], ids=["heads", "bodies"])
-def test_who_is_too_slow_is_told_in_time_whatever_keeps_coming(
+def test_a_slow_client_is_refused_in_time_whatever_it_keeps_sending(
     hasty_host: Any, cases: dict[str, tuple[Slow, str | None]]
 ):
     with ThreadPoolExecutor(len(cases)) as pool:
@@ -74,7 +74,7 @@ def test_who_is_too_slow_is_told_in_time_whatever_keeps_coming(
     assert dict(zip(cases, answers, strict=True)) == {name: (code, True) for name, (_, code) in cases.items()}
 
 
-def test_the_head_of_a_second_request_has_its_time_too(hasty_host: Any):
+def test_the_time_limit_holds_for_a_second_requests_head_too(hasty_host: Any):
     client = hasty_host.client()
     client.send(b"GET /nothing.png HTTP/1.1\r\nHost: h\r\n\r\n")
     assert client.answer().status == 404
@@ -83,11 +83,11 @@ def test_the_head_of_a_second_request_has_its_time_too(hasty_host: Any):
     assert client.ended()
 
 
-def test_a_stalled_body_is_refused_in_words_and_waited_for_no_longer(hasty_host: Any):
+def test_a_stalled_body_is_refused_with_a_reason_and_not_waited_for(hasty_host: Any):
     client = hasty_host.client()
     client.send(LONG + PART)
     answer, start = client.answer(), time.monotonic()
-    assert (client.ended(), time.monotonic() - start < 8) == (True, True)  # what is only dropped has 10
+    assert (client.ended(), time.monotonic() - start < 8) == (True, True)  # a body that is only discarded has 10
     assert (answer.status, answer.headers["connection"], json.loads(answer.body)) == (
         408,
         "close",
@@ -98,8 +98,8 @@ def test_a_stalled_body_is_refused_in_words_and_waited_for_no_longer(hasty_host:
     )
 
 
-def test_a_body_that_keeps_its_pace_takes_its_time(steady: Any, picture_of: Callable[..., bytes]):
-    """Longer in all than a stall may last."""
+def test_a_slow_but_steady_body_is_accepted(steady: Any, picture_of: Callable[..., bytes]):
+    """It takes longer in all than a stall may last."""
     body = PART + picture_of(100, 100, padding=5000) + END
     client, start = steady.client(), time.monotonic()
     client.send(HEAD + b"Content-Length: %d\r\n\r\n" % len(body))
@@ -113,7 +113,7 @@ def test_a_body_that_keeps_its_pace_takes_its_time(steady: Any, picture_of: Call
 
 
 @pytest.mark.parametrize("said", [b"", b"GET / HTTP/1.1\r\nX: "], ids=["nothing", "half-a-head"])
-def test_three_hundred_that_say_nothing_make_room_for_a_good_request(host: Any, said: bytes):
+def test_three_hundred_silent_connections_make_room_for_a_good_request(host: Any, said: bytes):
     for _ in range(300):
         host.client().send(said)
     answer = host.client()
@@ -122,8 +122,8 @@ def test_three_hundred_that_say_nothing_make_room_for_a_good_request(host: Any, 
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only there is all of 127.0.0.0/8 this machine")
-def test_where_all_are_at_work_the_next_is_told_to_come_again(hosts: Callable[..., Any]):
-    """Eight places, two for each address, and 10 seconds until a body is taken for stalled."""
+def test_where_all_connections_are_busy_the_next_is_asked_to_retry(hosts: Callable[..., Any]):
+    """Eight connections, two for each address, and 10 seconds until a body counts as stalled."""
     host = hosts(IMG402_HOST_CONNECTIONS="8", IMG402_HOST_BODY_SECONDS="100", IMG402_HOST_TRUSTED_PROXIES="127.0.0.9")
     outcome = []
     for source in ("127.0.0.1", "127.0.0.1", "127.0.0.1", *(f"127.0.0.{last}" for last in (2, 2, 3, 3, 4, 4, 5, 9))):
@@ -147,7 +147,7 @@ def test_where_all_are_at_work_the_next_is_told_to_come_again(hosts: Callable[..
         pytest.param(LONG.replace(b"/api/free", b"/nowhere"), (405, "method_not_allowed"), id="answered-already"),
     ],
 )
-def test_bodies_that_stall_make_room_before_their_time_is_over(patient: Any, said: bytes, outcome: tuple[int, str]):
+def test_stalled_bodies_make_room_before_their_time_limit(patient: Any, said: bytes, outcome: tuple[int, str]):
     first = patient.client()
     first.send(said)
     assert patient.asked(HEALTHZ).status == 200  # by then the host has the first one's head
@@ -159,7 +159,7 @@ def test_bodies_that_stall_make_room_before_their_time_is_over(patient: Any, sai
     patient.leave()
 
 
-def test_an_idle_connection_goes_for_a_new_one(host: Any):
+def test_an_idle_connection_is_closed_for_a_new_one(host: Any):
     clients = list[Any]()
     for _ in range(41):
         clients.append(client := host.client())
@@ -170,14 +170,14 @@ def test_an_idle_connection_goes_for_a_new_one(host: Any):
 
 
 def still_there(client: Any, host: Any) -> None:
-    """Blank lines, which are no request, until nobody is there to take them."""
+    """Sends blank lines, which are not requests, until the server no longer reads them."""
     start = time.monotonic()
     while time.monotonic() - start < 20:
         client.socket.send(b"\r\n")
         host.asked(HEALTHZ)
 
 
-def test_who_does_not_read_the_answers_is_left_alone(
+def test_a_client_that_does_not_read_the_answers_is_dropped(
     hasty: Any, upload_request: Callable[..., bytes], picture_of: Callable[..., bytes]
 ):
     url = json.loads(hasty.asked(upload_request(picture_of(100, 100, padding=900_000))).body)["url"]
@@ -189,10 +189,10 @@ def test_who_does_not_read_the_answers_is_left_alone(
     hasty.leave()
 
 
-def test_who_reads_slowly_but_steadily_gets_it_all(
+def test_a_client_that_reads_slowly_but_steadily_gets_everything(
     steady: Any, upload_request: Callable[..., bytes], picture_of: Callable[..., bytes]
 ):
-    """Eleven megabytes in answers: longer in all than a reader may stall."""
+    """Eleven megabytes of answers, which take longer in all than a reader may stall."""
     image = picture_of(100, 100, padding=900_000)
     url = json.loads(steady.asked(upload_request(image)).body)["url"]
     client, start = steady.client(), time.monotonic()

@@ -1,4 +1,4 @@
-"""Who has a place, who makes room for whom, and who is told to come again."""
+"""Which connections are accepted, which are closed to make room, and which are asked to retry."""
 
 from ipaddress import ip_network
 
@@ -12,7 +12,7 @@ PROXY = ("10.0.0.1", 1)
 
 
 class Upload:
-    """Its body is so many seconds behind."""
+    """An upload whose body is so many seconds behind."""
 
     def __init__(self, behind: float = 0) -> None:
         self.behind, self.has_given_way = behind, False
@@ -26,7 +26,7 @@ class Upload:
 
 @pytest.fixture
 def places() -> ConnectionLimits:
-    """Eight, two for each address; a body is stalled when it is two seconds behind."""
+    """Eight connections, two for each address; a body counts as stalled when it is two seconds behind."""
     return ConnectionLimits(Timeouts(connections=8, body=20), [ip_network("10.0.0.0/8")])
 
 
@@ -37,7 +37,7 @@ def seated(places: ConnectionLimits, *peers: tuple[str, int] | None, behind: flo
     return uploads
 
 
-def test_one_address_has_a_fourth_and_the_others_the_rest(places: ConnectionLimits):
+def test_one_address_has_at_most_a_fourth(places: ConnectionLimits):
     seated(places, ONE, ONE)
     assert places.take(Upload(), ONE) == HAS_ITS_SHARE
     seated(places, TWO, TWO, THREE, THREE, FOUR, FOUR)
@@ -53,7 +53,7 @@ def test_one_address_has_a_fourth_and_the_others_the_rest(places: ConnectionLimi
         pytest.param([ONE, ONE, ("::ffff:192.0.2.1", 1)], HAS_ITS_SHARE, id="written-another-way"),
     ],
 )
-def test_whose_share_it_is(places: ConnectionLimits, peers: list[tuple[str, int] | None], refusals: object):
+def test_which_addresses_share_a_limit(places: ConnectionLimits, peers: list[tuple[str, int] | None], refusals: object):
     assert [places.take(Upload(), peer) for peer in peers] == [None, None, refusals]
 
 
@@ -68,7 +68,7 @@ def test_a_body_that_is_hardly_behind_keeps_its_place(places: ConnectionLimits):
     assert (places.take(Upload(), ONE), any(it.has_given_way for it in uploads)) == (FULL, False)
 
 
-def test_who_says_nothing_goes_before_who_is_slow(places: ConnectionLimits):
+def test_silent_connections_are_closed_before_slow_ones(places: ConnectionLimits):
     slow, *_ = seated(places, *[PROXY] * 6, behind=9)
     first, second = seated(places, PROXY, PROXY)
     places.waiting.update({second: None, first: None})
@@ -76,7 +76,7 @@ def test_who_says_nothing_goes_before_who_is_slow(places: ConnectionLimits):
     assert (slow.has_given_way, first.has_given_way, second.has_given_way) == (False, False, True)
 
 
-def test_in_its_share_an_address_makes_room_for_itself_only(places: ConnectionLimits):
+def test_an_address_at_its_limit_makes_room_only_for_itself(places: ConnectionLimits):
     (other,) = seated(places, TWO, behind=9)
     mine, _ = seated(places, ONE, ONE)
     places.waiting.update({other: None, mine: None})
@@ -84,7 +84,7 @@ def test_in_its_share_an_address_makes_room_for_itself_only(places: ConnectionLi
     assert (other.has_given_way, mine.has_given_way) == (False, True)
 
 
-def test_who_leaves_makes_room_once(places: ConnectionLimits):
+def test_a_closed_connection_makes_room_once(places: ConnectionLimits):
     leaving, _ = seated(places, ONE, ONE)
     places.leave(leaving)
     places.leave(leaving)

@@ -1,4 +1,4 @@
-"""An answer's head and body leave together, and nothing that was written is lost."""
+"""A response's head and body are sent together, and nothing that was written is lost."""
 
 import asyncio
 import socket

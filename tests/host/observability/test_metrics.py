@@ -1,4 +1,4 @@
-"""What the host tells of itself to those who run it: health, metrics, log lines, the settings at its start."""
+"""What the host reports to its operator: health, metrics, log lines, the settings at start."""
 
 import json
 import os
@@ -91,7 +91,7 @@ async def test_requests_are_counted_by_route_and_never_by_path(app: Starlette, m
     assert samples_of(metrics, "img402_requests_in_flight") == {(): 0}
 
 
-async def test_payments_and_sweeps_are_counted_by_what_became_of_them(metrics: Metrics):
+async def test_payments_and_cleanups_are_counted_by_their_outcome(metrics: Metrics):
     for outcome in (Settled(), Settled(), Rejected("no"), Unknown("?")):
         metrics.settled(WORDS[type(outcome)])
     metrics.cleaned_up(CleanupReport(expired=3, orphans=1))
@@ -110,18 +110,18 @@ async def test_a_port_that_is_taken_is_explained(metrics: Metrics):
             pass
 
 
-async def test_without_the_setting_nothing_is_counted_and_no_route_tells(client: AsyncClient):
+async def test_without_the_setting_nothing_is_counted_and_no_route_serves_metrics(client: AsyncClient):
     assert (await client.get("/metrics")).status_code == 404
 
 
 @pytest.mark.parametrize("trouble", ["database", "store"])
-async def test_readyz_names_the_part_and_healthz_lives_on(
+async def test_readyz_names_the_failing_part_and_healthz_stays_up(
     client: AsyncClient, data: Path, clock: SimpleNamespace, trouble: str
 ):
     assert (await client.get("/readyz")).json() == {"status": "ok"}
     part = {"database": data / "index.sqlite", "store": data / "blobs" / "kept"}[trouble]
     part.rename(part.with_name("away"))
-    assert (await client.get("/readyz")).status_code == 200  # for some seconds what was found holds
+    assert (await client.get("/readyz")).status_code == 200  # the result is reused for some seconds
     clock.now += timedelta(seconds=6)
     refused, alive = await client.get("/readyz"), await client.get("/healthz")
     what = {"database": "reach its database", "store": "write to its store"}[trouble]
@@ -136,7 +136,7 @@ async def test_readyz_names_the_part_and_healthz_lives_on(
     assert (await client.get("/readyz")).status_code == 200
 
 
-async def test_a_full_host_is_ready_to_be_looked_at(hosting: Hosting):
+async def test_a_full_host_is_still_ready(hosting: Hosting):
     async with hosting(IMG402_HOST_MIN_FREE_BYTES=str(1 << 60)) as client:
         assert (await client.get("/readyz")).status_code == 200
 
@@ -157,7 +157,7 @@ async def test_a_request_has_an_id_which_only_a_trusted_proxy_chooses(hosting: H
     assert taken or re.fullmatch("[0-9a-f]{16}", answer["x-request-id"])
 
 
-def test_the_settings_are_shown_without_what_is_secret(tmp_path: Path):
+def test_the_settings_are_shown_without_secrets(tmp_path: Path):
     environ = {
         "IMG402_HOST_DATABASE": "postgresql://me:hunter2@db/x?sslpassword=hunter2",
         "IMG402_HOST_SECRET": "hunter2" * 8,
@@ -182,7 +182,7 @@ def test_the_settings_are_shown_without_what_is_secret(tmp_path: Path):
 
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[SimpleNamespace]:
-    """The host as it is started by a person: `.url`, `.process`, `.line(part)` of its log, the next."""
+    """The host as a person starts it: `.url`, `.process`, `.line(part)`: the next such line of its log."""
     command = [sys.executable, "-m", "img402_mcp", "host", "--port", "0", "--data", str(tmp_path / "data")]
     environ = os.environ | {"IMG402_HOST_METRICS": "127.0.0.1:0", "IMG402_HOST_DRAIN_SECONDS": "30"}
     with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as process, ExitStack() as end:
@@ -198,7 +198,7 @@ def program(tmp_path: Path) -> Iterator[SimpleNamespace]:
         )
 
 
-def test_told_to_stop_it_first_says_so_and_serves_on_and_a_second_word_ends_it(
+def test_after_the_first_signal_it_reports_not_ready_and_serves_on_and_a_second_one_ends_it(
     program: SimpleNamespace, sample: Sample
 ):
     assert json.loads(program.line("settings"))["settings"]["upkeep.drain"] == 30
@@ -216,7 +216,7 @@ def test_told_to_stop_it_first_says_so_and_serves_on_and_a_second_word_ends_it(
     assert program.process.wait(timeout=10) in {0, -signal.SIGTERM}
 
 
-def test_every_line_of_the_log_is_json_and_a_failures_line_names_its_request(program: SimpleNamespace, sample: Sample):
+def test_every_log_line_is_json_and_a_failures_line_names_its_request(program: SimpleNamespace, sample: Sample):
     (program.data / "blobs" / "kept").rename(program.data / "away")
     (program.data / "index.sqlite").rename(program.data / "index.away")
     address = json.loads(program.line("metrics are at"))["message"].removeprefix("metrics are at ")
@@ -235,7 +235,7 @@ def test_every_line_of_the_log_is_json_and_a_failures_line_names_its_request(pro
     assert {failure["request_id"], access["request_id"]} == {failed.headers["x-request-id"]}
 
 
-async def test_a_failure_of_our_own_has_an_id_and_is_counted_too(app: Starlette, metrics: Metrics):
+async def test_an_internal_failure_has_an_id_and_is_counted(app: Starlette, metrics: Metrics):
     async def fail(_request: Request) -> Response:
         raise RuntimeError
 
@@ -248,7 +248,7 @@ async def test_a_failure_of_our_own_has_an_id_and_is_counted_too(app: Starlette,
     assert samples_of(metrics, "img402_refusals_total") == {("internal_error",): 1}
 
 
-async def test_while_the_database_is_away_the_other_series_are_told(metrics: Metrics, data: Path):
+async def test_while_the_database_is_away_the_other_series_are_served(metrics: Metrics, data: Path):
     (data / "index.sqlite").rename(data / "away")
     assert (samples_of(metrics, "img402_stored_up"), samples_of(metrics, "img402_stored_bytes")) == ({(): 0}, {})
     assert samples_of(metrics, "img402_requests_in_flight") == {(): 0}
@@ -262,12 +262,12 @@ async def test_many_silent_connections_to_the_metrics_cost_few_threads(metrics: 
     with serving(metrics, ("127.0.0.1", 0)) as address, ExitStack() as stack:
         where = (httpx2.URL(address).host, httpx2.URL(address).port or 0)
         silent = [stack.enter_context(socket.create_connection(where, timeout=5)) for _ in range(40)]
-        assert silent[-1].recv(1) == b""  # the last one is closed: by then each was seen
+        assert silent[-1].recv(1) == b""  # the last one is closed, so each was accepted by then
         assert threading.active_count() - before <= READERS + 1
 
 
 class Stuck:
-    """A store whose writes never end, until it is told to."""
+    """A store whose writes hang until it is released."""
 
     def __init__(self, spool: Path) -> None:
         self.spool, self.end = spool, threading.Event()

@@ -1,4 +1,4 @@
-"""The page for people: what it says is what is in force, and it takes nothing from anywhere else."""
+"""The page for people: it shows the limits in force, and loads nothing from anywhere else."""
 
 import json
 import re
@@ -51,7 +51,7 @@ async def html_of(hosting: Hosting, **environ: str) -> str:
         return (await client.get("/")).text
 
 
-async def test_the_page_is_asked_for_anew_and_lets_nothing_else_in(client: AsyncClient):
+async def test_the_page_is_revalidated_and_its_policy_allows_nothing_else(client: AsyncClient):
     answer = await client.get("/")
     headers = dict(answer.headers)
     assert re.fullmatch('"[0-9a-f]{16}"', headers.pop("etag"))
@@ -77,25 +77,25 @@ async def test_the_page_is_asked_for_anew_and_lets_nothing_else_in(client: Async
         pytest.param("https://i.example;script-src,*", "https://i.example%3Bscript-src%2C%2A", id="no-new-rule"),
     ],
 )
-def test_images_may_come_from_the_public_address_and_no_other(public_url: str, images: str):
+def test_images_may_come_only_from_the_public_address(public_url: str, images: str):
     assert content_security_policy(public_url) == POLICY.replace("https://i.example", images)
 
 
-async def test_head_is_get_without_the_body(client: AsyncClient):
+async def test_head_answers_like_get_without_the_body(client: AsyncClient):
     got, head = await client.get("/"), await client.head("/")
     for answer in (got, head):
         del answer.headers["x-request-id"]
     assert (head.status_code, head.headers, head.content) == (200, got.headers, b"")
 
 
-async def test_a_page_that_the_browser_has_is_not_sent_again(client: AsyncClient):
+async def test_a_cached_page_is_not_sent_again(client: AsyncClient):
     etag = (await client.get("/")).headers["etag"]
     known = await client.get("/", headers={"If-None-Match": f'"other", W/{etag}'})
     other = await client.get("/", headers={"If-None-Match": '"other"'})
     assert (known.status_code, known.content, other.status_code) == (304, b"", 200)
 
 
-async def test_everything_the_page_loads_is_the_hosts_own_and_kept_for_ever(client: AsyncClient):
+async def test_everything_the_page_loads_comes_from_the_host_and_is_cached_for_good(client: AsyncClient):
     html = (await client.get("/")).text
     loaded = {link for link in links(html) if link.startswith("assets/")}
     answers = {link: await client.get(f"/{link}") for link in loaded}
@@ -112,14 +112,14 @@ async def test_everything_the_page_loads_is_the_hosts_own_and_kept_for_ever(clie
         assert answer.headers["x-content-type-options"] == "nosniff"
 
 
-async def test_a_former_assets_name_is_not_found_like_any_other_path(client: AsyncClient):
+async def test_an_old_assets_name_is_not_found(client: AsyncClient):
     gone, other = await client.get("/assets/page-0000000000000000.js"), await client.get("/a/b")
     for answer in (gone, other):
         del answer.headers["x-request-id"]
     assert (gone.status_code, gone.content, gone.headers) == (404, other.content, other.headers)
 
 
-async def test_the_page_names_no_other_place_and_holds_nothing_that_its_policy_forbids(hosting: Hosting):
+async def test_the_page_names_no_other_origin_and_contains_nothing_that_its_policy_forbids(hosting: Hosting):
     html = await html_of(hosting, **PLAYING)
     own = {"openapi.json", ".well-known/x402", "api/free"}
     assert {link for link in links(html) if not link.startswith("assets/")} == own
@@ -127,7 +127,7 @@ async def test_the_page_names_no_other_place_and_holds_nothing_that_its_policy_f
 
 
 @pytest.mark.parametrize("name", sorted(path.name for path in PAGES.iterdir() if path.suffix not in {".py", ""}))
-def test_no_file_of_the_page_refers_to_another_place(name: str):
+def test_no_file_of_the_page_refers_to_another_origin(name: str):
     text = (PAGES / name).read_text(encoding="utf-8").replace('xmlns="http://www.w3.org/2000/svg"', "")
     assert re.findall(r"//[\w\[]|url\(|@import|\bimport\b|innerHTML|outerHTML|insertAdjacent|eval\(", text) == []
 
@@ -161,7 +161,7 @@ def test_no_file_of_the_page_refers_to_another_place(name: str):
         ),
     ],
 )
-async def test_the_limits_in_force_are_told(hosting: Hosting, environ: dict[str, str], shown: dict[str, str]):
+async def test_the_limits_in_force_are_shown(hosting: Hosting, environ: dict[str, str], shown: dict[str, str]):
     html = await html_of(hosting, **environ)
     assert section(html, "limits") == {"Types": "PNG, JPEG, GIF and WebP", **shown}
     assert f'data-max-bytes="{environ.get("IMG402_HOST_FREE_MAX_BYTES", "1048576")}"' in html
@@ -173,7 +173,7 @@ async def test_a_host_that_sells_nothing_names_no_price(client: AsyncClient):
     assert re.findall("USDC|Paid|PLAY MONEY|wallet", html) == []
 
 
-async def test_prices_are_told_where_uploads_are_sold(hosting: Hosting):
+async def test_prices_are_shown_where_uploads_are_sold(hosting: Hosting):
     html = await html_of(hosting, **PAYING, IMG402_HOST_PRICE="0.25", IMG402_HOST_PAID_DAYS="0")
     shown = {"Price": "0.25 USDC on base", "Size": "up to 5 MB", "Kept": "for good"}
     assert section(html, "paid") == shown
@@ -181,13 +181,13 @@ async def test_prices_are_told_where_uploads_are_sold(hosting: Hosting):
     assert "PLAY MONEY" not in html
 
 
-async def test_play_money_is_said_aloud(hosting: Hosting):
+async def test_play_money_is_announced(hosting: Hosting):
     html = await html_of(hosting, **PLAYING)
     assert '<p class="play"><strong>PLAY MONEY.</strong> Payments on this host move nothing' in html
     assert section(html, "paid")["Price"] == "PLAY MONEY, of no worth: 0.01 USDC on base-sepolia"
 
 
-async def test_the_public_address_is_escaped_wherever_it_stands(data: Path):
+async def test_the_public_address_is_escaped_everywhere(data: Path):
     app = create_app(host_settings({}, data=data, public_url="https://i&lt;b.example/a&copy=1;b"))
     async with AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://elsewhere.example") as client:
         html = (await client.get("/")).text

@@ -58,7 +58,7 @@ def selling(
 def paywall(
     paid_settings: Callable[..., HostSettings], data: Path, clock: SimpleNamespace, bank: Bank
 ) -> Iterator[tuple[Paywall, Sale]]:
-    """The money's part of a host over the same data, and what it sells."""
+    """The host's paywall over the same data, and its products."""
     paid, now = paid_settings().paid, lambda: clock.now
     assert paid is not None
     data.mkdir(exist_ok=True)
@@ -75,7 +75,7 @@ async def shop(selling: Callable[..., AbstractAsyncContextManager[AsyncClient]])
 
 @pytest.fixture
 def proof(clock: SimpleNamespace) -> Callable[..., dict[str, str]]:
-    """`proof(version=2, nonce=1, ...)`: the header that pays 0.01 USDC on Base, or something near it."""
+    """`proof(version=2, nonce=1, ...)`: the header that pays 0.01 USDC on Base, or a variation."""
     network = x402.BASE
 
     def header(

@@ -1,4 +1,4 @@
-"""Paid images can be deleted too, by anyone who is sure to have uploaded them."""
+"""Paid images can be deleted too, but only by those who uploaded them."""
 
 import pytest
 from httpx2 import AsyncClient
@@ -20,7 +20,7 @@ async def bought(shop: AsyncClient, headers: dict[str, str]) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("said", [{}, ALONE], ids=["with-identifier", "without"])
-async def test_the_answer_to_the_upload_itself_has_it(
+async def test_the_uploads_answer_has_the_delete_url(
     shop: AsyncClient, sample: Sample, proof: MakeProof, said: dict[str, int | None]
 ):
     answer = await upload(shop, sample("plain.png"), proof(**said))
@@ -28,13 +28,17 @@ async def test_the_answer_to_the_upload_itself_has_it(
     assert (await shop.get(answer["url"])).status_code == 404
 
 
-async def test_who_shows_proof_and_identifier_again_gets_it_again(shop: AsyncClient, sample: Sample, proof: MakeProof):
+async def test_a_replay_with_proof_and_identifier_gets_the_delete_url_again(
+    shop: AsyncClient, sample: Sample, proof: MakeProof
+):
     first = await upload(shop, sample("plain.png"), proof())
     assert await upload(shop, sample("plain.png"), proof()) == first
     assert await bought(shop, proof()) == first
 
 
-async def test_who_read_the_proof_off_the_chain_does_not_get_it(shop: AsyncClient, sample: Sample, proof: MakeProof):
+async def test_a_replay_with_a_proof_read_from_the_chain_does_not_get_it(
+    shop: AsyncClient, sample: Sample, proof: MakeProof
+):
     token = (await bought(shop, proof(**ALONE)))["token"]
     first = await upload(shop, sample("plain.png"), {"X-Upload-Token": token})
     known = {name: value for name, value in first.items() if name != "deleteUrl"}

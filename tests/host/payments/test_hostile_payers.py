@@ -1,4 +1,4 @@
-"""What a payee must stand: none of it gets a token, an image or somebody's money twice."""
+"""Attacks on a payee: none of them gets a token, an image or somebody's money twice."""
 
 import json
 from base64 import b64encode
@@ -81,7 +81,7 @@ WRONG_OFFER = f"The proof is for another offer; asked is 0.01 USDC on base to {P
         ),
     ],
 )
-async def test_a_proof_that_does_not_meet_the_offer_is_refused_before_anybody_is_asked(
+async def test_a_proof_that_does_not_match_the_offer_is_refused_before_the_facilitator_is_asked(
     shop: AsyncClient,
     sample: Sample,
     proof: MakeProof,
@@ -101,7 +101,7 @@ async def test_a_proof_that_does_not_meet_the_offer_is_refused_before_anybody_is
     assert (bank.verified, bank.settled) == ([], [])
 
 
-async def test_a_proof_that_does_not_meet_the_offer_is_refused_before_the_image_is_read(
+async def test_a_proof_that_does_not_match_the_offer_is_refused_before_the_image_is_read(
     shop: AsyncClient, proof: MakeProof
 ):
     assert (await shop.post("/api/upload", headers=proof(value=1), content=b"no image")).status_code == 402
@@ -179,7 +179,7 @@ async def test_a_malformed_identifier_is_a_bad_request(shop: AsyncClient, proof:
     assert bank.verified == []
 
 
-async def test_the_facilitator_is_told_our_offer_and_only_fields_that_were_checked(
+async def test_the_facilitator_gets_our_offer_and_only_fields_that_were_checked(
     shop: AsyncClient, proof: MakeProof, bank
 ):
     message = x402.decoded(proof()["PAYMENT-SIGNATURE"])
@@ -216,13 +216,13 @@ async def test_a_payment_for_the_token_route_opens_the_upload_route_once(
 
 
 async def test_the_resource_of_a_proof_is_not_compared(shop: AsyncClient, proof: MakeProof):
-    """v1's proofs carry none, v2's is not signed."""
+    """A v1 proof has none, and that of a v2 proof is not signed."""
     message = x402.decoded(proof()["PAYMENT-SIGNATURE"]) | {"resource": {"url": "https://elsewhere.example"}}
     answer = await shop.post("/api/upload/token", headers={"PAYMENT-SIGNATURE": x402.encoded(message)})
     assert answer.status_code == 200
 
 
-async def test_no_proxy_keeps_a_paid_answer(shop: AsyncClient, sample: Sample, proof: MakeProof):
+async def test_no_proxy_may_cache_a_paid_answer(shop: AsyncClient, sample: Sample, proof: MakeProof):
     headers = proof()
     answers = [
         await shop.post("/api/upload/token"),

@@ -1,4 +1,4 @@
-"""Invariant 10, the paid part: one payment buys one thing, settled once, no matter who asks and whatever breaks."""
+"""Invariant 10, the paid part: one payment buys one thing and is settled once, no matter who asks or what breaks."""
 
 from asyncio import gather
 from collections.abc import AsyncIterator
@@ -102,7 +102,7 @@ async def test_two_workers_over_one_database_agree(selling: Hosting, proof: Make
 
 @asynccontextmanager
 async def killed_when_reached(client: AsyncClient, proof: dict[str, str], bank: Bank) -> AsyncIterator[None]:
-    """The request is under way; when the block ends it is gone, and nothing of the host ran after that point."""
+    """Starts the request; when the block ends the host is gone, and nothing of it ran past that point."""
     async with create_task_group() as tasks:
         tasks.start_soon(buy, client, proof)
         await bank.reached.wait()
@@ -168,7 +168,7 @@ async def test_with_another_secret_the_payment_still_buys_its_upload(
     assert len(bank.book) == 1
 
 
-async def test_while_one_copy_is_being_settled_another_waits_no_longer_than_its_patience(
+async def test_while_one_copy_is_being_settled_another_waits_for_a_bounded_time(
     selling: Hosting, proof: MakeProof, bank
 ):
     bank.moods, paid = ["hangs"], proof()
@@ -180,7 +180,7 @@ async def test_while_one_copy_is_being_settled_another_waits_no_longer_than_its_
 
 
 @pytest.mark.parametrize("mood", ["unreachable", "answer lost"])
-async def test_an_unknown_outcome_is_pending_and_the_same_proof_goes_on(
+async def test_an_unknown_outcome_is_pending_and_the_same_proof_may_be_sent_again(
     shop: AsyncClient, proof: MakeProof, bank, mood
 ):
     bank.moods, paid = [mood], proof()
@@ -191,23 +191,21 @@ async def test_an_unknown_outcome_is_pending_and_the_same_proof_goes_on(
     assert len(bank.book) == 1
 
 
-async def test_a_facilitator_that_cannot_be_asked_is_no_refusal(
-    hosting: Hosting, proof: MakeProof, clock: SimpleNamespace
-):
-    """Nothing listens at the facilitator's address."""
+async def test_an_unreachable_facilitator_is_not_a_refusal(hosting: Hosting, proof: MakeProof, clock: SimpleNamespace):
+    """Nothing listens at the facilitator's address here."""
     environ = {"IMG402_HOST_PAY_TO": PAYEE, "IMG402_HOST_FACILITATOR_URL": "http://127.0.0.1:1"}
     async with hosting(**environ) as client:
         answer = await buy(client, proof())
     assert status_and_body(answer) == pending("the facilitator gave no usable answer (ConnectError)")
 
 
-async def test_what_nobody_verified_is_not_settled(shop: AsyncClient, proof: MakeProof, bank):
+async def test_an_unverified_payment_is_not_settled(shop: AsyncClient, proof: MakeProof, bank):
     bank.silent = True
     assert status_and_body(await buy(shop, proof())) == pending("no answer")
     assert bank.settled == []
 
 
-async def test_a_certain_refusal_frees_the_payment(shop: AsyncClient, proof: MakeProof, bank):
+async def test_a_conclusive_refusal_frees_the_payment(shop: AsyncClient, proof: MakeProof, bank):
     bank.moods, paid = ["refuses"], proof()
     refused = await buy(shop, paid)
     assert (refused.status_code, refused.json()["error"], refused.json()["message"]) == (
@@ -219,7 +217,7 @@ async def test_a_certain_refusal_frees_the_payment(shop: AsyncClient, proof: Mak
     assert len(bank.book) == 1
 
 
-async def test_a_refusal_behind_an_attempt_without_outcome_is_not_certain(shop: AsyncClient, proof: MakeProof, bank):
+async def test_a_refusal_after_an_attempt_without_outcome_is_not_conclusive(shop: AsyncClient, proof: MakeProof, bank):
     bank.moods, paid = ["answer lost", "refuses", "answers"], proof()
     assert status_and_body(await buy(shop, paid)) == pending("time-out")
     assert status_and_body(await buy(shop, paid)) == pending("no chain can be asked")
@@ -227,7 +225,7 @@ async def test_a_refusal_behind_an_attempt_without_outcome_is_not_certain(shop: 
     assert len(bank.book) == 1
 
 
-async def test_where_the_chain_knows_that_it_was_never_settled_it_is_refused(shop: AsyncClient, proof: MakeProof, bank):
+async def test_a_payment_that_the_chain_shows_as_never_settled_is_refused(shop: AsyncClient, proof: MakeProof, bank):
     bank.moods, bank.knows_the_past, paid = ["unreachable", "refuses"], True, proof()
     assert status_and_body(await buy(shop, paid)) == pending("no connection")
     refused = await buy(shop, paid)
@@ -242,10 +240,10 @@ async def test_a_used_nonce_counts_as_paid_up_to_the_trusted_amount(selling: Hos
 
 
 @pytest.mark.parametrize("chain", [True, False], ids=["chain", "trust"])
-async def test_an_attempt_without_outcome_does_not_hide_that_the_one_before_it_moved_the_money(
+async def test_an_attempt_without_outcome_does_not_hide_that_an_earlier_one_moved_the_money(
     selling: Hosting, proof: MakeProof, bank, chain
 ):
-    """A facilitator may send a used authorization once more and call it a failed transaction."""
+    """A facilitator may submit a used authorization again and report a failed transaction."""
     bank.moods, bank.knows_the_past, paid = ["answer lost", "unreachable"], chain, proof()
     async with selling(IMG402_HOST_TRUST_USED="0" if chain else "0.01") as client:
         await buy(client, paid)
@@ -253,7 +251,7 @@ async def test_an_attempt_without_outcome_does_not_hide_that_the_one_before_it_m
     assert len(bank.book) == 1
 
 
-async def test_a_used_nonce_above_the_trusted_amount_stays_pending_until_the_chain_tells(
+async def test_a_used_nonce_above_the_trusted_amount_stays_pending_until_the_chain_shows_the_outcome(
     selling: Hosting, proof: MakeProof, bank
 ):
     bank.moods, paid = ["answer lost"], proof()
@@ -264,7 +262,7 @@ async def test_a_used_nonce_above_the_trusted_amount_stays_pending_until_the_cha
         assert (await buy(client, paid)).status_code == 200
 
 
-async def test_where_a_chain_can_be_asked_nothing_is_trusted(selling: Hosting, proof: MakeProof, bank):
+async def test_where_a_chain_can_be_asked_no_amount_is_trusted(selling: Hosting, proof: MakeProof, bank):
     bank.moods, paid = ["answer lost"], proof()
     async with selling(IMG402_HOST_RPC_URL="http://127.0.0.1:1") as client:
         await buy(client, paid)
@@ -333,7 +331,7 @@ async def test_an_identifier_names_one_payment_of_a_payer(shop: AsyncClient, pro
     assert len(bank.book) == 2
 
 
-async def test_a_payment_for_one_product_buys_no_other(
+async def test_a_payment_for_one_product_does_not_buy_another(
     shop: AsyncClient, paywall: tuple[Paywall, Sale], proof: MakeProof, bank
 ):
     await buy(shop, proof())

@@ -1,4 +1,4 @@
-"""io42's entry fee: asked last, paid once for each submission, and never for a refusal."""
+"""io42's entry fee: asked for last, paid once for each submission, and never for a refused one."""
 
 from asyncio import gather
 from datetime import timedelta
@@ -19,7 +19,7 @@ Intent = dict[str, object]
 
 @pytest.fixture
 def agent(shop: AsyncClient, accounts: Io42Accounts) -> Io42Agent:
-    """Of a project that asks 0.25 USDC, with two submissions."""
+    """An agent of a project with a fee of 0.25 USDC and two submissions."""
     key = accounts.add_agent("bot")["key"]
     accounts.add_project("logos", "0.25", "open", "image")
     for submission in ("sub_1", "sub_2"):
@@ -97,7 +97,7 @@ async def test_a_closed_project_costs_nothing(
     assert (answer.json()["error"]["code"], bank.verified) == ("PROJECT_NOT_ACCEPTING", [])
 
 
-async def test_a_stranger_without_a_key_costs_nobody_anything(
+async def test_a_request_without_a_key_never_reaches_the_paywall(
     agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank
 ):
     agent.key = "io42_wrong"
@@ -105,7 +105,7 @@ async def test_a_stranger_without_a_key_costs_nobody_anything(
     assert (answer.status_code, bank.verified) == (401, [])
 
 
-async def test_the_same_proof_gets_the_live_url_then_a_fresh_one_then_the_word_that_it_is_done(
+async def test_the_same_proof_gets_the_live_url_then_a_new_one_then_the_answer_that_it_is_done(
     agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank, clock: SimpleNamespace, picture: Picture
 ):
     first = url_in(await agent.ask(intent, **fee()))
@@ -121,8 +121,8 @@ async def test_the_same_proof_gets_the_live_url_then_a_fresh_one_then_the_word_t
     assert len(bank.book) == 1
 
 
-async def test_a_fee_that_is_paid_is_never_asked_again(agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank):
-    """An agent that lost the proof, or signed another, is known by its key."""
+async def test_a_paid_fee_is_never_asked_for_again(agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank):
+    """An agent that lost the proof, or signed another one, is recognised by its key."""
     first = url_in(await agent.ask(intent, **fee()))
     without, another = await agent.ask(intent), await agent.ask(intent, **fee(nonce=2))
     assert (url_in(without), url_in(another), len(bank.book)) == (first, first, 1)
@@ -142,7 +142,7 @@ async def test_one_proof_pays_for_one_submission(agent: Io42Agent, intent: Inten
     assert len(bank.book) == 1
 
 
-async def test_an_uploads_proof_pays_no_fee_and_the_other_way_round(
+async def test_an_uploads_proof_does_not_pay_a_fee_and_a_fees_proof_not_an_upload(
     agent: Io42Agent, intent: Intent, fee: MakeProof, proof: MakeProof, bank: Bank
 ):
     cheap = await agent.ask(intent, **proof())
@@ -168,7 +168,7 @@ async def test_two_proofs_at_once_are_one_fee(agent: Io42Agent, intent: Intent, 
     assert len(bank.book) == 1
 
 
-async def test_while_a_fee_is_on_its_way_no_other_is_taken_and_none_is_asked(
+async def test_while_a_fee_is_in_flight_no_other_is_accepted_or_asked_for(
     agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank
 ):
     bank.moods = ["unreachable", "unreachable"]
@@ -190,7 +190,7 @@ async def test_a_refused_payment_makes_room_for_another(agent: Io42Agent, intent
     assert (refused.status_code, refused.json()["error"]["code"], paid.status_code) == (402, "PAYMENT_FAILED", 200)
 
 
-async def test_a_payment_on_its_way_goes_on_at_the_fee_it_was_made_for(
+async def test_a_payment_in_flight_keeps_the_fee_it_was_made_for(
     agent: Io42Agent, intent: Intent, fee: MakeProof, bank: Bank, accounts: Io42Accounts
 ):
     bank.moods = ["unreachable"]
@@ -200,7 +200,7 @@ async def test_a_payment_on_its_way_goes_on_at_the_fee_it_was_made_for(
     assert (answer.status_code, [claim.amount for claim in bank.settled]) == (200, [250_000, 250_000])
 
 
-async def test_an_unreadable_proof_is_told_in_the_envelope(agent: Io42Agent, intent: Intent):
+async def test_an_unreadable_proof_is_refused_in_the_envelope(agent: Io42Agent, intent: Intent):
     answer = await agent.ask(intent, **{"PAYMENT-SIGNATURE": "?"})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "PAYMENT_INVALID")
 

@@ -1,4 +1,4 @@
-"""What the host says of its paid part: discovery, openapi, and the documents that the client reads."""
+"""How the host describes its paid products: discovery, openapi, and the documents that the client reads."""
 
 import json
 from pathlib import Path
@@ -22,7 +22,7 @@ def vector(name: str) -> dict[str, Any]:
 
 
 def part_of(small: object, large: object) -> bool:
-    """Whether everything in the first document stands in the second, which may say more."""
+    """Whether everything in the first document is also in the second, which may say more."""
     if isinstance(small, dict) and isinstance(large, dict):
         return all(key in large and part_of(value, large[key]) for key, value in small.items())
     if isinstance(small, list) and isinstance(large, list):
@@ -172,12 +172,12 @@ async def test_the_host_states_what_a_directory_lists(shop: AsyncClient, field: 
 
 
 @pytest.mark.parametrize("part", ["0.01 USDC on base", "PNG, JPEG, GIF, WebP", "5 MB", "365 days", "X-Upload-Token"])
-async def test_the_description_tells_the_terms(shop: AsyncClient, part: str):
+async def test_the_description_states_the_terms(shop: AsyncClient, part: str):
     document = (await shop.get("/.well-known/x402")).json()
     assert part in document["items"][0]["description"]
 
 
-async def test_crawlers_find_both_addresses(shop: AsyncClient):
+async def test_crawlers_find_both_endpoints(shop: AsyncClient):
     document = (await shop.get("/.well-known/x402")).json()
     assert document["resources"] == [TOKEN_URL, "https://i.example/api/upload"]
     assert [item["resource"] for item in document["items"]] == document["resources"]

@@ -1,4 +1,4 @@
-"""Who has paid is never refused for want of room, and nobody pays for what has none."""
+"""A paid upload is never refused for lack of space, and nobody pays where there is no space."""
 
 from asyncio import gather
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from tests.fakes.uploads import upload_paid
 ROOM = {"IMG402_HOST_MAX_TOTAL_BYTES": "3000", "IMG402_HOST_PAID_MAX_BYTES": "1800"}
 
 
-async def test_of_five_at_once_those_are_charged_that_are_stored(
+async def test_of_five_at_once_only_the_stored_ones_are_charged(
     selling: Hosting, sample: Sample, proof: MakeProof, bank: Bank, rows: Callable[[], list[str]]
 ):
     proofs = [proof(nonce=nonce, identifier=f"pay_0123456789abcde{nonce}") for nonce in range(5)]

@@ -1,4 +1,4 @@
-"""Money for a token or an image: the answers of docs/specs/img402.md."""
+"""Buying a token or an image: the answers of docs/specs/img402.md."""
 
 import base64
 import json
@@ -177,7 +177,7 @@ async def test_two_payments_get_two_tokens(shop: AsyncClient, proof: MakeProof):
     assert first.json()["token"] != second.json()["token"]
 
 
-async def test_an_expired_unused_token_is_followed_by_the_next_of_the_same_payment(
+async def test_an_expired_unused_token_is_replaced_for_the_same_payment(
     shop: AsyncClient, sample: Sample, proof: MakeProof, clock: SimpleNamespace, bank
 ):
     paid = proof()
@@ -257,7 +257,7 @@ async def test_a_refusal_shows_a_command_that_works_here(shop: AsyncClient, toke
     assert how in response.json()["message"]
 
 
-async def test_an_expired_image_is_told_and_not_sold_again(
+async def test_an_expired_image_is_reported_and_not_sold_again(
     shop: AsyncClient, sample: Sample, proof: MakeProof, clock: SimpleNamespace, bank
 ):
     paid = proof()
@@ -273,7 +273,7 @@ async def test_an_expired_image_is_told_and_not_sold_again(
 
 
 @pytest.mark.parametrize("path", ["/api/upload", "/api/upload/token", "/.well-known/x402"])
-async def test_without_a_payee_the_paid_addresses_name_the_setting(client: AsyncClient, path: str):
+async def test_without_a_payee_the_paid_routes_name_the_setting(client: AsyncClient, path: str):
     response = await client.request("GET" if "well-known" in path else "POST", path)
     assert status_and_body(response) == (
         404,

@@ -1,4 +1,4 @@
-"""What workers decide together, each through a connection of its own. PostgreSQL lets them really run side by side."""
+"""What workers decide together, each through its own connection. On PostgreSQL they really run in parallel."""
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -53,7 +53,7 @@ def an_image(expires_at: datetime | None = None) -> StoredImage:
     return StoredImage(new_id(), PNG, 1, NOW, expires_at)
 
 
-def test_workers_that_start_at_once_make_one_schema(data: Path, settings: Callable[..., HostSettings]):
+def test_workers_that_start_together_make_one_schema(data: Path, settings: Callable[..., HostSettings]):
     data.mkdir(exist_ok=True)
     opened = at_once(*[lambda: Database(settings().database)] * WORKERS)
     for database in opened:
@@ -61,7 +61,7 @@ def test_workers_that_start_at_once_make_one_schema(data: Path, settings: Callab
         database.close()
 
 
-def test_workers_that_open_a_new_file_at_once_all_open_it(tmp_path: Path):
+def test_workers_that_open_a_new_file_together_all_open_it(tmp_path: Path):
     for each in range(60):
         url = make_url(f"sqlite:///{tmp_path}/{each}.sqlite")
         engines = [open_engine(url) for _ in range(WORKERS)]
@@ -73,7 +73,7 @@ def test_workers_that_open_a_new_file_at_once_all_open_it(tmp_path: Path):
             engine.dispose()
 
 
-def test_a_chore_that_is_due_is_given_to_one(database: Database):
+def test_a_due_task_is_given_to_one_worker(database: Database):
     asked = [partial(claim_run, database, "sweep", NOW + n * HOUR, HOUR) for n in (0, 0, 0, 1, 1)]
     assert sum(at_once(*asked[:3])) == 1
     assert sum(at_once(*asked[3:])) == 1
@@ -81,7 +81,7 @@ def test_a_chore_that_is_due_is_given_to_one(database: Database):
     assert claim_run(database, "tidy", NOW, HOUR)
 
 
-def test_no_two_sweeps_take_the_same_row(database: Database):
+def test_no_two_cleanups_take_the_same_row(database: Database):
     images = [an_image(NOW) for _ in range(120)]
     with database.transaction() as connection:
         for image in images:
@@ -97,10 +97,10 @@ def test_no_two_sweeps_take_the_same_row(database: Database):
     assert sorted(taken) == sorted(image.name for image in images)
 
 
-def test_a_payment_that_is_freed_meanwhile_is_no_conflict(
+def test_a_payment_that_is_freed_meanwhile_is_not_a_conflict(
     database: Database, proof: Callable[..., dict[str, str]], clock: SimpleNamespace
 ):
-    """Another copy of the proof was refused for certain just now: this one may still be tried."""
+    """Another copy of the proof was conclusively refused just now; this one may still be tried."""
     payments, paid = PaymentRecords(database, lambda: clock.now), presented(proof())
     assert paid is not None
     reserve: Callable[[], Any] = partial(payments.reserve, paid, x402.BASE, "image", 10_000)
@@ -158,7 +158,7 @@ def test_a_hundred_uploads_for_one_payment_are_one(database: Database):
     assert (won.count(True), [Images(database).find(image.id) for image in images].count(None)) == (1, 99)
 
 
-def test_who_asks_for_a_file_gets_the_url_of_that_file(database: Database):
+def test_each_request_gets_the_url_of_its_own_file(database: Database):
     accounts = Io42Accounts(database, lambda: NOW)
     accounts.add_agent("painter")
     accounts.add_project("logos", "0", "open", "image")
@@ -172,7 +172,7 @@ def test_who_asks_for_a_file_gets_the_url_of_that_file(database: Database):
     assert at_once(*[partial(ask, size) for size in (1, 2, 3)]) == [{1}, {2}, {3}]
 
 
-def test_nobody_slips_past_a_cap(database: Database):
+def test_no_upload_slips_past_a_cap(database: Database):
     def upload(caps: DailyCaps) -> bool:
         def take(connection: Connection) -> None:
             caps.take(connection, None, NOW)

@@ -1,4 +1,4 @@
-"""The row of a payment: who may settle it, and what an attempt that was overtaken can still change."""
+"""The row of a payment: who may settle it, and what an overtaken attempt can still change."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -58,7 +58,7 @@ def test_a_released_lease_is_free_at_once(book: PaymentRecords, reserved: Paymen
     assert leased(book, reserved).attempts == 2
 
 
-def test_nobody_settles_what_is_paid(book: PaymentRecords, reserved: PaymentRecord, clock: SimpleNamespace):
+def test_a_paid_payment_is_not_settled_again(book: PaymentRecords, reserved: PaymentRecord, clock: SimpleNamespace):
     book.settled(leased(book, reserved), "0xabc")
     clock.now += LEASE
     assert book.lease(reserved.key) is None
@@ -77,7 +77,7 @@ def test_an_overtaken_attempt_frees_and_releases_nothing(
     assert book.find(reserved.key) == replace(reserved, attempts=2)
 
 
-def test_an_overtaken_attempt_that_learns_of_the_money_is_heard(
+def test_an_overtaken_attempt_that_learns_the_money_moved_is_recorded(
     book: PaymentRecords, reserved: PaymentRecord, clock: SimpleNamespace
 ):
     old = leased(book, reserved)
@@ -89,6 +89,6 @@ def test_an_overtaken_attempt_that_learns_of_the_money_is_heard(
     assert book.find(reserved.key) == replace(reserved, attempts=2, paid=True, settlement="0xabc")
 
 
-def test_money_that_moved_is_noted_however_its_transaction_is_named(book: PaymentRecords, reserved: PaymentRecord):
+def test_a_settlement_is_recorded_however_its_transaction_is_named(book: PaymentRecords, reserved: PaymentRecord):
     book.settled(leased(book, reserved), "0xabc\0\ud800" + "f" * 300)
     assert book.find(reserved.key) == replace(reserved, attempts=1, paid=True, settlement="0xabc" + "f" * 251)

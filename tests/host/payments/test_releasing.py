@@ -1,4 +1,4 @@
-"""`img402-mcp host admin submissions release`: somebody has looked what became of a fee, and says so."""
+"""`img402-mcp host admin submissions release`: the operator has looked up a fee's outcome, and records it."""
 
 from collections.abc import Callable, Iterator
 from datetime import timedelta
@@ -27,7 +27,7 @@ def desk(
     clock: SimpleNamespace,
     proof: Callable[..., dict[str, str]],
 ) -> Iterator[SimpleNamespace]:
-    """`.book`, in which a fee has been tried and has no outcome; `.release("0x..." or None)`."""
+    """`.book`, in which a fee has an attempt without outcome; `.release("0x..." or None)`."""
     data.mkdir()
     database = Database(settings().database)
     book, shown = PaymentRecords(database, lambda: clock.now), presented(proof())
@@ -48,7 +48,7 @@ def test_a_fee_that_was_paid_after_all_counts(desk: SimpleNamespace):
         desk.release(None)
 
 
-def test_a_fee_that_can_be_settled_no_more_may_be_paid_anew(desk: SimpleNamespace, clock: SimpleNamespace):
+def test_a_fee_that_can_no_longer_be_settled_may_be_paid_again(desk: SimpleNamespace, clock: SimpleNamespace):
     clock.now += timedelta(hours=1)
     assert desk.release(None) == {"submission": "sub_1", "fee": "0.25", "paid": False}
     assert desk.book.sold(FEE) is None
@@ -67,7 +67,7 @@ def test_a_fee_that_may_still_be_settled_is_not_given_up(desk: SimpleNamespace, 
     assert desk.book.sold(FEE) == desk.payment
 
 
-def test_a_fee_in_the_hands_of_a_worker_is_left_to_it(desk: SimpleNamespace, clock: SimpleNamespace):
+def test_a_fee_that_a_worker_is_settling_is_left_alone(desk: SimpleNamespace, clock: SimpleNamespace):
     clock.now += timedelta(hours=2)
     desk.book.lease(desk.payment.key)
     with pytest.raises(SettingsError, match="being settled at this moment"):
@@ -76,6 +76,6 @@ def test_a_fee_in_the_hands_of_a_worker_is_left_to_it(desk: SimpleNamespace, clo
 
 
 @pytest.mark.parametrize("words", [[], ["--paid", "0xabc", "--unpaid"]], ids=["neither", "both"])
-def test_what_became_of_it_must_be_said(data: Path, words: list[str]):
+def test_the_outcome_must_be_given(data: Path, words: list[str]):
     with pytest.raises(SettingsError, match="Say what became of the fee: --paid TRANSACTION or --unpaid."):
         main.parsed(["host", "admin", "submissions", "release", "sub_1", "--data", str(data), *words])()

@@ -1,4 +1,4 @@
-"""What is at hand is answered before the framework, and as the framework would have."""
+"""The fast path answers cached images before the framework, exactly as the framework would."""
 
 import os
 import re
@@ -18,7 +18,7 @@ DIFFERS = {"date", "x-request-id"}
 
 @pytest.fixture
 def command(tmp_path: Path, picture) -> Iterator[SimpleNamespace]:
-    """The host as its command starts it, with one image, asked for once: `.url`, `.name`; `.stop()` tells its log."""
+    """The host as its command starts it, with one image, requested once: `.url`, `.name`; `.stop()` returns its log."""
     start = [sys.executable, "-m", "img402_mcp", "host", "--port", "0", "--data", str(tmp_path / "data")]
     environ = {**os.environ, "IMG402_HOST_MIN_FREE_BYTES": "0"}
     with subprocess.Popen(start, env=environ, stderr=subprocess.PIPE, text=True) as process, ExitStack() as end:
@@ -40,7 +40,7 @@ def parts_of(answer: httpx2.Response) -> tuple[int, bytes, dict[str, str]]:
     return answer.status_code, answer.content, kept | {"cache-control": kept["cache-control"].split("=")[0]}
 
 
-def test_a_hot_answer_is_the_same_as_the_frameworks_and_stands_in_the_log(command: SimpleNamespace, picture):
+def test_a_fast_answer_is_the_same_as_the_frameworks_and_is_logged(command: SimpleNamespace, picture):
     with httpx2.Client(base_url=command.url) as client:
         fast_path = [client.get(f"/{command.name}") for _ in range(20)]
         slow = client.get(f"/{command.name}", headers={"Range": "bytes=0-"})

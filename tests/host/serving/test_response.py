@@ -73,7 +73,7 @@ def assert_missing(response: Response) -> None:
     )
 
 
-async def test_an_expired_image_is_missing_before_the_sweep(
+async def test_an_expired_image_is_missing_before_the_cleanup(
     client: AsyncClient, sample: Sample, clock: SimpleNamespace
 ):
     path = await uploaded(client, sample("plain.png"))
@@ -106,7 +106,7 @@ async def test_nothing_but_images_can_be_read(client: AsyncClient, name: str):
         pytest.param('"other"', 200, id="another"),
     ],
 )
-async def test_what_a_cache_has_is_not_sent_again(
+async def test_a_cached_image_is_not_sent_again(
     client: AsyncClient, sample: Sample, method: str, known: str, status: int
 ):
     path = await uploaded(client, sample("plain.png"))
@@ -136,7 +136,7 @@ async def test_what_a_cache_has_is_not_sent_again(
         pytest.param("bytes=-0", None, id="no-last-bytes"),
     ],
 )
-def test_one_range_is_understood_and_all_else_ignored(asked: str | None, span: tuple[int, int] | None):
+def test_one_range_is_understood_and_anything_else_ignored(asked: str | None, span: tuple[int, int] | None):
     assert parse_range(asked, 100) == span
 
 
@@ -148,7 +148,7 @@ def test_one_range_is_understood_and_all_else_ignored(asked: str | None, span: t
         pytest.param('"other"', 200, id="other"),
     ],
 )
-async def test_a_range_is_a_206_unless_the_image_is_another(
+async def test_a_range_is_a_206_unless_the_image_has_changed(
     client: AsyncClient, sample: Sample, if_range: str | None, status: int
 ):
     image = sample("plain.png")
@@ -162,7 +162,7 @@ async def test_a_range_is_a_206_unless_the_image_is_another(
     )
 
 
-async def test_a_range_outside_is_a_416(client: AsyncClient, sample: Sample):
+async def test_a_range_outside_the_image_is_a_416(client: AsyncClient, sample: Sample):
     response = await client.get(await uploaded(client, sample("plain.png")), headers={"Range": "bytes=9999-"})
     assert (response.status_code, response.headers["content-range"], response.json()) == (
         416,
@@ -181,7 +181,7 @@ async def test_a_large_image_is_sent_in_pieces(hosting: Hosting, picture_of: Cal
         assert (part.status_code, part.content) == (206, image[7 : PIECE + 100])
 
 
-async def test_what_was_taken_down_by_hand_is_gone_within_seconds(
+async def test_an_image_removed_by_hand_is_gone_within_seconds(
     client: AsyncClient, sample: Sample, clock: SimpleNamespace, data: Path
 ):
     path = await uploaded(client, sample("plain.png"))
@@ -193,7 +193,7 @@ async def test_what_was_taken_down_by_hand_is_gone_within_seconds(
     assert_missing(await client.get(path))
 
 
-def test_the_images_asked_for_last_are_kept_in_memory_up_to_a_size():
+def test_the_most_recent_images_are_cached_up_to_a_size():
     now = datetime(2026, 2, 8, tzinfo=UTC)
     image_cache = ImageCache(together=250)
     for name in ("a", "b", "a", "c"):
@@ -204,7 +204,7 @@ def test_the_images_asked_for_last_are_kept_in_memory_up_to_a_size():
     assert image_cache.get("large.png", now) is None
 
 
-def test_what_was_looked_up_before_a_deletion_is_not_remembered_after_it():
+def test_a_lookup_from_before_a_deletion_is_not_cached_after_it():
     now = datetime(2026, 2, 8, tzinfo=UTC)
     image_cache, found = ImageCache(), CachedImage(StoredImage("a", PNG, 1, now, None), b"x")
     image_cache.forget("a.png", now + timedelta(seconds=1))
@@ -214,12 +214,12 @@ def test_what_was_looked_up_before_a_deletion_is_not_remembered_after_it():
     assert image_cache.get("a.png", now + timedelta(seconds=2)) == found
 
 
-def test_of_old_deletions_nothing_is_kept():
+def test_old_deletions_are_forgotten():
     now = datetime(2026, 2, 8, tzinfo=UTC)
     image_cache, found = ImageCache(), CachedImage(StoredImage("a", PNG, 1, now, None), b"x")
     image_cache.forget("a.png", now)
     image_cache.forget("b.png", now + timedelta(seconds=6))
-    image_cache.put(found, now)  # it would be refused else
+    image_cache.put(found, now)  # otherwise it would be refused
     assert image_cache.get("a.png", now) == found
 
 
@@ -239,7 +239,7 @@ async def test_a_host_whose_database_fails_says_so_in_json(settings: Callable[..
     )
 
 
-async def test_bytes_that_were_swept_meanwhile_are_missing(client: AsyncClient, sample: Sample, data: Path):
+async def test_bytes_that_were_removed_meanwhile_are_missing(client: AsyncClient, sample: Sample, data: Path):
     path = await uploaded(client, sample("plain.png"))
     (data / "blobs" / "kept" / path[1:]).unlink()
     assert_missing(await client.get(path))
@@ -247,7 +247,7 @@ async def test_bytes_that_were_swept_meanwhile_are_missing(client: AsyncClient, 
 
 @pytest.mark.parametrize("size", [1000, 300_000, PIECE + 1], ids=["kept-in-memory", "one-piece", "several"])
 @pytest.mark.parametrize("asked", [{}, {"Range": "bytes=5-"}], ids=["whole", "range"])
-async def test_damaged_bytes_are_no_answer_and_kept_by_nobody(
+async def test_damaged_bytes_are_not_served_and_not_cached(
     hosting: Hosting,
     picture_of: Callable[..., bytes],
     data: Path,
@@ -271,7 +271,7 @@ async def test_damaged_bytes_are_no_answer_and_kept_by_nobody(
 
 
 @pytest.mark.parametrize("path", ["/api/free/", "/healthz/", "/abc.png/", "/api/upload/token/"])
-async def test_no_redirect_names_the_host_that_a_request_came_with(client, path: str):
+async def test_no_redirect_repeats_the_requests_host_header(client, path: str):
     answer = await client.post(path, headers={"Host": "evil.example"})
     assert answer.status_code in {404, 405}
     assert "location" not in answer.headers

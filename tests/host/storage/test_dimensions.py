@@ -1,4 +1,4 @@
-"""How large a picture is, from its first bytes."""
+"""A picture's dimensions, read from its first bytes."""
 
 import time
 from types import SimpleNamespace
@@ -11,7 +11,7 @@ from tests.fakes.fixtures import Picture
 
 
 def fed(form: Format, data: bytes, step: int) -> tuple[tuple[int, int] | None, int]:
-    """The size that was told, and how many bytes it took."""
+    """The size that was found, and how many bytes it took."""
     early = DimensionsReader(form)
     for start in range(0, len(data), step):
         if size := early.feed(data[start : start + step]):
@@ -31,23 +31,23 @@ def test_the_size_is_known_from_the_first_bytes(picture: Picture, other_pictures
     assert max(read for _, read in sizes) <= max(64, step)
 
 
-def test_the_size_of_a_jpeg_stands_behind_its_metadata(other_pictures: SimpleNamespace):
+def test_the_size_of_a_jpeg_is_found_after_its_metadata(other_pictures: SimpleNamespace):
     size, read = fed(JPEG, other_pictures.jpeg(300, 200, 2), 1000)
     assert (size, read) == ((300, 200), 101_000)
 
 
-def test_the_size_is_given_up_where_it_stands_too_far_back(other_pictures: SimpleNamespace):
+def test_a_size_too_far_from_the_start_is_given_up(other_pictures: SimpleNamespace):
     data = other_pictures.jpeg(300, 200, 7)
     assert len(data) > MAX_PREFIX_BYTES + 50_000
     assert fed(JPEG, data, 1000) == (None, len(data))
 
 
 @pytest.mark.parametrize("form", FORMATS, ids=[form.name for form in FORMATS])
-def test_what_is_no_picture_has_no_size_and_breaks_nothing(form: Format):
+def test_other_bytes_have_no_size_and_break_nothing(form: Format):
     assert fed(form, b"\xff" * 1000, 10)[0] is None
 
 
-def test_bytes_that_trickle_cost_no_more_than_they_are():
+def test_trickling_bytes_cost_linear_time():
     """Fifty thousand segments of no bytes: walked again with each piece, they would take many seconds."""
     early, start = DimensionsReader(JPEG), time.process_time()
     early.feed(b"\xff\xd8" + b"\xff\xe0\x00\x02" * 50_000)

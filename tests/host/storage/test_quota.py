@@ -1,4 +1,4 @@
-"""A full host says so, takes nothing, and goes on serving what it has."""
+"""A full host says so, accepts no uploads, and keeps serving what it has."""
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -65,7 +65,7 @@ async def test_the_disk_is_never_filled_to_its_last_byte(hosting: Hosting, sampl
     assert "of its disk would be left" in refused.json()["message"]
 
 
-async def test_nobody_is_asked_to_pay_for_what_has_no_room(hosting: Hosting, sample: Sample):
+async def test_nobody_is_asked_to_pay_where_there_is_no_room(hosting: Hosting, sample: Sample):
     selling = {"IMG402_HOST_PAY_TO": "0x" + "1" * 40, "IMG402_HOST_FACILITATOR": "play"}
     small = {"IMG402_HOST_MAX_TOTAL_BYTES": "3000", "IMG402_HOST_PAID_MAX_BYTES": "1800"}
     async with hosting(**small, **selling) as client:
@@ -75,7 +75,7 @@ async def test_nobody_is_asked_to_pay_for_what_has_no_room(hosting: Hosting, sam
     assert [(it.status_code, it.json()["error"]) for it in asked] == [(507, "storage_full")] * 2
 
 
-async def test_the_studio_and_io42_say_it_in_their_own_words(
+async def test_the_studio_and_io42_say_it_in_their_own_envelopes(
     hosting: Hosting, accounts: Io42Accounts, tokens: StudioAccounts, sample: Sample
 ):
     key, token = accounts.add_agent("bot")["key"], tokens.add_token("app", may_upload=True)["token"]
@@ -117,7 +117,7 @@ async def test_the_studio_and_io42_say_it_in_their_own_words(
         ),
     ],
 )
-def test_a_setting_that_cannot_be_meant_is_refused(settings: Callable[..., object], name, value, sentence):
+def test_an_unusable_quota_is_refused(settings: Callable[..., object], name, value, sentence):
     with pytest.raises(Exception, match="IMG402_HOST") as refused:
         settings(**{name: value})
     assert str(refused.value) == sentence
@@ -125,13 +125,13 @@ def test_a_setting_that_cannot_be_meant_is_refused(settings: Callable[..., objec
 
 @pytest.fixture
 def quota(settings: Callable[..., HostSettings], data: Path, clock: SimpleNamespace) -> Iterator[Quota]:
-    """Of 3000 bytes, with nothing in it."""
+    """A quota of 3000 bytes, with nothing stored."""
     data.mkdir(exist_ok=True)
     with closing(Database(settings().database)) as database:
         yield Quota(database, data, 3000, 0, lambda: clock.now)
 
 
-def test_what_is_on_its_way_counts_also_behind_the_next_sum(quota: Quota, clock: SimpleNamespace):
+def test_uploads_in_flight_count_also_after_the_next_sum(quota: Quota, clock: SimpleNamespace):
     with quota.room(2000):
         clock.now += timedelta(seconds=6)
         with pytest.raises(StorageFull):
@@ -142,7 +142,7 @@ def test_what_is_on_its_way_counts_also_behind_the_next_sum(quota: Quota, clock:
     quota.check(3000)  # there are no rows
 
 
-def test_what_failed_is_given_back_and_what_is_owed_is_never_refused(quota: Quota):
+def test_a_failed_upload_gives_its_room_back_and_a_paid_one_is_never_refused(quota: Quota):
     for _ in range(20):
         with pytest.raises(OSError, match="disk"), quota.room(2000):
             raise OSError("disk")

@@ -54,7 +54,7 @@ async def test_an_upload_is_answered_as_documented(
             "contentType": media_type,
             "sizeBytes": len(image),
             "expiresAt": "2026-02-15T12:00:00.123Z",
-            "deleteUrl": response.json()["deleteUrl"],  # ours, beside the documented fields
+            "deleteUrl": response.json()["deleteUrl"],  # ours, next to the documented fields
         },
     )
     assert parse_name(f"{image_id}.{extension}")
@@ -69,7 +69,7 @@ async def test_json_with_base64_is_an_upload_too(client: AsyncClient, sample: Sa
     assert (await client.get(response.json()["url"])).content == image
 
 
-async def test_other_fields_are_let_pass(client: AsyncClient, sample: Sample):
+async def test_other_fields_are_ignored(client: AsyncClient, sample: Sample):
     response = await client.post("/api/free", files={"image": sample("plain.png")}, data={"title": "a shot"})
     assert response.status_code == 200
 

@@ -1,4 +1,4 @@
-"""What the host makes of an image before it stores it: cut at its end, and repaired where the walk alone is sure."""
+"""Before the host stores an image it cuts trailing bytes, and repairs what the structure alone can show."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager
@@ -35,7 +35,7 @@ async def test_a_broken_image_is_stored_as_viewers_show_it(client: AsyncClient, 
 
 @pytest.mark.parametrize("image", [GIF, JPEG, PNG, WEBP], ids=["gif", "jpeg", "png", "webp"])
 @pytest.mark.parametrize("behind", [b"trailing", bytes(700), b"PK\x03\x04" + bytes(range(256)) * 9])
-async def test_bytes_behind_the_image_are_not_stored(client: AsyncClient, image: bytes, behind: bytes):
+async def test_bytes_after_the_image_are_not_stored(client: AsyncClient, image: bytes, behind: bytes):
     answer = (await upload(client, image + behind)).json()
     assert (await client.get(answer["url"])).content == image
     assert answer["sizeBytes"] == len(image)

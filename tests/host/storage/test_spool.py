@@ -1,4 +1,4 @@
-"""A small body costs no disk until it is kept, a large one no memory, and each leaves nothing behind."""
+"""A small body needs no disk until it is kept, a large one no memory, and neither leaves anything behind."""
 
 from pathlib import Path
 
@@ -15,7 +15,7 @@ from img402_mcp.host.storage.spool import SMALL, TOGETHER, Body, arriving
         pytest.param([b"a" * (SMALL + 1)], 1, id="large-at-once"),
     ],
 )
-def test_a_body_is_whole_wherever_it_is(tmp_path: Path, pieces: list[bytes], files: int):
+def test_a_body_is_whole_in_memory_and_on_disk(tmp_path: Path, pieces: list[bytes], files: int):
     with arriving(tmp_path) as body:
         for piece in pieces:
             body.write(piece)
@@ -26,7 +26,7 @@ def test_a_body_is_whole_wherever_it_is(tmp_path: Path, pieces: list[bytes], fil
     assert [*tmp_path.iterdir()] == []
 
 
-def test_all_bodies_together_hold_so_much_in_memory_and_give_it_back(tmp_path: Path):
+def test_all_bodies_together_have_a_memory_limit_and_give_memory_back(tmp_path: Path):
     for _ in range(2):
         bodies = [Body(tmp_path) for _ in range(TOGETHER // SMALL + 1)]
         for body in bodies:

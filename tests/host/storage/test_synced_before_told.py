@@ -1,4 +1,4 @@
-"""Invariant 10, as the system sees it: an upload is told of after its bytes, its name and then its row are synced."""
+"""Invariant 10, seen in system calls: an upload is confirmed after its bytes, its name and then its row are synced."""
 
 import re
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 UPLOADS = 16
-# Uploads, every other one in a file, that share syncs and commits; says the name of each on its stdout once it is kept.
+# Uploads that share syncs and commits, every other one in a file; prints each name once it is stored.
 KEEPING = """
 import os, sys
 from concurrent.futures import ThreadPoolExecutor
@@ -43,7 +43,7 @@ Call = tuple[int, int, str]
 
 
 def calls(trace: list[str]) -> list[Call]:
-    """A call that others overlap is told in two lines."""
+    """strace splits a call that others overlap into two lines."""
     done: list[Call] = []
     begun: dict[str, tuple[int, str]] = {}
     for number, line in enumerate(trace):
@@ -57,12 +57,12 @@ def calls(trace: list[str]) -> list[Call]:
 
 
 def returned(done: list[Call], pattern: str, after: int) -> int:
-    """Where the first such call returned that began after that line."""
+    """The line where the first such call after that line returned."""
     return min(end for start, end, text in done if start > after and re.search(pattern, text))
 
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="strace shows the calls")
-def test_bytes_and_name_then_row_are_synced_before_anybody_is_told(tmp_path: Path):
+def test_bytes_and_name_then_row_are_synced_before_the_upload_is_confirmed(tmp_path: Path):
     trace = tmp_path / "trace"
     strace = ["strace", "-f", "-y", "-e", "trace=rename,openat,fsync,fdatasync,write", "-o", str(trace)]
     command = [*strace, sys.executable, "-c", KEEPING, str(tmp_path / "data"), str(UPLOADS)]

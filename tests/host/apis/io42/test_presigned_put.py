@@ -1,4 +1,4 @@
-"""A file put to a signed URL: judged as its bytes arrive, once, and only as it was promised."""
+"""A file put to a signed URL: checked while its bytes arrive, accepted once, and only as it was announced."""
 
 from asyncio import gather
 from collections.abc import AsyncIterator, Callable, Iterator
@@ -16,7 +16,7 @@ from tests.fakes.fixtures import Picture
 from tests.fakes.io42_agent import Io42Agent, promise, refusal_in
 
 
-async def test_what_was_promised_is_put_and_the_submission_is_complete(
+async def test_the_announced_file_completes_the_submission(
     agent: Io42Agent, picture: Picture, accounts: Io42Accounts, on_disk: Callable[[], list[str]]
 ):
     image = picture()
@@ -33,7 +33,7 @@ async def test_what_was_promised_is_put_and_the_submission_is_complete(
     )
 
 
-async def test_a_submission_is_at_no_public_address(agent: Io42Agent, picture: Picture, accounts: Io42Accounts):
+async def test_a_submission_has_no_public_address(agent: Io42Agent, picture: Picture, accounts: Io42Accounts):
     image = picture()
     await agent.put(await agent.url_for(image), image)
     (submission,) = accounts.submissions()
@@ -79,14 +79,14 @@ async def test_a_changed_url_allows_nothing(agent: Io42Agent, picture: Picture, 
     )
 
 
-async def test_a_url_to_put_is_none_to_look(agent: Io42Agent, picture: Picture):
+async def test_a_put_url_does_not_serve_the_file(agent: Io42Agent, picture: Picture):
     url = await agent.url_for(picture())
     assert (await agent.client.get(url.replace("/uploads/", "/previews/"))).status_code == 403
     assert (await agent.client.get(url)).status_code == 405
 
 
 class Body:
-    """Bytes that come piece by piece; `.read` tells how many the host took."""
+    """Bytes sent piece by piece; `.read` counts how many the host took."""
 
     def __init__(self, *pieces: bytes) -> None:
         self._pieces, self.read = pieces, 0
@@ -141,7 +141,7 @@ async def test_another_size_is_refused_by_its_header(agent: Io42Agent, picture: 
         pytest.param(1001, "The body has more bytes; this URL is for a file of exactly 1000.", id="more"),
     ],
 )
-async def test_another_size_is_refused_as_it_comes(
+async def test_another_size_is_refused_while_it_arrives(
     agent: Io42Agent, picture: Picture, sent: int, message: str, on_disk: Callable[[], list[str]]
 ):
     url, image = await agent.url_for(picture(size=1000)), picture(size=sent)
@@ -222,7 +222,7 @@ def test_the_first_byte_too_many_is_refused_and_not_written(
     assert file.path.stat().st_size == 0
 
 
-def test_where_the_size_was_not_known_early_the_end_tells(
+def test_a_size_that_is_not_in_the_first_bytes_is_checked_at_the_end(
     promised: Callable[[str, int], PresignedBody], other_pictures: SimpleNamespace
 ):
     image = other_pictures.jpeg(3000, 200, 7)

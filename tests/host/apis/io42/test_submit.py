@@ -1,4 +1,4 @@
-"""The io42 API (docs/specs/io42.md) without a fee: who may submit, what is promised, and how often one may ask."""
+"""The io42 API (docs/specs/io42.md) without a fee: who may submit, what may be announced, and how often."""
 
 import re
 from asyncio import gather
@@ -88,7 +88,7 @@ NO_PAYEE = (
         ),
     ],
 )
-async def test_who_may_not_submit_is_told_why(
+async def test_a_refused_agent_learns_the_reason(
     agent: Io42Agent, picture: Picture, accounts: Io42Accounts, changes: dict[str, str], refusal: tuple[int, str, str]
 ):
     accounts.add_project("judged", "0", "judging", "image")
@@ -103,7 +103,7 @@ async def test_who_may_not_submit_is_told_why(
 
 
 @pytest.mark.parametrize("header", ["", "Bearer", "Basic YTpi", "Bearer a b"], ids=["empty", "bare", "basic", "two"])
-async def test_without_a_key_the_answer_asks_for_one(agent: Io42Agent, header: str):
+async def test_a_request_without_a_key_is_asked_for_one(agent: Io42Agent, header: str):
     answer = await agent.ask({}, Authorization=header)
     assert refusal_in(answer) == (401, "UNAUTHORIZED", "Authentication required")
     assert "X-RateLimit-Limit" not in answer.headers
@@ -162,7 +162,7 @@ FAILED = "Upload validation failed: "
         ),
     ],
 )
-async def test_what_cannot_be_taken_is_refused_before_it_is_sent(agent: Io42Agent, intent: Any, sentence: str):
+async def test_an_unacceptable_file_is_refused_before_it_is_sent(agent: Io42Agent, intent: Any, sentence: str):
     body = (
         {"fileName": "a.png", "fileType": "image/png", "fileSize": 5, **intent} if isinstance(intent, dict) else intent
     )
@@ -170,7 +170,7 @@ async def test_what_cannot_be_taken_is_refused_before_it_is_sent(agent: Io42Agen
     assert refusal_in(answer) == (400, "VALIDATION_ERROR", sentence)
 
 
-async def test_the_largest_file_may_be_promised(agent: Io42Agent):
+async def test_the_largest_file_may_be_announced(agent: Io42Agent):
     largest = {"fileName": "a.png", "fileType": "image/png", "fileSize": 20 * 1_048_576}
     assert (await agent.ask(largest)).status_code == 200
 
@@ -181,7 +181,7 @@ async def test_a_size_is_a_number_however_json_writes_it(agent: Io42Agent, pictu
     assert (await agent.put(answer.json()["data"]["uploadUrl"], image)).status_code == 200
 
 
-async def test_a_live_url_is_given_again_and_a_dead_one_replaced(
+async def test_a_live_url_is_returned_again_and_an_expired_one_replaced(
     agent: Io42Agent, picture: Picture, clock: SimpleNamespace
 ):
     image = picture()
@@ -231,7 +231,7 @@ async def test_past_its_rate_an_agent_waits_for_the_next_hour(
     assert later.status_code == 200
 
 
-async def test_the_platform_has_a_limit_of_its_own(
+async def test_the_platform_has_its_own_limit(
     hosting: Hosting, known: Callable[[AsyncClient], Io42Agent], accounts: Io42Accounts, picture: Picture
 ):
     async with hosting(IMG402_HOST_IO42_HOURLY_ALL="2") as client:

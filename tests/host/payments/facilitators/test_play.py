@@ -1,4 +1,4 @@
-"""Play money is checked like real money, and says everywhere that it is none."""
+"""Play money is checked like real money, and is named as play money everywhere."""
 
 from asyncio import gather
 from collections.abc import Callable, Iterator
@@ -67,7 +67,7 @@ async def test_a_payment_is_settled_once(play: Play, now: int, clock: SimpleName
     assert await play.recall(paid, clock.now) == settled
 
 
-async def test_the_specifications_own_signature_is_taken(play: Play, clock: SimpleNamespace):
+async def test_the_specifications_own_signature_is_accepted(play: Play, clock: SimpleNamespace):
     authorization = x402.Authorization(
         payer="0x857b06519E91e3A54538791bDbb0E22373e36b66",
         to="0x209693Bc6afc0C5328bA36FaF03C514EF312287C",
@@ -102,7 +102,7 @@ async def test_a_bad_payment_is_rejected(play: Play, now: int, changed: dict[str
 
 
 @pytest.mark.parametrize("signature", ["00" * 65, "ff" * 65, "11" * 65], ids=["zeros", "ones", "any"])
-async def test_what_is_no_signature_is_rejected(play: Play, now: int, signature: str):
+async def test_a_malformed_signature_is_rejected(play: Play, now: int, signature: str):
     paid = claim(signed(now).model_copy(update={"signature": f"0x{signature}"}))
     assert await play.verify(paid) == Rejected("invalid_exact_evm_payload_signature")
 
@@ -114,7 +114,7 @@ async def test_a_tampered_value_breaks_the_signature(play: Play, now: int):
     assert await play.verify(claim(tampered, 20000)) == Rejected("invalid_exact_evm_payload_signature")
 
 
-async def test_a_payer_has_ten_usdc_and_not_more(play: Play, now: int):
+async def test_a_payer_has_ten_usdc_and_no_more(play: Play, now: int):
     over = claim(signed(now, value=BALANCE + 1, nonce="0x" + "04" * 32), BALANCE + 1)
     assert await play.settle(over) == Rejected("insufficient_funds")
     whole = claim(signed(now, value=BALANCE, nonce="0x" + "02" * 32), BALANCE)
@@ -130,14 +130,14 @@ async def test_payments_at_the_same_time_never_overdraw(play: Play, now: int):
     assert sorted(type(outcome).__name__ for outcome in outcomes) == ["Rejected"] * 3 + ["Settled"] * 2
 
 
-async def test_the_past_is_known(play: Play, now: int, clock: SimpleNamespace):
+async def test_earlier_settlements_are_known(play: Play, now: int, clock: SimpleNamespace):
     paid = claim(signed(now))
     assert await play.recall(paid, clock.now) == Unknown("it can still be settled")
     clock.now = clock.now.fromtimestamp(now + 300, clock.now.tzinfo)
     assert await play.recall(paid, clock.now) == Rejected("invalid_exact_evm_payload_authorization_valid_before")
 
 
-async def test_play_money_says_so_everywhere(
+async def test_play_money_is_named_everywhere(
     hosting: Hosting, now: int, caplog: pytest.LogCaptureFixture, sample: Callable[[str], bytes]
 ):
     caplog.set_level("INFO")

@@ -1,4 +1,4 @@
-"""The facilitator by URL: what is sent, and what each answer means. The peers are real sockets."""
+"""A facilitator given by URL: what is sent, and what each answer means. The peers are real sockets."""
 
 import json
 import socket
@@ -154,7 +154,7 @@ async def test_an_answer_to_settle_means_the_same_under_any_status(
         pytest.param("", Unknown("the facilitator gave no reason"), id="none"),
     ],
 )
-def test_only_a_reason_that_is_certain_is_a_refusal(reason: str, outcome: object):
+def test_only_a_conclusive_reason_is_a_refusal(reason: str, outcome: object):
     assert refusal(reason) == outcome
 
 
@@ -167,7 +167,7 @@ async def test_redirects_are_not_followed(peers: Peers, answering: Answering):
     assert elsewhere.requests == []
 
 
-async def test_a_deep_answer_is_survived(peers: Peers, answering: Answering):
+async def test_a_deeply_nested_answer_does_no_harm(peers: Peers, answering: Answering):
     peer = await peers(answering(b"[" * 60_000))
     remote = Remote(peer.url)
     assert isinstance(await remote.verify(CLAIM), Unknown)
@@ -181,7 +181,7 @@ async def test_a_facilitator_that_hangs_is_given_up():
         await remote.aclose()
 
 
-async def test_without_a_node_nothing_is_known_of_the_past():
+async def test_without_a_node_earlier_settlements_are_not_known():
     remote = Remote("http://127.0.0.1:1")
     assert await remote.recall(CLAIM, SINCE) == Unknown("no chain can be asked: IMG402_HOST_RPC_URL is not set")
     await remote.aclose()
@@ -209,7 +209,7 @@ def transfer_log(to: str = PAYEE, value: int = 10000, index: int = 5, asset: str
 def node_says(
     *, used: bool = True, now: int = BEFORE_THE_END, logs: Any = None, transfers: Any = (), chain: int = 8453
 ) -> list[Any]:
-    """The results of the calls, in their order."""
+    """The results of the calls, in order."""
     block = {"number": "0x2000", "timestamp": hex(now)}
     found = [used_log()] if logs is None else logs
     state = f"0x{int(used):064x}"
@@ -251,7 +251,7 @@ def node_says(
         pytest.param(["no number"], Unknown("the chain gave no usable answer (ValueError)"), id="no-number"),
     ],
 )
-async def test_what_the_chain_says_of_an_authorization(
+async def test_what_the_chain_says_about_an_authorization(
     peers: Peers, answering: Answering, results: list[Any], outcome: object
 ):
     peer = await peers(*(answering({"jsonrpc": "2.0", "id": 1, "result": result}) for result in results))
@@ -285,7 +285,9 @@ async def test_the_chain_is_asked_for_the_blocks_of_the_payments_time(peers: Pee
 
 
 @pytest.mark.parametrize("answer", [b"", b"{}", b'{"error": {"code": -32000}}', None], ids=repr)
-async def test_a_node_that_makes_no_sense_decides_nothing(peers: Peers, answering: Answering, answer: bytes | None):
+async def test_a_nonsensical_answer_of_the_node_decides_nothing(
+    peers: Peers, answering: Answering, answer: bytes | None
+):
     peer = await peers(None if answer is None else answering(answer))
     chain = Chain(peer.url, x402.BASE)
     assert isinstance(await chain.outcome(CLAIM, SINCE), Unknown)

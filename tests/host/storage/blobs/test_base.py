@@ -1,4 +1,4 @@
-"""The contract of a store of bytes: another store is another row of STORES."""
+"""The contract of a blob store: another store is another row of STORES."""
 
 import os
 from collections.abc import Callable
@@ -34,7 +34,7 @@ def put(blobs: Blobs, name: str, data: bytes) -> None:
     blobs.put_file(name, file)
 
 
-def test_what_was_kept_is_read_in_any_piece(blobs: Blobs):
+def test_any_part_of_a_kept_file_can_be_read(blobs: Blobs):
     put(blobs, "a.png", b"0123456789")
     pieces = [blobs.read("a.png", start, length) for start, length in ((0, 10), (3, 4), (9, 1), (0, 0), (10, 0))]
     assert pieces == [b"0123456789", b"3456", b"9", b"", b""]
@@ -47,7 +47,7 @@ def test_large_files_are_kept_whole(blobs: Blobs, size: int):
     assert (blobs.read("a.png", 0, size), list(blobs.spool.iterdir())) == (data[:size], [])
 
 
-def test_keeping_takes_the_file_over(blobs: Blobs):
+def test_keeping_takes_over_the_file(blobs: Blobs):
     put(blobs, "a.png", b"x")
     assert list(blobs.spool.iterdir()) == []
 
@@ -59,7 +59,7 @@ def test_a_file_that_cannot_be_taken_leaves_the_name_unknown(blobs: Blobs):
         blobs.read("a.png", 0, 1)
 
 
-def test_what_was_dropped_is_unknown_and_can_be_dropped_again(blobs: Blobs):
+def test_a_dropped_file_is_unknown_and_can_be_dropped_again(blobs: Blobs):
     names = [f"{n}.png" for n in range(30)]
     for name in names:
         put(blobs, name, b"x")
@@ -70,7 +70,7 @@ def test_what_was_dropped_is_unknown_and_can_be_dropped_again(blobs: Blobs):
         blobs.read(names[0], 0, 1)
 
 
-def test_names_are_those_kept_before_a_moment(blobs: Blobs):
+def test_names_lists_what_was_kept_before_a_moment(blobs: Blobs):
     put(blobs, "a.png", b"x")
     put(blobs, "b.png", b"x")
     now = datetime.now(UTC)
@@ -90,12 +90,12 @@ def test_only_old_bodies_are_cleared_from_the_spool(blobs: Blobs):
     assert set(blobs.spool.iterdir()) == {new, foreign}
 
 
-def test_what_was_kept_is_there_for_the_next_process(tmp_path: Path):
+def test_a_kept_file_is_there_for_the_next_process(tmp_path: Path):
     put(Folder(tmp_path), "a.png", b"x")
     assert Folder(tmp_path).read("a.png", 0, 1) == b"x"
 
 
-def test_what_one_host_keeps_another_one_reads(tmp_path: Path):
+def test_one_host_reads_what_another_keeps(tmp_path: Path):
     store = MemoryStore()
     put(Objects(store, tmp_path / "one"), "a.png", b"x")
     assert Objects(store, tmp_path / "other").read("a.png", 0, 1) == b"x"

@@ -1,4 +1,4 @@
-"""Object stores that refuse, fail, keep silent or are gone: bounded in time, told in words, without a key in them."""
+"""Object stores that refuse, fail, hang or are gone: bounded in time, explained, and without keys in the message."""
 
 import logging
 import re
@@ -24,7 +24,7 @@ ERROR = b"<Error><Code>%s</Code><Message>canary-of-the-answer</Message></Error>"
 
 
 class Store:
-    """Answers every request with the same bytes; empty: keeps silent."""
+    """Answers every request with the same bytes; with none it hangs."""
 
     def __init__(self) -> None:
         self.answer, self.requests = b"", 0
@@ -39,7 +39,7 @@ class Store:
 
     def stop(self) -> None:
         with suppress(OSError):
-            self._listener.shutdown(socket.SHUT_RDWR)  # what is waited for in a thread would stay open
+            self._listener.shutdown(socket.SHUT_RDWR)  # a request that a thread waits for would stay open
         for held in [self._listener, *self._held]:
             held.close()
 
@@ -78,7 +78,7 @@ def store(monkeypatch: pytest.MonkeyPatch) -> Iterator[Store]:
 
 
 def put_file(objects: Objects) -> str:
-    """What it says when it cannot."""
+    """Its message where it fails."""
     file = objects.spool / "a.part"
     file.write_bytes(b"x")
     with pytest.raises(OSError, match="The object store failed") as output:
@@ -96,7 +96,7 @@ def put_file(objects: Objects) -> str:
         pytest.param(503, b"SlowDown", "GenericError (after 2 retries, status code: 503, <Code>", id="busy"),
     ],
 )
-def test_a_refusal_is_told_without_what_may_be_secret(
+def test_a_refusal_is_reported_without_secrets(
     store: Store, tmp_path: Path, caplog: pytest.LogCaptureFixture, status: int, code: bytes, output: str
 ):
     caplog.set_level(logging.DEBUG)
@@ -108,28 +108,28 @@ def test_a_refusal_is_told_without_what_may_be_secret(
         assert "canary" not in text
 
 
-def test_a_bucket_that_is_missing_is_no_missing_image(store: Store, tmp_path: Path):
+def test_a_missing_bucket_is_not_a_missing_image(store: Store, tmp_path: Path):
     store.says(404, ERROR % b"NoSuchBucket")
     with pytest.raises(OSError, match="NoSuchBucket") as output:
         open_objects("s3://bucket", tmp_path).read("a.png", 0, 1)
     assert not isinstance(output.value, FileNotFoundError)
 
 
-def test_silence_is_waited_for_once(store: Store, tmp_path: Path):
+def test_a_hanging_store_is_waited_for_once(store: Store, tmp_path: Path):
     start = time.monotonic()
     assert "error sending request" in put_file(open_objects("s3://bucket", tmp_path, SHORT))
-    assert time.monotonic() - start < 15  # 30 and more unless told otherwise
+    assert time.monotonic() - start < 15  # 30 and more by default
     assert store.requests == 1
 
 
-def test_nobody_there_is_told_soon(store: Store, tmp_path: Path):
+def test_an_unreachable_store_is_reported_soon(store: Store, tmp_path: Path):
     store.stop()
     start = time.monotonic()
     assert "error sending request" in put_file(open_objects("s3://bucket", tmp_path))
     assert time.monotonic() - start < 15
 
 
-async def test_an_upload_fails_in_words_and_works_again_when_the_store_does(
+async def test_an_upload_fails_with_a_reason_and_works_again_when_the_store_does(
     store: Store,
     hosting: Callable[..., AbstractAsyncContextManager[AsyncClient]],
     sample: Callable[[str], bytes],
