@@ -17,11 +17,13 @@ from img402_mcp.host.settings import Network, Timeouts
 
 HEAD_BYTES = 32_768  # Node takes 16 KB, nginx 32 KB, h11 64 KB
 HEADERS = 100  # Apache's figure; a browser sends 20
+TRAILER_BYTES = 8192  # far more than the checksums that they are used for
 PIPELINED = 16  # hardly anybody does; a packet could hold thousands, each of which costs its objects
 LINGER = 2  # seconds in which an answer is read by who still sends
 
 MALFORMED = 400, "bad_request", "This is not an HTTP request that can be read."
 TOO_MUCH = 431, "headers_too_large", f"The head has more than {HEADERS} headers or {HEAD_BYTES} bytes."
+TRAILERS_TOO_LARGE = 431, "headers_too_large", f"The body's trailers have more than {TRAILER_BYTES} bytes."
 TOO_SLOW = 408, "too_slow", "The request's head did not come in time."
 STALLED = 503, "busy", "The body stalled while others waited for a connection. Send it again."
 
@@ -47,7 +49,7 @@ def connections(
 class HttpConnection(HttpToolsProtocol):
     timeouts: ClassVar[Timeouts]
     fast_path: ClassVar[Any]
-    """A Hot."""
+    """A FastPathHandler."""
     limits: ClassVar[ConnectionLimits]
     waiting: ClassVar[dict["HttpConnection", None]]
     """Those without a request in hand, the longest first; they make room for others."""
@@ -112,6 +114,9 @@ class HttpConnection(HttpToolsProtocol):
         super().on_body(body)
 
     def on_message_complete(self) -> None:
+        """Behind a chunked body the list of headers holds its trailers."""
+        if self._header_bytes() > TRAILER_BYTES:
+            raise self._reason(TRAILERS_TOO_LARGE)
         if not self._is_answered:
             super().on_message_complete()
 
@@ -155,7 +160,10 @@ class HttpConnection(HttpToolsProtocol):
         )
 
     def _size(self) -> int:
-        return len(self.url) + sum(len(name) + len(value) for name, value in self.headers)
+        return len(self.url) + self._header_bytes()
+
+    def _header_bytes(self) -> int:
+        return sum(len(name) + len(value) for name, value in self.headers)
 
     def _busy(self) -> bool:
         return bool(self.pipeline) or (self.cycle is not None and not self.cycle.response_complete)
