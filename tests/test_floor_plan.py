@@ -68,7 +68,7 @@ PLAN = {
         "secret_key": "",
         "api_keys": "",
         "client_address": "settings",
-        "db": "errors",
+        "db": "",
         "hourly_limits": "db",
         "daily_caps": "client_address db errors",
         "http": "client_address errors settings",

@@ -42,13 +42,12 @@ from img402_mcp.host.payments.products import payee, well_known
 from img402_mcp.host.payments.records import PaymentRecords
 from img402_mcp.host.payments.upload_tokens import UploadTokens
 from img402_mcp.host.secret_key import stored_secret
-from img402_mcp.host.serving.fast_path import FastPath, PlainGetRouter
+from img402_mcp.host.serving.fast_path import FastPath
 from img402_mcp.host.settings import HostSettings, PaidSettings
 from img402_mcp.host.storage.blobs.base import Blobs
-from img402_mcp.host.storage.blobs.opening import open_blobs
-from img402_mcp.host.storage.cache import ImageCache
 from img402_mcp.host.storage.delete_urls import DeleteKeys
 from img402_mcp.host.storage.images import Images
+from img402_mcp.host.storage.opening import open_blobs, open_store
 from img402_mcp.host.storage.quota import Quota
 from img402_mcp.host.storage.signed_urls import SignedUrls
 from img402_mcp.wire.img402 import OPENAPI, WELL_KNOWN
@@ -60,7 +59,6 @@ _log = logging.getLogger("img402_mcp.host.payments")
 _failures = logging.getLogger("img402_mcp.host.failures")
 
 OTHER_APIS = apis()  # here, so that anyone who opens the database after this import gets the tables of each
-WRITERS = 24  # of bytes at a time; more only wait for each other's syncs
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -130,7 +128,6 @@ def _middleware(host: Host, metrics: "Metrics | None") -> list[Middleware]:
         Middleware(AccessLog, trusted=host.settings.trusted_proxies),
         # Starlette's own lies outside of all these: no log and no id would know of its answer.
         Middleware(ServerErrorMiddleware, handler=_broken),
-        Middleware(PlainGetRouter, host=host),
         Middleware(LingeringClose),
         Middleware(BodyTimeouts, timeouts=host.settings.timeouts),
     ]
@@ -139,7 +136,10 @@ def _middleware(host: Host, metrics: "Metrics | None") -> list[Middleware]:
 def _open(settings: HostSettings, now: Clock) -> Host:
     try:
         settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        blobs, database = open_blobs(settings.blobs, settings.objects), Database(settings.database)
+        blobs, database = (
+            open_blobs(settings.blobs, settings.objects, settings.delivery.edge_max_age),
+            Database(settings.database),
+        )
         return _host(settings, blobs, database, now)
     except OUT_OF_REACH as error:
         raise unreachable(settings, error) from error
@@ -163,11 +163,10 @@ def _host(settings: HostSettings, blobs: Blobs, database: Database, now: Clock) 
     return Host(
         settings=settings,
         blobs=blobs,
-        writers=anyio.CapacityLimiter(WRITERS),
+        store=open_store(blobs, database),
         database=database,
-        images=Images(database),
+        images=Images(database, now),
         caps=DailyCaps(settings.free),
-        image_cache=ImageCache(),
         signed_urls=SignedUrls(secret, settings.public_url),
         quota=quota,
         delete_keys=DeleteKeys(secret, settings.public_url) if upkeep.delete_urls else None,
@@ -226,6 +225,7 @@ def _lifespan(
         async with AsyncExitStack() as stack:
             stack.callback(access_log.flush)
             stack.callback(host.database.close)
+            stack.callback(host.store.close)
             if context is not None:
                 stack.push_async_callback(context.paywall.facilitator.aclose)
             tasks = await stack.enter_async_context(anyio.create_task_group())

@@ -11,6 +11,7 @@ from sqlalchemy import BigInteger, Column, Connection, Date, String, Table, Text
 
 from img402_mcp.host.client_address import Address, shared_by
 from img402_mcp.host.db.database import METADATA
+from img402_mcp.host.db.plain import Transaction
 from img402_mcp.host.errors import ApiError
 from img402_mcp.wire.img402 import FreeTerms
 
@@ -50,10 +51,10 @@ class DailyCaps:
             if (now.date(), who) in self._full:
                 raise _refusal(who, cap, now)
 
-    def take(self, connection: Connection, address: Address | None, now: datetime) -> None:
+    def take(self, transaction: Transaction, address: Address | None, now: datetime) -> None:
         """Count one upload or raise ApiError; then the caller's transaction must not be committed."""
         caps = self._caps(address)
-        counted = _counted(connection, now.date(), caps)
+        counted = _counted(transaction, now.date(), caps)
         for who, cap in caps:
             if who not in counted:
                 self._remember(now.date(), who)
@@ -72,12 +73,12 @@ def forget_days_before(connection: Connection, day: date) -> None:
     connection.execute(delete(_COUNTS).where(_COUNTS.c.day < day))
 
 
-def _counted(connection: Connection, day: date, caps: Sequence[tuple[str, int]]) -> set[str]:
+def _counted(transaction: Transaction, day: date, caps: Sequence[tuple[str, int]]) -> set[str]:
     """One more for each whose cap is not reached: a single statement, so that none can slip between look and count."""
     values: dict[str, date | str | int] = {"day": day}
     for number, (who, cap) in enumerate(caps):
         values |= {f"who{number}": who, f"cap{number}": cap}
-    return {*connection.execute(_COUNTING[len(caps)], values).scalars()} if caps else set()
+    return {who for (who,) in transaction.execute(_COUNTING[len(caps)], values)} if caps else set()
 
 
 def _refusal(who: str, cap: int, now: datetime) -> ApiError:

@@ -29,7 +29,7 @@ from img402_mcp.host.apis.studio.accounts import StudioAccounts
 from img402_mcp.host.app import create_app
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import HostSettings, host_settings
-from img402_mcp.host.storage.blobs.opening import open_blobs
+from img402_mcp.host.storage.opening import open_blobs
 from tests.fakes.folders import in_memory
 from tests.fakes.pictures import png
 

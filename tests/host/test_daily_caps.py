@@ -17,8 +17,8 @@ from img402_mcp.host.client_address import client_address, shared_by
 from img402_mcp.host.daily_caps import _COUNTS
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.settings import HostSettings, host_settings
-from img402_mcp.host.storage.blobs.opening import open_blobs
 from img402_mcp.host.storage.images import Images
+from img402_mcp.host.storage.opening import open_blobs
 from tests.fakes.fixtures import Hosting, Sample
 from tests.fakes.uploads import upload_free
 

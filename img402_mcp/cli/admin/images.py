@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 def _admin(context: AdminContext) -> "ImagesAdmin":
     from img402_mcp.host.admin.images import ImagesAdmin  # noqa: PLC0415
     from img402_mcp.host.app import utc_now  # noqa: PLC0415  # an extra
-    from img402_mcp.host.storage.blobs.opening import open_blobs  # noqa: PLC0415
     from img402_mcp.host.storage.images import Images  # noqa: PLC0415
+    from img402_mcp.host.storage.opening import open_blobs  # noqa: PLC0415
 
     blobs = open_blobs(context.settings.blobs, context.settings.objects)
     return ImagesAdmin(Images(context.database), blobs, utc_now)

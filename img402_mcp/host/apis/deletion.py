@@ -57,7 +57,6 @@ async def _delete(host: Host, request: Request) -> Response:
         is_gone = image is None or is_expired(image, host.now())
         return _page("It is gone.", "", 404) if is_gone else _page("Delete this image?", _QUESTION.format(name=name))
     await to_thread.run_sync(delete_image, host, name)
-    host.image_cache.forget(name, host.now())
     if request.method == "DELETE":
         return Response(None, 204, _HEADERS)
     return _page("The image is deleted.", "")

@@ -80,7 +80,7 @@ def _prepare_sqlite(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> 
     """FULL: an upload that was answered survives a power cut (0.2 ms more)."""
     with closing(connection.cursor()) as cursor:  # one that is left open keeps the file open
         _, _, entry.info["path"] = cursor.execute("PRAGMA database_list").fetchone()
-        entry.info["file"] = _file(entry)
+        entry.info["file"] = file_identity(entry.info["path"])
         _switch_to_wal(cursor)
         cursor.execute("PRAGMA synchronous = FULL")
 
@@ -101,25 +101,26 @@ def _switch_to_wal(cursor: DBAPICursor) -> None:
 
 def _check_file(_connection: DBAPIConnection, entry: ConnectionPoolEntry, _fairy: object) -> None:
     """Rows written to a file that was removed or replaced would be lost, and nothing would say so."""
-    if _file(entry) != entry.info["file"]:
+    if file_identity(entry.info["path"]) != entry.info["file"]:
         raise DisconnectionError("The database's file is another one now.")
 
 
-def _file(entry: ConnectionPoolEntry) -> tuple[int, int]:
+def file_identity(path: str) -> tuple[int, int]:
     """Raises OSError where there is none."""
-    found = os.stat(entry.info["path"])  # noqa: PTH116  # at each transaction
+    found = os.stat(path)  # noqa: PTH116  # at each transaction
     return found.st_dev, found.st_ino
 
 
 def _drop_connection(context: ExceptionContext) -> None:
-    """A connection remembers what it read of a file that was damaged; the next one looks again.
-
-    The file stays open for as long as the error's traceback, which holds the cursor, unless that is closed too.
-    """
-    code = getattr(context.original_exception, "sqlite_errorcode", 0) & 0xFF
-    context.is_disconnect = context.is_disconnect or code in _BROKEN
+    """The file stays open for as long as the error's traceback, which holds the cursor, unless that is closed too."""
+    context.is_disconnect = context.is_disconnect or is_broken(context.original_exception)
     if context.is_disconnect and context.execution_context is not None:
         context.execution_context.cursor.close()
+
+
+def is_broken(error: BaseException | None) -> bool:
+    """A connection remembers what it read of a file that was damaged; the next one looks again."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _BROKEN
 
 
 def _prepare_postgresql(connection: DBAPIConnection, _entry: ConnectionPoolEntry) -> None:

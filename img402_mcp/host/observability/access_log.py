@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 from contextvars import ContextVar
 from datetime import UTC, datetime
+from functools import lru_cache
+from json.encoder import encode_basestring_ascii as _in_json
 from random import getrandbits
 from threading import Event, Thread
 from typing import ClassVar, NamedTuple, TextIO
@@ -20,7 +22,7 @@ from anyio.lowlevel import checkpoint
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from img402_mcp.host.client_address import client_address, is_trusted
+from img402_mcp.host.client_address import Address, client_address, is_trusted
 from img402_mcp.host.errors import CODE
 from img402_mcp.host.settings import HostSettings, Network
 from img402_mcp.host.settings.shown import shown
@@ -151,18 +153,22 @@ def id_for(scope: Scope, trusted: Sequence[Network]) -> str:
 
 def log_request(scope: Scope, answered: Answered, trusted: Sequence[Network]) -> None:
     """Put together by hand and past the logger's records, which cost as much as all else of a small answer."""
-    client = client_address(scope, trusted) or "unknown"
     error = f', "error": "{scope[CODE]}"' if CODE in scope else ""
     line = (
-        f'{{"time": "{_moment()}", "request_id": "{answered.request_id}", "method": {json.dumps(scope["method"])}, '
-        f'"path": {json.dumps(scope["path"])}, "status": {answered.status}, "bytes": {answered.bytes}, '
-        f'"ms": {answered.seconds * 1000:.1f}, "client": "{client}"{error}}}'
+        f'{{"time": "{_moment()}", "request_id": "{answered.request_id}", "method": {_in_json(scope["method"])}, '
+        f'"path": {_in_json(scope["path"])}, "status": {answered.status}, "bytes": {answered.bytes}, '
+        f'"ms": {answered.seconds * 1000:.1f}, "client": "{_text(client_address(scope, trusted))}"{error}}}'
     )
     handler = _Gathered.of_this_process
     if handler is None:
         _log.info("%s", line)
     else:
         handler.add(line)
+
+
+@lru_cache(maxsize=1024)
+def _text(address: Address | None) -> str:
+    return str(address or "unknown")
 
 
 def _moment() -> str:

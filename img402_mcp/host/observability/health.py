@@ -73,7 +73,7 @@ class Health:
         try:
             with os.fdopen(descriptor, "wb") as file:
                 file.write(b".")
-            self._host.blobs.put_file(PROBE, Path(name))
+            self._host.blobs.put(PROBE, Path(name))
         finally:
             Path(name).unlink(missing_ok=True)
 

@@ -56,7 +56,7 @@ def routes(settings: HostSettings) -> list[Route]:
     assets = {name: Part(name, _FOLDER.joinpath(name).read_bytes()) for name in ("page.css", "page.js", "icon.svg")}
     html = _page(settings, {name.replace(".", "_"): part.link for name, part in assets.items()})
     page = Part("page.html", html.encode())
-    policy = {"Content-Security-Policy": content_security_policy(settings.public_url)}
+    policy = {"Content-Security-Policy": content_security_policy(settings.image_url)}
     return [
         Route("/", _answering(page, {"Cache-Control": "no-cache", **policy}), methods=["GET"]),
         *(
@@ -66,9 +66,9 @@ def routes(settings: HostSettings) -> list[Route]:
     ]
 
 
-def content_security_policy(public_url: str) -> str:
+def content_security_policy(image_url: str) -> str:
     """Images come from the public URL too, which need not be where the page was opened."""
-    scheme, netloc, *_ = urlsplit(public_url)
+    scheme, netloc, *_ = urlsplit(image_url)
     images = f"{scheme}://{quote(netloc, safe=':[]')}"  # a comma or semicolon would end the rule
     return (
         f"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' blob: {images}; "

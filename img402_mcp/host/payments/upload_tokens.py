@@ -8,12 +8,12 @@ import hashlib
 import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
 
-from sqlalchemy import Column, Connection, Integer, String, Table, UniqueConstraint, func, select
+from sqlalchemy import Column, Connection, Integer, String, Table, UniqueConstraint, func, select, text
 
 from img402_mcp.host.db.database import METADATA, Database, Moment
 from img402_mcp.host.db.engine import insert_for
+from img402_mcp.host.db.plain import Transaction
 from img402_mcp.host.errors import ApiError
 from img402_mcp.host.storage.images import StoredImage
 from img402_mcp.wire.img402 import TokenAnswer
@@ -33,6 +33,12 @@ _BOUGHT = Table(
     Column("payment", String(64), primary_key=True),
     Column("image_id", String(32), nullable=False),
     Column("sha256", String(64), nullable=False),
+)
+
+# As text: sqlalchemy's own insert with ON CONFLICT is one dialect's or the other's.
+_REDEEM = text(
+    "INSERT INTO bought_images (payment, image_id, sha256) VALUES (:payment, :image_id, :sha256) "
+    "ON CONFLICT DO NOTHING RETURNING payment"
 )
 
 
@@ -84,17 +90,10 @@ class UploadTokens:
         return hmac.new(self._secret, f"{payment} {number}".encode(), hashlib.sha256).hexdigest()[:40]
 
 
-def redeem(connection: Connection, payment: str, image: StoredImage, sha256: str) -> None:
-    """In the transaction that adds the image's row. Raises AlreadyRedeemed; then it must not be committed."""
-    row = insert_for(connection, _BOUGHT).values(payment=payment, image_id=image.id, sha256=sha256)
-    taken = row.on_conflict_do_nothing().returning(_BOUGHT.c.payment)
-    if connection.execute(taken).first() is None:
+def redeem(transaction: Transaction, payment: str, image: StoredImage, sha256: str) -> None:
+    """In the transaction that adds the image's row. Raises AlreadyRedeemed; then nothing of it may be committed."""
+    if not [*transaction.execute(_REDEEM, {"payment": payment, "image_id": image.id, "sha256": sha256})]:
         raise AlreadyRedeemed
-
-
-def sha256_of(file: Path) -> str:
-    with file.open("rb") as content:
-        return hashlib.file_digest(content, "sha256").hexdigest()
 
 
 def _hash(value: str) -> str:

@@ -1,7 +1,7 @@
 """GET and HEAD of an image. An id's bytes never change, so the id is the strong ETag."""
 
 import re
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from datetime import datetime
 
 from anyio import to_thread
@@ -11,11 +11,13 @@ from starlette.responses import Response, StreamingResponse
 from img402_mcp.host.context import Host
 from img402_mcp.host.errors import problem
 from img402_mcp.host.storage.blobs.base import Blobs
-from img402_mcp.host.storage.cache import LARGEST, CachedImage
+from img402_mcp.host.storage.cache import LARGEST
 from img402_mcp.host.storage.images import StoredImage, parse_name
 
 PIECE = 1_048_576  # up to this an answer is one piece, which is several times faster than a stream
 A_YEAR = 31_536_000
+# nginx sends the file in place of the answer that says so, with our type and our Cache-Control; the rest is its own.
+ACCEL_REDIRECT = "X-Accel-Redirect"
 _RANGE = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
 
 
@@ -29,22 +31,25 @@ Span = tuple[int, int]
 
 async def image_response(host: Host, request: Request, name: str) -> Response:
     now = host.now()
-    found = await found_image(host, name, now)
-    if found is None:
+    image = named(name, host.images.at_hand) or await to_thread.run_sync(named, name, host.images.find)
+    if image is None or is_expired(image, now):
         return missing()
-    image = found.image
+    if host.settings.delivery.accel:
+        redirect = {ACCEL_REDIRECT: f"{host.settings.delivery.accel}{image.name}"}
+        return Response(None, 200, _own_headers(image, now) | redirect)
     headers = image_headers(image, now)
     if _is_known(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(None, 304, headers)
     if request.method == "HEAD":
         return Response(None, 200, headers | {"Content-Length": str(image.size_bytes)})
-    return await bytes_response(host.blobs, found, headers, _range_header(request, headers["ETag"]))
+    return await bytes_response(host.blobs, image, headers, _range_header(request, headers["ETag"]))
 
 
-async def found_image(host: Host, name: str, now: datetime) -> CachedImage | None:
-    """None too where it has expired and is not swept yet."""
-    found = host.image_cache.get(name, now) or await _looked_up(host, name, now)
-    return None if found is None or is_expired(found.image, now) else found
+def named(name: str, find: Callable[[str], StoredImage | None]) -> StoredImage | None:
+    """The image of that very name, expired or not."""
+    parsed = parse_name(name)
+    image = find(parsed[0]) if parsed else None
+    return image if image is not None and image.name == name else None
 
 
 def is_expired(image: StoredImage, now: datetime) -> bool:
@@ -59,32 +64,11 @@ async def private_response(host: Host, request: Request, image: StoredImage) -> 
     }
     if request.method == "HEAD":
         return Response(None, 200, headers | {"Content-Length": str(image.size_bytes)})
-    return await bytes_response(host.blobs, CachedImage(image, None), headers, _range_header(request, headers["ETag"]))
+    return await bytes_response(host.blobs, image, headers, _range_header(request, headers["ETag"]))
 
 
 def missing() -> Response:
     return problem(404, "not_found", "There is no such image; it may have expired.")
-
-
-async def _looked_up(host: Host, name: str, now: datetime) -> CachedImage | None:
-    """Remembered from now on, and not from each answer on: what was deleted elsewhere is noticed in time."""
-    found = await to_thread.run_sync(_look_up, host, name)
-    if found is not None:
-        host.image_cache.put(found, now)
-    return found
-
-
-def _look_up(host: Host, name: str) -> CachedImage | None:
-    parsed = parse_name(name)
-    image = host.images.find(parsed[0]) if parsed else None
-    if image is None or image.name != name:
-        return None
-    if image.size_bytes > LARGEST:
-        return CachedImage(image, None)
-    try:
-        return CachedImage(image, _read(host.blobs, name, 0, image.size_bytes))
-    except FileNotFoundError:  # swept between the look and the read
-        return None
 
 
 def _read(blobs: Blobs, name: str, start: int, length: int) -> bytes:
@@ -95,20 +79,26 @@ def _read(blobs: Blobs, name: str, start: int, length: int) -> bytes:
     return data
 
 
+ALIKE = {
+    "Accept-Ranges": "bytes",
+    "Access-Control-Allow-Origin": "*",
+    "Cross-Origin-Resource-Policy": "cross-origin",
+    "Content-Security-Policy": "default-src 'none'; sandbox",
+    "X-Content-Type-Options": "nosniff",
+}
+"""The headers of every image."""
+
+
 def image_headers(image: StoredImage, now: datetime) -> dict[str, str]:
-    return {
-        "Content-Type": image.format.media_type,
-        "Cache-Control": _cache_control(image, now),
-        "ETag": f'"{image.id}"',
-        "Accept-Ranges": "bytes",
-        "Access-Control-Allow-Origin": "*",
-        "Cross-Origin-Resource-Policy": "cross-origin",
-        "Content-Security-Policy": "default-src 'none'; sandbox",
-        "X-Content-Type-Options": "nosniff",
-    }
+    return _own_headers(image, now) | ALIKE
 
 
-def _cache_control(image: StoredImage, now: datetime) -> str:
+def _own_headers(image: StoredImage, now: datetime) -> dict[str, str]:
+    etag = f'"{image.id}"'
+    return {"Content-Type": image.format.media_type, "Cache-Control": cache_control(image, now), "ETag": etag}
+
+
+def cache_control(image: StoredImage, now: datetime) -> str:
     """Rounded down: a cache may never outlive the image."""
     left = A_YEAR if image.expires_at is None else int((image.expires_at - now).total_seconds())
     immutable = ", immutable" if image.paid or left >= A_YEAR else ""
@@ -126,9 +116,8 @@ def _range_header(request: Request, etag: str) -> str | None:
 
 
 async def bytes_response(
-    blobs: Blobs, found: CachedImage, headers: Mapping[str, str], range_header: str | None
+    blobs: Blobs, image: StoredImage, headers: Mapping[str, str], range_header: str | None
 ) -> Response:
-    image = found.image
     span = parse_range(range_header, image.size_bytes)
     if span is None:
         return _unsatisfiable(image.size_bytes)
@@ -136,15 +125,21 @@ async def bytes_response(
     status, more = 200, {"Content-Length": str(stop - start)}
     if stop - start < image.size_bytes:
         status, more = 206, more | {"Content-Range": f"bytes {start}-{stop - 1}/{image.size_bytes}"}
-    if found.data is not None:
-        return Response(found.data[start:stop], status, {**headers, **more})
+    data = bytes_at_hand(blobs, image)
+    if data is not None:
+        return Response(data[start:stop], status, {**headers, **more})
     try:
         first = await to_thread.run_sync(_read, blobs, image.name, start, min(PIECE, stop - start))
-    except FileNotFoundError:
+    except FileNotFoundError:  # swept between the look-up and the read
         return missing()
     if start + len(first) == stop:
         return Response(first, status, {**headers, **more})
     return StreamingResponse(_pieces(blobs, image.name, first, (start, stop)), status, {**headers, **more})
+
+
+def bytes_at_hand(blobs: Blobs, image: StoredImage) -> bytes | None:
+    """All of a small image, if they can be had without waiting."""
+    return blobs.read_if_cached(image.name, image.size_bytes) if image.size_bytes <= LARGEST else None
 
 
 def parse_range(range_header: str | None, size: int) -> Span | None:

@@ -1,5 +1,6 @@
 """The host's settings: `host_settings(environ)` reads every IMG402_HOST_* variable, and nothing else does."""
 
+from img402_mcp.host.settings.delivery import Delivery
 from img402_mcp.host.settings.model import (
     HostSettings,
     Network,
@@ -10,6 +11,7 @@ from img402_mcp.host.settings.model import (
 from img402_mcp.host.settings.read import host_settings
 
 __all__ = [
+    "Delivery",
     "HostSettings",
     "Network",
     "PaidSettings",

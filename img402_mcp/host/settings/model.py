@@ -8,6 +8,7 @@ from typing import TypeVar
 from sqlalchemy.engine import URL
 
 from img402_mcp.host.settings.api import ApiHostSettings
+from img402_mcp.host.settings.delivery import Delivery
 from img402_mcp.wire import x402
 from img402_mcp.wire.img402 import FreeTerms, PaidTerms
 
@@ -82,6 +83,12 @@ class HostSettings:
     objects: str | None = None
     timeouts: Timeouts = field(default_factory=Timeouts)
     upkeep: Upkeep = field(default_factory=Upkeep)
+    delivery: Delivery = field(default_factory=Delivery)
+
+    @property
+    def image_url(self) -> str:
+        """Where images are announced at."""
+        return self.delivery.image_url or self.public_url
 
     def of(self, api: type[OfApi]) -> OfApi:
         """`settings.of(StudioHostSettings)`: that API's settings; the defaults where none were read."""

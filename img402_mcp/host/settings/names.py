@@ -7,6 +7,7 @@ HOST_VARIABLES = VariableNames(
     prefix="IMG402_HOST_",
     known=frozenset(
         {
+            "IMG402_HOST_ACCEL_LOCATION",
             "IMG402_HOST_ANSWER_SECONDS",
             "IMG402_HOST_BLOBS",
             "IMG402_HOST_BODY_RATE",
@@ -23,6 +24,8 @@ HOST_VARIABLES = VariableNames(
             "IMG402_HOST_FREE_DAYS",
             "IMG402_HOST_FREE_MAX_BYTES",
             "IMG402_HOST_HEAD_SECONDS",
+            "IMG402_HOST_IMAGE_MAX_AGE",
+            "IMG402_HOST_IMAGE_URL",
             "IMG402_HOST_MAX_TOTAL_BYTES",
             "IMG402_HOST_METRICS",
             "IMG402_HOST_MIN_FREE_BYTES",

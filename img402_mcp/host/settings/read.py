@@ -11,6 +11,7 @@ from sqlalchemy.exc import ArgumentError
 
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.host.settings.apis import APIS
+from img402_mcp.host.settings.delivery import delivery
 from img402_mcp.host.settings.model import (
     HostSettings,
     Network,
@@ -20,6 +21,7 @@ from img402_mcp.host.settings.model import (
 )
 from img402_mcp.host.settings.names import HOST_VARIABLES
 from img402_mcp.host.settings.variables import (
+    A_DAY,
     A_DAY_OF_MINUTES,
     LARGEST,
     integer,
@@ -27,6 +29,7 @@ from img402_mcp.host.settings.variables import (
     split_url,
     switch,
     usdc,
+    web_address,
     without_secrets,
 )
 from img402_mcp.wire import x402
@@ -47,7 +50,6 @@ TRUST_USED = "0.05"  # five uploads: what a lost answer of a facilitator may cos
 SECRET_LENGTH = 32
 OBJECT_STORES = ("s3", "gs", "az")
 A_CENTURY = 36_500
-A_DAY = 86_400
 LARGEST_STORE = 1 << 60
 AN_HOUR = 3600
 
@@ -77,6 +79,7 @@ def host_settings(
         apis=tuple(api.read(environ) for api in APIS),
         timeouts=_timeouts(environ),
         upkeep=_upkeep(environ),
+        delivery=delivery(environ, objects),
     )
 
 
@@ -243,20 +246,8 @@ def _database(text: str | None, default: Path) -> URL:
 
 
 def _public_url(text: str) -> str:
-    url = split_url(text)
-    if (
-        url is None
-        or url.scheme not in ("http", "https")
-        or not url.hostname
-        or url.query
-        or url.fragment
-        or "@" in text
-    ):
-        raise SettingsError(
-            f"The public URL is {quoted(without_secrets(text))}; give http(s)://name[:port] as the world sees "
-            "this host, with --public-url or IMG402_HOST_PUBLIC_URL."
-        )
-    return text.rstrip("/")
+    way_out = "as the world sees this host, with --public-url or IMG402_HOST_PUBLIC_URL"
+    return web_address(text, "The public URL", way_out)
 
 
 def _networks(text: str) -> tuple[Network, ...]:

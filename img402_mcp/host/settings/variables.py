@@ -6,6 +6,7 @@ from urllib.parse import SplitResult, urlsplit
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.wire import x402
 
+A_DAY = 86_400
 A_DAY_OF_MINUTES = 1440
 LARGEST = 1 << 40
 
@@ -60,3 +61,11 @@ def split_url(text: str) -> SplitResult | None:
 
 def without_secrets(text: str) -> str:
     return f"...@{text.rpartition('@')[2]}" if "@" in text else text
+
+
+def web_address(text: str, what: str, way_out: str) -> str:
+    url = split_url(text)
+    is_address = url is not None and url.scheme in ("http", "https") and url.hostname
+    if url is None or not is_address or url.query or url.fragment or "@" in text:
+        raise SettingsError(f"{what} is {quoted(without_secrets(text))}; give http(s)://name[:port] {way_out}.")
+    return text.rstrip("/")

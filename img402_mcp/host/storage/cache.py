@@ -1,79 +1,69 @@
-"""The images asked for last, so that a picture on a busy page costs neither a look-up nor a read."""
+"""The images asked for last, so that one on a busy page costs neither a look-up nor a read."""
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from threading import Lock
+from typing import Generic, TypeVar
 
-from img402_mcp.host.storage.images import StoredImage
+Row = TypeVar("Row")
 
 LARGEST = 256 * 1024
-TOGETHER = 32 * 1_048_576
-ROWS = 16_384  # some 8 MB
+ROWS = 8192  # some 5 MB
 # Expiry is checked at every answer; this is how long an image that another worker deleted may linger.
 LIFE = timedelta(seconds=5)
+_NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-@dataclass(frozen=True)
-class CachedImage:
-    """`data` None: too large to be kept in memory; read what is asked for."""
+class RecentRows(Generic[Row]):
+    """Of images, by id. Used from all threads."""
 
-    image: StoredImage
-    data: bytes | None
+    def __init__(self, now: Callable[[], datetime]) -> None:
+        self._now = now
+        self._rows: OrderedDict[str, tuple[Row, datetime]] = OrderedDict()
+        self._lock, self.deletions = Lock(), 0
+
+    def get(self, image_id: str) -> Row | None:
+        row, since = self._rows.get(image_id, (None, _NEVER))
+        return row if timedelta() <= self._now() - since < LIFE else None
+
+    def put(self, image_id: str, row: Row, since: int) -> None:
+        """`since`: `deletions` before it was looked up. If there is one more now, it may have been this image's."""
+        with self._lock:
+            self._rows.pop(image_id, None)
+            if since == self.deletions:
+                self._rows[image_id] = row, self._now()
+            if len(self._rows) > ROWS:
+                self._rows.popitem(last=False)
+
+    def forget(self, image_id: str) -> None:
+        """It is deleted."""
+        with self._lock:
+            self.deletions += 1
+            self._rows.pop(image_id, None)
 
 
-class ImageCache:
-    """Bytes, and the rows of more images than these. Used from the event loop only, so it needs no lock."""
+class RecentBytes:
+    """Of small images, by name. A name's bytes never change, and whether it is an image is for its row to say."""
 
-    def __init__(self, together: int = TOGETHER) -> None:
-        self._entries: OrderedDict[str, CachedImage] = OrderedDict()
-        self._rows: OrderedDict[str, tuple[StoredImage, datetime]] = OrderedDict()
-        self._gone: OrderedDict[str, datetime] = OrderedDict()
-        self._together, self._size = together, 0
+    def __init__(self, together: int) -> None:
+        self._data: OrderedDict[str, bytes] = OrderedDict()
+        self._lock, self._together, self._size = Lock(), together, 0
 
-    def get(self, name: str, now: datetime) -> CachedImage | None:
-        found = self._entries.get(name)
-        if found is None or self.row(name, now) is None:
-            return None
-        self._entries.move_to_end(name)
-        return found
+    def get(self, name: str, length: int) -> bytes | None:
+        """Whole: a range may have been read meanwhile."""
+        with self._lock:
+            data = self._data.get(name)
+            if data is None or len(data) != length:
+                return None
+            self._data.move_to_end(name)
+            return data
 
-    def row(self, name: str, now: datetime) -> StoredImage | None:
-        image, until = self._rows.get(name, (None, now))
-        return None if until <= now else image
-
-    def put(self, found: CachedImage, now: datetime) -> None:
-        """As it was looked up at that moment."""
-        if now <= self._gone.get(found.image.name, datetime.min.replace(tzinfo=UTC)):
+    def put(self, name: str, data: bytes) -> None:
+        if len(data) > LARGEST:
             return
-        self._forget(found.image.name)
-        self._rows[found.image.name] = (found.image, now + LIFE)
-        self.put_bytes(found)
-        if len(self._rows) > ROWS:
-            self._forget(next(iter(self._rows)))
-
-    def put_bytes(self, found: CachedImage) -> None:
-        """Of an image whose row is remembered; how long that holds stays as it is."""
-        self._remove(found.image.name)
-        if found.data is None:
-            return
-        self._entries[found.image.name] = found
-        self._size += found.image.size_bytes
-        while self._size > self._together:
-            self._remove(next(iter(self._entries)))
-
-    def forget(self, name: str, now: datetime) -> None:
-        """It is deleted. A look-up from before that moment may end only now; after LIFE it is too old anyway."""
-        self._forget(name)
-        self._gone[name] = now
-        self._gone.move_to_end(name)
-        while next(iter(self._gone.values())) + LIFE < now:
-            self._gone.popitem(last=False)
-
-    def _forget(self, name: str) -> None:
-        self._rows.pop(name, None)
-        self._remove(name)
-
-    def _remove(self, name: str) -> None:
-        found = self._entries.pop(name, None)
-        if found is not None:
-            self._size -= found.image.size_bytes
+        with self._lock:
+            self._size += len(data) - len(self._data.pop(name, b""))
+            self._data[name] = data
+            while self._size > self._together:
+                self._size -= len(self._data.popitem(last=False)[1])

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from img402_mcp.formats import Buffer
-from img402_mcp.host.storage.blobs.base import ARRIVING, Blobs
+from img402_mcp.host.storage.blobs.base import ARRIVING, Content
 
 SMALL = 1_048_576
 TOGETHER = 32 * 1_048_576  # of all bodies of a process; beyond that also small ones are in files
@@ -58,13 +58,10 @@ class Body:
             with self.path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
                 yield data
 
-    def put_in(self, blobs: Blobs, name: str) -> None:
-        """Blocks. It is the store's afterwards."""
-        if self._file is None:
-            blobs.put_bytes(name, b"".join(self._pieces))
-        else:
-            blobs.put_file(name, self.path)
-            self._path = None
+    @property
+    def content(self) -> Content:
+        """All of it. Blocks; nothing is written any more."""
+        return b"".join(self._pieces) if self._file is None else self.path
 
     def cut(self, size: int) -> None:
         """To its first bytes. Blocks; nothing is written any more."""

@@ -1,33 +1,77 @@
-"""A received file becomes an image: bytes first, durably, then the row that makes them one."""
+"""A received body becomes an image: bytes first, durably, then the row that makes them one."""
 
 from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from pathlib import Path
+from typing import Protocol
 
-from sqlalchemy import Connection
+from anyio import CapacityLimiter, to_thread
 
 from img402_mcp.host.db.database import Database
-from img402_mcp.host.db.group_commit import Write
+from img402_mcp.host.db.plain import Transaction
 from img402_mcp.host.errors import ApiError
 from img402_mcp.host.storage.blobs.base import Blobs
-from img402_mcp.host.storage.images import Images, StoredImage, new_id
+from img402_mcp.host.storage.images import FREE_ID, PAID_ID, StoredImage, new_id
 from img402_mcp.host.storage.receive import Incoming
 from img402_mcp.host.storage.spool import Body
 
 # A year is a year also for a cache that asks some seconds after the upload: paid time is rounded up.
 A_MINUTE = timedelta(minutes=1)
-
-Admit = Callable[[Connection], None]
-"""Counts or redeems inside the transaction that adds the row; raises ApiError where nothing may be added."""
+THREADS = 24  # that wait for a store at a time; more only wait for each other
 
 
-def store_upload(  # noqa: PLR0913 - one hop to a thread carries all it needs
-    blobs: Blobs, images: Images, incoming: Incoming, *, admit: Admit, now: datetime, days: int | None
-) -> StoredImage:
-    """Blocks. A crash between bytes and row leaves bytes that nobody can reach and the cleanup takes."""
-    image = described(incoming, now, days)
-    store(blobs, images, incoming.body, image, admit)
-    return image
+@dataclass(frozen=True)
+class PendingImage:
+    """What a store is asked to keep. All parts run in its threads and may raise ApiError; then nothing is kept.
+
+    `describe` examines the body, `insert` counts or redeems and adds the row, `room` is held until the row is there.
+    """
+
+    body: Body
+    describe: Callable[[], StoredImage]
+    insert: Callable[[Transaction, StoredImage], None]
+    room: AbstractContextManager[None]
+
+
+class Store(Protocol):
+    async def put(self, upload: PendingImage) -> StoredImage:
+        """When this returns, bytes and row survive a power cut, the bytes since before the row.
+
+        A crash in between leaves bytes that nobody can reach and the cleanup takes.
+        """
+
+    def close(self) -> None:
+        """What is in hand is finished; nothing more is taken."""
+
+
+class ThreadedStore:
+    """A store for any bytes and any database: a thread and a transaction for each upload.
+
+    Its threads are its own, so that a store that hangs does not stop what needs none.
+    """
+
+    def __init__(self, blobs: Blobs, database: Database) -> None:
+        self._blobs, self._database, self._threads = blobs, database, CapacityLimiter(THREADS)
+
+    async def put(self, upload: PendingImage) -> StoredImage:
+        return await to_thread.run_sync(self._put, upload, limiter=self._threads)
+
+    def close(self) -> None:
+        """Nothing runs beside the requests."""
+
+    def _put(self, upload: PendingImage) -> StoredImage:
+        with upload.room:
+            image = upload.describe()
+            self._blobs.put(image.name, upload.body.content)
+            try:
+                with self._database.transaction() as connection:
+                    upload.insert(connection, image)
+            except ApiError:
+                # Only here is it certain that there is no row; after a lost connection the commit may have happened.
+                self._blobs.delete(image.name)
+                raise
+        return image
 
 
 def described(incoming: Incoming, now: datetime, days: int | None, *, paid: bool = False) -> StoredImage:
@@ -38,28 +82,5 @@ def described(incoming: Incoming, now: datetime, days: int | None, *, paid: bool
         expires = expires.replace(second=0, microsecond=0) + A_MINUTE
     if paid and not incoming.path.exists():  # a full disk is noticed before money moves
         raise FileNotFoundError("The body's file vanished.")
-    return StoredImage(new_id(), incoming.examine().format, incoming.size, created, expires, paid)
-
-
-def store(blobs: Blobs, images: Images, file: Path | Body, image: StoredImage, admit: Admit) -> None:
-    """Blocks. The file is the store's afterwards."""
-
-    def write(connection: Connection) -> None:
-        admit(connection)
-        images.add(connection, image)
-
-    store_bytes(blobs, images.database, file, image.name, write)
-
-
-def store_bytes(blobs: Blobs, database: Database, file: Path | Body, name: str, write: Write) -> None:
-    """Blocks. The file is the store's afterwards; `write` makes the row that owns the name."""
-    if isinstance(file, Body):
-        file.put_in(blobs, name)
-    else:
-        blobs.put_file(name, file)
-    try:
-        database.together(write)
-    except ApiError:
-        # Only here is it certain that there is no row; after a lost connection the commit may have happened.
-        blobs.delete(name)
-        raise
+    image_id = new_id(PAID_ID if paid else FREE_ID)
+    return StoredImage(image_id, incoming.examine().format, incoming.size, created, expires, paid)

@@ -272,7 +272,7 @@ class Stuck:
     def __init__(self, spool: Path) -> None:
         self.spool, self.end = spool, threading.Event()
 
-    def put_file(self, name: str, file: Path) -> None:  # noqa: ARG002  # the interface's
+    def put(self, name: str, content: Path) -> None:  # noqa: ARG002  # the interface's
         self.end.wait(20)
 
 

@@ -17,10 +17,10 @@ DIFFERS = {"date", "x-request-id"}
 
 
 @pytest.fixture
-def command(tmp_path: Path, picture) -> Iterator[SimpleNamespace]:
+def command(tmp_path: Path, picture, request: pytest.FixtureRequest) -> Iterator[SimpleNamespace]:
     """The host as its command starts it, with one image, requested once: `.url`, `.name`; `.stop()` returns its log."""
     start = [sys.executable, "-m", "img402_mcp", "host", "--port", "0", "--data", str(tmp_path / "data")]
-    environ = {**os.environ, "IMG402_HOST_MIN_FREE_BYTES": "0"}
+    environ = {**os.environ, "IMG402_HOST_MIN_FREE_BYTES": "0", **getattr(request, "param", {})}
     with subprocess.Popen(start, env=environ, stderr=subprocess.PIPE, text=True) as process, ExitStack() as end:
         end.callback(process.terminate)
         assert process.stderr is not None
@@ -50,3 +50,11 @@ def test_a_fast_answer_is_the_same_as_the_frameworks_and_is_logged(command: Simp
     assert (part.status_code, part.content) == (206, picture()[1:4])
     log = command.stop()
     assert [answer.headers["x-request-id"] in log for answer in [*fast_path, slow, part]] == [True] * 22
+
+
+@pytest.mark.parametrize("command", [{"IMG402_HOST_ACCEL_LOCATION": "/stored/"}], indirect=True)
+def test_nginx_is_shown_the_file_by_a_hot_answer_as_by_the_frameworks(command: SimpleNamespace):
+    with httpx2.Client(base_url=command.url) as client:
+        fast_path, slow = client.get(f"/{command.name}"), client.get(f"/{command.name}", headers={"Range": "bytes=0-"})
+    assert (fast_path.content, fast_path.headers["x-accel-redirect"]) == (b"", f"/stored/{command.name}")
+    assert parts_of(fast_path) == parts_of(slow)

@@ -2,19 +2,16 @@ import os
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 from httpx2 import ASGITransport, AsyncClient, Response
 
-from img402_mcp.formats import PNG
 from img402_mcp.host.app import create_app
 from img402_mcp.host.serving.response import PIECE, parse_range
 from img402_mcp.host.settings import HostSettings
-from img402_mcp.host.storage.cache import CachedImage, ImageCache
-from img402_mcp.host.storage.images import StoredImage
 from tests.fakes.fixtures import Hosting, Sample
 
 
@@ -191,36 +188,6 @@ async def test_an_image_removed_by_hand_is_gone_within_seconds(
         database.commit()
     clock.now += timedelta(seconds=5)
     assert_missing(await client.get(path))
-
-
-def test_the_most_recent_images_are_cached_up_to_a_size():
-    now = datetime(2026, 2, 8, tzinfo=UTC)
-    image_cache = ImageCache(together=250)
-    for name in ("a", "b", "a", "c"):
-        if not image_cache.get(f"{name}.png", now):
-            image_cache.put(CachedImage(StoredImage(name, PNG, 100, now, None), b"x" * 100), now)
-    image_cache.put(CachedImage(StoredImage("large", PNG, 100, now, None), None), now)
-    assert [name for name in "abc" if image_cache.get(f"{name}.png", now)] == ["a", "c"]
-    assert image_cache.get("large.png", now) is None
-
-
-def test_a_lookup_from_before_a_deletion_is_not_cached_after_it():
-    now = datetime(2026, 2, 8, tzinfo=UTC)
-    image_cache, found = ImageCache(), CachedImage(StoredImage("a", PNG, 1, now, None), b"x")
-    image_cache.forget("a.png", now + timedelta(seconds=1))
-    image_cache.put(found, now)
-    assert (image_cache.get("a.png", now), image_cache.row("a.png", now)) == (None, None)
-    image_cache.put(found, now + timedelta(seconds=2))
-    assert image_cache.get("a.png", now + timedelta(seconds=2)) == found
-
-
-def test_old_deletions_are_forgotten():
-    now = datetime(2026, 2, 8, tzinfo=UTC)
-    image_cache, found = ImageCache(), CachedImage(StoredImage("a", PNG, 1, now, None), b"x")
-    image_cache.forget("a.png", now)
-    image_cache.forget("b.png", now + timedelta(seconds=6))
-    image_cache.put(found, now)  # otherwise it would be refused
-    assert image_cache.get("a.png", now) == found
 
 
 async def test_a_host_whose_database_fails_says_so_in_json(settings: Callable[..., HostSettings], data: Path):

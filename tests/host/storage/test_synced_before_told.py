@@ -12,30 +12,39 @@ UPLOADS = 16
 # Uploads that share syncs and commits, every other one in a file; prints each name once it is stored.
 KEEPING = """
 import os, sys
-from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from datetime import UTC, datetime
 from pathlib import Path
+import anyio
 from img402_mcp.formats import PNG
-from img402_mcp.host.storage.blobs.folder import Folder
-from img402_mcp.host.storage.spool import arriving
 from img402_mcp.host.db.database import Database
-from img402_mcp.host.storage.images import Images, StoredImage, new_id
-from img402_mcp.host.storage.store import store
 from img402_mcp.host.settings import host_settings
+from img402_mcp.host.storage.images import Images, StoredImage, new_id
+from img402_mcp.host.storage.opening import open_blobs, open_store
+from img402_mcp.host.storage.spool import arriving
+from img402_mcp.host.storage.store import PendingImage
 
 settings = host_settings({}, data=Path(sys.argv[1]), default_public_url="http://h")
 settings.data.mkdir()
-blobs, images = Folder(settings.blobs), Images(Database(settings.database))
+blobs, images = open_blobs(settings.blobs, None), Images(Database(settings.database))
+store = open_store(blobs, images.database)
 
-def keep(number):
+async def keep(number):
     image = StoredImage(new_id(), PNG, 1000, datetime.now(UTC), None)
     with arriving(blobs.spool) as body:
         body.write(bytes(1000))
-        store(blobs, images, body.path if number % 2 else body, image, lambda connection: None)
+        if number % 2:
+            body.path
+        await store.put(PendingImage(body, lambda: image, images.add, nullcontext()))
     os.write(1, f"{image.name} is kept".encode())
 
-with ThreadPoolExecutor(8) as pool:
-    list(pool.map(keep, range(int(sys.argv[2]))))
+async def main():
+    async with anyio.create_task_group() as tasks:
+        for number in range(int(sys.argv[2])):
+            tasks.start_soon(keep, number)
+
+anyio.run(main)
+store.close()
 """
 
 Call = tuple[int, int, str]

@@ -1,10 +1,8 @@
 """The img402 API (docs/specs/img402.md), as far as it is free."""
 
 import logging
-from datetime import datetime
 from functools import partial
 
-from anyio import to_thread
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -12,11 +10,12 @@ from starlette.routing import Route
 
 from img402_mcp.host.client_address import client_address
 from img402_mcp.host.context import Host
+from img402_mcp.host.db.plain import Transaction
 from img402_mcp.host.errors import UNCACHED, ApiError
 from img402_mcp.host.serving.response import image_response
 from img402_mcp.host.storage.images import StoredImage
-from img402_mcp.host.storage.receive import ImageRules, Incoming, incoming_image
-from img402_mcp.host.storage.store import Admit, store_upload
+from img402_mcp.host.storage.receive import ImageRules, incoming_image
+from img402_mcp.host.storage.store import PendingImage, described
 from img402_mcp.wire.img402 import FIELD, FREE, UploadedImage
 
 _log = logging.getLogger("img402_mcp.host.failures")
@@ -53,26 +52,26 @@ async def _upload_free(host: Host, request: Request) -> StoredImage:
     address = client_address(request.scope, host.settings.trusted_proxies)
     host.caps.refuse_early(address, now)
     host.quota.refuse_early()
-    admit = partial(host.caps.take, address=address, now=now)
+
+    def insert(transaction: Transaction, image: StoredImage) -> None:
+        host.images.add(transaction, image)
+        host.caps.take(transaction, address, now)  # last, since all uploads wait for the counter's row until the commit
+
     example = f"curl -F {FIELD}=@screenshot.png {host.settings.public_url}{FREE}"
     try:
         async with incoming_image(request, host.blobs.spool, ImageRules(free.max_bytes, example)) as incoming:
-            return await to_thread.run_sync(_store, host, incoming, admit, now, limiter=host.writers)
+            describe = partial(described, incoming, now, free.days)
+            return await host.store.put(PendingImage(incoming.body, describe, insert, host.quota.room(incoming.size)))
     except (OSError, SQLAlchemyError) as error:
         _log.exception("an upload failed")
         message = "The host could not store the image. Nothing was published; it is safe to try again."
         raise ApiError("upload_failed", message) from error
 
 
-def _store(host: Host, incoming: Incoming, admit: Admit, now: datetime) -> StoredImage:
-    with host.quota.room(incoming.size):
-        return store_upload(host.blobs, host.images, incoming, admit=admit, now=now, days=host.settings.free.days)
-
-
 def uploaded(host: Host, image: StoredImage, *, deletable: bool = True) -> UploadedImage:
     """`deletable`: who asks is sure to be the one who uploaded it."""
     return UploadedImage(
-        url=f"{host.settings.public_url}/{image.name}",
+        url=f"{host.settings.image_url}/{image.name}",
         id=image.id,
         content_type=image.format.media_type,
         size_bytes=image.size_bytes,

@@ -3,11 +3,11 @@
 Both addresses are doors to one product: the same payment gets the same token and, once used, the same image.
 """
 
+import hashlib
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
-from functools import partial
 
 from anyio import to_thread
 from pydantic import BaseModel
@@ -18,17 +18,18 @@ from starlette.routing import Route
 
 from img402_mcp.host.apis.img402.free import uploaded
 from img402_mcp.host.context import Host
+from img402_mcp.host.db.plain import Transaction
 from img402_mcp.host.errors import UNCACHED, ApiError, problem
 from img402_mcp.host.payments.payload import PaymentPayload, presented
 from img402_mcp.host.payments.paywall import EXPOSED, Paywall
 from img402_mcp.host.payments.products import token_sale, upload_sale
 from img402_mcp.host.payments.records import PaymentRecord, PaymentRecords
-from img402_mcp.host.payments.upload_tokens import AlreadyRedeemed, Bought, UploadTokens, redeem, sha256_of
+from img402_mcp.host.payments.upload_tokens import AlreadyRedeemed, Bought, UploadTokens, redeem
 from img402_mcp.host.settings import PaidSettings
 from img402_mcp.host.storage.images import StoredImage
 from img402_mcp.host.storage.quota import held
 from img402_mcp.host.storage.receive import ImageRules, Incoming, incoming_image
-from img402_mcp.host.storage.store import described, store
+from img402_mcp.host.storage.store import PendingImage, described
 from img402_mcp.wire.img402 import FIELD, FREE, PAID, TOKEN, TOKEN_HEADER, TokenAnswer, UploadedImage
 from img402_mcp.wire.x402 import PAYMENT_HEADERS
 
@@ -151,23 +152,21 @@ async def _upload_with_token(context: PaidContext, request: Request, value: str)
         message = f"The token has expired unused. Send the same proof of payment to {TOKEN} again for the next one."
         raise ApiError("token_expired", message)
     async with _receiving(context, request) as incoming:
-        return await to_thread.run_sync(_redeemed, context, incoming, token.payment, limiter=context.host.writers)
+        return await _redeemed(context, incoming, token.payment)
 
 
-def _redeemed(context: PaidContext, incoming: Incoming, payment: str) -> UploadedImage:
-    """Blocks: the image stored, or the one that the same bytes became before."""
-    image = _described(context, incoming)
-    sha256 = sha256_of(incoming.path)
-    bought = context.upload_tokens.bought(payment)
+async def _redeemed(context: PaidContext, incoming: Incoming, payment: str) -> UploadedImage:
+    """The image stored, or the one that the same bytes became before."""
+    seen = await to_thread.run_sync(_described, context, incoming)
+    bought = await to_thread.run_sync(context.upload_tokens.bought, payment)
     if bought is None:
-        try:
-            with context.host.quota.room(incoming.size, owed=True):
-                return _store(context, incoming, image, payment, sha256)
-        except AlreadyRedeemed:
-            bought = context.upload_tokens.bought(payment)
-    if bought is None or bought.sha256 != sha256:
+        room = context.host.quota.room(incoming.size, owed=True)
+        if stored := await _store(context, incoming, seen, payment, room):
+            return stored
+        bought = await to_thread.run_sync(context.upload_tokens.bought, payment)
+    if bought is None or bought.sha256 != seen[1]:
         raise AlreadyRedeemed
-    return _shown(context, bought, payment, AlreadyRedeemed())
+    return await to_thread.run_sync(_shown, context, bought, payment, AlreadyRedeemed())
 
 
 async def _upload_inline(context: PaidContext, request: Request, proof: PaymentPayload) -> Response:
@@ -179,25 +178,16 @@ async def _upload_inline(context: PaidContext, request: Request, proof: PaymentP
     elif payment.paid and (bought := await to_thread.run_sync(_bought, context, payment.key)):
         return _answer(bought, context.paywall.receipt(proof, payment))
     async with _receiving(context, request) as incoming:
-        image = await to_thread.run_sync(_described, context, incoming)
+        seen = await to_thread.run_sync(_described, context, incoming)
         async with held(context.host.quota.hold(incoming.size, owed=payment is not None)):
             payment = await context.paywall.charge(proof, sale)
-            work = partial(_store_or_bought, context, incoming, image, payment.key)
-            answer = await to_thread.run_sync(work, limiter=context.host.writers)
+            if answer := await _store(context, incoming, seen, payment.key, nullcontext()):
+                context.host.quota.add(incoming.size)
+            else:
+                answer = await to_thread.run_sync(_bought, context, payment.key)
+        if answer is None:
+            raise AlreadyRedeemed
         return _answer(answer, context.paywall.receipt(proof, payment))
-
-
-def _store_or_bought(context: PaidContext, incoming: Incoming, image: StoredImage, payment: str) -> UploadedImage:
-    """The image stored, or the one that a copy of the request was faster with."""
-    try:
-        stored = _store(context, incoming, image, payment, sha256_of(incoming.path))
-    except AlreadyRedeemed:
-        bought = _bought(context, payment)
-        if bought is None:
-            raise
-        return bought
-    context.host.quota.add(incoming.size)
-    return stored
 
 
 def _receiving(context: PaidContext, request: Request) -> AbstractAsyncContextManager[Incoming]:
@@ -205,11 +195,29 @@ def _receiving(context: PaidContext, request: Request) -> AbstractAsyncContextMa
     return incoming_image(request, context.host.blobs.spool, ImageRules(context.paid.terms.max_bytes, how))
 
 
-def _described(context: PaidContext, incoming: Incoming) -> StoredImage:
-    return described(incoming, context.host.now(), context.paid.terms.days, paid=True)
+def _described(context: PaidContext, incoming: Incoming) -> tuple[StoredImage, str]:
+    """The image that it will be, and the sha256 of its bytes. Blocks."""
+    image = described(incoming, context.host.now(), context.paid.terms.days, paid=True)
+    with incoming.body.view() as data:
+        return image, hashlib.sha256(data).hexdigest()
 
 
-def _store(context: PaidContext, incoming: Incoming, image: StoredImage, payment: str, sha256: str) -> UploadedImage:
-    admit = partial(redeem, payment=payment, image=image, sha256=sha256)
-    store(context.host.blobs, context.host.images, incoming.path, image, admit)
+async def _store(
+    context: PaidContext,
+    incoming: Incoming,
+    seen: tuple[StoredImage, str],
+    payment: str,
+    room: AbstractContextManager[None],
+) -> UploadedImage | None:
+    """None: a copy of the request was faster."""
+    image, sha256 = seen
+
+    def insert(transaction: Transaction, image: StoredImage) -> None:
+        redeem(transaction, payment, image, sha256)
+        context.host.images.add(transaction, image)
+
+    try:
+        await context.host.store.put(PendingImage(incoming.body, lambda: image, insert, room))
+    except AlreadyRedeemed:
+        return None
     return uploaded(context.host, image)

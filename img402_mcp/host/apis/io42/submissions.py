@@ -11,12 +11,12 @@ from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
-    Connection,
     ForeignKey,
     Row,
     String,
     Table,
     and_,
+    bindparam,
     or_,
     select,
     update,
@@ -25,6 +25,7 @@ from starlette.responses import Response
 
 from img402_mcp.host.api_keys import hash_of
 from img402_mcp.host.db.database import METADATA, Database, Moment
+from img402_mcp.host.db.plain import Transaction
 from img402_mcp.host.errors import ApiError, problem
 from img402_mcp.host.storage.images import StoredImage, new_id
 from img402_mcp.wire.io42 import Intent
@@ -63,6 +64,12 @@ SUBMISSIONS = Table(
     # Once the file is here:
     Column("image_id", String(32)),
     Column("completed_at", Moment),
+)
+_COMPLETE = (
+    update(SUBMISSIONS)
+    .where(SUBMISSIONS.c.media_id == bindparam("promised"), SUBMISSIONS.c.completed_at.is_(None))
+    .values(image_id=bindparam("image_id"), completed_at=bindparam("completed_at"))
+    .returning(SUBMISSIONS.c.id)
 )
 OPEN, IMAGE = "open", "image"
 
@@ -150,15 +157,10 @@ class Submissions:
             raise AlreadyUploaded
         return _upload(row)
 
-    def complete(self, connection: Connection, media_id: str, image: StoredImage) -> None:
-        """In the transaction that adds the image's row. Raises AlreadyUploaded; then it must not be committed."""
-        first = (
-            update(SUBMISSIONS)
-            .where(SUBMISSIONS.c.media_id == media_id, SUBMISSIONS.c.completed_at.is_(None))
-            .values(image_id=image.id, completed_at=image.created_at)
-            .returning(SUBMISSIONS.c.id)
-        )
-        if connection.execute(first).first() is None:
+    def complete(self, transaction: Transaction, media_id: str, image: StoredImage) -> None:
+        """In the transaction that adds the image's row. Raises AlreadyUploaded; then nothing of it may be committed."""
+        values = {"promised": media_id, "image_id": image.id, "completed_at": image.created_at}
+        if not [*transaction.execute(_COMPLETE, values)]:
             raise AlreadyUploaded
 
     def _first(self, query: Any) -> Row[Any] | None:  # noqa: ANN401  # a select of any columns

@@ -14,7 +14,6 @@ from functools import partial
 from typing import Any
 
 from anyio import to_thread
-from sqlalchemy import Connection
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import Response
@@ -34,16 +33,17 @@ from img402_mcp.host.apis.io42.submissions import (
     Submissions,
 )
 from img402_mcp.host.context import Host
+from img402_mcp.host.db.plain import Transaction
 from img402_mcp.host.errors import UNCACHED, ApiError
 from img402_mcp.host.hourly_limits import Allowance, HourlyLimits
 from img402_mcp.host.payments.payload import presented
 from img402_mcp.host.payments.paywall import EXPOSED, PaymentRequiredError, Paywall, pending
 from img402_mcp.host.settings.io42 import Io42HostSettings
-from img402_mcp.host.storage.images import StoredImage, new_id
+from img402_mcp.host.storage.images import PRIVATE_ID, StoredImage, new_id
 from img402_mcp.host.storage.quota import held
 from img402_mcp.host.storage.receive import counted
 from img402_mcp.host.storage.signed_urls import PUTTING, Denied, Permit
-from img402_mcp.host.storage.store import store_bytes
+from img402_mcp.host.storage.store import PendingImage
 from img402_mcp.wire import io42
 
 _log = logging.getLogger("img402_mcp.host.failures")
@@ -272,20 +272,21 @@ async def _put(context: Io42Context, request: Request) -> Response:
         raise AlreadyUploaded
     try:
         async with promised_image(request, host.blobs.spool, permit, context.terms.pixels) as promised:
-            await to_thread.run_sync(_store, context, permit, promised, limiter=host.writers)
+            await host.store.put(_upload(context, permit, promised))
     except (OSError, SQLAlchemyError) as error:
         _log.exception("a submission's file could not be stored")
         raise ApiError("upload_failed", "The host could not store the file. Put it again, to the same URL.") from error
     return Response(None, 200, UNCACHED)
 
 
-def _store(context: Io42Context, permit: Permit, promised: PresignedBody) -> None:
-    """Blocks: bytes, then the one transaction in which the submission is complete."""
-    image = StoredImage(new_id(), promised.examine().format, promised.size, context.host.now(), None)
+def _upload(context: Io42Context, permit: Permit, promised: PresignedBody) -> PendingImage:
+    """Bytes, then the one transaction in which the submission is complete."""
 
-    def write(connection: Connection) -> None:
-        context.submissions.complete(connection, permit.key, image)
-        context.host.images.add_private(connection, image)
+    def describe() -> StoredImage:
+        return StoredImage(new_id(PRIVATE_ID), promised.examine().format, promised.size, context.host.now(), None)
 
-    with context.host.quota.room(promised.size, owed=True):
-        store_bytes(context.host.blobs, context.host.database, promised.path, image.name, write)
+    def insert(transaction: Transaction, image: StoredImage) -> None:
+        context.submissions.complete(transaction, permit.key, image)
+        context.host.images.add_private(transaction, image)
+
+    return PendingImage(promised.body, describe, insert, context.host.quota.room(promised.size, owed=True))

@@ -19,11 +19,11 @@ from img402_mcp.host.hourly_limits import Allowance, HourlyLimits
 from img402_mcp.host.payments.paywall import Paywall
 from img402_mcp.host.serving.response import missing, private_response
 from img402_mcp.host.settings.studio import StudioHostSettings
-from img402_mcp.host.storage.images import StoredImage, new_id, parse_name
+from img402_mcp.host.storage.images import PRIVATE_ID, StoredImage, new_id, parse_name
 from img402_mcp.host.storage.quota import StorageFull
 from img402_mcp.host.storage.receive import ImageRules, Incoming, incoming_image
 from img402_mcp.host.storage.signed_urls import LOOKING, Permit
-from img402_mcp.host.storage.store import store_bytes
+from img402_mcp.host.storage.store import PendingImage
 from img402_mcp.wire import studio
 from img402_mcp.wire.img402 import STATUS_OF
 
@@ -97,7 +97,7 @@ async def _upload(host: Host, request: Request, allowance: Allowance) -> studio.
     rules = ImageRules(limit, f"{example} {url}", studio.FIELD, formats, as_json=False)
     try:
         async with incoming_image(request, host.blobs.spool, rules) as incoming:
-            return await to_thread.run_sync(_store, host, incoming, limiter=host.writers)
+            return _stored(host, await host.store.put(_input(host, incoming)))
     except ApiError as refused:
         raise _declined(refused) from None
     except (OSError, SQLAlchemyError) as error:
@@ -115,15 +115,15 @@ def _declined(refused: ApiError) -> StudioError:
     return StudioError(studio.INVALID, studio.Invalid(detail=(flaw,)))
 
 
-def _store(host: Host, incoming: Incoming) -> studio.StoredInput:
-    """Blocks."""
-    now = host.now()
-    image = StoredImage(new_id(), incoming.examine().format, incoming.size, now, None)
-    with host.quota.room(incoming.size):
-        store_bytes(
-            host.blobs, host.database, incoming.path, image.name, lambda row: host.images.add_private(row, image)
-        )
-    expires = now + timedelta(minutes=host.settings.of(StudioHostSettings).preview_minutes)
+def _input(host: Host, incoming: Incoming) -> PendingImage:
+    def describe() -> StoredImage:
+        return StoredImage(new_id(PRIVATE_ID), incoming.examine().format, incoming.size, host.now(), None)
+
+    return PendingImage(incoming.body, describe, host.images.add_private, host.quota.room(incoming.size))
+
+
+def _stored(host: Host, image: StoredImage) -> studio.StoredInput:
+    expires = image.created_at + timedelta(minutes=host.settings.of(StudioHostSettings).preview_minutes)
     preview = host.signed_urls.url(Permit("GET", image.name, int(expires.timestamp())))
     return studio.StoredInput(upload_key=f"{KEY_PREFIX}{image.name}", image_url=preview)
 

@@ -8,26 +8,26 @@ from typing import Protocol
 ARRIVING = ".part"
 """How the names of bodies in the spool end; other files there are none of ours."""
 
+Content = bytes | Path
+"""A body in memory, or its file in the spool."""
+
 
 class Blobs(Protocol):
     @property
     def spool(self) -> Path:
         """A local folder for bodies that are still arriving; on the store's own file system where it has one."""
 
-    def put_file(self, name: str, file: Path) -> None:
-        """Take the file over. When this returns the bytes survive a power cut.
+    def put(self, name: str, content: Content) -> None:
+        """Keeps the bytes, or takes the file over. When this returns they survive a power cut.
 
-        If it raises, nobody is to be told the name; what a store took without saying so is an orphan for the cleanup.
+        If it raises, the name must not be given out. What a store took without saying so is an orphan for the cleanup.
         """
-
-    def put_bytes(self, name: str, data: bytes) -> None:
-        """The same without a file."""
 
     def read(self, name: str, start: int, length: int) -> bytes:
         """So many bytes from `start`, all of them within what was kept. FileNotFoundError for an unknown name."""
 
     def read_if_cached(self, name: str, length: int) -> bytes | None:
-        """The whole of it, if it can be had without waiting. May be called in the event loop."""
+        """In the event loop: the whole of it, if it can be had without waiting."""
 
     def delete(self, *names: str) -> None:
         """Forget the bytes; an unknown name is fine."""

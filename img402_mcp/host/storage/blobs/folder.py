@@ -1,15 +1,19 @@
-"""Blobs in a folder: a temporary file, rename, fsync. Today's file systems index their folders, so one level does."""
+"""Blobs in a folder. Today's file systems index their folders, so one level is enough."""
 
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
-from itertools import count
 from pathlib import Path
-from threading import Lock
 
 from img402_mcp.host.storage.blobs import spool_folder
+from img402_mcp.host.storage.blobs.base import Content
+from img402_mcp.host.storage.blobs.writeback import begin_writeback
+from img402_mcp.host.storage.cache import RecentBytes
 
-_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS
+TOGETHER = 8 * 1_048_576  # of small images in memory; the system has the others
 _NOWAIT = getattr(os, "RWF_NOWAIT", 0)
 
 
@@ -17,31 +21,39 @@ class Folder:
     def __init__(self, root: Path) -> None:
         spool_folder.made(root)
         self.spool, self._stored = spool_folder.made(root / "incoming"), spool_folder.made(root / "kept")
-        self._names = _Names(self._stored)
+        self._recent = RecentBytes(TOGETHER)
 
-    def put_file(self, name: str, file: Path) -> None:
-        """Renamed before it is synced: nobody knows the name yet, and one commit of the journal covers both."""
-        stored = file.replace(self._stored / name)
-        try:
-            _fsync(stored, os.O_RDWR)
-            self._names.sync()
-        except OSError:
-            stored.unlink(missing_ok=True)
-            raise
+    def put(self, name: str, content: Content) -> None:
+        with self.writing(name, content) as descriptor:
+            os.fsync(descriptor)
+            self.sync_names()
 
-    def put_bytes(self, name: str, data: bytes) -> None:
-        """Written where it stays: half written it is what bytes without a row are, invisible and the cleanup's."""
+    @contextmanager
+    def writing(self, name: str, content: Content) -> Iterator[int]:
+        """Written where it stays, and on its way to the disk: the descriptor, to be synced. Gone if the block raises.
+
+        Half written it is what bytes without a row are: invisible, and the cleanup's.
+        """
         stored = self._stored / name
-        descriptor = os.open(stored, _NEW, 0o600)
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(descriptor)
-            self._names.sync()
-        except OSError:
+            descriptor = _written(stored, content)
+            try:
+                begin_writeback(descriptor)
+                yield descriptor
+            finally:
+                os.close(descriptor)
+        except BaseException:
             stored.unlink(missing_ok=True)
             raise
+
+    def sync_names(self) -> None:
+        """One serves all files that had their names before it began."""
+        if os.name == "posix":  # Windows has no way to sync a folder
+            descriptor = os.open(self._stored, os.O_RDONLY | _FLAGS)
+            try:
+                os.fsync(descriptor)
+            finally:
+                os.close(descriptor)
 
     def read(self, name: str, start: int, length: int) -> bytes:
         with (self._stored / name).open("rb", buffering=0) as file:
@@ -49,7 +61,13 @@ class Folder:
             return file.read(length)
 
     def read_if_cached(self, name: str, length: int) -> bytes | None:
-        """What the system has in memory; it is asked not to wait for the disk. Linux has a way to ask so."""
+        data = self._recent.get(name, length)
+        if data is None and (data := self._in_memory(name, length)) is not None:
+            self._recent.put(name, data)
+        return data
+
+    def _in_memory(self, name: str, length: int) -> bytes | None:
+        """What the system has of it; it is asked not to wait for the disk. Linux has a way to ask so."""
         if not _NOWAIT:
             return None
         data = bytearray(length)
@@ -59,7 +77,7 @@ class Folder:
                 read = os.preadv(descriptor, [data], 0, _NOWAIT)
             finally:
                 os.close(descriptor)
-        except OSError:  # which is told by who reads it the usual way
+        except OSError:  # a read in a thread says what is wrong
             return None
         return bytes(data) if read == length else None
 
@@ -77,25 +95,16 @@ class Folder:
         spool_folder.clear(self.spool, before)
 
 
-class _Names:
-    """A folder's names. One sync serves everybody whose file had its name before it began."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder, self._turn = folder, Lock()
-        self._requested, self._synced = count(1), 0
-
-    def sync(self) -> None:
-        mine = next(self._requested)
-        with self._turn:
-            if self._synced < mine and os.name == "posix":  # Windows has no way to sync a folder
-                all_so_far = next(self._requested)
-                _fsync(self._folder, os.O_RDONLY)
-                self._synced = all_so_far
-
-
-def _fsync(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags | getattr(os, "O_CLOEXEC", 0))
+def _written(path: Path, content: Content) -> int:
+    """The descriptor. A file is renamed before it is synced, so that one commit of the journal covers both."""
+    if isinstance(content, Path):
+        return os.open(content.replace(path), os.O_RDWR | _FLAGS)
+    descriptor = os.open(path, _NEW, 0o600)
     try:
-        os.fsync(descriptor)
-    finally:
+        rest = memoryview(content)
+        while rest:
+            rest = rest[os.write(descriptor, rest) :]
+    except OSError:
         os.close(descriptor)
+        raise
+    return descriptor

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Semaphore
+from typing import TYPE_CHECKING
 
 import obstore
 from obstore.exceptions import BaseError
@@ -17,10 +18,17 @@ from obstore.store import ObjectStore, S3Store, from_url
 
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.host.storage.blobs import spool_folder
+from img402_mcp.host.storage.blobs.base import Content
+from img402_mcp.host.storage.cache import RecentBytes
+from img402_mcp.host.storage.images import PRIVATE_ID, parse_name
+
+if TYPE_CHECKING:
+    from obstore import Attributes
 
 PART = 5 * 1_048_576  # the smallest that S3 takes, and what one upload holds in memory
 SMALL = 1_048_576
 LARGE_AT_ONCE = 6  # 30 MB of parts in memory, however many upload
+TOGETHER = 32 * 1_048_576  # of small images in memory: to read one again is a round trip
 LISTED = 1000  # names an answer, which is S3's own page
 _CODES = re.compile(r"status code: \d{3}|<Code>\w{1,64}</Code>|error sending request|TimedOut|after \d+ retries")
 
@@ -37,29 +45,45 @@ class StoreTimeouts:
 class Objects:
     """Several hosts may share it; `spool` is each one's own."""
 
-    def __init__(self, store: ObjectStore, folder: Path, timeouts: StoreTimeouts | None = None) -> None:
+    def __init__(
+        self, store: ObjectStore, folder: Path, timeouts: StoreTimeouts | None = None, max_age: int | None = None
+    ) -> None:
         self.spool = spool_folder.made(spool_folder.made(folder) / "incoming")
         self._store, self._wait = store, (timeouts or StoreTimeouts()).request.total_seconds()
-        self._large = Semaphore(LARGE_AT_ONCE)
+        self._large, self._recent, self._max_age = Semaphore(LARGE_AT_ONCE), RecentBytes(TOGETHER), max_age
 
-    def put_file(self, name: str, file: Path) -> None:
-        """Streamed from the file, one part after the other."""
+    def put(self, name: str, content: Content) -> None:
+        if isinstance(content, Path):
+            self._put_file(name, content)
+        else:
+            with _errors_as_os_errors():
+                obstore.put(self._store, name, content, attributes=self._attributes(name))
+
+    def _put_file(self, name: str, file: Path) -> None:
+        """Streamed, one part after the other."""
         with self._turn(file.stat().st_size), file.open("rb") as content, _errors_as_os_errors():
-            obstore.put(self._store, name, content, chunk_size=PART, max_concurrency=1)
+            attributes = self._attributes(name)
+            obstore.put(self._store, name, content, attributes=attributes, chunk_size=PART, max_concurrency=1)
         file.unlink()
 
-    def put_bytes(self, name: str, data: bytes) -> None:
-        with _errors_as_os_errors():
-            obstore.put(self._store, name, data)
+    def _attributes(self, name: str) -> "Attributes | None":
+        """What an edge tells its readers of an image. Where there is none the host says it all."""
+        parsed = parse_name(name)
+        if self._max_age is None or parsed is None or name.startswith(PRIVATE_ID):
+            return None
+        return {"Content-Type": parsed[1].media_type, "Cache-Control": f"public, max-age={self._max_age}"}
 
     def read(self, name: str, start: int, length: int) -> bytes:
         if not length:
             return b""
         with _errors_as_os_errors():
-            return bytes(obstore.get_range(self._store, name, start=start, length=length))
+            data = bytes(obstore.get_range(self._store, name, start=start, length=length))
+        if not start:
+            self._recent.put(name, data)
+        return data
 
-    def read_if_cached(self, name: str, length: int) -> bytes | None:  # noqa: ARG002  # the interface's
-        return None
+    def read_if_cached(self, name: str, length: int) -> bytes | None:
+        return self._recent.get(name, length)
 
     def delete(self, *names: str) -> None:
         """S3 takes many names at once, and a missing one is fine there; the others have one request for each."""
@@ -91,8 +115,11 @@ class Objects:
             self._large.release()
 
 
-def open_objects(url: str, folder: Path, timeouts: StoreTimeouts | None = None) -> Objects:
-    """`url`: s3://bucket/prefix, gs://..., az://...; nothing is asked of the store yet."""
+def open_objects(url: str, folder: Path, timeouts: StoreTimeouts | None = None, max_age: int | None = None) -> Objects:
+    """`url`: s3://bucket/prefix, gs://..., az://...; nothing is asked of the store yet.
+
+    `max_age`: for so many seconds an edge may keep an image; None: there is no edge.
+    """
     timeouts = timeouts or StoreTimeouts()
     try:
         store = from_url(
@@ -107,7 +134,7 @@ def open_objects(url: str, folder: Path, timeouts: StoreTimeouts | None = None) 
             f"IMG402_HOST_BLOBS names {quoted(url)}, which cannot be opened: {quoted(reason)}. Its keys and its "
             "endpoint come from AWS_*, GOOGLE_* or AZURE_* in the environment."
         ) from None
-    return Objects(store, folder, timeouts)
+    return Objects(store, folder, timeouts, max_age)
 
 
 @contextmanager

@@ -31,7 +31,7 @@ def blobs(request: pytest.FixtureRequest, tmp_path: Path) -> Blobs:
 def put(blobs: Blobs, name: str, data: bytes) -> None:
     file = blobs.spool / "arriving"
     file.write_bytes(data)
-    blobs.put_file(name, file)
+    blobs.put(name, file)
 
 
 def test_any_part_of_a_kept_file_can_be_read(blobs: Blobs):
@@ -47,6 +47,20 @@ def test_large_files_are_kept_whole(blobs: Blobs, size: int):
     assert (blobs.read("a.png", 0, size), list(blobs.spool.iterdir())) == (data[:size], [])
 
 
+def test_bytes_are_kept_without_a_file(blobs: Blobs):
+    blobs.put("a.png", b"0123456789")
+    assert (blobs.read("a.png", 0, 10), list(blobs.spool.iterdir())) == (b"0123456789", [])
+
+
+def test_what_was_read_whole_may_be_at_hand_and_only_whole(blobs: Blobs):
+    blobs.put("a.png", b"0123456789")
+    blobs.read("a.png", 0, 4)
+    assert blobs.read_if_cached("a.png", 10) in (None, b"0123456789")
+    blobs.read("a.png", 0, 10)
+    assert blobs.read_if_cached("a.png", 11) is None
+    assert blobs.read_if_cached("b.png", 10) is None
+
+
 def test_keeping_takes_over_the_file(blobs: Blobs):
     put(blobs, "a.png", b"x")
     assert list(blobs.spool.iterdir()) == []
@@ -54,7 +68,7 @@ def test_keeping_takes_over_the_file(blobs: Blobs):
 
 def test_a_file_that_cannot_be_taken_leaves_the_name_unknown(blobs: Blobs):
     with pytest.raises(OSError, match="missing"):
-        blobs.put_file("a.png", blobs.spool / "missing")
+        blobs.put("a.png", blobs.spool / "missing")
     with pytest.raises(FileNotFoundError):
         blobs.read("a.png", 0, 1)
 

@@ -12,8 +12,10 @@ from datetime import timedelta
 from pathlib import Path
 from threading import Thread
 
+import obstore
 import pytest
 from httpx2 import AsyncClient
+from obstore.store import MemoryStore
 
 from img402_mcp.errors import SettingsError
 from img402_mcp.host.storage.blobs.objects import Objects, StoreTimeouts, open_objects
@@ -82,7 +84,7 @@ def put_file(objects: Objects) -> str:
     file = objects.spool / "a.part"
     file.write_bytes(b"x")
     with pytest.raises(OSError, match="The object store failed") as output:
-        objects.put_file("a.png", file)
+        objects.put("a.png", file)
     assert file.exists()
     return str(output.value)
 
@@ -173,7 +175,7 @@ import sys
 sys.modules["obstore"] = None
 from pathlib import Path
 from img402_mcp.errors import SettingsError
-from img402_mcp.host.storage.blobs.opening import open_blobs
+from img402_mcp.host.storage.opening import open_blobs
 try:
     open_blobs(Path(sys.argv[1]), "s3://bucket")
 except SettingsError as error:
@@ -186,3 +188,29 @@ def test_a_missing_library_is_named_with_its_extra(tmp_path: Path):
         [sys.executable, "-c", WITHOUT_OBSTORE, tmp_path], capture_output=True, text=True, check=True
     ).stdout
     assert output == "IMG402_HOST_BLOBS names an object store, which needs obstore: pip install 'img402-mcp[s3]'.\n"
+
+
+@pytest.mark.parametrize("as_file", [False, True], ids=["bytes", "file"])
+@pytest.mark.parametrize(
+    ("name", "max_age", "attributes"),
+    [
+        pytest.param(
+            "faaaaaaaaaaaa.png", 300, {"Content-Type": "image/png", "Cache-Control": "public, max-age=300"}, id="free"
+        ),
+        pytest.param(
+            "paaaaaaaaaaaa.jpg", 60, {"Content-Type": "image/jpeg", "Cache-Control": "public, max-age=60"}, id="paid"
+        ),
+        pytest.param("xaaaaaaaaaaaa.png", 300, {}, id="private"),
+        pytest.param("readyz.probe", 300, {}, id="no-image"),
+        pytest.param("faaaaaaaaaaaa.png", None, {}, id="no-edge"),
+    ],
+)
+def test_an_object_says_to_an_edge_what_it_is_and_how_long_it_may_be_kept(
+    tmp_path: Path, name: str, max_age: int | None, attributes: dict[str, str], *, as_file: bool
+):
+    store = MemoryStore()
+    objects = Objects(store, tmp_path, max_age=max_age)
+    file = objects.spool / "a.part"
+    file.write_bytes(b"x")
+    objects.put(name, file if as_file else b"x")
+    assert dict(obstore.get(store, name).attributes) == attributes

@@ -31,7 +31,7 @@ POINTS: tuple[tuple[type, Callable[..., Any]], ...] = (
     (Remote, Remote.settle),
     (PaymentRecords, PaymentRecords.settled),
     (UploadTokens, UploadTokens.token),
-    (Folder, Folder.put_file),
+    (Folder, Folder.sync_names),
     (Images, Images.add),
 )
 

@@ -96,7 +96,7 @@ SCENARIOS = [
     host_dies("after-settle", "token"),
     host_dies("after-settled", "inline"),
     host_dies("after-token", "token"),
-    host_dies("after-put_file", "token"),
+    host_dies("after-sync_names", "token"),
     host_dies("after-add", "inline"),
     host_dies("before-answer", "token"),
     host_dies("before-answer", "inline"),

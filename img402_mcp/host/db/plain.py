@@ -1,0 +1,106 @@
+"""SQLAlchemy's statements on SQLite's own driver.
+
+SQLAlchemy's layers take several times as long as a small statement. Where the host is busiest they are left out: the
+same statements are compiled once and run on the driver's connection. Rows hold what SQLite holds: a moment is a number.
+"""
+
+import sqlite3
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from sqlalchemy.dialects import sqlite
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.sql.expression import Executable
+
+from img402_mcp.host.db.engine import file_identity
+
+if TYPE_CHECKING:
+    from sqlalchemy.sql.compiler import SQLCompiler
+
+Values = Mapping[str, Any]
+_DIALECT = sqlite.dialect()
+
+
+class Transaction(Protocol):
+    """SQLAlchemy's Connection is one."""
+
+    def execute(self, statement: Executable, parameters: Values, /) -> Iterable[Sequence[Any]]:
+        """The rows that it returns. A statement is a constant of its module: what is compiled is kept for good."""
+
+
+class PlainTransaction:
+    """`error` is the driver's last one."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+        self.error: sqlite3.Error | None = None
+
+    def execute(self, statement: Executable, parameters: Values, /) -> Sequence[Sequence[Any]]:
+        try:
+            return _rows(self._connection, statement, parameters)
+        except sqlite3.Error as error:
+            self.error = error
+            raise DBAPIError.instance(None, None, error, sqlite3.Error, hide_parameters=True) from error
+
+    @contextmanager
+    def savepoint(self) -> Iterator[None]:
+        """What the block writes is undone if it raises, and only that."""
+        self._connection.execute("SAVEPOINT one")
+        try:
+            yield
+        except BaseException:
+            if self._connection.in_transaction:  # after a failed write SQLite may have ended it
+                self._connection.execute("ROLLBACK TO one")
+                self._connection.execute("RELEASE one")
+            raise
+        self._connection.execute("RELEASE one")
+
+
+class PlainReader:
+    """The event loop's own connection, which only reads. In WAL mode it waits for no writer.
+
+    It is opened when it is first needed, and anew when the database's file is another one.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path, self._file = path, (0, 0)
+        self._connection: sqlite3.Connection | None = None
+
+    def execute(self, statement: Executable, parameters: Values) -> Sequence[Sequence[Any]] | None:
+        """None: not to be had without waiting. Then ask in a thread, which also says what is wrong."""
+        try:
+            return _rows(self._opened(), statement, parameters)
+        except (OSError, sqlite3.Error):
+            self.close()
+            return None
+
+    def close(self) -> None:
+        if self._connection is not None:
+            self._connection.close()
+        self._connection = None
+
+    def _opened(self) -> sqlite3.Connection:
+        found = file_identity(self._path)
+        if self._connection is None or found != self._file:
+            self.close()
+            address = f"{Path(self._path).absolute().as_uri()}?mode=rw"  # makes no file where there is none
+            self._connection, self._file = sqlite3.connect(address, timeout=0, uri=True, check_same_thread=False), found
+            self._connection.execute("PRAGMA query_only = ON")
+        return self._connection
+
+
+def _rows(connection: sqlite3.Connection, statement: Executable, parameters: Values) -> Sequence[Sequence[Any]]:
+    sql, wanted = compiled(statement)
+    return connection.execute(sql, [convert(parameters[name]) for name, convert in wanted]).fetchall()
+
+
+@cache
+def compiled(statement: Executable) -> tuple[str, Sequence[tuple[str, Callable[[Any], Any]]]]:
+    """The SQL, and for each of its parameters the name and what makes a value one that SQLite stores."""
+    found = cast("SQLCompiler", statement.compile(dialect=_DIALECT))  # type: ignore[attr-defined]  # all of ours have it
+    types = {name: bind.type.dialect_impl(_DIALECT) for name, bind in found.binds.items()}
+    names = found.positiontup or ()
+    return str(found), [(name, types[name].bind_processor(_DIALECT) or (lambda value: value)) for name in names]
