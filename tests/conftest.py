@@ -26,14 +26,14 @@ def databases() -> set[str]:
     """The SQLite files that this process has open, where the system tells."""
     found = set()
     for descriptor in Path("/proc/self/fd").glob("*"):
-        with suppress(OSError):  # closed meanwhile
+        with suppress(OSError):  # closed by now
             found.add(str(descriptor.readlink()))
     return {path for path in found if re.search(r"\.(sqlite|db)\b", path)}
 
 
 @pytest.fixture(autouse=True)
 def open_databases() -> Iterator[Callable[[], set[str]]]:
-    """`open_databases()`: those that the test has open, by their paths. None of them outlives it."""
+    """`open_databases()`: the paths of those that the test has open. None may stay open after it."""
     before = databases()
     yield lambda: databases() - before
     assert databases() - before == set()
@@ -52,10 +52,10 @@ def _reading(stream: TextIO, take: Callable[[TextIO], object]) -> Iterator[None]
 
 @pytest.fixture(scope="session")
 def reading() -> Callable[[TextIO, Callable[[TextIO], object]], AbstractContextManager[None]]:
-    """`with reading(process.stderr, take):` `take` reads what the program says to its end, in a thread.
+    """`with reading(process.stderr, take):` `take` reads the program's output to its end, in a thread.
 
-    An unread pipe fills up and stops the program. The block is left when the program has ended, and before the pipe is
-    closed: a thread that reads a closed one raises.
+    An unread pipe fills up and stops the program. Leave the block when the program has ended and before the pipe is
+    closed: reading a closed pipe raises.
     """
     return _reading
 
@@ -81,7 +81,7 @@ def pictures(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def picture(pictures: Path, sample: Callable[[str], bytes]) -> Path:
-    """`a.png` in that folder, a small real one."""
+    """`a.png` in that folder, a small real image."""
     (pictures / "a.png").write_bytes(sample("plain.png"))
     return pictures / "a.png"
 
@@ -94,7 +94,7 @@ def picture_of() -> Callable[..., bytes]:
 
 @pytest.fixture
 async def peers() -> AsyncIterator[Callable[..., Awaitable[Peer]]]:
-    """`await peers(answer, ...)`: a Peer; None as an answer breaks the connection off."""
+    """`await peers(answer, ...)`: a Peer; None as an answer closes the connection."""
     async with create_task_group() as tasks:
 
         async def start(*answers: bytes | None) -> Peer:

@@ -13,14 +13,14 @@ from tests.fakes.wire import Wire, hosting
 
 @pytest.fixture(scope="session")
 def drawn() -> bytes:
-    """A drawing as PNG, of some 10,000 bytes."""
+    """A drawing as PNG, about 10,000 bytes."""
     picture = PIL.Image.radial_gradient("L").resize((160, 120)).convert("RGB")
     return as_png(picture)
 
 
 @pytest.fixture(scope="session")
 def noisy() -> bytes:
-    """A PNG of some 1,600,000 bytes, which cannot be packed any better without loss."""
+    """A PNG of about 1,600,000 bytes, which cannot be made smaller without loss."""
     return as_png(PIL.Image.effect_noise((800, 700), 60).convert("RGB"), level=0)
 
 
@@ -32,7 +32,7 @@ def as_png(picture, level: int = 6) -> bytes:
 
 @pytest.fixture
 async def wire(tmp_path: Path) -> AsyncIterator[Wire]:
-    """To a host that sells for play money, and takes no more than 2,000 bytes."""
+    """A wire to a host that sells for play money, and accepts at most 2,000 bytes."""
     async with hosting(tmp_path / "host", SELLING | {"IMG402_HOST_PAID_MAX_BYTES": "2000"}) as joined:
         yield joined
 

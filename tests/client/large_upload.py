@@ -1,6 +1,6 @@
-"""Uploads a small and then a large picture, and prints by how many bytes the process grew: `large_upload.py FOLDER`.
+"""Uploads a small and then a large picture, and prints how many bytes the process grew by: `large_upload.py FOLDER`.
 
-The settings are the environment's. By Linux's own count: ru_maxrss begins with that of the parent.
+The settings come from the environment. It reads Linux's own count, since ru_maxrss starts with the parent's.
 """
 
 import os

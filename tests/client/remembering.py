@@ -1,6 +1,6 @@
-"""One of several processes that write one history: `remembering.py STATE_DIR COUNT PREFIX`.
+"""One of several processes that write to one history: `remembering.py STATE_DIR COUNT PREFIX`.
 
-Says "ready", waits for a line, opens the history, remembers COUNT uploads.
+Prints "ready", waits for a line, opens the history, and adds COUNT uploads.
 """
 
 import os

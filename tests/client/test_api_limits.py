@@ -1,4 +1,4 @@
-"""What an API says of its limits, and what its refusals say, shapes what is sent."""
+"""An API's stated limits and its refusals decide what is sent."""
 
 import pytest
 
@@ -13,7 +13,7 @@ def limits(*formats: str):
     return {"formats": formats, "free": {"maxBytes": 1_048_576, "days": 7}}
 
 
-async def test_the_limit_that_a_host_states_spares_the_upload_that_it_would_refuse(pictures, tmp_path, noisy):
+async def test_an_upload_over_the_stated_limit_is_not_attempted(pictures, tmp_path, noisy):
     (pictures / "a.png").write_bytes(noisy)
     async with hosting(tmp_path / "host") as wire, uploading(pictures, wire, verify=False) as uploader:
         first = await uploader.upload(str(pictures / "a.png"))
@@ -40,7 +40,7 @@ async def test_an_api_that_states_nothing_gets_the_file_as_it_is(pictures, noisy
         pytest.param("Too large.", 1_048_576, 1_000_000, id="no-number"),
     ],
 )
-async def test_a_refusal_for_size_is_met_in_its_own_words_else_by_the_documented_limits(
+async def test_after_a_refusal_for_size_the_limit_in_its_text_counts_or_else_the_documented_one(
     pictures, noisy, words, limit, most
 ):
     (pictures / "a.png").write_bytes(noisy)
@@ -52,7 +52,7 @@ async def test_a_refusal_for_size_is_met_in_its_own_words_else_by_the_documented
     assert api.sizes[1] <= most
 
 
-async def test_a_limit_that_cannot_be_read_is_no_reason_to_guess(pictures, noisy):
+async def test_a_limit_that_cannot_be_read_is_not_guessed(pictures, noisy):
     (pictures / "a.png").write_bytes(noisy)
     api = Api(1_048_576, "At most 2^20 octets.")
     async with uploading(pictures, api.transport, verify=False) as uploader:
@@ -61,7 +61,7 @@ async def test_a_limit_that_cannot_be_read_is_no_reason_to_guess(pictures, noisy
     assert api.sizes == [len(noisy)]
 
 
-async def test_only_formats_that_the_api_states_come_of_fitting(pictures, noisy):
+async def test_fitting_uses_only_formats_that_the_api_states(pictures, noisy):
     (pictures / "a.png").write_bytes(noisy)
     api = Api(1_048_576, stated=limits("image/gif", "image/jpeg"))
     async with uploading(pictures, api.transport, verify=False) as uploader:
@@ -70,7 +70,7 @@ async def test_only_formats_that_the_api_states_come_of_fitting(pictures, noisy)
     assert len(api.sizes) == 1
 
 
-async def test_a_format_that_was_our_choice_and_is_refused_gives_way_to_another(pictures, drawn):
+async def test_where_a_format_of_our_choice_is_refused_another_is_tried(pictures, drawn):
     (pictures / "a.png").write_bytes(drawn)
     api = Api(4000, "At most 4000 bytes.", choosy=True)
     async with uploading(pictures, api.transport, verify=False) as uploader:
@@ -79,7 +79,7 @@ async def test_a_format_that_was_our_choice_and_is_refused_gives_way_to_another(
     assert len(api.sizes) == 3
 
 
-async def test_an_api_that_does_not_tell_its_limits_is_not_asked_again_at_once(pictures, noisy):
+async def test_an_api_that_does_not_state_its_limits_is_not_asked_again_at_once(pictures, noisy):
     (pictures / "a.png").write_bytes(noisy)
     api = Api()
     async with uploading(pictures, api.transport, verify=False) as uploader:
@@ -88,7 +88,7 @@ async def test_an_api_that_does_not_tell_its_limits_is_not_asked_again_at_once(p
     assert (api.questions, len(api.sizes)) == (1, 3)
 
 
-async def test_an_api_that_refuses_whatever_it_gets_has_the_last_word(pictures, noisy):
+async def test_an_api_that_refuses_everything_has_the_last_word(pictures, noisy):
     (pictures / "a.png").write_bytes(noisy)
     api = Api(0, "At most 900 KB. At most 500 KB.")
     async with uploading(pictures, api.transport, verify=False) as uploader:

@@ -1,4 +1,4 @@
-"""Many at once: what went well and what failed side by side, in order, in bounds, and nothing asked in vain."""
+"""Many uploads at once: successes and failures in order, within bounds, and no request without need."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -21,7 +21,7 @@ TOO_LARGE = UploadRejected("The image has too many bytes.", code="file_too_large
 
 
 async def turns():
-    """Long enough for others to begin."""
+    """Waits long enough for other tasks to start."""
     for _ in range(200):
         await anyio.lowlevel.checkpoint()
 
@@ -36,7 +36,7 @@ def uploaded(path: str) -> Upload:
 
 @dataclass
 class Uploads:
-    """Uploads, or fails as it is told to; counts how many it has at once. Files wait where a `gate` is given."""
+    """Uploads, or fails as configured; counts how many run at once. With a `gate`, files wait for it."""
 
     errors: dict[str, Exception] = field(default_factory=dict)
     gate: anyio.Event | None = None
@@ -95,7 +95,7 @@ async def test_the_same_path_twice_is_uploaded_once():
     assert (uploads.begun, batch.paths) == (["a.png", "b.png"], ("a.png", "b.png"))
 
 
-async def test_what_failed_for_no_fault_of_its_own_is_to_be_retried():
+async def test_failures_that_are_not_the_files_fault_are_to_be_retried():
     batch = await upload_batch(Uploads({"a.png": LOST, "b.png": REFUSED}).upload, ["a.png", "b.png", "c.png"])
     assert (batch.retry, batch.unsent, batch.stopped_by) == (("a.png",), (), None)
 
@@ -108,7 +108,7 @@ async def test_what_failed_for_no_fault_of_its_own_is_to_be_retried():
         pytest.param(NO_NET, id="not-reached"),
     ],
 )
-async def test_once_the_api_takes_no_more_no_further_file_is_begun(error):
+async def test_once_the_api_refuses_more_uploads_no_further_file_is_started(error):
     paths = many(AT_ONCE + 10)
     uploads = Uploads({"0.png": error})
     batch = await upload_batch(uploads.upload, paths)
@@ -123,7 +123,7 @@ async def test_once_the_api_takes_no_more_no_further_file_is_begun(error):
     }
 
 
-async def test_an_api_that_fails_three_times_in_a_row_is_left_in_peace():
+async def test_an_api_that_fails_three_times_in_a_row_is_not_asked_again():
     paths = many(AT_ONCE * 3)
     uploads = Uploads(dict.fromkeys(paths, LOST))
     batch = await upload_batch(uploads.upload, paths)
@@ -131,13 +131,13 @@ async def test_an_api_that_fails_three_times_in_a_row_is_left_in_peace():
     assert (batch.stopped_by, batch.retry) == (LOST, tuple(paths))
 
 
-async def test_an_api_that_fails_now_and_then_is_asked_on():
+async def test_an_api_that_fails_now_and_then_is_still_asked():
     paths = many(AT_ONCE * 3)
     batch = await upload_batch(Uploads(dict.fromkeys(paths[::2], LOST)).upload, paths)
     assert (batch.unsent, batch.retry) == ((), tuple(paths[::2]))
 
 
-async def test_a_defect_that_one_file_meets_loses_no_url(caplog):
+async def test_a_bug_with_one_file_loses_no_url(caplog):
     batch = await upload_batch(
         Uploads({"b.png": ZeroDivisionError("secret words")}).upload, ["a.png", "b.png", "c.png"]
     )
@@ -149,7 +149,7 @@ async def test_a_defect_that_one_file_meets_loses_no_url(caplog):
     assert "secret words" in caplog.text
 
 
-async def test_a_cancelled_call_cancels_all():
+async def test_a_cancelled_call_cancels_all_uploads():
     uploads = Uploads(gate=anyio.Event())
     async with anyio.create_task_group() as calls:
         calls.start_soon(upload_batch, uploads.upload, many(100))
@@ -161,7 +161,7 @@ async def test_a_cancelled_call_cancels_all():
 # In bounds
 
 
-async def test_so_many_at_once_and_no_more():
+async def test_the_number_of_uploads_at_once_is_bounded():
     uploads = Uploads()
     await upload_batch(uploads.upload, many(100))
     assert (uploads.most, len(uploads.begun)) == (AT_ONCE, 100)
@@ -183,7 +183,7 @@ async def test_the_bytes_in_memory_are_bounded(size, most):
     assert (uploads.most, len(batch.uploads)) == (most, len(paths))
 
 
-async def test_progress_runs_over_the_whole_only_forwards_and_to_the_end():
+async def test_progress_covers_the_whole_batch_and_only_grows():
     heard = []
 
     async def progress(parts, total):
@@ -208,7 +208,7 @@ def folder(tmp_path):
     return tmp_path
 
 
-async def test_patterns_without_a_file_stand_among_the_failures(folder):
+async def test_patterns_without_a_file_are_listed_as_failures(folder):
     uploads = Uploads()
     batch = await upload_matching(uploads.upload, [f"{folder}/*.webp", f"{folder}/*.png"], Roots.resolve([folder]))
     (failure,) = batch.failures
@@ -232,7 +232,7 @@ async def test_patterns_without_a_file_stand_among_the_failures(folder):
         ),
     ],
 )
-async def test_none_or_too_many_are_refused_before_anything_is_sent(folder, patterns, reason):
+async def test_no_paths_or_too_many_are_refused_before_anything_is_sent(folder, patterns, reason):
     uploads = Uploads()
     named = [pattern.format(folder=folder) for pattern in patterns]
     with pytest.raises(ReadRefused) as caught:
@@ -258,7 +258,7 @@ def test_a_failure_names_its_file_once():
         (Img402Error(), False),
     ],
 )
-def test_what_may_pass_later_is_told_apart(error, may_pass):
+def test_temporary_failures_are_told_apart(error, may_pass):
     assert Failure("a.png", error).may_pass is may_pass
 
 
@@ -336,7 +336,7 @@ NAMED = "| Before | After |\n| --- | --- |\n"
         pytest.param(["a.png", "b.png"], ["a.png", "b.png"], "", id="nothing"),
     ],
 )
-async def test_pairs_stand_beside_each_other_in_a_table(paths, failing, table):
+async def test_pairs_are_next_to_each_other_in_a_table(paths, failing, table):
     assert await block(paths, failing, pairs=True) == table
 
 

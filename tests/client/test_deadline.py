@@ -1,4 +1,4 @@
-"""One deadline for a whole call, put off by what moves."""
+"""One deadline for a whole call, extended while bytes move."""
 
 import math
 from contextlib import suppress
@@ -16,14 +16,14 @@ async def test_whatever_waits_ends_at_the_deadline():
     assert anyio.current_time() - began < 2
 
 
-async def test_a_limit_of_its_own_ends_a_step_earlier():
+async def test_a_steps_own_limit_ends_it_earlier():
     with deadline(60) as limits:
         with pytest.raises(TimeoutError), limits.limit(0.05):
             await anyio.sleep_forever()
         assert limits.left > 50
 
 
-async def test_what_moves_puts_the_deadline_off_for_everything_that_waits():
+async def test_moving_bytes_extend_the_deadline_for_everything_that_waits():
     began = anyio.current_time()
     with deadline(0.2) as limits:
         with suppress(TimeoutError), limits.limit(grace=0.1), limits.limit():
@@ -32,13 +32,13 @@ async def test_what_moves_puts_the_deadline_off_for_everything_that_waits():
         assert 0.45 < anyio.current_time() - began < 5
 
 
-async def test_what_moves_early_does_not_bring_the_deadline_forward():
+async def test_early_progress_does_not_bring_the_deadline_forward():
     with deadline(60) as limits:
         limits.moved()
         assert limits.left > 55
 
 
-async def test_a_deadline_that_has_passed_is_not_put_off():
+async def test_a_passed_deadline_is_not_extended():
     with deadline(0.01) as limits:
         with pytest.raises(TimeoutError), limits.limit():
             await anyio.sleep_forever()

@@ -48,7 +48,7 @@ def named(*names: str) -> list[HistoryEntry]:
     ]
 
 
-def test_an_upload_is_remembered_whole_and_over_a_restart(history, state_dir):
+def test_an_upload_is_remembered_in_full_and_across_a_restart(history, state_dir):
     paid = replace(ENTRY, price=10_000, terms="paid", expires_at=None)
     unknown = replace(ENTRY, expires_at=None, expiry_known=False)
     remembered(history, ENTRY, paid, unknown)
@@ -88,7 +88,7 @@ def test_nothing_else_is_reused(history, changes):
     assert history.reusable(*ASKED, NOW) is None
 
 
-def test_of_several_the_newest_is_reused_and_one_that_is_gone_never_again(history):
+def test_the_newest_upload_is_reused_and_a_deleted_one_never(history):
     first, second, third = (replace(ENTRY, url=f"https://i.example/{name}") for name in "abc")
     remembered(history, first, second)
     newest = history.reusable(*ASKED, NOW)
@@ -120,7 +120,7 @@ def test_an_upload_is_found_by_its_path_url_or_id(history, query):
 @pytest.mark.parametrize(
     "query", ["nothing", "%", "_", "Login_Page", "*", "\0", "\udcff", "aa" * 32, "~no such user/x", "lossless"]
 )
-def test_what_is_not_in_them_is_not_found(history, query):
+def test_other_queries_find_nothing(history, query):
     remembered(history, ENTRY)
     assert (history.find(query, now=NOW), history.count(query, now=NOW)) == ([], 0)
 
@@ -153,7 +153,7 @@ ODD = st.text("ab%_\\*?[]'\" \0", min_size=1)
 
 
 @given(names=st.lists(ODD, max_size=5), query=ODD.filter(str.strip))
-def test_a_query_is_what_it_says_and_no_pattern(names, query):
+def test_a_query_is_literal_text_and_not_a_pattern(names, query):
     entries = named(*names)
     with in_memory() as folder, closing(History.open(folder, NOW)) as history:
         remembered(history, *entries)
@@ -163,7 +163,7 @@ def test_a_query_is_what_it_says_and_no_pattern(names, query):
         assert history.count(now=NOW) == len(entries) - len(wanted)
 
 
-def test_what_expires_soon_is_found_the_soonest_first(history):
+def test_uploads_that_expire_soon_are_found_soonest_first(history):
     days = [3, 1, 8, -1, None, 2]
     entries = [replace(ENTRY, id=f"{n}", expires_at=n and NOW + n * DAY) for n in days]
     remembered(history, *entries, replace(ENTRY, id="gone", expires_at=NOW + DAY, gone=True))
@@ -180,13 +180,13 @@ def test_any_number_of_days_is_a_time(days, until):
     assert expiring_before(NOW, days) == until
 
 
-def test_at_most_as_many_as_are_asked_for_are_found_and_all_are_counted(history):
+def test_the_limit_is_kept_and_all_matches_are_counted(history):
     remembered(history, *named(*"abcd"))
     assert [entry.path for entry in history.find(now=NOW, limit=2)] == ["/shots/d", "/shots/c"]
     assert len(history.find(now=NOW, limit=-1)) == history.count(now=NOW) == 4
 
 
-def test_what_is_forgotten_leaves_no_trace_in_the_folder(history, state_dir):
+def test_a_forgotten_upload_leaves_no_trace_in_the_folder(history, state_dir):
     remembered(history, *named("secret plan.png", "shot.png"))
     written = traces(state_dir, b"secret plan")
     assert (history.forget("secret"), [entry.path for entry in history.find(now=NOW)]) == (1, ["/shots/shot.png"])
@@ -204,20 +204,20 @@ def test_an_empty_query_forgets_nothing(history, query):
     assert (history.forget(query), history.find(now=NOW)) == (0, [ENTRY])
 
 
-def test_the_files_are_for_their_owner_alone(history, state_dir):
+def test_the_files_are_readable_only_by_their_owner(history, state_dir):
     remembered(history, ENTRY)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in state_dir.rglob("*")}
     assert modes == {"ledger": 0o700, "ledger.db": 0o600, "ledger.db-wal": 0o600, "ledger.db-shm": 0o600}
 
 
-def test_a_folder_that_others_could_read_is_closed_to_them(state_dir):
+def test_a_folder_that_others_could_read_is_made_private(state_dir):
     folder = state_dir / "ledger"
     folder.mkdir(mode=0o755)
     with closing(History.open(state_dir)):
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
 
 
-def test_the_way_to_take_an_image_down_is_kept_for_reuse_alone_and_forgotten_with_it(history, state_dir):
+def test_a_delete_url_is_kept_only_for_reuse_and_forgotten_with_it(history, state_dir):
     undo = "https://api.example/delete/Xy12.webp?key=canary"
     history.remember(replace(ENTRY, delete_url=undo))
     reusable = history.reusable(*ASKED, NOW)
@@ -229,14 +229,14 @@ def test_the_way_to_take_an_image_down_is_kept_for_reuse_alone_and_forgotten_wit
     assert b"canary" not in b"".join(path.read_bytes() for path in (state_dir / "ledger").iterdir())
 
 
-def test_a_ledger_of_a_newer_version_is_refused(history, state_dir):
+def test_a_history_of_a_newer_version_is_refused(history, state_dir):
     with closing(sqlite3.connect(state_dir / "ledger" / "ledger.db")) as newer:
         newer.execute("PRAGMA user_version = 99")
     with pytest.raises(SettingsError, match=r"ledger.db was written by a newer img402-mcp; run that version, or name "):
         History.open(state_dir)
 
 
-def test_a_damaged_ledger_is_refused_with_the_ways_out(state_dir):
+def test_a_damaged_history_is_refused_with_the_ways_out(state_dir):
     (state_dir / "ledger").mkdir()
     (state_dir / "ledger" / "ledger.db").write_bytes(b"no database " * 1000)
     with pytest.raises(SettingsError) as refused:
@@ -272,7 +272,7 @@ def test_a_folder_that_cannot_be_made_is_refused(state_dir):
         pytest.param(lambda history: (history.close(), history.find(now=NOW)), "closed database", id="closed"),
     ],
 )
-def test_whatever_fails_is_one_kind_of_error_that_the_corridor_can_catch(history, what, reason):
+def test_every_failure_is_one_kind_of_error(history, what, reason):
     with pytest.raises(SettingsError, match=f"^The history of uploads could not be read or written .*{reason}"):
         what(history)
 
@@ -283,7 +283,7 @@ def test_images_that_expired_long_ago_are_dropped_at_the_next_start(history, sta
         assert [entry.id for entry in again.find(now=NOW)] == ["None", "-89"]
 
 
-def test_of_very_many_uploads_the_newest_hundred_thousand_stay(history, state_dir):
+def test_only_the_newest_hundred_thousand_uploads_are_kept(history, state_dir):
     remembered(history, *named(*"abc"))
     with closing(sqlite3.connect(state_dir / "ledger" / "ledger.db")) as other, other:
         other.execute("UPDATE uploads SET serial = 100002 WHERE id = '2'")
@@ -293,7 +293,7 @@ def test_of_very_many_uploads_the_newest_hundred_thousand_stay(history, state_di
         assert again.find(now=NOW)[0] == ENTRY
 
 
-def test_many_can_open_a_new_ledger_at_once(state_dir):
+def test_many_can_open_a_new_history_at_once(state_dir):
     barrier = Barrier(8)
 
     def open_and_remember(number: int) -> None:
@@ -308,7 +308,7 @@ def test_many_can_open_a_new_ledger_at_once(state_dir):
     assert [path.name for path in (state_dir / "ledger").iterdir()] == ["ledger.db"]
 
 
-def test_processes_that_open_a_new_ledger_at_once_lose_nothing(state_dir):
+def test_processes_that_open_a_new_history_at_once_lose_nothing(state_dir):
     program = [sys.executable, str(REMEMBERING), str(state_dir), "200"]
     processes = [
         subprocess.Popen([*program, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) for name in "ab"

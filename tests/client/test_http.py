@@ -1,4 +1,4 @@
-"""The door to the network against a peer that answers with any bytes."""
+"""The HTTP client against a peer that answers with arbitrary bytes."""
 
 import gzip
 import json
@@ -12,7 +12,7 @@ from img402_mcp.client.http import ANSWER_LIMIT, PIECE, Request, Response, repor
 from img402_mcp.errors import AnswerLost, BadAnswer, NotReached, UploadFailed
 
 
-async def test_a_request_arrives_as_it_was_put_together(peers, answering):
+async def test_a_request_arrives_as_it_was_built(peers, answering):
     peer = await peers(answering(b"fine", X_Kind="test"))
     async with sending() as send:
         answer = await send(Request("POST", f"{peer.url}/api/free", {"X-Field": "1"}, (b"head ", b"middle ", b"tail")))
@@ -24,7 +24,7 @@ async def test_a_request_arrives_as_it_was_put_together(peers, answering):
     assert {"x-field: 1", "content-length: 16", "accept-encoding: identity"} <= {*lines}
 
 
-async def test_progress_tells_every_byte_that_was_handed_to_the_network(peers, answering):
+async def test_progress_counts_every_byte_handed_to_the_network(peers, answering):
     peer = await peers(answering(b"fine"))
     reported = []
 
@@ -75,7 +75,7 @@ async def test_a_redirect_is_an_answer_and_never_followed(peers, answering):
         ),
     ],
 )
-async def test_an_answer_that_is_none_becomes_one_sentence(peers, answer, error, sentence):
+async def test_an_invalid_answer_becomes_one_sentence(peers, answer, error, sentence):
     peer = await peers(answer)
     tracemalloc.start()
     with pytest.raises(error) as caught:
@@ -88,7 +88,7 @@ async def test_an_answer_that_is_none_becomes_one_sentence(peers, answer, error,
 
 
 @pytest.mark.parametrize("first", [b"", b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{"], ids=["silent", "stalled"])
-async def test_a_peer_that_falls_silent_is_not_waited_for(first):
+async def test_a_peer_that_stops_sending_is_not_waited_for(first):
     async def fall_silent(stream):
         async with stream:
             await stream.send(first)
@@ -103,7 +103,7 @@ async def test_a_peer_that_falls_silent_is_not_waited_for(first):
         tasks.cancel_scope.cancel()
 
 
-async def test_a_peer_that_drips_is_not_waited_for():
+async def test_a_peer_that_sends_drop_by_drop_is_not_waited_for():
     async def drip(stream):
         async with stream:
             while True:
@@ -126,7 +126,7 @@ async def test_an_api_on_this_machine_is_reached_without_the_proxy(monkeypatch, 
         assert (await send(Request("GET", peer.url))).status == 200
 
 
-async def test_nothing_was_sent_where_nobody_listens(peers):
+async def test_a_refused_connection_reports_that_nothing_was_sent(peers):
     async with sending() as send:
         with pytest.raises(
             NotReached, match=r"^127\.0\.0\.1:9 could not be reached \(.+\); nothing was sent\. Is the network up"
@@ -135,7 +135,7 @@ async def test_nothing_was_sent_where_nobody_listens(peers):
 
 
 class Scripted:
-    """A Send that answers from a list and keeps the requests."""
+    """A Send that answers from a list and records the requests."""
 
     def __init__(self, *answers: int | UploadFailed) -> None:
         self._answers = iter(answers)
@@ -172,7 +172,7 @@ async def test_the_same_request_is_sent_again_after_a_fault_of_the_server(answer
     assert all(sent is request for sent in peer.requests)
 
 
-async def test_the_last_failure_is_told_when_no_try_succeeds():
+async def test_the_last_failure_is_reported_when_no_try_succeeds():
     peer = Scripted(NotReached("one"), NotReached("two"), AnswerLost("three"))
     with pytest.raises(AnswerLost, match="^three$"):
         await retrying(peer.send, peer.pause)(Request("POST", "http://api/free"))

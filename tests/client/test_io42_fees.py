@@ -1,4 +1,4 @@
-"""One fee for one submission, whatever gets lost on the way, and no matter who was there before."""
+"""One fee for one submission, whatever is lost on the way and whoever submitted before."""
 
 from asyncio import gather
 from dataclasses import replace
@@ -45,7 +45,7 @@ async def test_invariant_4_five_calls_at_once_pay_one_fee(platform, logo):
     assert (len(platform.wire.proofs), platform.delivered) == (1, ["sub_1"])
 
 
-async def test_a_url_that_came_before_is_used_while_it_lives_and_asked_for_again_after(platform, logo):
+async def test_an_earlier_upload_url_is_used_while_it_is_valid_and_requested_again_after(platform, logo):
     platform.wire.mishaps["PUT"] = [reply(503)] * 6
     now = [utc_now().timestamp()]
     async with platform.submitter(now=lambda: now[0]) as submitting:
@@ -81,7 +81,7 @@ ASKED = reply(402, {"success": False, "error": {"code": "PAYMENT_FAILED", "messa
         ),
     ],
 )
-async def test_a_fee_without_a_url_is_reported_with_what_is_known(posts, beginning, again, platform, logo):
+async def test_a_fee_without_an_upload_url_is_reported_with_what_is_known(posts, beginning, again, platform, logo):
     platform.wire.mishaps["POST"] = posts
     async with platform.submitter() as submitting:
         said = await submitted_or_error(submitting, logo)
@@ -92,14 +92,14 @@ async def test_a_fee_without_a_url_is_reported_with_what_is_known(posts, beginni
     assert platform.delivered == []
 
 
-async def test_a_submission_that_exists_is_ours_only_where_our_file_was_sent(platform, logo):
-    """The URL came, a crash followed; then someone else delivered."""
+async def test_an_existing_submission_is_ours_only_where_our_file_was_sent(platform, logo):
+    """The upload URL came, we crashed, and someone else delivered a file."""
     platform.wire.mishaps = {"POST": [None, EXISTS, EXISTS], "PUT": ["unreached"] * 3}
     async with platform.submitter() as submitting:
         await submitted_or_error(submitting, logo)
         with platform.journal as journal:
             (payment,) = journal.open_payments()
-            assert payment.put_at is None  # no byte left
+            assert payment.put_at is None  # no byte was sent
         later = replace(submitting, payer=replace(submitting.payer, now=lambda: payment.signed_at + 1800))
         said = await submitted_or_error(later, logo)
         with platform.journal as journal:
@@ -131,7 +131,7 @@ async def test_five_files_at_once_for_one_submission_are_one_fee(platform, logo,
     assert sum(isinstance(each, Submitted) for each in said) == 1
 
 
-async def test_a_file_that_never_left_is_not_told_as_delivered_when_another_one_is_there(platform, logo, picture_of):
+async def test_an_unsent_file_is_not_reported_as_delivered_when_another_one_is_there(platform, logo, picture_of):
     other = logo.with_name("other.png")
     other.write_bytes(picture_of(130, 120))
     platform.wire.mishaps["PUT"] = ["unreached"] * 3
@@ -142,7 +142,7 @@ async def test_a_file_that_never_left_is_not_told_as_delivered_when_another_one_
     assert "no file sent, and the service says that a submission exists" in said
 
 
-async def test_a_refused_put_is_no_delivery_where_the_submission_then_exists(platform, logo):
+async def test_a_refused_put_is_not_a_delivery_even_where_the_submission_then_exists(platform, logo):
     platform.wire.mishaps = {"POST": [None, EXISTS], "PUT": [reply(403)]}
     async with platform.submitter() as submitting:
         said = await submitted_or_error(submitting, logo)
@@ -163,7 +163,7 @@ async def test_no_second_fee_is_paid_for_another_file_of_the_same_submission(pla
     assert len(platform.wire.proofs) == 1
 
 
-async def test_where_the_fee_is_the_submission_s_another_file_needs_none(platform, logo, picture_of):
+async def test_where_the_fee_belongs_to_the_submission_another_file_needs_no_fee(platform, logo, picture_of):
     other = logo.with_name("other.png")
     other.write_bytes(picture_of(200, 200))
     platform.wire.mishaps["PUT"] = ["unreached"] * 3
@@ -174,7 +174,7 @@ async def test_where_the_fee_is_the_submission_s_another_file_needs_none(platfor
     assert (done.fee, len(platform.wire.proofs), platform.delivered) == (0, 1, ["sub_1"])
 
 
-async def test_a_fee_that_was_raised_between_two_calls_does_not_touch_what_is_under_way(platform, logo):
+async def test_a_raised_fee_does_not_affect_a_payment_in_flight(platform, logo):
     platform.wire.mishaps["POST"] = ["lost", *["unreached"] * 20]
     async with platform.submitter() as submitting:
         await submitted_or_error(submitting, logo)

@@ -36,7 +36,7 @@ async def test_an_image_is_submitted_for_one_fee_and_the_same_call_again_does_no
     assert (len(platform.wire.proofs), platform.delivered) == (1, ["sub_1"])
 
 
-async def test_the_request_and_the_put_carry_just_what_they_must(platform, logo):
+async def test_the_request_and_the_put_carry_only_what_they_must(platform, logo):
     async with platform.agent(forwarded_for="203.0.113.9") as client:
         await submit(client, logo)
     _, paid, put = platform.wire.requests
@@ -52,14 +52,14 @@ async def test_the_request_and_the_put_carry_just_what_they_must(platform, logo)
     assert [secret for secret in (platform.key, *platform.wire.proofs, "203.0.113.9") if secret in sent] == []
 
 
-async def test_the_name_that_the_api_gets_is_not_the_user_s(platform, logo):
+async def test_the_api_does_not_get_the_users_file_name(platform, logo):
     async with platform.agent() as client:
         await submit(client, logo)
     (row,) = [row for row in platform.accounts.submissions() if row["completed_at"]]
     assert row["file_name"] == "sub_1.png"
 
 
-async def test_what_costs_nothing_needs_no_wallet(platform, logo):
+async def test_a_free_submission_needs_no_wallet(platform, logo):
     async with platform.agent(purse={"wallet": None}) as client:
         free = await submit(client, logo, "sub_free", "sketches")
         fee = await submit(client, logo)
@@ -89,7 +89,7 @@ async def test_invariant_5_a_fee_that_the_settings_do_not_allow_is_not_signed(ch
     assert platform.wire.proofs == set()
 
 
-async def test_a_payee_and_a_limit_of_img402_are_not_io42_s(platform, logo):
+async def test_io42_has_its_own_payee_and_limit(platform, logo):
     async with platform.agent(purse={"max_payment": 1, "pay_to": "0x" + "11" * 20}) as client:
         assert not (await submit(client, logo)).is_error
 
@@ -149,7 +149,7 @@ def granting(**changes: object) -> dict[str, object]:
     return GRANT | {"data": {**GRANT["data"], **changes}}  # type: ignore[dict-item]  # it is one
 
 
-async def test_a_url_that_leads_nowhere_is_asked_for_again_with_the_same_proof(platform, logo):
+async def test_an_unreachable_upload_url_is_replaced_with_the_same_proof(platform, logo):
     urls = ("https://169.254.169.254/x?X-Amz-Signature=canary", "https://[1.2.3.4]/x?X-Amz-Signature=canary")
     data: Any = GRANT["data"]
     platform.wire.mishaps["POST"] = [reply(200, {**GRANT, "data": {**data, "uploadUrl": url}}) for url in urls]
@@ -183,7 +183,7 @@ async def test_a_url_that_leads_nowhere_is_asked_for_again_with_the_same_proof(p
         ),
     ],
 )
-async def test_a_grant_that_is_none_keeps_the_fee_and_tells_no_secret(answer, sentence, platform, logo, caplog):
+async def test_an_unusable_grant_keeps_the_fee_and_shows_no_secret(answer, sentence, platform, logo, caplog):
     caplog.set_level(logging.DEBUG)
     platform.wire.mishaps["POST"] = [reply(200, answer)]
     async with platform.submitter() as submitting:
@@ -220,7 +220,7 @@ async def test_a_client_that_cannot_ask_pays_nothing_where_the_user_must_be_aske
     assert platform.wire.proofs == set()
 
 
-async def test_invariant_8_no_secret_stands_in_an_answer_a_log_or_a_repr(platform, logo, caplog):
+async def test_invariant_8_no_secret_is_in_an_answer_a_log_or_a_repr(platform, logo, caplog):
     caplog.set_level(logging.DEBUG)
     platform.wire.mishaps["PUT"] = [reply(403)]
     async with platform.submitter() as submitting:

@@ -1,4 +1,4 @@
-"""What the largest files take of memory on their way, in a process of its own."""
+"""How much memory the largest uploads need, measured in a separate process."""
 
 import json
 import os
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="
         pytest.param(20 * MB - 1000, {"IMG402_IO42_URL": "{api}/api", "IMG402_IO42_KEY": "k"}, id="io42-20-MB"),
     ],
 )
-async def test_a_large_file_takes_less_than_twice_its_size_and_64_mb(size, environ, tmp_path, picture_of):
+async def test_a_large_file_needs_less_than_twice_its_size_and_64_mb(size, environ, tmp_path, picture_of):
     folder = tmp_path.resolve()
     (folder / "small.png").write_bytes(picture_of(100, 100))
     (folder / "large.png").write_bytes(picture_of(100, 100, padding=size))
@@ -45,7 +45,7 @@ async def test_a_large_file_takes_less_than_twice_its_size_and_64_mb(size, envir
 
 
 async def discard(stream) -> int:
-    """Reads one request; how long its body was."""
+    """Reads one request and returns its body's length."""
     head = b""
     while b"\r\n\r\n" not in head:
         head += await stream.receive()
@@ -58,7 +58,7 @@ async def discard(stream) -> int:
 
 
 def granting(api: str) -> bytes:
-    """An answer of both APIs at once."""
+    """An answer that fits both APIs."""
     slot = {"message": "", "uploadUrl": f"{api}/put", "mediaFileId": "m", "fileName": "f", "submissionId": "sub_1"}
     data = slot | {"expiresAt": "2099-01-15T15:30:00Z"}
     return json.dumps({"success": True, "data": data, "upload_key": "k", "image_url": f"{api}/x"}).encode()

@@ -49,7 +49,7 @@ async def test_an_image_is_paid_for_once_and_served(era, flow, wire, picture, sa
 
 
 @FLOWS
-async def test_what_is_told_of_a_paid_image_is_what_was_done_when_it_was_sent(flow, wire, picture, sample):
+async def test_what_is_said_about_a_paid_image_is_what_was_done_when_it_was_sent(flow, wire, picture, sample):
     picture.write_bytes(sample("exif.jpg"))
     async with agent(picture.parent, wire, money=money(flow=flow), scrub=False) as client:
         bare = (await client.call_tool("upload_paid", {"path": str(picture)})).structured_content
@@ -60,7 +60,7 @@ async def test_what_is_told_of_a_paid_image_is_what_was_done_when_it_was_sent(fl
 
 
 @FLOWS
-async def test_a_paid_image_that_was_scrubbed_tells_so_whenever_it_is_told(flow, wire, picture, sample):
+async def test_a_scrubbed_paid_image_says_so_each_time_it_is_returned(flow, wire, picture, sample):
     picture.write_bytes(sample("exif.jpg"))
     async with agent(picture.parent, wire, money=money(flow=flow)) as client:
         first = (await client.call_tool("upload_paid", {"path": str(picture)})).structured_content
@@ -69,7 +69,7 @@ async def test_a_paid_image_that_was_scrubbed_tells_so_whenever_it_is_told(flow,
     assert (again["done"], again.get("note")) == (first["done"], None)
 
 
-async def test_an_image_that_an_earlier_call_delivered_prepared_otherwise_is_told_as_such(wire, picture, sample):
+async def test_an_image_that_an_earlier_call_prepared_differently_says_so(wire, picture, sample):
     picture.write_bytes(sample("exif.jpg"))
     wire.mishaps[PAID] = ["lost"] * 3
     async with agent(picture.parent, wire, money=money(), scrub=False) as client:
@@ -83,7 +83,7 @@ async def test_an_image_that_an_earlier_call_delivered_prepared_otherwise_is_tol
     assert "done" not in found
 
 
-async def test_inline_the_image_travels_once(wire, picture):
+async def test_with_inline_payment_the_image_is_sent_once(wire, picture):
     async with agent(picture.parent, wire, money=money(flow="inline")) as client:
         await client.call_tool("upload_paid", {"path": str(picture)})
     assert wire.passed[:-1] == [("GET", "/openapi.json", 200), ("POST", PAID, 402), ("POST", PAID, 200)]
@@ -145,7 +145,7 @@ async def test_invariant_5_what_the_budget_does_not_allow_is_not_signed(changes,
     assert wire.proofs == set()
 
 
-async def test_invariant_8_neither_key_nor_proof_stands_in_an_answer_or_a_log(wire, picture, caplog, tmp_path):
+async def test_invariant_8_neither_key_nor_proof_is_in_an_answer_or_a_log(wire, picture, caplog, tmp_path):
     caplog.set_level("DEBUG")
     async with agent(picture.parent, wire, money=money()) as client:
         answers = [
@@ -160,7 +160,7 @@ async def test_invariant_8_neither_key_nor_proof_stands_in_an_answer_or_a_log(wi
     assert KEY[2:].encode() not in kept
 
 
-async def test_the_intention_is_the_file_s_bytes_and_not_its_name(wire, picture, sample):
+async def test_an_intent_is_identified_by_the_files_bytes_and_not_its_name(wire, picture, sample):
     twin = picture.with_name("twin.png")
     twin.write_bytes(picture.read_bytes())
     async with agent(picture.parent, wire, money=money()) as client:
@@ -173,7 +173,7 @@ async def test_the_intention_is_the_file_s_bytes_and_not_its_name(wire, picture,
 
 
 @FLOWS
-async def test_an_image_whose_time_is_over_is_bought_anew(flow, tmp_path, picture):
+async def test_an_expired_image_is_bought_again(flow, tmp_path, picture):
     later = timedelta()
     hosted = hosting(tmp_path / "host", SELLING | {"IMG402_HOST_PAID_DAYS": "1"}, lambda: datetime.now(UTC) + later)
     async with hosted as wire, uploading(picture.parent, wire, money=money(flow=flow)) as uploader:
@@ -187,7 +187,7 @@ async def test_an_image_whose_time_is_over_is_bought_anew(flow, tmp_path, pictur
     assert first.receipt.url == again.receipt.url != renewed.receipt.url
 
 
-async def test_what_was_paid_for_a_file_that_is_then_refused_serves_the_next_one(wire, picture, sample):
+async def test_the_payment_for_a_refused_file_is_used_for_the_next_one(wire, picture, sample):
     """The API states no limits, so its refusal comes after the payment."""
     wire.mishaps["/openapi.json"] = [reply(404)] * 9
     picture.write_bytes(sample("animated.png"))
@@ -204,7 +204,7 @@ async def test_what_was_paid_for_a_file_that_is_then_refused_serves_the_next_one
     assert len(wire.proofs) == 1
 
 
-async def test_two_doors_are_one_purchase(wire, picture):
+async def test_two_tools_make_one_purchase(wire, picture):
     async with (
         agent(picture.parent, wire, money=money(flow="token")) as one,
         agent(picture.parent, wire, money=money(flow="inline")) as other,

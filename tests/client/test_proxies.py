@@ -1,4 +1,4 @@
-"""The way through this environment's proxies: one that cannot be used stops only what would go through it."""
+"""The environment's proxies: an unusable one stops only the requests that would go through it."""
 
 import struct
 from collections.abc import AsyncIterator
@@ -28,7 +28,7 @@ async def status(url: str) -> int:
 
 @asynccontextmanager
 async def socks_proxy(target: str) -> AsyncIterator[tuple[int, list[str]]]:
-    """A SOCKS5 proxy (RFC 1928) that leads everywhere to one server: its port, and the names that it was asked for."""
+    """A SOCKS5 proxy (RFC 1928) that connects to one server, whatever is asked: its port, and the names requested."""
     asked: list[str] = []
     host, port = target.removeprefix("http://").split(":")
 
@@ -57,7 +57,7 @@ async def socks_proxy(target: str) -> AsyncIterator[tuple[int, list[str]]]:
 
 
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h", "SOCKS5"])
-async def test_a_socks_proxy_is_gone_through(monkeypatch, peers, answering, scheme):
+async def test_a_socks_proxy_is_used(monkeypatch, peers, answering, scheme):
     peer = await peers(answering(b"fine"))
     async with socks_proxy(peer.url) as (port, asked):
         monkeypatch.setenv("ALL_PROXY", f"{scheme}://127.0.0.1:{port}")
@@ -77,9 +77,7 @@ async def test_a_socks_proxy_is_gone_through(monkeypatch, peers, answering, sche
         pytest.param("\x00", id="nul", marks=pytest.mark.skip(reason="no environment holds it")),
     ],
 )
-async def test_a_proxy_that_cannot_be_used_is_named_and_stops_nothing_else(
-    monkeypatch, peers, answering, variable, text
-):
+async def test_an_unusable_proxy_is_named_and_stops_nothing_else(monkeypatch, peers, answering, variable, text):
     peer = await peers(answering(b"fine"))
     monkeypatch.setenv(variable, text)
     assert await status(peer.url) == 200
@@ -89,7 +87,7 @@ async def test_a_proxy_that_cannot_be_used_is_named_and_stops_nothing_else(
     assert "is not an address of a proxy" in str(refused.value)
 
 
-async def test_no_password_of_a_proxy_is_told(monkeypatch):
+async def test_a_proxys_password_is_never_shown(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "nonsense://me:secret@proxy.example")
     with pytest.raises(NotReached) as refused:
         await status("https://api.example")
@@ -99,7 +97,7 @@ async def test_no_password_of_a_proxy_is_told(monkeypatch):
 @pytest.mark.parametrize(
     "named", ["127.1.0.0/16", "*", "intranet.example", ".example"], ids=["network", "all", "name", "suffix"]
 )
-async def test_no_proxy_is_heeded(monkeypatch, peers, answering, named):
+async def test_the_no_proxy_variable_is_respected(monkeypatch, peers, answering, named):
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", named)
     url = "http://127.1.2.3:9" if "/" in named else "http://intranet.example:9"
@@ -108,7 +106,7 @@ async def test_no_proxy_is_heeded(monkeypatch, peers, answering, named):
     assert url.removeprefix("http://") in str(refused.value)
 
 
-async def test_certificates_that_cannot_be_read_stop_only_what_needs_them(monkeypatch, peers, answering):
+async def test_unreadable_certificates_stop_only_what_needs_them(monkeypatch, peers, answering):
     peer = await peers(answering(b"fine"))
     monkeypatch.setenv("SSL_CERT_FILE", "/nowhere")
     assert await status(peer.url) == 200

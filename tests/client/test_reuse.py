@@ -1,4 +1,4 @@
-"""What was uploaded before is given again while it lives, and nothing else is."""
+"""An earlier upload's URL is returned again while it works, and no other is."""
 
 from asyncio import gather
 from dataclasses import replace
@@ -12,7 +12,7 @@ from tests.fakes.serving import reply
 from tests.fakes.wire import hosting
 
 
-async def test_the_same_file_again_gets_the_url_of_then(pictures, picture, tmp_path, sample):
+async def test_the_same_file_gets_its_existing_url(pictures, picture, tmp_path, sample):
     (pictures / "copy.png").write_bytes(sample("plain.png"))
     async with hosting(tmp_path / "host") as wire, uploading(pictures, wire) as uploader:
         first = await uploader.upload(str(picture))
@@ -25,7 +25,7 @@ async def test_the_same_file_again_gets_the_url_of_then(pictures, picture, tmp_p
     assert len({first.receipt.url, fresh.receipt.url, otherwise.receipt.url}) == 3
 
 
-async def test_an_image_that_the_host_has_no_more_is_uploaded_anew(pictures, picture, tmp_path):
+async def test_an_image_that_the_host_no_longer_has_is_uploaded_again(pictures, picture, tmp_path):
     async with hosting(tmp_path / "one") as wire, uploading(pictures, wire) as uploader:
         first = await uploader.upload(str(picture))
     async with hosting(tmp_path / "another") as wire, uploading(pictures, wire) as uploader:
@@ -35,7 +35,7 @@ async def test_an_image_that_the_host_has_no_more_is_uploaded_anew(pictures, pic
     assert (second.reused, third.reused) == (False, True)
 
 
-async def test_a_url_that_serves_something_else_by_now_is_not_given_again(pictures, picture, sample):
+async def test_a_url_that_now_serves_something_else_is_not_reused(pictures, picture, sample):
     api = Api()
     api.served = Response(200, {"content-type": "image/png"}, sample("plain.png"))
     async with uploading(pictures, api.transport) as uploader:
@@ -45,7 +45,7 @@ async def test_a_url_that_serves_something_else_by_now_is_not_given_again(pictur
     assert (first.verified, second.verified, second.reused, len(api.sizes)) == (True, False, False, 2)
 
 
-async def test_a_url_that_cannot_be_asked_just_now_is_given_again(pictures, picture):
+async def test_a_url_that_cannot_be_checked_just_now_is_reused(pictures, picture):
     api = Api()
     api.served = reply(503)
     async with uploading(pictures, api.transport) as uploader:
@@ -61,7 +61,7 @@ async def test_calls_for_the_same_bytes_at_the_same_time_make_one_upload(picture
     assert len(api.sizes) == 1
 
 
-async def test_an_image_that_expires_within_minutes_is_uploaded_anew(pictures, picture, tmp_path):
+async def test_an_image_that_expires_within_minutes_is_uploaded_again(pictures, picture, tmp_path):
     long_ago = datetime.now(UTC) - timedelta(days=7) + timedelta(minutes=5)
     hosted = hosting(tmp_path / "host", now=lambda: long_ago)
     async with hosted as wire, uploading(pictures, wire) as uploader:
@@ -70,7 +70,7 @@ async def test_an_image_that_expires_within_minutes_is_uploaded_anew(pictures, p
     assert first.receipt.url != second.receipt.url
 
 
-async def test_with_the_ledger_off_nothing_is_remembered(pictures, picture, tmp_path):
+async def test_with_the_history_off_nothing_is_remembered(pictures, picture, tmp_path):
     async with hosting(tmp_path / "host") as wire, uploading(pictures, wire, history=False) as uploader:
         first = await uploader.upload(str(picture))
         second = await uploader.upload(str(picture))

@@ -37,12 +37,12 @@ def test_without_any_setting_the_hosted_api_and_the_working_directory_are_used(t
 
 
 @pytest.mark.parametrize("folder", ["/", "~"])
-def test_the_working_directory_is_no_default_when_it_holds_everything(folder, monkeypatch):
+def test_a_working_directory_that_holds_everything_is_not_a_default(folder, monkeypatch):
     monkeypatch.chdir(Path(folder).expanduser())
     assert client_settings({}).allow_dirs == SHARED
 
 
-def test_a_linked_home_and_what_is_above_it_are_no_default_either(tmp_path, monkeypatch):
+def test_a_linked_home_and_the_folders_above_it_are_not_defaults_either(tmp_path, monkeypatch):
     home = tmp_path / "real" / "home"
     home.mkdir(parents=True)
     (tmp_path / "link").symlink_to(home)
@@ -102,7 +102,7 @@ def test_flags_win_over_the_environment():
         pytest.param("https://api.example?key=secret", "IMG402_API_URL must be a plain address", id="query"),
     ],
 )
-def test_an_api_address_that_is_none_is_refused_without_its_secrets(url, sentence):
+def test_an_invalid_api_address_is_refused_without_showing_its_secrets(url, sentence):
     with pytest.raises(SettingsError) as caught:
         client_settings({"IMG402_API_URL": url})
     assert str(caught.value).startswith(sentence)
@@ -145,7 +145,7 @@ def test_a_keystore_s_password_comes_from_its_file(tmp_path):
     assert "sesame" not in repr(made)
 
 
-def test_only_the_hosted_api_has_a_payee_from_the_start():
+def test_only_the_hosted_api_has_a_default_payee():
     assert client_settings({}).money.pay_to == HOSTED_PAYEE
     assert client_settings({"IMG402_API_URL": "https://other.example"}).money.pay_to is None
 
@@ -225,7 +225,7 @@ def test_the_studio_is_configured_by_its_address_and_token():
         pytest.param({"IMG402_STUDIO_TOKEN": ""}, "needs both IMG402_STUDIO_URL and IMG402_STUDIO", id="no-token"),
     ],
 )
-def test_a_setting_of_io42_or_the_studio_that_is_none_is_a_sentence_without_secrets(environ, sentence):
+def test_an_invalid_setting_of_io42_or_the_studio_is_a_sentence_without_secrets(environ, sentence):
     with pytest.raises(SettingsError, match=sentence) as caught:
         client_settings(IO42 | STUDIO | environ)
     assert "canary" not in str(caught.value)
@@ -238,7 +238,7 @@ def test_the_settings_show_no_key_and_no_token():
 @pytest.mark.parametrize(
     "spelling", ["https://IMG402.dev", "HTTPS://img402.dev/", "https://img402.dev:443", "https://img402.dev."]
 )
-def test_the_hosted_api_is_one_however_it_is_spelled(spelling):
+def test_the_hosted_api_is_recognised_however_it_is_spelled(spelling):
     made = client_settings({"IMG402_API_URL": spelling})
     assert (made.api_url, made.money.pay_to) == ("https://img402.dev", HOSTED_PAYEE)
 
@@ -249,5 +249,5 @@ def test_an_api_s_variables_begin_with_its_name_so_that_they_are_read_together(a
     assert api.secret in api.variables
 
 
-def test_every_api_brings_a_tool():
+def test_every_api_has_a_tool():
     assert [*ADDED] == ["wallet", *(api.name for api in APIS)]

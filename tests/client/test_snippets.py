@@ -1,4 +1,4 @@
-"""The snippet of an answer: whatever a file is called, it shows one image and nothing else."""
+"""An answer's snippet: whatever the file's name, it shows one image and nothing else."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ URL = "https://i.example/abc.png"
         pytest.param("shot.png", "https://i.example/a(1).png", "![shot](https://i.example/a%281%29.png)", id="url"),
     ],
 )
-def test_a_snippet_holds_one_image_whatever_the_file_is_called(name, url, markdown):
+def test_a_snippet_shows_one_image_whatever_the_files_name(name, url, markdown):
     assert snippet(Path("/pictures") / name, url) == markdown
 
 
@@ -51,7 +51,7 @@ def test_a_width_makes_a_tag_that_no_name_breaks_out_of(name, alt):
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="/\0"), min_size=1, max_size=100))
-def test_no_name_brings_a_line_an_invisible_mark_or_an_unescaped_bracket(name):
+def test_no_name_adds_a_line_an_invisible_character_or_an_unescaped_bracket(name):
     inside = snippet(Path("/pictures") / f"x{name}.png", URL).removeprefix("![").removesuffix(f"]({URL})")
     bare = inside.replace("\\\\", "").replace("\\[", "").replace("\\]", "")
     assert "[" not in bare

@@ -1,4 +1,4 @@
-"""URLs that an API names: which are reached, that the checked address is the one connected to, and what goes there."""
+"""URLs that an API names: which ones are requested, and that the connection goes to the checked address."""
 
 import shutil
 import ssl
@@ -49,7 +49,7 @@ PUBLIC_API, PRIVATE_API, LOCAL_API = "https://203.0.114.1/api", "https://10.0.0.
         pytest.param("240.0.0.1", "NOWHERE", id="reserved"),
     ],
 )
-def test_how_near_an_address_is(address, expected):
+def test_how_private_an_address_is(address, expected):
     assert nearness(ip_address(address)).name == expected
 
 
@@ -79,7 +79,7 @@ def test_how_near_an_address_is(address, expected):
         pytest.param(LOCAL_API, "", "not a usable URL", id="empty"),
     ],
 )
-async def test_a_url_that_is_not_to_be_reached_is_refused_and_only_its_host_is_told(api, url, sentence):
+async def test_a_forbidden_url_is_refused_and_only_its_host_is_named(api, url, sentence):
     with pytest.raises(BadAnswer) as caught:
         await SsrfGuard(api, look_up=nobody).sender(url)
     assert sentence in str(caught.value)
@@ -92,7 +92,7 @@ async def nobody(host: str, port: int):
 
 
 def names(**known: list[str]):
-    """A look-up of our own, and what it was asked."""
+    """A fake DNS lookup, and the names it was asked for."""
     asked: list[str] = []
 
     async def look(host: str, port: int):
@@ -103,13 +103,13 @@ def names(**known: list[str]):
     return look, asked
 
 
-async def test_one_address_that_is_too_near_refuses_the_name():
+async def test_one_private_address_is_enough_to_refuse_the_name():
     look, _ = names(api=["8.8.8.8"], storage=["8.8.4.4", "127.0.0.1"])
     with pytest.raises(BadAnswer, match='at "storage.example", which is a loopback address'):
         await SsrfGuard("https://api.example", look_up=look).sender("https://storage.example/x")
 
 
-async def test_the_nearest_api_address_is_not_what_counts():
+async def test_the_apis_most_private_address_is_not_what_counts():
     look, _ = names(api=["8.8.8.8", "127.0.0.1"], storage=["127.0.0.1"])
     with pytest.raises(BadAnswer, match="An API at a public one"):
         await SsrfGuard("https://api.example", look_up=look).sender("https://storage.example/x")
@@ -141,7 +141,7 @@ async def test_the_name_is_looked_up_once_and_the_checked_address_is_the_one_con
     assert not {"authorization", "x-payment", "payment-signature", "transfer-encoding"} & {*sent_headers}
 
 
-async def test_an_address_that_takes_no_connection_gives_way_to_the_next(peers, answering):
+async def test_where_an_address_refuses_the_connection_the_next_one_is_tried(peers, answering):
     peer = await peers(answering(b""))
     look, _ = names(storage=["127.0.0.2", "127.0.0.1"])
     url = f"http://storage.example:{peer.url.rpartition(':')[2]}/x"
@@ -164,8 +164,8 @@ async def test_a_redirect_is_an_answer_and_a_proxy_is_not_used(peers, answering,
     assert other.requests == []
 
 
-async def test_what_is_not_https_at_its_name_gets_nothing(tmp_path, monkeypatch):
-    """The certificate is asked for by the name, and checked for it, at the address that was checked."""
+async def test_a_server_without_a_valid_certificate_gets_nothing(tmp_path, monkeypatch):
+    """The certificate is requested and checked for the name, at the address that was checked."""
     certificate, key = certified(tmp_path, "storage.example")
     server = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     server.load_cert_chain(certificate, key)

@@ -1,4 +1,4 @@
-"""Upload tokens: bought, handed out, used once, and never paid for twice."""
+"""Upload tokens: bought, returned, used once, and never paid for twice."""
 
 from asyncio import gather
 from dataclasses import replace
@@ -19,7 +19,7 @@ from tests.fakes.serving import InMemory
 from tests.fakes.wire import API, hosting
 
 
-async def test_a_token_is_bought_handed_out_again_and_used(wire, picture):
+async def test_a_token_is_bought_returned_again_and_used(wire, picture):
     async with agent(picture.parent, wire, money=money()) as client:
         bought = (await client.call_tool("get_upload_token")).structured_content
         again = (await client.call_tool("get_upload_token")).structured_content
@@ -31,7 +31,7 @@ async def test_a_token_is_bought_handed_out_again_and_used(wire, picture):
     assert other["token"] != bought["token"]
 
 
-async def test_a_token_whose_image_was_lost_on_the_way_still_brings_it(wire, picture, sample):
+async def test_a_token_whose_answer_was_lost_still_returns_its_image(wire, picture, sample):
     async with agent(picture.parent, wire, money=money()) as client:
         token = (await client.call_tool("get_upload_token")).structured_content["token"]
         wire.mishaps[PAID] = ["lost"] * 3
@@ -42,7 +42,7 @@ async def test_a_token_whose_image_was_lost_on_the_way_still_brings_it(wire, pic
     assert found.structured_content["size_bytes"] == len(sample("plain.png"))
 
 
-async def test_without_a_wallet_it_is_told_how_to_pay_and_a_token_from_elsewhere_is_used(wire, picture):
+async def test_without_a_wallet_the_answer_says_how_to_pay_and_a_token_from_elsewhere_works(wire, picture):
     async with agent(picture.parent, wire, money=Money()) as client:
         token_answer = await client.call_tool("get_upload_token")
         wrong = await client.call_tool("upload_with_token", {"path": str(picture), "token": "f" * 40})
@@ -96,8 +96,8 @@ async def test_five_files_with_one_token_are_one_payment_and_one_image(wire, pic
     assert len(wire.proofs) == 1
 
 
-async def test_a_token_that_has_run_out_past_its_payment_s_window_buys_nothing_by_itself(tmp_path, picture):
-    """The payment is closed meanwhile: using the old token may not make a new one, no matter who would approve it."""
+async def test_an_expired_token_past_its_payments_window_buys_nothing_by_itself(tmp_path, picture):
+    """The payment is closed by then: using the old token may not make a new one, even if it would be approved."""
     later = timedelta()
     hosted = hosting(tmp_path / "host", SELLING, lambda: datetime.now(UTC) + later)
     async with hosted as wire, uploading(picture.parent, wire, money=money()) as uploader:
@@ -115,7 +115,7 @@ async def test_a_token_that_has_run_out_past_its_payment_s_window_buys_nothing_b
 @pytest.mark.parametrize(
     "token", ["", "x", "bad\r\nX-Evil: y", "tök" * 20], ids=["empty", "short", "header", "no-ascii"]
 )
-async def test_what_is_no_token_is_not_sent_and_not_repeated(token, wire, picture):
+async def test_an_invalid_token_is_not_sent_and_not_repeated(token, wire, picture):
     async with agent(picture.parent, wire, money=money()) as client:
         result = await client.call_tool("upload_with_token", {"path": str(picture), "token": token})
     assert text(result).endswith("That is not an upload token. Get one with get_upload_token.")
@@ -125,7 +125,7 @@ async def test_what_is_no_token_is_not_sent_and_not_repeated(token, wire, pictur
 @pytest.mark.parametrize(
     "expiry", ['"soon"', "null", '"2026-01-01T00:00:00"', ""], ids=["odd", "null", "past", "absent"]
 )
-async def test_a_token_with_an_odd_expiry_is_used_and_stands_in_no_error(expiry, picture):
+async def test_a_token_with_an_odd_expiry_is_used_and_is_in_no_error(expiry, picture):
     field = f', "expiresAt": {expiry}' if expiry else ""
     token = "deadbeef" * 5
 

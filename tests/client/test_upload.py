@@ -1,4 +1,4 @@
-"""The uploader of a free upload, joined with a host in memory: what is made ready, sent, verified, remembered."""
+"""Free uploads to a host in memory: what is prepared, sent, verified and remembered."""
 
 import hashlib
 
@@ -13,7 +13,7 @@ from tests.fakes.serving import reply
 from tests.fakes.wire import API, hosting
 
 
-async def test_a_photo_is_sent_without_what_it_tells_beside_the_picture(pictures, tmp_path, sample):
+async def test_a_photo_is_sent_without_its_metadata(pictures, tmp_path, sample):
     (pictures / "photo.jpg").write_bytes(sample("exif.jpg"))
     async with hosting(tmp_path / "host") as wire, uploading(pictures, wire) as uploader:
         upload = await uploader.upload(str(pictures / "photo.jpg"))
@@ -25,7 +25,7 @@ async def test_a_photo_is_sent_without_what_it_tells_beside_the_picture(pictures
     assert upload.verified is True
 
 
-async def test_bytes_behind_the_image_are_cut_off(pictures, tmp_path, sample):
+async def test_bytes_after_the_image_are_cut_off(pictures, tmp_path, sample):
     (pictures / "a.png").write_bytes(sample("plain.png") + b"PK\x03\x04 and a whole archive")
     async with hosting(tmp_path / "host") as wire, uploading(pictures, wire) as uploader:
         upload = await uploader.upload(str(pictures / "a.png"))
@@ -41,7 +41,7 @@ async def test_with_scrubbing_off_the_file_goes_as_it_is(pictures, tmp_path, sam
     assert upload.done == ()
 
 
-async def test_with_scrubbing_off_bytes_behind_the_image_are_refused(pictures, sample):
+async def test_with_scrubbing_off_bytes_after_the_image_are_refused(pictures, sample):
     (pictures / "a.png").write_bytes(sample("plain.png") + b"more")
     async with uploading(pictures, Api().transport, scrub=False) as uploader:
         with pytest.raises(ReadRefused, match="4 bytes follow the image's end"):
@@ -79,14 +79,14 @@ async def test_invariant_7_a_call_that_is_cut_off_while_it_verifies_leaves_the_u
     assert entry.url == f"{API}/1.png"
 
 
-async def test_invariant_7_a_ledger_that_cannot_be_opened_hides_no_url(pictures, picture, tmp_path):
+async def test_invariant_7_a_history_that_cannot_be_opened_hides_no_url(pictures, picture, tmp_path):
     (pictures.parent / "state").write_text("not a folder")
     async with hosting(tmp_path / "host") as wire, uploading(pictures, wire) as uploader:
         upload = await uploader.upload(str(picture))
     assert upload.receipt.url.startswith(API)
 
 
-async def test_invariant_7_a_ledger_that_cannot_be_written_hides_no_url(pictures, picture, tmp_path):
+async def test_invariant_7_a_history_that_cannot_be_written_hides_no_url(pictures, picture, tmp_path):
     async with hosting(tmp_path / "host") as wire, uploading(pictures, wire) as uploader:
         uploader.history.close()
         upload = await uploader.upload(str(picture))
@@ -94,7 +94,7 @@ async def test_invariant_7_a_ledger_that_cannot_be_written_hides_no_url(pictures
     assert upload.notes[0].startswith("Not remembered: The history of uploads could not be read or written")
 
 
-async def test_invariant_7_a_url_that_does_not_answer_is_told_with_its_doubt(pictures, picture):
+async def test_invariant_7_a_url_that_does_not_answer_is_returned_as_unverified(pictures, picture):
     api = Api()
     api.served = reply(503)
     async with uploading(pictures, api.transport) as uploader:
@@ -103,7 +103,7 @@ async def test_invariant_7_a_url_that_does_not_answer_is_told_with_its_doubt(pic
     assert upload.notes == ("The URL answers with status 503.",)
 
 
-async def test_the_ledger_holds_facts_and_no_content(pictures, tmp_path, sample):
+async def test_the_history_holds_facts_and_no_content(pictures, tmp_path, sample):
     (pictures / "photo.jpg").write_bytes(sample("exif.jpg"))
     async with hosting(tmp_path / "host") as wire, uploading(pictures, wire) as uploader:
         upload = await uploader.upload(str(pictures / "photo.jpg"))
@@ -123,6 +123,6 @@ async def test_the_ledger_holds_facts_and_no_content(pictures, tmp_path, sample)
 
 
 @pytest.mark.parametrize("width", [-1, 10_001])
-def test_a_width_that_is_none_is_refused(width):
+def test_an_invalid_width_is_refused(width):
     with pytest.raises(ReadRefused, match=f"width {width} is not a width in pixels; give 1 to 10000"):
         UploadOptions(width=width)

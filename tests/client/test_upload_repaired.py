@@ -1,4 +1,4 @@
-"""An image whose bytes bend its format is uploaded as viewers show it, scrubbed or not; a cut-off one is not."""
+"""An image that violates its format is uploaded as viewers show it, scrubbed or not; a cut-off one is refused."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -89,7 +89,7 @@ async def test_a_jpeg_whose_scan_is_cut_off_is_refused(pictures: Path, data: byt
 
 
 async def test_a_repaired_image_that_does_not_decode_is_refused(pictures: Path):
-    """Its tables are gone, which no walk misses."""
+    """Its tables are missing, which a walk of the structure does not notice."""
     tables, frame = starts(JPEG, b"\xdb")[0], starts(JPEG, b"\xc0")[0]
     async with uploading(pictures) as (uploader, _):
         path = written(pictures, JPEG[:tables] + b"junk" + JPEG[frame:])

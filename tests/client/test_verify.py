@@ -1,4 +1,4 @@
-"""One look at the URL that an API named."""
+"""Checking the URL that an API named."""
 
 import hashlib
 from ipaddress import ip_address
@@ -20,7 +20,7 @@ LARGE_SENT = SentImage("image/png", SMALL + 1, "0" * 64)
 
 
 async def judged(url, sent, answer, *, address="93.184.216.34"):
-    """The verdict, and the requests that were made for it."""
+    """The result, and the requests that were made for it."""
     requests = []
 
     async def app(scope, receive, send):
@@ -95,7 +95,7 @@ async def broken(scope, receive, send):
         pytest.param(LARGE_SENT, unsaid, Verdict(True), id="large-of-unknown-length"),
     ],
 )
-async def test_the_url_is_judged_by_its_answer(sent, answer, expected):
+async def test_the_url_is_verified_by_its_answer(sent, answer, expected):
     verdict, requests = await judged(SMALL_URL, sent, answer)
     assert verdict == expected
     assert requests == [("GET" if sent is SMALL_SENT else "HEAD", "api.example", "api.example", "/a.png")]
@@ -114,12 +114,12 @@ async def test_a_url_in_the_users_own_network_is_not_asked_for_a_public_api(addr
     assert verdict.why.startswith("could not be asked: The API names a URL at")
 
 
-async def test_what_lies_behind_a_proxy_is_not_judged(monkeypatch):
+async def test_a_url_behind_a_proxy_is_not_verified(monkeypatch):
     monkeypatch.setenv("HTTPS_PROXY", "http://proxy.example:3128")
     assert await judged("https://i.example/a.png", SMALL_SENT, png()) == (None, [])
 
 
-async def test_a_broken_connection_is_a_verdict_and_no_error():
+async def test_a_broken_connection_is_a_result_and_not_an_error():
     verdict, _ = await judged(SMALL_URL, SMALL_SENT, broken)
     assert not verdict.verified
     assert verdict.why.startswith("could not be asked: api.example broke off")

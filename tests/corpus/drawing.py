@@ -1,4 +1,4 @@
-"""Pictures drawn here: photo-like ones, interfaces with transparency, and every way to encode one. Always the same."""
+"""Generated pictures, always the same: photo-like ones, interfaces with transparency, and every way to encode them."""
 
 import random
 import struct
@@ -12,7 +12,7 @@ CACHE = Path(__file__).parents[2] / ".cache" / "corpus"
 
 
 def photo(width: int, height: int, seed: int = 1) -> Image.Image:
-    """Clouds in several octaves, light that falls off, and grain, which is mostly of brightness, as a camera's is."""
+    """Clouds in several octaves, light that falls off, and grain, mostly in brightness, like a camera's."""
     chance = random.Random(seed)
     bands = [_clouds(width, height, chance) for _ in range(3)]
     light = Image.radial_gradient("L").resize((width, height)).point(lambda value: 255 - value // 2)
@@ -47,7 +47,7 @@ def text(width: int, height: int, seed: int = 2) -> Image.Image:
 
 
 def interface(width: int, height: int, seed: int = 3) -> Image.Image:
-    """Panels with shadows on nothing: most of it is transparent, some is half so."""
+    """Panels with shadows on a transparent background: most pixels are transparent, some half so."""
     chance = random.Random(seed)
     image = Image.new("RGBA", (width, height), (0, 0, 0, 0))
     for _ in range(12):
@@ -107,7 +107,7 @@ def _profile(space: bytes, tags: dict[bytes, bytes]) -> bytes:
 
 
 def deep_png(width: int, height: int) -> bytes:
-    """16 bits a channel, which Pillow writes for grey alone."""
+    """16 bits a channel, which Pillow writes only for grey."""
     chance = random.Random(5)
     values = b"".join(struct.pack(">H", (x * 65535 // width + chance.randrange(400)) & 0xFFFF) for x in range(width))
     return saved(Image.frombytes("I;16B", (width, height), values * height).convert("I;16"), "PNG")

@@ -1,4 +1,4 @@
-"""Real screenshots of the pages beside this file and of the host's own, taken by Chromium where it is installed.
+"""Real screenshots of the pages next to this file and of the host's own page, taken by Chromium where it is installed.
 
 They are kept in .cache/corpus.
 """

@@ -1,4 +1,4 @@
-"""An agent: an MCP client of our own server, in memory; or the uploader itself, without a model."""
+"""An agent: an MCP client of our own server, in memory; or the uploader itself."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -23,12 +23,12 @@ ERAS = pytest.mark.parametrize("era", ["legacy", "2026-07-28"])
 
 
 def settings_for(folder: Path, **changes: Any) -> Settings:
-    """May read that folder; the state lies beside it."""
+    """Settings that allow that folder, with the state next to it."""
     return replace(Settings(API, (folder,), folder.parent / "state"), **changes)
 
 
 def money(**changes: Any) -> Money:
-    """A wallet for play money."""
+    """The settings of a wallet for play money."""
     return replace(Money(WalletSource(key=KEY), networks=("base-sepolia",)), **changes)
 
 

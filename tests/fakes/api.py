@@ -1,4 +1,4 @@
-"""An img402 API that takes what it is told to take."""
+"""An img402 API that accepts what the test wants."""
 
 from itertools import count
 from typing import TYPE_CHECKING
@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 class Api:
-    """Takes images up to `limit` bytes, refuses larger ones in its own `words`, and keeps the `sizes` that came.
+    """Accepts images up to `limit` bytes, refuses larger ones in its own `words`, and records the `sizes` that came.
 
-    `stated` is what it says of its limits. A `choosy` one never takes the first format that comes beside PNG. What its
-    URLs serve is `served`; without that they never answer. A test may replace `on_upload`.
+    `stated`: its answer about its limits. A `choosy` one always refuses the first format other than PNG. `served`: what
+    its URLs serve; without it they never answer. A test may replace `on_upload`.
     """
 
     def __init__(

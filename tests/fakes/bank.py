@@ -1,4 +1,4 @@
-"""A facilitator that moves money in its own book."""
+"""A facilitator that moves money in its own books."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,9 +10,9 @@ from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled,
 
 @dataclass
 class Bank:
-    """A facilitator with a book of its own, honest about its own failures.
+    """A facilitator with its own books, honest about its failures.
 
-    `moods` are what befalls the next settlements: "answers", "refuses", "unreachable" (nothing moved, no answer),
+    `moods`: what happens to the next settlements: "answers", "refuses", "unreachable" (nothing moved, no answer),
     "answer lost" (moved, no answer), "hangs" (nothing moved), "moved and hangs".
     """
 

@@ -41,7 +41,7 @@ def starts(data: bytes, kind: bytes) -> list[int]:
 
 
 def put(data: bytes, at: int, new: bytes, length: int = 0) -> bytes:
-    """`new` in place of so many bytes."""
+    """`data` with `new` in place of so many bytes."""
     return data[:at] + new + data[at + length :]
 
 

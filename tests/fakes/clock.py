@@ -7,7 +7,7 @@ START = 1_790_000_000  # 2026-09-21T14:13:20Z
 
 @dataclass
 class Clock:
-    """Its pauses are over at once."""
+    """A clock whose pauses end at once."""
 
     seconds: float = START
     waits: list[float] = field(default_factory=list[float])

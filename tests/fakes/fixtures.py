@@ -1,4 +1,4 @@
-"""The types of what fixtures give."""
+"""The types of fixtures."""
 
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager

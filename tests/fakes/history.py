@@ -1,4 +1,4 @@
-"""An upload as the history knows it."""
+"""An upload as the history stores it."""
 
 from img402_mcp.client.history import HistoryEntry
 

@@ -54,7 +54,7 @@ class Platform:
 
     @asynccontextmanager
     async def submitter(self, **payer: Any) -> AsyncIterator[Io42Submitter]:
-        """Without a model and without waiting."""
+        """A submitter without a model and without pauses."""
         async with uploading(self.pictures, self.wire, money=money(), apis=(self._settings,)) as uploader:
             with open_io42_submitter(uploader) as opened:
                 yield replace(opened, payer=replace(opened.payer, pause=no_pause, **payer))
@@ -83,7 +83,7 @@ async def io42_platform(folder: Path) -> AsyncIterator[Platform]:
 
 
 async def submitted_or_error(submitter: Io42Submitter, picture: Path, submission: str = "sub_1") -> Any:
-    """What came of it: a Submitted, or the error's text."""
+    """The outcome: a Submitted, or the error's text."""
     try:
         return await submitter.submit(SubmissionTarget("logos", submission), str(picture))
     except Img402Error as error:

@@ -8,7 +8,7 @@ from img402_mcp.wire import io42
 
 @dataclass
 class Io42Agent:
-    """Talks to a host as an io42 agent with one submission to one project does."""
+    """An io42 agent of a host, with one submission to one project."""
 
     client: AsyncClient
     key: str
@@ -16,7 +16,7 @@ class Io42Agent:
     submission: str = "sub_1"
 
     async def ask(self, intent: Any = None, *, submission: str | None = None, **headers: str) -> Response:
-        """For a URL to put a file to."""
+        """Asks for an upload URL."""
         url = f"/api/agents/projects/{self.project}/submissions/{submission or self.submission}"
         body = {"json": intent} if isinstance(intent, dict) else {"content": intent}
         return await self.client.post(url, headers={"Authorization": f"Bearer {self.key}", **headers}, **body)

@@ -1,4 +1,4 @@
-"""Accounts whose keys everyone knows, so no money is ever safe there."""
+"""Accounts whose keys are public, so real money would not be safe there."""
 
 KEY = "0xac0974bec39a17e36ba4a6b4d238ff944bacb478cbed5efcae784d7bf4f2ff80"
 ADDRESS = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"

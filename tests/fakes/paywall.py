@@ -34,7 +34,7 @@ def offer(version: int = 2, **changes: Any) -> dict[str, Any]:
 
 
 def asking(*offers: dict[str, Any], version: int = 2, **changes: Any) -> Response:
-    """A 402 of that version; what is None is left out."""
+    """A 402 of that version; a field that is None is left out."""
     document = {"x402Version": version, "error": "Payment required", "accepts": [*offers]} | changes
     document = {name: value for name, value in document.items() if value is not None}
     if version == 1:
@@ -43,9 +43,9 @@ def asking(*offers: dict[str, Any], version: int = 2, **changes: Any) -> Respons
 
 
 class Paywall:
-    """Sells tokens. Verifies each proof, settles a nonce once, and answers a known proof as it did before.
+    """Sells tokens. Verifies each proof, settles a nonce once, and repeats its answer to a known proof.
 
-    `mishaps` says what happens to the next requests with a proof, one after the other. `books`: nonce -> settled value.
+    `mishaps`: what happens to the next requests with a proof, in order. `books`: nonce -> settled value.
     """
 
     def __init__(self, version: int = 2, origin: str = ORIGIN) -> None:

@@ -8,7 +8,7 @@ from anyio.streams.stapled import MultiListener
 
 
 class Peer:
-    """A server that answers with the exact bytes it is told to, one answer a connection, and keeps what it was sent."""
+    """A server that answers with exactly the given bytes, one answer a connection, and records the requests."""
 
     def __init__(self, listener: MultiListener[SocketStream], answers: Iterable[bytes | None]) -> None:
         self._listener = listener
@@ -25,9 +25,9 @@ class Peer:
         async with stream:
             self.requests.append(await self._request(stream))
             answer = next(self._answers)
-            if answer is None:  # the connection ends without a word
+            if answer is None:  # the connection ends without an answer
                 return
-            with suppress(BrokenResourceError):  # a client that has heard enough
+            with suppress(BrokenResourceError):  # the client has stopped reading
                 for start in range(0, len(answer), 65_536):
                     await stream.send(answer[start : start + 65_536])
 

@@ -8,12 +8,12 @@ def chunk(kind: bytes, body: bytes) -> bytes:
 
 
 def png(width: int, height: int, *, padding: int = 0, size: int = 0) -> bytes:
-    """A picture of one colour, whose packed pixels hold some `padding` bytes in blocks of nothing.
+    """A picture of one colour, whose compressed pixels hold about `padding` bytes of empty blocks.
 
-    A text makes it just `size` bytes, where that is more than it needs.
+    A text chunk makes it exactly `size` bytes, where that is more than it needs.
     """
     lines = zlib.compress((b"\0" + bytes(width)) * height)
-    empty = b"\x00\x00\x00\xff\xff"  # a stored block of no bytes (RFC 1951, 3.2.4)
+    empty = b"\x00\x00\x00\xff\xff"  # a stored block with no bytes (RFC 1951, 3.2.4)
     packed = lines[:2] + empty * (padding // len(empty)) + lines[2:]
     header = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
     pixels = chunk(b"IHDR", header) + chunk(b"IDAT", packed)

@@ -16,7 +16,7 @@ Answer = Callable[[Request], Response]
 
 
 class Hanging(Exception):
-    """No answer ever comes."""
+    """A server that never answers."""
 
 
 def reply(status: int, document: object = None, **headers: str) -> Response:
@@ -49,7 +49,7 @@ class InMemory(httpx2.AsyncBaseTransport):
 
 @contextmanager
 def on_a_socket(answer: Answer) -> Iterator[str]:
-    """The URL at which threads serve it. A lost answer ends the connection."""
+    """The URL where threads serve it. A lost answer closes the connection."""
     ended = Event()
 
     class Handler(BaseHTTPRequestHandler):

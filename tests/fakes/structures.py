@@ -1,4 +1,4 @@
-"""Images of the fewest bytes that a walk accepts, and their parts: nothing in them has to decode."""
+"""The smallest images that the structure walk accepts, and their parts; their pixels need not decode."""
 
 import struct
 import zlib

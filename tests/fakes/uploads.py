@@ -1,4 +1,4 @@
-"""What a client of a host asks for."""
+"""The requests that a client sends to a host."""
 
 from httpx2 import AsyncClient, Response
 

@@ -1,4 +1,4 @@
-"""A host in memory, and the wire to it, on which requests and answers get lost."""
+"""A host in memory, and a wire to it that can lose requests and answers."""
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, closing
@@ -22,11 +22,11 @@ Mishap = str | Response | None
 
 
 class Wire(httpx2.AsyncBaseTransport):
-    """Keeps what passed. `mishaps`: what becomes of the next requests with that path or that method.
+    """Records what passed. `mishaps`: what happens to the next requests with that path or that method.
 
-    None: nothing. "unreached": the host hears nothing. "lost": the host works, its answer is lost. A Response comes in
-    place of the host's own; "delivered-500": the host works, and that status comes. A POST that brings neither a proof
-    nor a token only asks for a price, and nothing befalls it.
+    None: nothing. "unreached": the request does not arrive. "lost": the host answers, the answer is lost. A Response
+    replaces the host's own; "delivered-500": the host does its work, and the status is 500. A POST with neither a proof
+    nor a token only asks for the price and always passes.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -40,7 +40,7 @@ class Wire(httpx2.AsyncBaseTransport):
 
     @property
     def posted(self) -> list[str]:
-        """The paths of what asked for something to be done."""
+        """The paths of the requests that ask for something to be done."""
         return [path for method, path, _ in self.passed if method != "GET"]
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:

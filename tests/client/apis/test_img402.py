@@ -1,4 +1,4 @@
-"""The img402 room: the documented answers understood, hostile ones survived, each error a sentence of its own."""
+"""The img402 API: documented answers are understood, hostile ones do no harm, and each error has its own sentence."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -54,7 +54,7 @@ async def upload(peer_url: str, image: Image) -> Receipt:
         pytest.param(7, False, id="a-number"),
     ],
 )
-async def test_a_way_to_take_the_image_down_is_handed_on_where_it_leads_to_the_api(said, kept, peers, answering, image):
+async def test_a_delete_url_is_passed_on_only_where_it_leads_to_the_api(said, kept, peers, answering, image):
     peer = await peers(answering({}))
     url = said.format(api=peer.url, home=peer.url.replace("127.0.0.1", "localhost")) if isinstance(said, str) else said
     document = json.dumps(DOCUMENTED | {"deleteUrl": url})
@@ -63,7 +63,7 @@ async def test_a_way_to_take_the_image_down_is_handed_on_where_it_leads_to_the_a
     assert "key=" not in repr(receipt)
 
 
-async def test_the_form_is_the_documented_one_and_names_no_file_of_the_user(peers, answering, image):
+async def test_the_form_is_the_documented_one_and_does_not_name_the_users_file(peers, answering, image):
     peer = await peers(answering(DOCUMENTED))
     assert await upload(peer.url, image) == RECEIPT
     head, _, body = peer.requests[0].partition(b"\r\n\r\n")
@@ -150,7 +150,7 @@ async def test_invariant_7_a_known_url_is_kept_whatever_else_the_answer_says(
         pytest.param("https://i.example/" + "a" * 3000, '"https://i.example/' + "a" * 181 + '…"', id="endless"),
     ],
 )
-async def test_a_url_that_could_do_harm_is_quoted_and_never_handed_on(peers, answering, image, url, shown):
+async def test_a_harmful_url_is_quoted_and_never_passed_on(peers, answering, image, url, shown):
     peer = await peers(answering(DOCUMENTED | {"url": url}))
     with pytest.raises(BadAnswer) as caught:
         await upload(peer.url, image)
@@ -160,7 +160,7 @@ async def test_a_url_that_could_do_harm_is_quoted_and_never_handed_on(peers, ans
     )
 
 
-async def test_a_plain_http_url_is_taken_only_from_a_plain_http_api(image):
+async def test_a_plain_http_url_is_accepted_only_from_a_plain_http_api(image):
     async def send(_: Request) -> Response:
         return Response(200, {}, b'{"url": "http://i.example/a.png"}')
 
@@ -251,7 +251,7 @@ async def test_every_error_code_becomes_its_own_sentence(
         pytest.param(400, b'{"error": ["x"], "message": {}}', "{where} refused the upload (status 400)", id="shapes"),
     ],
 )
-async def test_an_answer_from_something_else_is_told_as_what_it_is(peers, answering, image, status, body, sentence):
+async def test_an_answer_that_is_not_from_an_img402_api_is_described(peers, answering, image, status, body, sentence):
     peer = await peers(answering(body, status))
     with pytest.raises(Img402Error) as caught:
         await upload(peer.url, image)
@@ -274,7 +274,7 @@ async def test_an_answer_from_something_else_is_told_as_what_it_is(peers, answer
         pytest.param("Wed, 21 Oct 2015 07:28:00", "in 1 seconds", id="a-date-without-a-zone"),
     ],
 )
-async def test_a_cap_says_when_to_come_back(peers, answering, image, value, wait):
+async def test_a_cap_says_when_to_try_again(peers, answering, image, value, wait):
     peer = await peers(answering({"error": "daily_limit"}, 429, Retry_After=value))
     with pytest.raises(UploadRejected, match=f"try again {wait}\\."):
         await upload(peer.url, image)
@@ -301,7 +301,7 @@ async def test_a_connection_that_breaks_off_is_tried_again_with_the_same_bytes(p
         pytest.param(b"[1]", None, id="list"),
     ],
 )
-async def test_limits_are_those_that_the_api_states(peers, answering, body, limits):
+async def test_limits_come_from_the_api(peers, answering, body, limits):
     peer = await peers(answering(body))
     async with sending() as send:
         assert await Img402(peer.url).limits(send) == limits

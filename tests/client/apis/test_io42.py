@@ -1,4 +1,4 @@
-"""The io42 room: every documented code a sentence of its own, whatever status it came with."""
+"""The io42 API: every documented code has its own sentence, whatever status it came with."""
 
 import json
 from contextlib import nullcontext
@@ -87,7 +87,7 @@ SENTENCES = [
 
 @pytest.mark.parametrize("status", [200, 400, 402, 418, 500])
 @pytest.mark.parametrize(("code", "sentence"), SENTENCES)
-def test_every_code_is_a_sentence_of_its_own_whatever_its_status(code, sentence, status):
+def test_every_code_has_its_own_sentence_whatever_its_status(code, sentence, status):
     answer = refused(code, "Their\nwords", status)
     with pytest.raises((UploadRejected, UploadFailed)) as caught:
         IO42.slot_in(answer, SUBMISSION)
@@ -114,7 +114,7 @@ def test_no_code_is_without_a_sentence():
         pytest.param(200, b"\xff", UploadFailed, "io42.xyz answered 200, but without a usable upload URL", id="bytes"),
     ],
 )
-def test_an_answer_without_a_known_code_is_told_by_its_status(status, body, error, sentence):
+def test_an_answer_without_a_known_code_is_described_by_its_status(status, body, error, sentence):
     answer = refused(body, "", status) if isinstance(body, str) else Response(status, {}, body)
     with pytest.raises(error) as caught:
         IO42.slot_in(answer, SUBMISSION)
@@ -140,7 +140,7 @@ def test_an_answer_without_a_known_code_is_told_by_its_status(status, body, erro
         ),
     ],
 )
-def test_a_rate_limit_says_when_to_come_back(headers, when):
+def test_a_rate_limit_says_when_to_try_again(headers, when):
     with pytest.raises(UploadRejected) as caught:
         IO42.slot_in(refused("RATE_LIMITED", "", 429, **headers), SUBMISSION)
     assert str(caught.value).endswith(when)
@@ -157,7 +157,7 @@ def test_the_documented_pixels_are_the_limits(width, height, fits, picture_of):
 
 
 @pytest.mark.parametrize("text", ["", "a/b", "..", "a b", "a%2Fb", "é", "a\n", "a" * 65])
-def test_what_is_no_id_is_refused(text):
+def test_an_invalid_id_is_refused(text):
     with pytest.raises(Img402Error, match="is not an id: io42's ids are up to 64 letters, digits, - and _"):
         SubmissionTarget(text, "sub_1")
     with pytest.raises(Img402Error, match="submission_id"):

@@ -1,4 +1,4 @@
-"""The studio's room: a handle and a preview, each status a sentence of its own."""
+"""The studio API: a handle and a preview; each status has its own sentence."""
 
 from pathlib import Path
 
@@ -26,7 +26,7 @@ async def upload(peer_url: str, image: Image) -> StudioInput:
         return await Studio(peer_url, "studio_secret", pause=no_pause).upload(image, send)
 
 
-async def test_the_form_is_the_documented_one_and_names_no_file_of_the_user(peers, answering, image):
+async def test_the_form_is_the_documented_one_and_does_not_name_the_users_file(peers, answering, image):
     peer = await peers(answering(STORED | {"new": {}}, 201))
     assert await upload(peer.url, image) == StudioInput(STORED["upload_key"], STORED["image_url"])
     head, _, body = peer.requests[0].partition(b"\r\n\r\n")
@@ -63,7 +63,7 @@ async def test_invariant_7_a_known_key_is_kept_whatever_the_preview_is(peers, an
         pytest.param(STORED | {"upload_key": "a" * 1025}, id="endless"),
     ],
 )
-async def test_an_answer_without_a_key_is_none(peers, answering, image, body):
+async def test_an_answer_without_a_key_is_an_error(peers, answering, image, body):
     peer = await peers(answering(body))
     with pytest.raises(BadAnswer, match="answered 200, but with no usable upload_key in it. Is the setting IMG402_STU"):
         await upload(peer.url, image)
@@ -107,7 +107,7 @@ FLAW = {"loc": ["body", "file"], "msg": "Field required", "type": "missing"}
         pytest.param(503, b"", UploadFailed, "{where} failed on its own side (status 503), three times", id="5xx"),
     ],
 )  # fmt: skip
-async def test_each_status_is_a_sentence_of_its_own(peers, answering, image, status, body, error, sentence):
+async def test_each_status_has_its_own_sentence(peers, answering, image, status, body, error, sentence):
     peer = await peers(*[answering(body, status)] * 3)
     with pytest.raises(error) as caught:
         await upload(peer.url, image)
@@ -117,7 +117,7 @@ async def test_each_status_is_a_sentence_of_its_own(peers, answering, image, sta
     assert len(peer.requests) == (3 if status >= 500 else 1)
 
 
-async def test_a_429_says_when_to_come_back(peers, answering, image):
+async def test_a_429_says_when_to_try_again(peers, answering, image):
     peer = await peers(answering({}, 429, Retry_After="600"))
     with pytest.raises(Img402Error, match="come back in 10 minutes"):
         await upload(peer.url, image)

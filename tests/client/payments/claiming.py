@@ -1,6 +1,6 @@
-"""One of several processes that want the same payments: `claiming.py STATE_DIR COUNT DAILY_BUDGET [PREFIX]`.
+"""One of several processes that claim the same payments: `claiming.py STATE_DIR COUNT DAILY_BUDGET [PREFIX]`.
 
-Says "ready", waits for a line, claims one payment for each of COUNT intents, says the nonce or "refused" of each.
+Prints "ready", waits for a line, claims one payment for each of COUNT intents, and prints its nonce or "refused".
 """
 
 import os

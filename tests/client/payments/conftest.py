@@ -52,7 +52,7 @@ def chain(paywall: Paywall, clock: Clock) -> Chain:
 
 @pytest.fixture
 def payer(paywall: Paywall, chain: Chain, wallet: Wallet, journal: Journal, clock: Clock) -> Callable[..., Payer]:
-    """`payer(rpc=True, **changes)`: 0.01 a payment and 1.00 a day, on Base, without a node unless asked for."""
+    """`payer(rpc=True, **changes)`: 0.01 a payment and 1.00 a day, on Base, with a node only on request."""
 
     async def send(request: Request) -> Response:
         return chain.answer(request) if request.url == NODE else await paywall(request)

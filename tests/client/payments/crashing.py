@@ -1,7 +1,7 @@
-"""Buys one token and is killed on the way, once for each step: `crashing.py KEY STATE_DIR URL STEP...`.
+"""Buys one token and is killed while doing so, once for each step: `crashing.py KEY STATE_DIR URL STEP...`.
 
 A step is `before-` or `after-` a journal's method, or `while-signing`, inside the journal's transaction. Everything is
-imported once; each step then runs in a fork of its own, with its own journal, and ends by SIGKILL.
+imported once; each step then runs in its own fork, with its own journal, and ends by SIGKILL.
 """
 
 import os
@@ -52,7 +52,7 @@ def die() -> None:
 
 
 async def buy(payer: Payer, url: str) -> None:
-    """As a service does: pay, take the token up, use it."""
+    """As an API's client does: pay, note the token, use it."""
     answer, payment = await payer.paid(Request("POST", url), PaymentIntent(origin_of(url), "/token", "aa" * 32))
     if payment is not None and payment.result is None:
         payer.journal.token_received(payment.nonce, payer.now(), answer.body.decode(), payer.now() + 600)

@@ -106,7 +106,7 @@ PREFIX = "api.example asks for a payment that is not made; nothing was signed. "
         ),
     ],
 )
-def test_a_refusal_says_what_is_asked_what_is_allowed_and_which_setting_changes_it(offer, policy, spending, sentence):
+def test_a_refusal_names_the_amount_asked_the_amount_allowed_and_the_setting(offer, policy, spending, sentence):
     with pytest.raises(PaymentRefused) as caught:
         decide(asked(offer), ORIGIN, policy, spending)
     assert str(caught.value) == PREFIX + sentence
@@ -117,7 +117,7 @@ def test_the_cheapest_allowed_offer_is_taken():
     assert decide(asked(OFFER, cheap, cheapest_but_elsewhere), ORIGIN, POLICY, NOTHING_YET) is cheap
 
 
-def test_without_an_offer_the_reasons_are_told():
+def test_without_a_usable_offer_the_reasons_are_given():
     payment_required = asked(skipped=('network "solana" is not known', "it names no amount"), error="Pay\nnow")
     with pytest.raises(PaymentRefused) as caught:
         decide(payment_required, ORIGIN, POLICY, NOTHING_YET)
@@ -154,7 +154,7 @@ def test_over_plain_http_nothing_is_paid():
         ("", False),
     ],
 )
-def test_only_https_and_this_machine_are_trustworthy(origin, is_trustworthy):
+def test_only_https_and_this_machine_are_trusted(origin, is_trustworthy):
     assert trustworthy(origin) is is_trustworthy
 
 

@@ -33,7 +33,7 @@ STEPS: dict[str, list[str]] = {
     "after-token_received": [],
     "before-used": [],
     "after-used": [],
-    # After the money was taken: an answer that is lost, a second 402.
+    # After the money was taken: a lost answer, a second 402.
     "before-ambiguous": ["answer-lost"],
     "after-ambiguous": ["second-402"],
 }

@@ -1,4 +1,4 @@
-"""Paywalls that want more than they may have: for each, how many payments were signed and what could be taken."""
+"""Paywalls that ask for more than is allowed: for each, how many payments were signed and how much could be taken."""
 
 import json
 from dataclasses import dataclass, field, replace
@@ -17,7 +17,7 @@ ALLOWED = 10_000
 
 @dataclass
 class Hostile:
-    """Answers with the next of its answers, the last one forever, and counts what it could cash."""
+    """Gives its answers in order, then the last one forever, and counts what it could cash."""
 
     answers: list[Response | Exception]
     proofs: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
@@ -43,7 +43,7 @@ class Hostile:
 
 
 async def outcome(payer: Any, hostile: Hostile, request: Request, intent: Any, calls: int = 3) -> list[object]:
-    """What a caller gets who does not give up: an answer's status or the error's type, call by call."""
+    """What a persistent caller gets: an answer's status or the error's type, for each call."""
     got: list[object] = []
     for _ in range(calls):
         try:
@@ -92,7 +92,7 @@ async def outcome(payer: Any, hostile: Hostile, request: Request, intent: Any, c
         pytest.param({"payTo": "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"}, id="payee-the-token-itself"),
     ],
 )
-async def test_what_may_not_be_paid_is_never_signed(payer, journal, intent, request_of_token, changes):
+async def test_a_payment_that_is_not_allowed_is_never_signed(payer, journal, intent, request_of_token, changes):
     hostile = Hostile([asking(offer(**changes))])
     assert await outcome(payer, hostile, request_of_token, intent) == [PaymentRefused] * 3
     assert (hostile.authorizations, hostile.exposed, journal.spent()) == ({}, 0, 0)
@@ -158,7 +158,7 @@ async def test_the_domain_that_is_signed_is_ours(payer, wallet, intent, request_
     assert recovered(payload, wire.BASE) == wallet.address
 
 
-async def test_of_two_offers_the_cheaper_one_is_taken_and_only_that(payer, intent, request_of_token):
+async def test_only_the_cheaper_of_two_offers_is_paid(payer, intent, request_of_token):
     offers = [offer(amount="9999"), offer(amount="7"), offer(amount="1", asset=EVIL)]
     hostile = Hostile([asking(*offers), Response(200, {}, b"{}")])
     await outcome(payer, hostile, request_of_token, intent)
@@ -180,7 +180,7 @@ async def test_the_payee_of_the_first_payment_is_kept(payer, clock, journal, int
     assert hostile.exposed == 0
 
 
-async def test_a_resource_of_someone_else_is_paid_to_nobody_else(payer, intent, request_of_token):
+async def test_an_offer_that_names_anothers_resource_is_paid_to_the_called_origin(payer, intent, request_of_token):
     """The resource is a label that nothing signs: the proof goes to the origin that was called."""
     swapped = asking(offer(), resource={"url": "https://bank.example/"})
     hostile = Hostile([swapped, Response(200, {}, b"{}")])
@@ -188,7 +188,7 @@ async def test_a_resource_of_someone_else_is_paid_to_nobody_else(payer, intent, 
     assert (len(hostile.authorizations), hostile.exposed, {*hostile.urls}) == (1, ALLOWED, {request_of_token.url})
 
 
-async def test_a_day_s_budget_ends_a_drain_by_ever_new_intentions(payer, intent, request_of_token):
+async def test_the_daily_budget_stops_a_drain_by_many_intents(payer, intent, request_of_token):
     hostile = Hostile([answer for _ in range(120) for answer in (asking(offer()), Response(200, {}, b"{}"))])
     policy = replace(payer().policy, daily_budget=50_000)
     refused = 0
@@ -223,7 +223,7 @@ async def test_a_day_s_budget_ends_a_drain_by_ever_new_intentions(payer, intent,
         ),
     ],
 )
-async def test_a_402_that_makes_no_sense_is_refused_in_short(payer, intent, request_of_token, answer):
+async def test_a_nonsensical_402_is_refused_briefly(payer, intent, request_of_token, answer):
     hostile = Hostile([answer])
     with pytest.raises(PaymentRefused) as caught:
         await payer(send=hostile).paid(request_of_token, intent)

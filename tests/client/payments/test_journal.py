@@ -45,7 +45,7 @@ def claimed(
     return journal.claim(intent, POST, decide=lambda _: OFFER, sign=proof_of, now=now, renewing=renewing)
 
 
-def test_a_claim_holds_everything_that_is_needed_to_go_on(journal):
+def test_a_claim_holds_everything_that_is_needed_to_resume(journal):
     payment = claimed(journal)
     assert payment == Payment(
         nonce=payment.nonce,
@@ -89,7 +89,7 @@ def test_a_second_claim_is_the_first_one_and_signs_nothing(journal):
 
 
 def test_the_database_itself_refuses_a_second_open_payment(journal, state_dir):
-    """Whatever a later version of the code forgets to look up."""
+    """Even if a later version of the code forgets to look it up."""
     claimed(journal)
     with closing(sqlite3.connect(state_dir / "payments" / "journal.db")) as other:
         names = [row[1] for row in other.execute("PRAGMA table_info(payments)") if row[1] not in {"serial", "nonce"}]
@@ -113,7 +113,7 @@ def test_a_refusal_and_a_failing_signature_leave_no_row(journal):
     assert claimed(journal).state is State.SIGNED
 
 
-def test_the_decision_sees_what_was_signed_in_a_day_and_who_was_paid(journal):
+def test_the_decision_knows_what_was_signed_in_a_day_and_who_was_paid(journal):
     for hours, source in ((0, "a"), (1, "b"), (23.9, "c")):
         claimed(journal, replace(PICTURE, source=source), now=NOW + hours * 3600)
     now = NOW + 24.5 * 3600
@@ -169,7 +169,7 @@ def test_a_token_is_found_while_it_lives_and_is_unused(journal):
     assert journal.live_token(TOKEN, NOW) is None
 
 
-def test_a_finished_file_stands_until_it_is_renewed_and_a_bare_token_makes_room_at_once(journal):
+def test_a_finished_file_is_kept_until_it_is_renewed_and_a_bare_token_makes_room_at_once(journal):
     file, token = claimed(journal), claimed(journal, TOKEN)
     done = journal.used(file.nonce, NOW, '{"url": "https://i.example/1.png"}')
     journal.used(token.nonce, NOW, "{}")
@@ -184,12 +184,12 @@ def test_the_first_result_stays(journal):
     assert journal.used(nonce, NOW, "second").result == "first"
 
 
-def test_an_answer_of_unheard_of_length_is_not_kept(journal):
+def test_an_overlong_answer_is_not_kept(journal):
     nonce = claimed(journal).nonce
     assert journal.answered(nonce, NOW, answer=bytes(65_537)).answer is None
 
 
-def test_the_journal_is_for_its_owner_alone(tmp_path):
+def test_the_journal_is_readable_only_by_its_owner(tmp_path):
     tmp_path.chmod(0o755)
     with closing(Journal.open(tmp_path)) as journal:
         claimed(journal)
@@ -248,7 +248,7 @@ def test_a_journal_that_cannot_be_opened_says_so(tmp_path):
         pytest.param(b"", "no such table: payments", id="empty"),
     ],
 )
-def test_a_file_that_is_no_journal_is_told(tmp_path, content, reason):
+def test_a_file_that_is_not_a_journal_is_refused(tmp_path, content, reason):
     (tmp_path / "payments").mkdir()
     (tmp_path / "payments" / "journal.db").write_bytes(content)
     with pytest.raises(SettingsError, match=reason):
@@ -270,7 +270,7 @@ def test_without_a_write_nothing_is_claimed_and_what_was_sent_is_pending(journal
 
 
 def racing(state_dir: Path, *arguments: tuple[str, ...]) -> list[list[str]]:
-    """The lines of processes that begin to claim at the same moment."""
+    """The output of processes that start to claim at the same moment."""
     command = [sys.executable, str(CLAIMING), str(state_dir)]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
     processes = [subprocess.Popen([*command, *each], **pipes) for each in arguments]  # type: ignore[call-overload]
@@ -299,7 +299,7 @@ def test_processes_that_race_for_the_last_of_the_budget_cannot_both_have_it(stat
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace to see what reaches the disk")
 def test_a_proof_is_on_disk_before_anyone_sees_it(tmp_path):
-    """The program prints a nonce once it is claimed: between the last write to the log and that, the log is synced."""
+    """The program prints a nonce once it is claimed; the log must be synced between its last write and that moment."""
     calls = tmp_path / "calls"
     command = ["strace", "-f", "-y", "-e", "trace=pwrite64,write,fsync,fdatasync", "-o", str(calls)]
     program = [sys.executable, str(CLAIMING), str(tmp_path), "3", "1000000"]

@@ -1,4 +1,4 @@
-"""Paying an API that keeps its own books: whatever happens on the way, one intent is charged once."""
+"""Paying an API that keeps its own books: one intent is charged once, whatever fails."""
 
 import asyncio
 import json
@@ -35,7 +35,7 @@ async def test_a_payment_is_asked_for_signed_once_and_granted(payer, paywall, jo
 
 
 @pytest.mark.parametrize("status", [200, 201, 302, 400, 404, 429, 500])
-async def test_what_is_no_402_comes_back_as_it_is(payer, journal, intent, request_of_token, status):
+async def test_other_answers_than_402_are_returned_unchanged(payer, journal, intent, request_of_token, status):
     async def send(request: Request) -> Response:
         return Response(status, {}, b"as it is")
 
@@ -58,7 +58,7 @@ async def test_what_is_no_402_comes_back_as_it_is(payer, journal, intent, reques
         ),
     ],
 )
-async def test_after_a_mishap_the_very_same_proof_is_sent_again(
+async def test_after_a_failure_the_same_proof_is_sent_again(
     payer, paywall, clock, intent, request_of_token, mishaps, waits
 ):
     paywall.mishaps = mishaps
@@ -75,7 +75,7 @@ PENDING = (
 )
 
 
-async def test_without_an_answer_in_time_the_call_says_pending_and_the_next_one_goes_on(
+async def test_without_an_answer_in_time_the_call_says_pending_and_the_next_one_continues(
     payer, paywall, clock, journal, intent, request_of_token
 ):
     paywall.mishaps = ["502"] * 7
@@ -89,7 +89,7 @@ async def test_without_an_answer_in_time_the_call_says_pending_and_the_next_one_
     assert len({*paywall.proofs()}) == 1
 
 
-async def test_a_server_that_wants_more_patience_than_a_call_has_is_not_waited_for(
+async def test_a_retry_after_longer_than_a_call_may_last_is_not_waited_for(
     payer, paywall, clock, intent, request_of_token
 ):
     paywall.mishaps = ["busy-for-long"]
@@ -106,7 +106,7 @@ async def test_a_hanging_server_is_left_in_time(payer, paywall, journal, intent,
     assert (answer.status, [*paywall.books]) == (200, [payment.nonce])
 
 
-async def test_a_large_body_is_given_its_time_on_a_slow_link(payer, paywall, intent):
+async def test_a_large_body_gets_enough_time_on_a_slow_link(payer, paywall, intent):
     async def slowly(request: Request) -> Response:
         await anyio.sleep(0.6 if request.length else 0)
         return paywall.answer(request)
@@ -157,7 +157,7 @@ async def test_a_finished_file_is_answered_from_the_journal(payer, paywall, cloc
     assert (answer.body, again.nonce, paywall.requests) == (b'{"url": "https://i.example/1.png"}', payment.nonce, [])
 
 
-async def test_a_finished_file_is_paid_for_anew_only_where_its_payment_is_named(
+async def test_a_finished_file_is_paid_for_again_only_where_its_payment_is_named(
     payer, paywall, clock, journal, intent, request_of_token
 ):
     picture = replace(intent, source="aa" * 32)
@@ -217,10 +217,8 @@ async def test_another_refusal_after_a_proof_comes_back_and_the_payment_stays_op
     assert (granted.nonce, granted.state) == (payment.nonce, State.ANSWERED)
 
 
-async def test_an_answer_that_nobody_took_up_is_given_again_where_the_api_forgets(
-    payer, paywall, intent, request_of_token
-):
-    """As after a crash of ours between the answer and its use, with a server that answers each proof once."""
+async def test_an_unused_answer_is_given_again_where_the_api_forgets(payer, paywall, intent, request_of_token):
+    """As after our own crash between the answer and its use, with a server that answers each proof only once."""
     paywall.remembers = False
     first, _ = await payer().paid(request_of_token, intent)
     again, payment = await payer().paid(request_of_token, intent)
@@ -228,7 +226,7 @@ async def test_an_answer_that_nobody_took_up_is_given_again_where_the_api_forget
     assert [*paywall.books] == [payment.nonce]
 
 
-async def test_a_token_past_its_time_is_asked_for_again_with_the_same_proof(
+async def test_an_expired_token_is_asked_for_again_with_the_same_proof(
     payer, paywall, clock, journal, intent, request_of_token
 ):
     _, payment = await payer().paid(request_of_token, intent)
@@ -239,7 +237,7 @@ async def test_a_token_past_its_time_is_asked_for_again_with_the_same_proof(
 
 
 @pytest.mark.parametrize("source", [pytest.param("", id="bare-token"), pytest.param("aa" * 32, id="of-a-file")])
-async def test_a_token_that_ran_out_for_good_gives_way_to_a_new_payment_but_never_a_file_s(
+async def test_a_permanently_expired_token_allows_a_new_payment_but_a_file_never_does(
     payer, paywall, clock, journal, intent, request_of_token, source
 ):
     paywall.remembers = False
@@ -287,10 +285,8 @@ async def test_a_proof_goes_only_to_the_origin_that_asked_for_it(payer, intent, 
         await payer().paid(request, intent, probe=probe)
 
 
-async def test_another_process_s_payment_is_taken_over(
-    payer, paywall, journal, intent: PaymentIntent, request_of_token
-):
-    """Both saw no payment and asked; the slower one finds the faster one's in the claim."""
+async def test_another_processs_payment_is_used(payer, paywall, journal, intent: PaymentIntent, request_of_token):
+    """Both saw no payment and asked; the slower one finds the faster one's payment when it claims."""
 
     async def overtaken(request: Request) -> Response:
         if not paywall.requests:

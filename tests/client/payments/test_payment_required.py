@@ -1,4 +1,4 @@
-"""Any 402 becomes offers that can be paid, and reasons for those that cannot."""
+"""Any 402 becomes a list of payable offers, and the reasons why others are not."""
 
 import base64
 import json
@@ -109,7 +109,7 @@ SOLANA = {"scheme": "exact", "network": "solana", "maxAmountRequired": "10000", 
         ),
     ],
 )
-def test_offers_are_found_in_whatever_form(version, offers, changes, read_as):
+def test_offers_are_found_in_any_form(version, offers, changes, read_as):
     assert summary(asking(*(offer(version, **change) for change in offers), version=version, **changes)) == read_as
 
 
@@ -137,7 +137,7 @@ def test_offers_are_found_in_whatever_form(version, offers, changes, read_as):
         ),
     ],
 )
-def test_what_cannot_be_paid_is_skipped_with_its_reason_and_hides_no_other(change, reason):
+def test_an_unpayable_offer_is_skipped_with_its_reason_and_hides_no_other(change, reason):
     payment_required = read(asking(offer(1, **change), offer(1), version=1))
     assert (len(payment_required.offers), payment_required.skipped) == (1, (reason,))
 
@@ -194,7 +194,7 @@ def test_the_header_goes_before_the_body():
         pytest.param(wire.encoded({"x402Version": 2, "accepts": [SOLANA]}), id="nothing-that-can-be-paid"),
     ],
 )
-def test_the_body_counts_where_the_header_is_of_no_use(header):
+def test_the_body_counts_where_the_header_is_unusable(header):
     answer = Response(402, {"payment-required": header}, asking(offer(1), version=1).body)
     assert summary(answer) == [(1, "base", 10_000, 300)]
 
@@ -211,6 +211,6 @@ def test_the_body_counts_where_the_header_is_of_no_use(header):
         pytest.param(Response(402, {}, b'{"accepts": [7, null]}'), ("an offer is not an object",) * 2, id="no-objects"),
     ],
 )
-def test_nonsense_is_no_offer(wallet, answer, skipped):
-    """The wallet is asked for since opening one must not make deep nesting overflow the stack."""
+def test_nonsense_is_not_an_offer(wallet, answer, skipped):
+    """With a wallet, since opening one must not make deep nesting overflow the stack."""
     assert read(answer) == PaymentRequired(1, (), skipped=skipped)

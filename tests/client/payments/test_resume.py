@@ -20,7 +20,7 @@ UNKNOWN = (
 
 
 async def unanswered(payer, paywall, clock, intent, request_of_token, mishap: str = "502") -> None:
-    """A payment past its window and the grace behind it, with an API that answers no proof any more."""
+    """A payment past its window and grace period, with an API that no longer answers proofs."""
     paywall.mishaps = [mishap] * 7
     with pytest.raises(PaymentPending):
         await payer().paid(request_of_token, intent)
@@ -29,7 +29,7 @@ async def unanswered(payer, paywall, clock, intent, request_of_token, mishap: st
     clock.seconds += 361
 
 
-async def test_past_its_window_nothing_new_is_signed_while_nobody_knows(
+async def test_past_its_window_nothing_new_is_signed_while_the_outcome_is_unknown(
     payer, paywall, clock, journal, wallet, intent, request_of_token
 ):
     await unanswered(payer, paywall, clock, intent, request_of_token)
@@ -41,7 +41,7 @@ async def test_past_its_window_nothing_new_is_signed_while_nobody_knows(
     assert (len(paywall.proofs()), len(paywall.signed)) == (1, 1)
 
 
-async def test_past_its_window_an_answer_of_the_api_still_counts(payer, paywall, clock, intent, request_of_token):
+async def test_past_its_window_an_answer_from_the_api_still_counts(payer, paywall, clock, intent, request_of_token):
     await unanswered(payer, paywall, clock, intent, request_of_token)
     paywall.mishaps = []
     answer, payment = await payer().paid(request_of_token, intent)
@@ -49,7 +49,7 @@ async def test_past_its_window_an_answer_of_the_api_still_counts(payer, paywall,
 
 
 @pytest.mark.parametrize("last_word", ["refused", "declined", "never-arrived"])
-async def test_what_the_chain_says_was_never_charged_gives_way_to_a_new_payment(
+async def test_a_payment_that_the_chain_shows_as_never_charged_allows_a_new_one(
     payer, paywall, clock, journal, intent, request_of_token, last_word
 ):
     await unanswered(payer, paywall, clock, intent, request_of_token, mishap="never-arrived")
@@ -59,7 +59,7 @@ async def test_what_the_chain_says_was_never_charged_gives_way_to_a_new_payment(
     assert (journal.payment(old).state, new, paywall.books) == (State.EXPIRED, payment.nonce, {new: 10_000})
 
 
-async def test_what_the_chain_says_was_charged_is_reported_and_never_bought_again(
+async def test_a_payment_that_the_chain_shows_as_charged_is_reported_and_never_made_again(
     payer, paywall, clock, journal, intent, request_of_token
 ):
     await unanswered(payer, paywall, clock, intent, request_of_token)
@@ -107,7 +107,7 @@ async def test_what_the_chain_says_was_charged_is_reported_and_never_bought_agai
         ),
     ],
 )
-async def test_a_node_that_cannot_know_settles_nothing(
+async def test_a_node_that_cannot_know_decides_nothing(
     payer, paywall, clock, chain, journal, wallet, intent, request_of_token, change, why
 ):
     await unanswered(payer, paywall, clock, intent, request_of_token, mishap="never-arrived")
@@ -164,7 +164,7 @@ async def test_resume_sends_every_open_proof_again_and_signs_nothing(payer, payw
     assert (resumed.answer.status, len(paywall.signed), await payer().resume()) == (200, 1, [])
 
 
-async def test_resume_tells_what_it_cannot_finish(payer, paywall, clock, journal, intent, request_of_token):
+async def test_resume_reports_what_it_cannot_finish(payer, paywall, clock, journal, intent, request_of_token):
     with_image = Request("POST", paywall.url, body=(b"pixels",))
     paywall.mishaps = ["502"] * 14
     messages = []
@@ -181,7 +181,7 @@ async def test_resume_tells_what_it_cannot_finish(payer, paywall, clock, journal
     )
 
 
-async def test_resolving_needs_the_end_of_the_window(payer, paywall, intent, request_of_token):
+async def test_resolving_before_the_window_ends_is_refused(payer, paywall, intent, request_of_token):
     paywall.mishaps = ["502"] * 7
     with pytest.raises(PaymentPending):
         await payer().paid(request_of_token, intent)
@@ -206,16 +206,14 @@ async def test_resolving_makes_room_for_a_new_payment(payer, paywall, clock, int
     assert (resolved.state, [nonce, payment.nonce]) == (State.EXPIRED, [*paywall.signed])
 
 
-async def test_resolving_without_a_node_or_the_user_s_word_is_no_resolving(
-    payer, paywall, clock, intent, request_of_token
-):
+async def test_resolving_needs_a_node_or_the_users_word(payer, paywall, clock, intent, request_of_token):
     await unanswered(payer, paywall, clock, intent, request_of_token)
     (nonce,) = paywall.signed
     with pytest.raises(PaymentPending, match="IMG402_RPC_URL is not set, so the chain was not asked"):
         await payer().resolve(nonce)
 
 
-async def test_resolving_what_is_not_there_says_so(payer):
+async def test_resolving_an_unknown_payment_says_so(payer):
     with pytest.raises(PaymentRefused) as caught:
         await payer().resolve("0xabc")
     assert str(caught.value) == 'No payment has the nonce "0xabc". `img402-mcp wallet status` lists the open ones.'

@@ -13,7 +13,7 @@ from tests.fakes.paywall import asking
 
 
 @pytest.mark.parametrize("mishap", ["granted", "502", "second-402", "answer-lost", "400"])
-async def test_secrets_show_nowhere(payer, paywall, journal, clock, intent, request_of_token, caplog, mishap):
+async def test_secrets_are_shown_nowhere(payer, paywall, journal, clock, intent, request_of_token, caplog, mishap):
     caplog.set_level(logging.DEBUG)
     paywall.extensions = {"payment-identifier": {"info": {"required": False}}}
     paywall.mishaps = [mishap] * 7

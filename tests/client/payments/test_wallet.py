@@ -1,4 +1,4 @@
-"""The wallet: the specification's own signature, a key that shows nowhere, files that nobody else reads."""
+"""The wallet: the specification's own signature, a key that is shown nowhere, files that nobody else can read."""
 
 import json
 import resource
@@ -26,7 +26,7 @@ def payload(name: str) -> wire.ExactPayload:
 
 
 def test_the_specification_s_signature_is_over_what_we_sign():
-    """Its key is not known, so the proof is that its signature recovers to its payer over our typed data."""
+    """Its key is not public, so the test recovers its payer from its signature over our typed data."""
     spec = payload("spec_signature")
     assert recovered(spec, wire.BASE_SEPOLIA) == "0x857b06519E91e3A54538791bDbb0E22373e36b66"
 
@@ -46,7 +46,7 @@ def test_the_shared_vectors_carry_our_signature(name):
     assert Wallet.from_key(VECTOR_KEY).sign(given.authorization, wire.BASE) == given.signature
 
 
-def test_nobody_else_s_money_is_signed_away(wallet):
+def test_a_payment_for_another_payer_is_not_signed(wallet):
     with pytest.raises(ValueError, match=f"is not this wallet, {ADDRESS}"):
         wallet.sign(payload("spec_signature").authorization, wire.BASE)
 
@@ -54,7 +54,7 @@ def test_nobody_else_s_money_is_signed_away(wallet):
 @pytest.mark.parametrize(
     "key", [KEY, KEY[2:], KEY.upper().replace("0X", "0x"), f" {KEY}\n"], ids=["0x", "bare", "upper-case", "spaces"]
 )
-def test_a_key_is_taken_with_or_without_its_prefix(key):
+def test_a_key_is_accepted_with_or_without_its_prefix(key):
     assert repr(Wallet.from_key(key)) == f"Wallet({ADDRESS})"
 
 
@@ -75,14 +75,14 @@ def test_a_key_is_taken_with_or_without_its_prefix(key):
         pytest.param("ff" * 32, "The wallet key is not a key of secp256k1.", id="over-the-order"),
     ],
 )
-def test_what_is_no_key_is_refused_and_never_repeated(key, sentence):
+def test_an_invalid_key_is_refused_and_never_repeated(key, sentence):
     with pytest.raises(SettingsError) as caught:
         Wallet.from_key(key)
     assert str(caught.value) == sentence
     assert caught.value.__suppress_context__ or caught.value.__context__ is None
 
 
-def test_a_keystore_keeps_the_key_for_its_owner_alone(tmp_path):
+def test_a_keystore_is_readable_only_by_its_owner(tmp_path):
     path = tmp_path / "wallets" / "agent.json"
     assert import_keystore(path, KEY, PASSWORD) == ADDRESS
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
@@ -91,7 +91,7 @@ def test_a_keystore_keeps_the_key_for_its_owner_alone(tmp_path):
     assert Wallet.from_keystore(path, PASSWORD).address == ADDRESS
 
 
-def test_a_wrong_password_is_told_and_shows_nothing(tmp_path):
+def test_a_wrong_password_is_reported_without_secrets(tmp_path):
     path = tmp_path / "agent.json"
     path.write_text(json.dumps(account().encrypt(bytes.fromhex(KEY[2:]), PASSWORD, kdf="pbkdf2", iterations=2)))
     assert Wallet.from_keystore(path, PASSWORD).address == ADDRESS
@@ -103,7 +103,7 @@ def test_a_wrong_password_is_told_and_shows_nothing(tmp_path):
     assert caught.value.__suppress_context__
 
 
-def test_a_keystore_is_never_written_over(tmp_path):
+def test_a_keystore_is_never_overwritten(tmp_path):
     path = tmp_path / "agent.json"
     path.write_text("the only copy of a key")
     with pytest.raises(SettingsError) as caught:
@@ -133,7 +133,7 @@ def test_a_keystore_without_a_password_is_refused(tmp_path):
         ),
     ],
 )
-def test_a_file_that_is_no_keystore_is_told(tmp_path, content, sentence):
+def test_a_file_that_is_not_a_keystore_is_refused(tmp_path, content, sentence):
     path = tmp_path / "k.json"
     if content is not None:
         path.write_text(content)
@@ -161,7 +161,7 @@ def test_opening_a_wallet_leaves_the_recursion_limit_alone():
     assert python(program) == "True\n"
 
 
-def test_a_process_that_holds_a_key_writes_no_core():
+def test_a_process_with_a_key_writes_no_core_dump():
     _, most = resource.getrlimit(resource.RLIMIT_CORE)
     if most == 0:
         pytest.skip("this machine allows no core anyway")

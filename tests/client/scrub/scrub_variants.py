@@ -1,6 +1,6 @@
-"""Images as programs and phones write them, dressed in what should not be published, beside what is left of them.
+"""Images as programs and phones write them, with data that should not be published, and what must be left of each.
 
-Whatever has to go holds SECRET. Run by path, since tests are no package.
+Everything that must be removed contains SECRET. Run by path, since tests are not a package.
 """
 
 import struct
@@ -67,7 +67,7 @@ def parts(data: bytes) -> list[Piece]:
 
 
 def inserted(data: bytes, kind: bytes, added: bytes, nth: int = 0) -> bytes:
-    """`added` in front of the nth piece of a kind."""
+    """Inserts `added` before the nth piece of a kind."""
     start = [piece.start for piece in parts(data) if piece.kind == kind][nth]
     return data[:start] + added + data[start:]
 
@@ -117,7 +117,7 @@ def tiff(order: str = "<", orientation: int = 1) -> bytes:
 
 
 def turning(order: str, orientation: int) -> bytes:
-    """The least EXIF that turns a picture, byte by byte."""
+    """The smallest EXIF that rotates a picture."""
     if order == "<":
         return b"II*\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0" + bytes((orientation,)) + b"\0" * 7
     return b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0" + bytes((orientation,)) + b"\0" * 6
@@ -234,7 +234,7 @@ def other_jpegs(plain: bytes) -> Iterator[Variant]:
 
 
 def jpegs_with_tables(plain: bytes, progressive: bytes, dressed: Callable[..., Variant]) -> Iterator[Variant]:
-    """What is defined and never used, or defined again before it is."""
+    """Tables that are never used, or redefined before they are."""
     unused = ("unused tables",)
     text = SECRET * 11
     quantization, coarse = text[:64], b"\x01" + text[:64]
@@ -441,7 +441,7 @@ def gifs() -> Iterator[Variant]:
     yield Variant("gif-loop-surplus", longer, moving, ("application data",))
 
 
-# Behind the end
+# After the end
 
 TAILS = {
     "zip": b"PK\x03\x04" + SECRET + b"PK\x05\x06" + b"\0" * 18,

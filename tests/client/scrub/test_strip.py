@@ -25,7 +25,7 @@ chunk, segment, part, riff, announced, inserted = (
 )
 PLAIN = {kind: BUILT["encoded"](kind) for kind in ("PNG", "JPEG", "WEBP", "GIF")}
 SAMPLES = sorted(path.name for path in (Path(__file__).parents[2] / "samples").iterdir())
-UNREADABLE = {  # by Pillow, which trips over what decoders should skip
+UNREADABLE = {  # by Pillow, which fails on chunks that decoders should skip
     "jpeg-mpf-bogus",
     "png-bomb",
     "png-fdAT-10",
@@ -46,7 +46,7 @@ def scrub(data: bytes) -> Scrubbed:
 
 
 def seen(data: bytes, *, turned: bool) -> tuple[Any, ...]:
-    """All that a viewer shows: pixels, durations, loops, profile. `turned` as the orientation says."""
+    """What a viewer shows: pixels, durations, loops, profile; `turned`: rotated as the orientation says."""
     with warnings.catch_warnings(action="ignore"), Image.open(BytesIO(data)) as image:  # bogus EXIF makes it warn
         frames = [image] if image.format == "MPO" else ImageSequence.Iterator(image)
         shown = []
@@ -65,7 +65,7 @@ def test_only_the_picture_is_left(variant: Any):
 
 
 @each_variant
-def test_scrubbing_twice_is_scrubbing_once(variant: Any):
+def test_scrubbing_twice_changes_nothing_more(variant: Any):
     once = scrub(variant.data)
     again = scrubbed(once.data, once.picture)
     assert again == Scrubbed(once.data, once.picture, ())
@@ -80,7 +80,7 @@ def test_a_viewer_sees_the_same(variant: Any):
 
 
 @pytest.mark.parametrize("name", [name for name in SAMPLES if name not in ("exif.jpg", "extended.webp")])
-def test_a_clean_image_is_handed_back_as_it_is(sample: Callable[[str], bytes], name: str):
+def test_a_clean_image_is_returned_unchanged(sample: Callable[[str], bytes], name: str):
     data = sample(name)
     result = scrub(data)
     assert result.data is data
@@ -90,14 +90,14 @@ def test_a_clean_image_is_handed_back_as_it_is(sample: Callable[[str], bytes], n
 @pytest.mark.parametrize(
     ("name", "removed"), [("exif.jpg", ("camera model", "comment")), ("extended.webp", ("camera model",))]
 )
-def test_a_sample_is_rid_of_what_it_tells(sample: Callable[[str], bytes], name: str, removed: tuple[str, ...]):
+def test_a_samples_metadata_is_removed(sample: Callable[[str], bytes], name: str, removed: tuple[str, ...]):
     data = sample(name)
     result = scrub(data)
     assert result.removed == removed
     assert seen(result.data, turned=True) == seen(data, turned=True)
 
 
-def test_a_profile_that_would_burst_is_not_unpacked():
+def test_a_profile_that_would_decompress_to_much_is_not_unpacked():
     bomb = chunk(b"iCCP", b"name\0\0" + bytes(100_000))
     data = inserted(PLAIN["PNG"], b"IDAT", bomb)
     assert scrub(data).data is data
@@ -186,7 +186,7 @@ def test_a_picture_of_other_bytes_is_refused(kind: str):
 
 
 @pytest.mark.parametrize("content", BOGUS.values(), ids=BOGUS)
-def test_bogus_exif_tells_nothing(content: bytes):
+def test_invalid_exif_has_no_orientation(content: bytes):
     assert content_of(content) == (("EXIF",), b"")
 
 
@@ -263,7 +263,7 @@ def can_be_compared(data: bytes) -> bool:
 
 
 def check(data: bytes) -> None:
-    """It is refused, or it is an image that shows the same and has nothing left to remove."""
+    """The image is refused, or the result looks the same and has nothing left to remove."""
     try:
         result = scrub(data)
     except (NotAnImage, NotClean):
@@ -294,13 +294,13 @@ def test_an_invented_image_is_refused_or_shows_the_same(data: bytes, edits: list
 
 
 def exif_of(pointers: int) -> bytes:
-    """A directory that names itself so many times, and as many entries."""
+    """A directory with so many entries that point to itself."""
     pointer = struct.pack("<HHII", 0x8769, 4, 1, 8)
     return segment(0xE1, b"Exif\0\0II*\0" + struct.pack("<IH", 8, pointers) + pointer * pointers + bytes(4))
 
 
 def test_exif_that_points_at_itself_is_read_once():
-    """Of 150 blocks, each with a directory of 1,000 pointers to itself, one is read, and its directory once."""
+    """Of 150 blocks, each a directory with 1,000 pointers to itself, one is read, and only once."""
     data = PLAIN["JPEG"]
     result, seconds = timed(data[:2] + exif_of(1000) * 150 + data[2:])
     assert result == Scrubbed(data, examine(data), ("EXIF",))
@@ -324,7 +324,9 @@ MANY = 4000
         pytest.param("GIF", b",", (b"!\xfe\0", b",\0\0\0\0\x01\0\x01\0\0\x02\0"), id="gif"),
     ],
 )
-def test_many_pieces_cost_no_more_memory_than_a_small_multiple(kind: str, before: bytes, words: tuple[bytes, ...]):
+def test_many_pieces_need_only_a_small_multiple_of_their_size_in_memory(
+    kind: str, before: bytes, words: tuple[bytes, ...]
+):
     data = inserted(PLAIN[kind], before, b"".join(islice(cycle(words), MANY)))
     tracemalloc.start()
     try:

@@ -1,4 +1,4 @@
-"""IMG402_ALLOW_DIRS with its usual mistakes, and the folders that count where nothing is set."""
+"""Common mistakes in IMG402_ALLOW_DIRS, and the default folders where it is not set."""
 
 import os
 import subprocess
@@ -45,11 +45,11 @@ def test_a_mistake_in_the_list_of_folders_is_named(listed, windows, said):
         pytest.param("/a[1]", False, id="brackets-inside"),
     ],
 )
-def test_a_plain_list_is_taken_as_it_is(listed, windows):
+def test_a_correct_list_is_accepted(listed, windows):
     _demand_plain(listed, windows=windows)
 
 
-def test_an_unknown_users_home_is_one_sentence():
+def test_an_unknown_users_home_is_refused_in_one_sentence():
     with pytest.raises(SettingsError, match="no home folder|Name the folder"):
         listed_folders({"IMG402_ALLOW_DIRS": "~nobody-of-that-name/shots"})
 
@@ -85,5 +85,5 @@ def test_a_user_without_a_home_has_folders_too(tmp_path):
     [("/", "is a whole disk"), ("/usr/share/pixmaps", "is a folder of the system"), ("/srv/shots", "")],
     ids=["disk", "system", "plain"],
 )
-def test_what_is_too_wide_to_be_allowed_as_a_whole(folder, reason):
+def test_which_folders_are_too_wide_to_allow(folder, reason):
     assert is_too_wide(Path(folder)) == reason

@@ -1,4 +1,4 @@
-"""The folder that a system keeps for screenshots alone."""
+"""The folder that a system uses only for screenshots."""
 
 import plistlib
 from pathlib import Path
@@ -17,11 +17,11 @@ def home(tmp_path, monkeypatch) -> Path:
     return tmp_path
 
 
-def test_gnome_and_kde_keep_them_below_the_pictures(home):
+def test_gnome_and_kde_keep_them_inside_the_pictures_folder(home):
     assert screenshots_folder("linux") == home / "Pictures" / "Screenshots"
 
 
-def test_the_pictures_may_have_another_name(home):
+def test_the_pictures_folder_may_have_another_name(home):
     (home / ".config" / "user-dirs.dirs").write_text('XDG_PICTURES_DIR="$HOME/Bilder"\n')
     assert screenshots_folder("linux") == home / "Bilder" / "Screenshots"
 
@@ -32,21 +32,21 @@ def test_kde_may_keep_them_elsewhere(home, line):
     assert screenshots_folder("linux") == home / "shots"
 
 
-def test_macos_says_where(home):
+def test_macos_settings_name_the_folder(home):
     file = home / "Library" / "Preferences" / "com.apple.screencapture.plist"
     file.write_bytes(plistlib.dumps({"location": "~/shots"}))
     assert screenshots_folder("darwin") == home / "shots"
 
 
 @pytest.mark.parametrize("location", ["~/Desktop", "~", "", "~/gone", 7], ids=["desktop", "home", "empty", "gone", "7"])
-def test_a_folder_that_holds_more_or_is_not_there_does_not_count(home, location):
+def test_a_folder_with_other_files_or_a_missing_one_does_not_count(home, location):
     file = home / "Library" / "Preferences" / "com.apple.screencapture.plist"
     file.write_bytes(plistlib.dumps({"location": location}))
     assert screenshots_folder("darwin") is None
 
 
 @pytest.mark.parametrize("content", [None, b"no property list"], ids=["none", "broken"])
-def test_without_a_setting_macos_puts_them_on_the_desktop_which_does_not_count(home, content):
+def test_the_macos_default_the_desktop_does_not_count(home, content):
     if content is not None:
         (home / "Library" / "Preferences" / "com.apple.screencapture.plist").write_bytes(content)
     assert screenshots_folder("darwin") is None
