@@ -1,15 +1,49 @@
-"""Ethereum addresses, and eth_account, imported at its first use and kept from changing the process around it."""
+"""Ethereum: addresses, what a node is asked and answers (JSON-RPC), and eth_account, imported at its first use."""
 
 import re
 import sys
 from typing import TYPE_CHECKING
 
+from img402_mcp.wire.x402 import Network
+
 if TYPE_CHECKING:
     from eth_account import Account
 
+# The first four bytes of the Keccak hash of a function's signature.
+_AUTHORIZATION_STATE = "0xe94a0102"  # "authorizationState(address,bytes32)", EIP-3009
+_BALANCE_OF = "0x70a08231"  # "balanceOf(address)", ERC-20
+_NUMBER = re.compile(r"0x[0-9a-fA-F]{1,64}", re.ASCII)
+
+
+def rpc_request(method: str, *parameters: object) -> dict[str, object]:
+    """The body of a JSON-RPC request."""
+    return {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
+
+
+def authorization_state(network: Network, payer: str, nonce: str) -> dict[str, str]:
+    """The parameter of an `eth_call` that answers 1 where that nonce (EIP-3009) is used up, else 0."""
+    return {"to": network.usdc, "data": _AUTHORIZATION_STATE + word(payer)[2:] + nonce[2:]}
+
+
+def balance_of(network: Network, owner: str) -> dict[str, str]:
+    """The parameter of an `eth_call` that answers the owner's USDC, in atomic units."""
+    return {"to": network.usdc, "data": _BALANCE_OF + word(owner)[2:]}
+
+
+def number(value: object) -> int:
+    """A number as nodes write it, such as 0x10. Raises ValueError."""
+    if not isinstance(value, str) or not _NUMBER.fullmatch(value):
+        raise ValueError("not a number in hexadecimal notation")
+    return int(value, 16)
+
+
+def word(address: str) -> str:
+    """An address in 32 bytes, as in calls and topics."""
+    return "0x" + address[2:].lower().rjust(64, "0")
+
 
 def account() -> "Account":
-    """Takes half a second the first time."""
+    """Takes half a second the first time. The process around it stays as it is."""
     deepest = sys.getrecursionlimit()
     from eth_account import Account  # noqa: PLC0415  # lazy: only payments need it
 

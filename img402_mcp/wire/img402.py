@@ -1,13 +1,13 @@
 """What travels to and from the img402 API (docs/specs/img402.md). The client parses it, the host produces it.
 
-Strict on the fields we use; unknown fields are ignored, since the hosted API adds some from time to time.
+Strict on the fields we use; unknown fields are ignored.
 """
 
-from datetime import UTC, datetime
 from typing import Annotated
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
-from pydantic.alias_generators import to_camel
+from pydantic import AwareDatetime, Field
+
+from img402_mcp.wire.base import Message, in_utc
 
 FREE = "/api/free"
 TOKEN = "/api/upload/token"  # noqa: S105  # a path, no secret
@@ -41,22 +41,10 @@ storage_full: nothing is taken until there is room; what is there is served.
 """
 
 
-def _milliseconds_z(moment: datetime) -> str:
-    """2026-02-15T00:00:00.000Z, the form of the API's documents."""
-    return moment.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+Moment = Annotated[AwareDatetime, in_utc("milliseconds")]
 
 
-Moment = Annotated[AwareDatetime, PlainSerializer(_milliseconds_z, return_type=str)]
-
-
-class _Wire(BaseModel):
-    # defer_build: the models are made ready at their first use, not at every start.
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, strict=True, defer_build=True
-    )
-
-
-class UploadedImage(_Wire):
+class UploadedImage(Message):
     """The answer to an upload: `{url, id, contentType, sizeBytes, expiresAt}`; expiresAt is null forever."""
 
     url: str
@@ -68,14 +56,14 @@ class UploadedImage(_Wire):
     delete_url: str | None = Field(default=None, exclude_if=lambda url: url is None)
 
 
-class TokenAnswer(_Wire):
+class TokenAnswer(Message):
     """The answer to a payment at TOKEN, unless it was used already: then it is an Uploaded."""
 
     token: str
     expires_at: Moment
 
 
-class Problem(_Wire):
+class Problem(Message):
     """Every error: a code for programs and a message for people."""
 
     error: str
@@ -87,7 +75,7 @@ Count = Annotated[int, Field(ge=0, le=2**53)]
 Bytes = Annotated[int, Field(ge=1, le=2**53)]
 
 
-class FreeTerms(_Wire):
+class FreeTerms(Message):
     """What a free upload gets; None: no such limit."""
 
     max_bytes: Bytes
@@ -96,7 +84,7 @@ class FreeTerms(_Wire):
     uploads_a_day_per_address: Count | None = None
 
 
-class PaidTerms(_Wire):
+class PaidTerms(Message):
     """What a paid upload gets. `price` is decimal USDC, such as 0.01, on `network`; days None: forever."""
 
     max_bytes: Bytes
@@ -106,7 +94,7 @@ class PaidTerms(_Wire):
     token_minutes: Count
 
 
-class Limits(_Wire):
+class Limits(Message):
     """The limits in force, as `x-img402-limits` at the root of openapi.json: an extension of our host."""
 
     formats: tuple[Annotated[str, Field(pattern=r"^image/[a-z0-9.+-]{1,32}$")], ...] = Field(max_length=32)

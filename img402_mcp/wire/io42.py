@@ -3,11 +3,11 @@
 Strict on the fields we use; unknown fields are ignored. Paths begin behind the API's base, which ends in `/api`.
 """
 
-from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, PlainSerializer
-from pydantic.alias_generators import to_camel
+from pydantic import AwareDatetime, Field
+
+from img402_mcp.wire.base import Message, in_utc
 
 SUBMISSION = "/agents/projects/{project_id}/submissions/{submission_id}"
 """POST asks for an upload URL. It is paid for by x402."""
@@ -68,22 +68,10 @@ PAYMENT_PENDING: the outcome is not known yet; the same proof again, never anoth
 """
 
 
-def _seconds_z(moment: datetime) -> str:
-    """2024-01-15T15:30:00Z, the form of the API's documents."""
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+Moment = Annotated[AwareDatetime, in_utc("seconds")]
 
 
-Moment = Annotated[AwareDatetime, PlainSerializer(_seconds_z, return_type=str)]
-
-
-class _Wire(BaseModel):
-    # defer_build: the models are made ready at their first use, not at every start.
-    model_config = ConfigDict(
-        alias_generator=to_camel, populate_by_name=True, frozen=True, strict=True, defer_build=True
-    )
-
-
-class Intent(_Wire):
+class Intent(Message):
     """The request's body: what will be put to the upload URL."""
 
     file_name: str
@@ -91,7 +79,7 @@ class Intent(_Wire):
     file_size: int
 
 
-class Slot(_Wire):
+class Slot(Message):
     """Where the file is to be put, with PUT and the exact type and length of the Intent, until `expires_at`.
 
     `file_name` is the name in the storage. `upload_url` is a secret: anyone who holds it can put a file there.
@@ -105,18 +93,18 @@ class Slot(_Wire):
     expires_at: Moment
 
 
-class EnvelopeError(_Wire):
+class EnvelopeError(Message):
     code: str
     message: str
 
 
-class DataEnvelope(_Wire):
+class DataEnvelope(Message):
     success: Literal[True] = True
     data: Slot
     error: None = None
 
 
-class ErrorEnvelope(_Wire):
+class ErrorEnvelope(Message):
     """Every error. In a 402 `x402Version` and `accepts` stand beside these fields."""
 
     success: Literal[False] = False

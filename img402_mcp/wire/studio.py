@@ -2,7 +2,9 @@
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict
+
+from img402_mcp.wire.base import Message
 
 UPLOADS = "/v1/uploads"
 FIELD = "file"
@@ -21,28 +23,27 @@ FAILED = 500
 """Statuses: no such token; a token without the capability; too many bytes; what `Invalid` says; come back later."""
 
 
-class _Wire(BaseModel):
-    # defer_build: the models are made ready at their first use, not at every start.
-    model_config = ConfigDict(frozen=True, strict=True, defer_build=True)
+class _AsWritten(Message):
+    """The studio writes its fields in snake_case."""
+
+    model_config = ConfigDict(alias_generator=None)
 
 
-class StoredInput(_Wire):
+class StoredInput(_AsWritten):
     """`upload_key` is the durable handle that workflows take, `image_url` a preview that soon dies and no handle."""
 
     upload_key: str
     image_url: str
 
 
-class DetailError(_Wire):
+class DetailError(_AsWritten):
     """Every error but a 422."""
 
     detail: str
 
 
-class Flaw(_Wire):
+class Flaw(_AsWritten):
     """What is wrong, and where: `("body", "file")`."""
-
-    model_config = ConfigDict(frozen=True, defer_build=True)
 
     loc: tuple[str | int, ...]
     msg: str
@@ -50,7 +51,7 @@ class Flaw(_Wire):
     ctx: dict[str, Any] | None = None
 
 
-class Invalid(_Wire):
+class Invalid(_AsWritten):
     """A 422."""
 
     detail: tuple[Flaw, ...]

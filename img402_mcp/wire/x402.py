@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, PlainSerializer, StringConstraints
+from pydantic import BeforeValidator, ConfigDict, PlainSerializer, StringConstraints
 from pydantic.alias_generators import to_camel
+
+from img402_mcp.wire.base import Message
 
 PAYMENT_REQUIRED_HEADER = "PAYMENT-REQUIRED"
 PAYMENT_HEADERS: dict[int, str] = {1: "X-PAYMENT", 2: "PAYMENT-SIGNATURE"}
@@ -66,20 +68,18 @@ Nonce = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-fA-F]{64}$", strict=
 Signature = Annotated[str, StringConstraints(pattern=r"^0x[0-9a-fA-F]{130}$", strict=True)]
 
 
-class _Wire(BaseModel):
-    model_config = ConfigDict(alias_generator=to_camel, populate_by_name=True, frozen=True, defer_build=True)
+class _Payment(Message):
+    model_config = ConfigDict(strict=False)
 
     def dump(self) -> dict[str, Any]:
         """As it travels: camelCase, numbers as strings, nothing that is None."""
         return self.model_dump(mode="json", by_alias=True, exclude_none=True)
 
 
-class Authorization(_Wire):
+class Authorization(_Payment):
     """EIP-3009 `TransferWithAuthorization`. `from` is `payer` here; the window is in seconds of Unix time."""
 
-    model_config = ConfigDict(
-        alias_generator=lambda name: "from" if name == "payer" else to_camel(name), populate_by_name=True
-    )
+    model_config = ConfigDict(alias_generator=lambda name: "from" if name == "payer" else to_camel(name))
 
     payer: Address
     to: Address
@@ -89,12 +89,12 @@ class Authorization(_Wire):
     nonce: Nonce
 
 
-class ExactPayload(_Wire):
+class ExactPayload(_Payment):
     signature: Signature
     authorization: Authorization
 
 
-class PaymentRequirementsV1(_Wire):
+class PaymentRequirementsV1(_Payment):
     """One of a v1 body's `accepts`."""
 
     scheme: str
@@ -110,7 +110,7 @@ class PaymentRequirementsV1(_Wire):
     extra: dict[str, Any] | None = None
 
 
-class PaymentRequirementsV2(_Wire):
+class PaymentRequirementsV2(_Payment):
     scheme: str
     network: str
     amount: Atomic
@@ -120,13 +120,13 @@ class PaymentRequirementsV2(_Wire):
     extra: dict[str, Any] | None = None
 
 
-class Resource(_Wire):
+class Resource(_Payment):
     url: str
     description: str | None = None
     mime_type: str | None = None
 
 
-class PaymentRequiredV1(_Wire):
+class PaymentRequiredV1(_Payment):
     """The body of a v1 402."""
 
     x402_version: Literal[1] = 1
@@ -134,7 +134,7 @@ class PaymentRequiredV1(_Wire):
     accepts: tuple[PaymentRequirementsV1, ...]
 
 
-class PaymentRequiredV2(_Wire):
+class PaymentRequiredV2(_Payment):
     """The PAYMENT-REQUIRED header of a v2 402, decoded."""
 
     x402_version: Literal[2] = 2
@@ -144,7 +144,7 @@ class PaymentRequiredV2(_Wire):
     extensions: dict[str, Any] | None = None
 
 
-class PaymentPayloadV1(_Wire):
+class PaymentPayloadV1(_Payment):
     """The X-PAYMENT header, decoded."""
 
     x402_version: Literal[1] = 1
@@ -153,7 +153,7 @@ class PaymentPayloadV1(_Wire):
     payload: ExactPayload
 
 
-class PaymentPayloadV2(_Wire):
+class PaymentPayloadV2(_Payment):
     """The PAYMENT-SIGNATURE header, decoded. `accepted` is the chosen offer, as it came."""
 
     x402_version: Literal[2] = 2
@@ -163,7 +163,7 @@ class PaymentPayloadV2(_Wire):
     extensions: dict[str, Any] | None = None
 
 
-class SettlementResponse(_Wire):
+class SettlementResponse(_Payment):
     """The receipt header of either version, decoded; also what a facilitator answers to /settle."""
 
     success: bool
@@ -175,9 +175,9 @@ class SettlementResponse(_Wire):
     extensions: dict[str, Any] | None = None
 
 
-def encoded(message: _Wire | dict[str, Any]) -> str:
+def encoded(message: _Payment | dict[str, Any]) -> str:
     """A header's value: base64 of JSON."""
-    document = message.dump() if isinstance(message, _Wire) else message
+    document = message.dump() if isinstance(message, _Payment) else message
     return base64.b64encode(json.dumps(document, separators=(",", ":")).encode()).decode("ascii")
 
 

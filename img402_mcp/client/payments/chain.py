@@ -1,18 +1,13 @@
 """What the chain knows of an authorization: three JSON-RPC calls, no library."""
 
 import json
-import re
 from dataclasses import dataclass, field
 from typing import Any
 
 from img402_mcp.client.http import Request, Send
 from img402_mcp.errors import BadAnswer, NotReached, UploadFailed, quoted
+from img402_mcp.wire import evm
 from img402_mcp.wire.x402 import Network
-
-# The first four bytes of the Keccak hash of "authorizationState(address,bytes32)", EIP-3009.
-_AUTHORIZATION_STATE = "0xe94a0102"
-_BALANCE_OF = "0x70a08231"  # "balanceOf(address)", ERC-20
-_NUMBER = re.compile(r"0x[0-9a-fA-F]{1,64}", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -30,16 +25,15 @@ class Node:
         """
         if (chain := await self._number("eth_chainId")) != network.chain_id:
             raise BadAnswer(f"The RPC node serves chain {chain}, not {network.name}, which is {network.chain_id}.")
-        call = {"to": network.usdc, "data": _AUTHORIZATION_STATE + payer[2:].rjust(64, "0") + nonce[2:]}
-        state = await self._number("eth_call", call, await self._block(after))
+        call, block = evm.authorization_state(network, payer, nonce), await self._block(after)
+        state = await self._number("eth_call", call, block)
         if state not in {0, 1}:
             raise BadAnswer(f"The RPC node says {state} where 0 (unused) or 1 (used) was wanted.")
         return state == 1
 
     async def balance(self, network: Network, owner: str) -> int:
         """In atomic units. Raises UploadFailed where there is no usable answer."""
-        call = {"to": network.usdc, "data": _BALANCE_OF + owner[2:].rjust(64, "0")}
-        return await self._number("eth_call", call, "latest")
+        return await self._number("eth_call", evm.balance_of(network, owner), "latest")
 
     async def _block(self, after: int) -> str:
         """The number of the newest block: one and the same block answers, whichever machine serves the node."""
@@ -52,7 +46,7 @@ class Node:
         return _integer(await self._call(method, *parameters))
 
     async def _call(self, method: str, *parameters: object) -> Any:  # noqa: ANN401  # JSON
-        body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}).encode()
+        body = json.dumps(evm.rpc_request(method, *parameters)).encode()
         try:
             answer = await self.send(Request("POST", self.url, {"Content-Type": "application/json"}, (body,)))
         except UploadFailed:  # its text names the node's address
@@ -64,6 +58,7 @@ class Node:
 
 
 def _integer(value: object) -> int:
-    if not isinstance(value, str) or not _NUMBER.fullmatch(value):
-        raise BadAnswer(f"The RPC node answered {quoted(repr(value), 80)} where a number was wanted.")
-    return int(value, 16)
+    try:
+        return evm.number(value)
+    except ValueError:
+        raise BadAnswer(f"The RPC node answered {quoted(repr(value), 80)} where a number was wanted.") from None

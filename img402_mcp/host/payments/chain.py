@@ -11,10 +11,10 @@ from typing import Any
 import httpx2
 
 from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Unknown
+from img402_mcp.wire.evm import authorization_state, number, rpc_request, word
 from img402_mcp.wire.x402 import Network
 
-# Keccak hashes: of "authorizationState(address,bytes32)" the first four bytes, of events the whole.
-AUTHORIZATION_STATE = "0xe94a0102"
+# The Keccak hashes of events.
 AUTHORIZATION_CANCELED = "0x1cdd46ff242716cdaa72d159d339a485b3438398348d68f09d7c8c0a59353d81"
 AUTHORIZATION_USED = "0x98de503528ee59b575ef0c0a2576a82497bfc029a5685b209e9ec333479b10a5"
 TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
@@ -41,24 +41,24 @@ class Chain:
             return Unknown(f"the chain gave no usable answer ({type(error).__name__})")
 
     async def _outcome(self, claim: Claim, since: datetime) -> Settled | Rejected | Unknown:
-        if _number(await self._call("eth_chainId")) != self._network.chain_id:
+        if number(await self._call("eth_chainId")) != self._network.chain_id:
             return Unknown(f"IMG402_HOST_RPC_URL serves another chain than {self._network.name}")
         block = await self._call("eth_getBlockByNumber", "latest", False)  # without its transactions
         paid = claim.authorization
         if not await self._is_used(paid.payer, paid.nonce, block["number"]):
-            over = _number(block["timestamp"]) >= paid.valid_before
+            over = number(block["timestamp"]) >= paid.valid_before
             return Rejected("expired") if over else Unknown("it can still be settled")
-        age = max(0, _number(block["timestamp"]) - int(since.timestamp()))
-        first = max(0, _number(block["number"]) - age // self._network.block_seconds - SLACK)
-        return await self._transfer(claim, first, min(_number(block["number"]), first + SPAN))
+        age = max(0, number(block["timestamp"]) - int(since.timestamp()))
+        first = max(0, number(block["number"]) - age // self._network.block_seconds - SLACK)
+        return await self._transfer(claim, first, min(number(block["number"]), first + SPAN))
 
     async def _is_used(self, payer: str, nonce: str, block: str) -> bool:
-        call = {"to": self._network.usdc, "data": AUTHORIZATION_STATE + _word(payer)[2:] + nonce[2:]}
-        return _number(await self._call("eth_call", call, block)) == 1
+        call = authorization_state(self._network, payer, nonce)
+        return number(await self._call("eth_call", call, block)) == 1
 
     async def _transfer(self, claim: Claim, first: int, last: int) -> Settled | Rejected | Unknown:
         paid = claim.authorization
-        topics = [[AUTHORIZATION_USED, AUTHORIZATION_CANCELED], _word(paid.payer), paid.nonce.lower()]
+        topics = [[AUTHORIZATION_USED, AUTHORIZATION_CANCELED], word(paid.payer), paid.nonce.lower()]
         where = {"address": self._network.usdc, "fromBlock": hex(first), "toBlock": hex(last), "topics": topics}
         found = await self._call("eth_getLogs", where)
         if not found:
@@ -73,13 +73,12 @@ class Chain:
     def _pays(self, log: Mapping[str, Any], claim: Claim) -> bool:
         return (
             log["address"].lower() == self._network.usdc.lower()
-            and log["topics"] == [TRANSFER, _word(claim.authorization.payer), _word(claim.pay_to)]
-            and _number(log["data"]) == claim.amount
+            and log["topics"] == [TRANSFER, word(claim.authorization.payer), word(claim.pay_to)]
+            and number(log["data"]) == claim.amount
         )
 
     async def _call(self, method: str, *parameters: object) -> Any:  # noqa: ANN401  # JSON
-        message = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
-        async with self._client.stream("POST", self._url, json=message) as response:
+        async with self._client.stream("POST", self._url, json=rpc_request(method, *parameters)) as response:
             body = bytearray()
             async for piece in response.aiter_bytes():
                 body += piece
@@ -90,13 +89,4 @@ class Chain:
 
 def _follows(log: Mapping[str, Any], used: Mapping[str, Any]) -> bool:
     """USDC logs the transfer right behind the use of its authorization; another transfer may be about another one."""
-    return _number(log["logIndex"]) == _number(used["logIndex"]) + 1
-
-
-def _number(value: str) -> int:
-    return int(value, 16)
-
-
-def _word(address: str) -> str:
-    """An address as one of 32 bytes, the way it stands in calls and topics."""
-    return "0x" + address[2:].lower().rjust(64, "0")
+    return number(log["logIndex"]) == number(used["logIndex"]) + 1
