@@ -9,12 +9,24 @@ from typing import TextIO
 
 import pytest
 from anyio import create_task_group, create_tcp_listener
+from hypothesis import HealthCheck, settings
 
 from tests.fakes.peer import Peer
 from tests.fakes.pictures import png
 
 SAMPLES = Path(__file__).parent / "samples"
 RECURSION_LIMIT = sys.getrecursionlimit()
+
+REPEATABLE = settings(
+    max_examples=300,
+    derandomize=True,
+    database=None,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],  # they depend on the machine's load
+)
+settings.register_profile("repeatable", REPEATABLE)
+settings.register_profile("search", REPEATABLE, max_examples=30_000, derandomize=False, print_blob=True)
+settings.load_profile("repeatable")  # --hypothesis-profile=search is loaded after it
 
 
 def pytest_collection_finish() -> None:

@@ -212,12 +212,12 @@ def ends(fuzz: Callable[[], None]) -> None:
 
 @pytest.mark.parametrize("name", SAMPLES)
 def test_a_damaged_image_is_refused_or_whole_and_never_anything_else(sample: Sample, name: str):
-    fuzz = settings(max_examples=150, deadline=None, database=None)(given(mutated(sample(name)))(check))
+    fuzz = settings(max_examples=150)(given(mutated(sample(name)))(check))
     ends(fuzz)
 
 
 def test_an_invented_image_is_refused_or_whole_and_never_anything_else():
-    fuzz = settings(max_examples=500, deadline=None, database=None)(given(invented())(check))
+    fuzz = settings(max_examples=500)(given(invented())(check))
     ends(fuzz)
 
 

@@ -8,7 +8,7 @@ length.
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from html import escape, unescape
 from itertools import accumulate
 from pathlib import PurePosixPath
@@ -53,8 +53,12 @@ def found(text: str, understood: Understood) -> References:
     return References(tuple(images.shown), tuple(images.left), None, tuple(images.seen))
 
 
+_NEAR = 100
+"""How many characters before an image are looked at."""
+
+
 def _is_escaped(text: str, at: int) -> bool:
-    before = text[max(at - 100, 0) : at]
+    before = text[max(at - _NEAR, 0) : at]
     return (len(before) - len(before.rstrip("\\"))) % 2 == 1
 
 
@@ -107,6 +111,7 @@ def _take_wikilink(images: _Found, match: re.Match[str], understood: Understood)
         images.left.append(LeftAlone(target, f"what its wikilink says of its layout is not understood: {match[3]}"))
     else:
         url = target.replace("%", "%25").replace("?", "%3F")  # a wikilink names a file as it is
+        look = _in_paragraph(look) if _meets_html(match, understood) else look
         images.shown.append(Reference(*match.span(), target, look.writing, url, look.before, look.after))
 
 
@@ -146,6 +151,29 @@ def _as_written(said: dict[str, str]) -> _Look:
 
 def _backslashed(found: re.Match[str]) -> str:
     return f"\\{found[1]}"
+
+
+# An `<img>` alone on its line begins a block of HTML: the lines below are then no Markdown, and an unfinished tag above
+# goes on in it (CommonMark 4.6). Within another element it is in a paragraph, as the wikilink was.
+
+
+_CONTAINERS = " \t\r\n>*+-0123456789.)"
+_TEXT_BELOW = re.compile(r"[ \t]*(?:\r\n?|\n)[ \t>]*[^ \t>\r\n]")
+
+
+def _meets_html(match: re.Match[str], understood: Understood) -> bool:
+    """Whether text follows on the next line, or HTML may be what comes before."""
+    if _TEXT_BELOW.match(match.string, match.end()):
+        return True
+    before = match.string[max(match.start() - _NEAR, 0) : match.start()]
+    end = match.start() - len(before) + len(before.rstrip(_CONTAINERS))
+    return understood.overlaps(end - 1, end)
+
+
+def _in_paragraph(look: _Look) -> _Look:
+    if look.writing is Writing.DESTINATION:
+        return look
+    return replace(look, before=f"<span>{look.before}", after=f"{look.after}</span>")
 
 
 # What is not shown

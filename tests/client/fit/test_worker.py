@@ -45,7 +45,7 @@ def test_noise_is_made_to_fit_like_anything_else(data: Callable[[], bytes], limi
     assert limit // 3 < len(made) <= limit
 
 
-@settings(max_examples=10, deadline=None)
+@settings(max_examples=10)
 @given(limit=st.integers(40, 40_000), formats=st.sets(st.sampled_from(MOST), min_size=1))
 def test_no_result_is_over_the_limit_by_a_byte(limit: int, formats: set[str]):
     data = saved(noise(72, 48), compress_level=0)
@@ -54,7 +54,7 @@ def test_no_result_is_over_the_limit_by_a_byte(limit: int, formats: set[str]):
     assert outcome.reason == "floor" or (len(made) <= limit and examine(made).format.name in formats)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(data=st.data())
 def test_whatever_is_damaged_gets_an_answer(data: st.DataObject, sample: Callable[[str], bytes]):
     name = data.draw(st.sampled_from(["plain.png", "palette.png", "exif.jpg", "animated.gif", "animated.webp"]))

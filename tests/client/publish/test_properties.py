@@ -3,7 +3,7 @@
 import re
 
 import pyromark
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from img402_mcp.client.publish.destinations import OPTIONS
@@ -11,7 +11,7 @@ from img402_mcp.client.publish.publish import FOUND_BY, references
 from img402_mcp.client.publish.references import Kind, Reference, rewritten
 from img402_mcp.client.publish.urls import is_local
 
-# One text, read more easily than seventy quoted ones.
+# One text is easier to read than seventy quoted ones.
 BITS = r"""
 ![a](p.png) ![b](<q r.png>) ![c](s(1).png 't') ![r] ![x][r] [r]: [R]: ![ ]( ) [ ] ( < > a.png b%20c.png é 😀 =p.png x
 https://e/x.png file:///p.png data:x <img src= <img srcset=' " ' srcset='a.png,b.png 2x' <source srcset=c.png>
@@ -30,7 +30,6 @@ documents = st.one_of(
     ),
 )
 kinds = st.sampled_from(Kind)
-often = settings(max_examples=300, deadline=None)
 
 
 def url_of(number: int) -> str:
@@ -42,7 +41,6 @@ def with_urls(text: str, kind: Kind) -> tuple[dict[Reference, str], str]:
     return urls, rewritten(text, urls)
 
 
-@often
 @given(documents, kinds)
 def test_nothing_but_the_places_of_images_changes(text, kind):
     urls, changed = with_urls(text, kind)
@@ -50,11 +48,11 @@ def test_nothing_but_the_places_of_images_changes(text, kind):
     for reference in urls:
         kept.append(re.escape(text[at : reference.start]))
         at = reference.end
-    written = r"(?:!\[[^\]\n]*\]\(|<img [^>]*?src=\")?https://i[.]example/[^ \n>\"]*?2(?:'|&#39;|%27)(?:\)|\"[^>]*>)?"
+    opened, closed = r"(?:!\[[^\]\n]*\]\(|(?:<span>)?<img [^>]*?src=\")?", r"(?:\)|\"[^>]*>(?:</span>)?)?"
+    written = rf"{opened}https://i[.]example/[^ \n>\"]*?2(?:'|&#39;|%27){closed}"
     assert re.fullmatch(written.join([*kept, re.escape(text[at:])]), changed, re.DOTALL)
 
 
-@often
 @given(documents, kinds)
 def test_the_same_parser_reads_the_urls_in_their_places_and_the_other_images_as_before(text, kind):
     urls, changed = with_urls(text, kind)
@@ -64,7 +62,6 @@ def test_the_same_parser_reads_the_urls_in_their_places_and_the_other_images_as_
     assert [*map(plain, after)] == [plain(starts.get(start, target)) for start, target in before]
 
 
-@often
 @given(documents, kinds)
 def test_a_second_publish_changes_nothing(text, kind):
     _, changed = with_urls(text, kind)
@@ -80,7 +77,6 @@ def plain(url: str) -> str:
     return url.replace("%28", "(").replace("%29", ")").replace("%27", "'")
 
 
-@often
 @given(documents)
 def test_every_image_that_the_parser_shows_is_found_or_told(text):
     found = references(text, Kind.MARKDOWN)

@@ -159,6 +159,9 @@ def test_html_within_markdown_names_the_url(text, expected):
     assert numbered(text) == expected
 
 
+IN_SPAN = '<span><img alt="p" src="U0" width="30"></span>'
+
+
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
@@ -192,6 +195,19 @@ def test_html_within_markdown_names_the_url(text, expected):
             "|a|\n|-|\n|![[p.png\\|30]]|", '|a|\n|-|\n|<img alt="p" src="U0" width="30">|', id="wikilink-in-a-table"
         ),
         pytest.param("![[x]](p.png)", "![[x]](U0)", id="an-image-that-looks-like-a-wikilink"),
+        *(
+            pytest.param(f"{before}![[p.png|30]]{behind}", f"{before}{IN_SPAN}{behind}".replace("q.png", "U1"), id=name)
+            for name, before, behind in (
+                ("size-and-text-below", "", "\n![a](q.png)"),
+                ("size-and-text-below-over-crlf", "", "\r\n![a](q.png)"),
+                ("size-and-text-below-in-a-quote", "> ", "\n> ![a](q.png)"),
+                ("size-and-text-below-in-a-list", "1. ", "  \n   ![a](q.png)"),
+                ("size-and-text-below-in-a-footnote", "[^1]\n\n[^1]: ", "\n    ![a](q.png)"),
+                ("size-behind-an-unfinished-tag", "<TABLE\n\n", ""),
+                ("size-behind-an-unfinished-tag-of-a-quote", "> <div\n>\n> ", ""),
+                ("size-behind-an-unfinished-tag-of-a-list", "- <p\n- ", ""),
+            )
+        ),
         pytest.param("\ufeff![[p.png]] ![a](q r.png)", "\ufeff![p](U0) ![a](U1)", id="behind-a-mark"),
     ],
 )

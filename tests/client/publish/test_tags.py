@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from justhtml import JustHTML
 
@@ -21,7 +21,6 @@ BITS = r"""
 documents = st.lists(st.tuples(st.sampled_from(BITS.split()), st.sampled_from(("", " ", "\n"))), max_size=20).map(
     lambda parts: "".join(bit + gap for bit, gap in parts)
 )
-often = settings(max_examples=500, deadline=None)
 
 
 def ours(html: str) -> list[tuple[int, str]]:
@@ -48,13 +47,11 @@ def is_inert(node: Any) -> bool:
     return False
 
 
-@often
 @given(documents)
 def test_the_images_are_those_of_the_tree(html):
     assert ours(html) == theirs(html)
 
 
-@often
 @given(documents)
 def test_the_base_is_the_same(html):
     base = base_of(read(html), html, lambda at: at)

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageOps, ImageSequence
 
@@ -33,12 +33,7 @@ UNREADABLE = {  # by Pillow, which fails on chunks that decoders should skip
 }
 
 each_variant = pytest.mark.parametrize("variant", VARIANTS, ids=[each.name for each in VARIANTS])
-fuzzing = settings(
-    max_examples=150,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+fuzzing = settings(max_examples=150)
 
 
 def scrub(data: bytes) -> Scrubbed:

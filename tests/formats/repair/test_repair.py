@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
@@ -48,12 +48,7 @@ WHOLE = {
     "webp": WEBP,
     "moving-webp": MOVING_WEBP,
 }
-fuzzing = settings(
-    max_examples=200,
-    deadline=None,
-    database=None,
-    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
-)
+fuzzing = settings(max_examples=200)
 
 
 def seen(data: bytes) -> list[tuple[Any, ...]]:
