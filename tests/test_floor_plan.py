@@ -90,6 +90,7 @@ PLAN = {
 HEAVY = {
     "eth_account": ("wire.evm", "client.payments", "host.payments"),
     "PIL": ("client.fit", "demo"),
+    "pi_heif": ("client.fit.convertible",),
     "pyromark": ("client.publish.commonmark", "client.publish.destinations"),
     "sqlalchemy": ("host",),
     "python_multipart": ("host.storage.receive",),

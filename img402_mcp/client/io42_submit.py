@@ -99,7 +99,7 @@ class Io42Submitter:
 
     async def job(self, submission: SubmissionTarget, path: str, options: UploadOptions = DEFAULT_OPTIONS) -> Job:
         """Everything that can be refused without asking the API. Raises ReadRefused."""
-        read = await self.uploader.read(path, exact=True)
+        read = await self.uploader.read(path, exact=True, fit=options.fit)
         image = await self.uploader.fitting_taken(read, MAX_BYTES, options, MEDIA_TYPES)
         self.service.demand_fits(image)
         request = self.service.request(image, submission)

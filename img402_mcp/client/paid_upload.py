@@ -105,7 +105,7 @@ class PaidUploader:
         options: UploadOptions = DEFAULT_OPTIONS,
     ) -> Upload:
         """One payment at most for this file's bytes, whatever happens and however often it is called."""
-        image, journal = await self.uploader.read(path, exact=True), self.payer.journal
+        image, journal = await self.uploader.read(path, exact=True, fit=options.fit), self.payer.journal
         intent = self._intent(image)
         finished = await run_sync(journal.finished, intent)
         if finished and self._alive(finished):
@@ -129,7 +129,7 @@ class PaidUploader:
         payment = await run_sync(journal.payment_of_token, token)
         if payment is None:
             return await with_foreign_token(self.uploader, path, token, progress, options)
-        image = await self.uploader.read(path, exact=True)
+        image = await self.uploader.read(path, exact=True, fit=options.fit)
         payment = await run_sync(journal.redeeming, payment.nonce, image.source)
         if payment.redeemed != image.source:
             raise used_elsewhere("")
@@ -180,7 +180,7 @@ class PaidUploader:
         """Within the limit before money moves. Raises ReadRefused, PaymentRefused."""
         limit = await self.uploader.api_limits.paid_bytes()
         if limit is None or len(image.data) <= limit:
-            return image
+            return await self.uploader.fitting(image, limit, options)
         if not options.fit and not paid:
             raise PaymentRefused(
                 f"The image has {len(image.data):,} bytes and {urlsplit(self._origin).netloc} takes at most {limit:,} "

@@ -27,7 +27,7 @@ class StudioUploader:
         self, path: str, progress: Progress | None = None, options: UploadOptions = DEFAULT_OPTIONS
     ) -> Input:
         """Raises ReadRefused, UploadRejected, UploadFailed."""
-        read = await self.uploader.read(path)
+        read = await self.uploader.read(path, fit=options.fit)
         image = await self.uploader.fitting_taken(read, MAX_BYTES, options, MEDIA_TYPES)
         self.service.demand_fits(image)
         return Input(image, await self.service.upload(image, reported(self.uploader.send, image, progress)))

@@ -18,7 +18,7 @@ async def with_foreign_token(
     options: UploadOptions = DEFAULT_OPTIONS,
 ) -> Upload:
     """An upload with a token that was paid for elsewhere. Buys nothing, whatever happens."""
-    image = await fitting_for_token(uploader, await uploader.read(path, exact=True), options)
+    image = await fitting_for_token(uploader, await uploader.read(path, exact=True, fit=options.fit), options)
     watch = _Watch(uploader.send)
     try:
         receipt = await uploader.service.upload_with_token(image, token, reported(watch.send, image, progress))
@@ -29,8 +29,9 @@ async def with_foreign_token(
 
 async def fitting_for_token(uploader: Uploader, image: Image, options: UploadOptions) -> Image:
     """Before a token is used. Raises ReadRefused."""
-    limit = None if len(image.data) <= min(DOCUMENTED_FREE_BYTES) else await uploader.api_limits.paid_bytes()
-    return image if limit is None else await uploader.fitting(image, limit, options)
+    is_small = len(image.data) <= min(DOCUMENTED_FREE_BYTES) and not image.must_be_converted
+    limit = None if is_small else await uploader.api_limits.paid_bytes()
+    return await uploader.fitting(image, limit, options)
 
 
 @dataclass

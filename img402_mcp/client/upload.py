@@ -94,33 +94,40 @@ class Uploader:
         self, path: str, progress: Progress | None = None, options: UploadOptions = DEFAULT_OPTIONS
     ) -> Upload:
         """The free upload. Raises ReadRefused, UploadRejected, UploadFailed."""
-        image = await self.read(path)
+        image = await self.read(path, fit=options.fit)
         if options.fresh or self.history is None:
             return await self._uploaded(image, progress, options)
         async with self.reuse.turn(image):
             return await self._known(image, options) or await self._uploaded(image, progress, options)
 
-    async def read(self, path: str, *, exact: bool = False) -> Image:
-        """Repaired, and scrubbed where that is not switched off; `exact` as in `read_image`. Raises ReadRefused."""
-        image = await run_sync(self._read, path, exact)
+    async def read(self, path: str, *, exact: bool = False, fit: bool = True) -> Image:
+        """Repaired, and scrubbed where that is not switched off; `exact` as in `read_image`. Raises ReadRefused.
+
+        With `fit` also what `fitting` has to convert.
+        """
+        image = await run_sync(self._read, path, exact, fit)
         if not image.is_proven and (flaw := await flaw_in(image.data[: image.picture.end], image.picture)):
             raise ReadRefused(f"{quoted(path)} {flaw}. Nothing was sent.")
         return image
 
     async def fitting(
-        self, image: Image, limit: int, options: UploadOptions, media_types: Collection[str] = MEDIA_TYPES
+        self, image: Image, limit: int | None, options: UploadOptions, media_types: Collection[str] = MEDIA_TYPES
     ) -> Image:
-        """The image in at most `limit` bytes; as it is, where it fits or must not be touched. Raises ReadRefused."""
-        if len(image.data) <= limit or not options.fit:
+        """The image in at most `limit` bytes; as it is, where it fits or must not be touched. Raises ReadRefused.
+
+        None: no limit is known, and it is only converted where it must be.
+        """
+        is_taken = limit is None or len(image.data) <= limit
+        if not options.fit or (is_taken and not image.must_be_converted):
             return image
-        smaller = await fitted(image.data, image.picture, limit, media_types)
+        smaller = await fitted(image.data, image.picture, limit or max(DOCUMENTED_FREE_BYTES), media_types)
         return replace(image, data=smaller.data, picture=smaller.picture, done=(*image.done, smaller.step))
 
     async def fitting_taken(
         self, image: Image, limit: int, options: UploadOptions, media_types: Collection[str]
     ) -> Image:
         """The same for an API whose formats are few: an image of another one stays, to be refused as such."""
-        is_taken = image.picture.format.media_type in media_types
+        is_taken = image.picture.format.media_type in media_types or image.must_be_converted
         return await self.fitting(image, limit, options, media_types) if is_taken else image
 
     async def complete(
@@ -135,11 +142,11 @@ class Uploader:
         answer = judged(uploaded(image, receipt, options), verdict)
         return replace(answer, notes=(*image.notes, *answer.notes, *_doubts(verdict), *trouble))
 
-    def _read(self, path: str, exact: bool) -> Image:  # noqa: FBT001  # run_sync takes no keywords
-        scrub = self.settings.scrub
+    def _read(self, path: str, exact: bool, fit: bool) -> Image:  # noqa: FBT001  # run_sync takes no keywords
+        scrub, most = self.settings.scrub, self.settings.max_bytes
         trailing: Trailing = "keep" if scrub else "refuse"
-        image = read_image(path, self.roots, limit=self.settings.max_bytes, trailing=trailing, exact=exact)
-        return clean(image, path) if scrub else image
+        image = read_image(path, self.roots, limit=most, trailing=trailing, exact=exact, converts=fit)
+        return clean(image, path) if scrub and not image.must_be_converted else image
 
     async def _uploaded(self, image: Image, progress: Progress | None, options: UploadOptions) -> Upload:
         image, receipt = await self._sent(image, progress, options)
@@ -151,15 +158,17 @@ class Uploader:
         Nothing is made smaller on a guess: an API that states nothing gets the file as it is.
         """
         image, bounds = original, Bounds()
-        if options.fit and len(image.data) > min(DOCUMENTED_FREE_BYTES) and (limits := await self.api_limits()):
-            bounds = Bounds(limits.free.max_bytes, frozenset(limits.formats) & {*MEDIA_TYPES})
-            image = await self.fitting(original, limits.free.max_bytes, options, bounds.media_types)
+        is_small = len(image.data) <= min(DOCUMENTED_FREE_BYTES) and not image.must_be_converted
+        if options.fit and not is_small:
+            limits = await self.api_limits()
+            bounds = Bounds(limits.free.max_bytes, frozenset(limits.formats) & {*MEDIA_TYPES}) if limits else bounds
+            image = await self.fitting(original, bounds.limit, options, bounds.media_types)
         for _ in range(MAX_REFUSALS):
             try:
                 return image, await self.service.upload(image, reported(self.send, image, progress))
             except UploadRejected as error:
                 met = bounds.after(error, image, original) if options.fit else None
-                if met is None or met.limit is None:
+                if met is None:
                     raise
                 bounds, image = met, await self.fitting(original, met.limit, options, met.media_types)
         return image, await self.service.upload(image, reported(self.send, image, progress))

@@ -20,11 +20,13 @@ from img402_mcp.formats.base import (
     Piece,
     Runs,
 )
+from img402_mcp.formats.convertible import CONVERTIBLE, convertible
 from img402_mcp.formats.lookalikes import LOOKED_AT
 from img402_mcp.formats.repair.repair import Repaired, repaired
 from img402_mcp.formats.walk import examine, pieces, sniff
 
 __all__ = [
+    "CONVERTIBLE",
     "FORMATS",
     "GIF",
     "JPEG",
@@ -41,6 +43,7 @@ __all__ = [
     "Piece",
     "Repaired",
     "Runs",
+    "convertible",
     "examine",
     "pieces",
     "repaired",

@@ -2,6 +2,16 @@
 
 import re
 
+from img402_mcp.formats.convertible import (
+    AVIF_BRANDS,
+    BMP_MAGIC,
+    HEIC_BRANDS,
+    RAW_BRANDS,
+    RAW_MAGIC,
+    TIFF_MAGIC,
+    brands,
+)
+
 LOOKED_AT = 4096
 """Bytes: an SVG may begin with a long comment, and a HEIF file with many brands."""
 
@@ -29,9 +39,9 @@ _BYTES = (
     (rb"icns\0", f"is an icon (ICNS); {_TO_PNG}"),
     (rb"8BP[SB]\0", "is a Photoshop document (PSD); export it as PNG first"),
     (rb"gimp xcf", "is a GIMP document (XCF); export it as PNG first"),
-    (rb"BM....\0\0\0\0", f"is a BMP image; {_TO_PNG}"),
-    (rb"(?:II\*\0|MM\0\*)....CR|FUJIFILMCCD-RAW|IIR[OS]\x08|IIU\0|FOVb|\0MRM", _RAW),
-    (rb"II[*+]\0|MM\0[*+]", f"is a TIFF image, or a camera's raw photo; {_TO_PNG}"),
+    (BMP_MAGIC, f"is a BMP image; {_TO_PNG}"),
+    (RAW_MAGIC, _RAW),
+    (TIFF_MAGIC, f"is a TIFF image, or a camera's raw photo; {_TO_PNG}"),
     (rb"[\x8a\x8b][MJ]NG\r\n\x1a\n", f"is an MNG or JNG image; {_TO_PNG}"),
     (rb"P[1-7]\s+[\d#W]", f"is a Netpbm image (PBM, PGM, PPM); {_TO_PNG}"),
     (rb"qoif|FLIF|BPG\xfb|#\?R|v/1\x01|DDS |\xabKTX |SIMPLE  =|\x0a[\0-\x05]\x01[\x01-\x18]|.{128}DICM", _RARE),
@@ -77,9 +87,9 @@ _TEXTS = (
 )
 
 _BRANDS = (
-    ({"crx"}, _CR3),
-    ({"avif", "avis", "avio"}, "is an AVIF image; save it as WebP or PNG first"),
-    ({"heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs"}, f"is a HEIC photo; {_PHOTO}"),
+    (RAW_BRANDS, _CR3),
+    (AVIF_BRANDS, "is an AVIF image; save it as WebP or PNG first"),
+    (HEIC_BRANDS, f"is a HEIC photo; {_PHOTO}"),
     ({"jxl"}, f"is a JPEG XL image; {_TO_PNG}"),
     ({"jp2", "jpx", "jpm", "mjp2"}, f"is a JPEG 2000 image; {_TO_PNG}"),
 )
@@ -107,17 +117,16 @@ def _first(table: tuple[tuple[bytes, str], ...], head: bytes, flags: int) -> str
 
 def _in_boxes(head: bytes) -> str:
     """By the major brand and those that the file is compatible with."""
-    end = min(int.from_bytes(head[:4], "big"), len(head))
-    major, *others = (head[at : at + 4].decode("latin-1").strip() for at in (8, *range(16, end - 3, 4)))
-    brands = {major, *others}
+    major, *others = brands(head)
+    named = {major, *others}
     for names, clause in _BRANDS:
-        if brands & names:
+        if named & names:
             return clause
-    if brands & _HEIF and not _VIDEO.match(major):
+    if named & _HEIF and not _VIDEO.match(major):
         return f"is a HEIF image; {_PHOTO}"
     if _SOUND.match(major):
         return "is a sound file"
-    is_video = any(map(_VIDEO.match, brands))
+    is_video = any(map(_VIDEO.match, named))
     return "is a video" if is_video else f"is a video or photo in a format that is not known; {_PHOTO}"
 
 

@@ -11,7 +11,17 @@ from img402_mcp.client.files.paths import refusal
 from img402_mcp.client.files.refusal import FileRefused
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_open import OPENING, Opening, read_bytes
-from img402_mcp.formats import FORMATS, MAGIC_LENGTH, NotAnImage, Picture, repaired, sniff
+from img402_mcp.formats import (
+    CONVERTIBLE,
+    FORMATS,
+    LOOKED_AT,
+    MAGIC_LENGTH,
+    NotAnImage,
+    Picture,
+    convertible,
+    repaired,
+    sniff,
+)
 
 
 @dataclass(frozen=True)
@@ -28,6 +38,11 @@ class Image:
     """What the answer says of it besides."""
     is_proven: bool = True
     """What was repaired is to be decoded before it is sent, to be sure that it is whole."""
+
+    @property
+    def must_be_converted(self) -> bool:
+        """No API takes its format. Until then its size in pixels is not known."""
+        return self.picture.format in CONVERTIBLE
 
     def __post_init__(self) -> None:
         if not self.source:
@@ -46,27 +61,31 @@ def read_image(  # noqa: PLR0913  keywords, each with a default
     opening: Opening | None = None,
     trailing: Trailing = "refuse",
     exact: bool = False,
+    converts: bool = False,
 ) -> Image:
     """One whole image of at most `limit` bytes, or ReadRefused. Relative paths start at `base`, by default the
     working directory. It blocks, so call it in a thread.
 
     Bytes behind the image's end are refused; with `trailing="keep"` they are in its `data`, for the scrub to cut.
+    `converts`: what can be converted later is taken as well.
     `exact`: no file is taken whose name only reads alike, for where money moves.
     """
     try:
         read = partial(read_bytes, limit=limit, opening=opening or OPENING)
         located, data, notes = read_named(path, roots, base, read, exact=exact)
-        return replace(_image(located, data, trailing), notes=notes)
+        return replace(_image(located, data, trailing, converts=converts), notes=notes)
     except FileRefused as reason:
         refused = refusal(path, reason, roots, base)
     raise refused
 
 
-def _image(path: Path, data: bytes, trailing: Trailing) -> Image:
+def _image(path: Path, data: bytes, trailing: Trailing, *, converts: bool) -> Image:
     """What viewers show although the file bends its format is an image too, and is repaired."""
     try:
         found = repaired(data)
     except NotAnImage as error:
+        if converts and (kind := convertible(data[:LOOKED_AT])):
+            return Image(path, data, Picture(kind, 0, 0, len(data)))
         only = "" if sniff(data[:MAGIC_LENGTH]) else f"; only {_names()} images are sent"
         raise FileRefused(f"{error}{only}") from None
     if found.surplus and trailing == "refuse":

@@ -8,9 +8,9 @@ from PIL import Image, ImageFile
 from PIL.GifImagePlugin import GifImageFile
 from PIL.PngImagePlugin import PngImageFile
 
-from img402_mcp.client.fit.decode import Unfit, demand_known_colours, has_metadata
+from img402_mcp.client.fit.decode import demand_known_colours, has_metadata
 from img402_mcp.client.fit.encoders import WEBP_SIDE
-from img402_mcp.client.fit.messages import MAX_PIXELS, Order, Outcome
+from img402_mcp.client.fit.messages import MAX_PIXELS, Order, Outcome, Unfit
 
 QUALITIES = (None, 90, 80)
 """None: lossless."""

@@ -9,13 +9,14 @@ from dataclasses import dataclass, replace
 from io import BytesIO
 from typing import cast
 
-from PIL import Image, ImageCms, ImageFile, TiffImagePlugin
+from PIL import Image, ImageChops, ImageCms, ImageFile, TiffImagePlugin
 from PIL.GifImagePlugin import GifImageFile
 from PIL.JpegImagePlugin import JpegImageFile, get_sampling
 from PIL.PngImagePlugin import PngImageFile
 from PIL.WebPImagePlugin import WebPImageFile
 
-from img402_mcp.client.fit.messages import MAX_PIXELS
+from img402_mcp.client.fit.convertible import NAMES, decoder_of, facts_of
+from img402_mcp.client.fit.messages import MAX_PIXELS, Unfit
 
 PARSER_OF_EXIF = TiffImagePlugin
 """Pillow would import it in the midst of its work, when no file can be opened any more."""
@@ -30,14 +31,6 @@ DECODERS: dict[str, type[ImageFile.ImageFile]] = {
 }
 
 
-class Unfit(Exception):
-    """`code` is one of REASONS."""
-
-    def __init__(self, code: str) -> None:
-        super().__init__(code)
-        self.code = code
-
-
 @dataclass(frozen=True)
 class Source:
     """`image` is upright, L, RGB or RGBA, and carries no metadata. `profile` is an ICC profile of its RGB."""
@@ -46,13 +39,16 @@ class Source:
     profile: bytes | None
     was_photo: bool
     subsampling: int = 0  # of the JPEG it was, in Pillow's numbers; 0: none
-    was_deep: bool = False
+    depth: int = 8
+    pages: int = 1
     was_converted: bool = False
     had_metadata: bool = False
+    most_quality: int = 100
+    """Of a lossy encoding."""
 
 
 def opened(name: str, data: bytes) -> ImageFile.ImageFile:
-    file = DECODERS[name](BytesIO(data))
+    file = (DECODERS.get(name) or decoder_of(name))(BytesIO(data))
     if file.width * file.height > MAX_PIXELS:
         raise Unfit("pixels")
     return file
@@ -62,18 +58,45 @@ def is_animated(file: ImageFile.ImageFile) -> bool:
     return bool(getattr(file, "is_animated", False))
 
 
-def decoded(file: ImageFile.ImageFile, data: bytes) -> Source:
+def decoded(name: str, file: ImageFile.ImageFile, data: bytes) -> Source:
+    source = _converted_from(name, file, data) if name in NAMES else _of_taken(file, data)
+    return replace(source, image=_without_idle_alpha(source.image))
+
+
+CONVERTED_QUALITY = 92
+"""Of what was lossy before: more would keep its artefacts rather than its picture."""
+
+
+def _converted_from(name: str, file: ImageFile.ImageFile, data: bytes) -> Source:
+    facts = facts_of(name, file, data)
+    file.load()
+    metadata = facts.had_metadata or has_metadata(file)
+    upright = _upright(file)
+    upright = ImageChops.invert(upright) if facts.is_negative else upright
+    quality = CONVERTED_QUALITY if facts.is_lossy else 100
+    return _in_rgb(
+        Source(
+            upright, facts.profile, facts.is_lossy, 2 if facts.is_lossy else 0, facts.depth, facts.pages,
+            had_metadata=metadata, most_quality=quality,
+        )
+    )  # fmt: skip
+
+
+def _of_taken(file: ImageFile.ImageFile, data: bytes) -> Source:
     if isinstance(file, PngImageFile):
         demand_known_colours(file, data)
     file.load()
-    deep, metadata = _is_deep(file, data), has_metadata(file)
-    profile, turn = file.info.get("icc_profile"), _turn(file)
+    metadata, profile = has_metadata(file), file.info.get("icc_profile")
+    depth = 16 if isinstance(file, PngImageFile) and data[24] == 16 else 8
     lossy_webp = isinstance(file, WebPImageFile) and b"VP8L" not in data[:4096]
     photo = isinstance(file, JpegImageFile) or lossy_webp
     sampling = 2 if lossy_webp or (isinstance(file, JpegImageFile) and get_sampling(file) != 0) else 0
-    upright = _plain(file.transpose(turn) if turn is not None else file)
-    source = _in_rgb(Source(upright, profile, photo, sampling, was_deep=deep, had_metadata=metadata))
-    return replace(source, image=_without_idle_alpha(source.image))
+    return _in_rgb(Source(_upright(file), profile, photo, sampling, depth, had_metadata=metadata))
+
+
+def _upright(file: ImageFile.ImageFile) -> Image.Image:
+    turn = _turn(file)
+    return _plain(file.transpose(turn) if turn is not None else file)
 
 
 # Colours
@@ -135,10 +158,6 @@ def _converted(source: Source) -> Image.Image:
 # Pixels
 
 
-def _is_deep(file: ImageFile.ImageFile, data: bytes) -> bool:
-    return isinstance(file, PngImageFile) and data[24] == 16
-
-
 def _plain(image: Image.Image) -> Image.Image:
     """L, RGB, RGBA or CMYK of 8 bits; nothing in `info`, from where encoders take comments."""
     image = _shallow(image)
@@ -155,8 +174,9 @@ def _shallow(image: Image.Image) -> Image.Image:
     """Pillow halves 16-bit colours by itself, as it reads them; grey ones stay."""
     if not image.mode.startswith("I"):
         return image
-    high = 1 if image.mode in ("I;16", "I;16L") else 0
-    return Image.frombytes("L", image.size, image.convert("I;16").tobytes()[high::2])
+    deep = image if image.mode.startswith("I;16") else image.convert("I;16")
+    high = 0 if deep.mode == "I;16B" else 1
+    return Image.frombytes("L", deep.size, deep.tobytes()[high::2])
 
 
 def _without_idle_alpha(image: Image.Image) -> Image.Image:

@@ -46,7 +46,11 @@ PNGS = (AS_PNG, Encoding("PNG", colours=256))
 
 
 def possible(encodings: Iterable[Encoding], source: Source, formats: Collection[str]) -> list[Encoding]:
-    return [encoding for encoding in encodings if encoding.format in formats and _can_hold(encoding, source.image)]
+    return [encoding for encoding in encodings if encoding.format in formats and _is_possible(encoding, source)]
+
+
+def _is_possible(encoding: Encoding, source: Source) -> bool:
+    return (encoding.quality or 0) <= source.most_quality and _can_hold(encoding, source.image)
 
 
 def _can_hold(encoding: Encoding, image: Image.Image) -> bool:

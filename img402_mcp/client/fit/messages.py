@@ -16,6 +16,15 @@ PROCESSOR_SECONDS = 20
 WALL_SECONDS = 30.0  # the processor may be shared with seven other children
 MAX_HEAD_BYTES = 4096
 
+
+class Unfit(Exception):
+    """`code` is one of REASONS."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
 REASONS = {
     "pixels": (
         f"it would decode to more than the {MAX_PIXELS:,} pixels, over all frames, that are taken",
@@ -24,13 +33,29 @@ REASONS = {
     "memory": ("decoding and encoding it takes too much memory", "Scale it down or crop it first"),
     "time": ("decoding and encoding it takes too long", "Scale it down or crop it first"),
     "broken": ("its pixels cannot be decoded: it is damaged, or made to do harm", "Save it again with another program"),
+    "unknown": (
+        "it is damaged, or of a kind that is not decoded here",
+        "Save it as PNG or JPEG with the program it is from",
+    ),
     "profile": (
         "it is in CMYK without a usable colour profile, so its colours are not known",
         "Save it as RGB, or with its profile",
     ),
     "colours": (
-        "it declares its colours in a way that would be lost (a PNG's cICP, gAMA or cHRM, or a damaged profile)",
+        "it declares its colours in a way that would be lost (a PNG's cICP, an AVIF's colour codes, a damaged profile)",
         "Save it with an ICC profile or as sRGB",
+    ),
+    "hdr": (
+        "it is HDR (PQ, HLG or floating point), and in 8 bits its highlights would be lost",
+        "Export it as an SDR image: PNG or JPEG in sRGB or Display P3",
+    ),
+    "raw": (
+        "it is a camera's raw photo, of which only a small preview could be decoded",
+        "Develop it and save it as JPEG or PNG",
+    ),
+    "heic": (
+        "no decoder for HEIC is installed",
+        "Save it as JPEG or PNG, or install the decoder: pip install 'img402-mcp[heic]'",
     ),
     "moving": (
         "it is animated, and only WebP, which is not taken there, could keep that",
@@ -65,7 +90,10 @@ class Outcome:
     bits: int | None = None
     colours: int | None = None
     scale: int = 100
-    was_deep: bool = False
+    depth: int = 8
+    """Bits of each channel before; a result has 8."""
+    pages: int = 1
+    """Pages or frames that it had; only the first was converted."""
     was_converted: bool = False
     had_metadata: bool = False
 
@@ -73,7 +101,8 @@ class Outcome:
         parts = [
             self._encoding(),
             _SCALED.format(self.scale) if self.scale < 100 else "",
-            "16 bit to 8 bit" if self.was_deep else "",
+            f"{self.depth} bit to 8 bit" if self.depth > 8 else "",
+            f"the first of {self.pages} pages or frames" if self.pages > 1 else "",
             "colours converted to sRGB" if self.was_converted else "",
             "metadata dropped" if self.had_metadata else "",
         ]
@@ -86,7 +115,7 @@ class Outcome:
             return f"colours rounded to {self.bits} bits"
         if self.colours is not None:
             return f"{self.colours} colours"
-        return "" if self.was_deep or self.was_converted or self.scale < 100 else "lossless"
+        return "" if self.depth > 8 or self.was_converted or self.scale < 100 else "lossless"
 
 
 _SCALED = "scaled to {} %"
@@ -104,7 +133,15 @@ def warnings(done: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-_RANGES = {"quality": (1, 100), "bits": (1, 8), "colours": (2, 256), "scale": (1, 100)}
+_RANGES = {
+    "quality": (1, 100),
+    "bits": (1, 8),
+    "colours": (2, 256),
+    "scale": (1, 100),
+    "depth": (8, 64),
+    "pages": (1, 2**31),
+}
+_NEVER_NONE = ("scale", "depth", "pages")
 
 
 def packed(head: Order | Outcome, data: bytes = b"") -> bytes:
@@ -132,8 +169,9 @@ def outcome_in(message: bytes) -> tuple[Outcome, bytes]:
 
 def _is_possible(outcome: Outcome) -> bool:
     numbers = all(_is_within(getattr(outcome, name), *ends) for name, ends in _RANGES.items())
-    flags = all(isinstance(flag, bool) for flag in (outcome.was_deep, outcome.was_converted, outcome.had_metadata))
-    return numbers and flags and (outcome.reason is None or outcome.reason in [*REASONS]) and outcome.scale is not None
+    flags = all(isinstance(flag, bool) for flag in (outcome.was_converted, outcome.had_metadata))
+    known = all(getattr(outcome, name) is not None for name in _NEVER_NONE)
+    return numbers and flags and (outcome.reason is None or outcome.reason in [*REASONS]) and known
 
 
 def _is_within(value: object, least: int, most: int) -> bool:

@@ -8,14 +8,16 @@ from dataclasses import replace
 from math import inf
 
 from img402_mcp.client.fit.animation import fit_animation
-from img402_mcp.client.fit.decode import Source, Unfit, decoded, is_animated, opened
+from img402_mcp.client.fit.convertible import NAMES
+from img402_mcp.client.fit.decode import Source, decoded, is_animated, opened
 from img402_mcp.client.fit.encoders import LOSSLESS, Encoding, encoded, possible, resized
 from img402_mcp.client.fit.estimate import Estimates
-from img402_mcp.client.fit.messages import Order, Outcome
+from img402_mcp.client.fit.messages import Order, Outcome, Unfit
 from img402_mcp.client.fit.ssim import sample_of
 
 MIN_SCALE = 20  # percent; below that nobody recognizes a page
 TRIES = 3
+CONVERTED_LOSSLESS = 300_000  # bytes
 CLOSER = 0.96  # once the whole has shown how far the sample misses, to be on the safe side of it
 
 Made = tuple[Outcome, bytes] | None
@@ -24,15 +26,15 @@ Made = tuple[Outcome, bytes] | None
 def fit(order: Order, data: bytes) -> tuple[Outcome, bytes]:
     """Raises Unfit, and whatever a decoder raises."""
     file = opened(order.name, data)
-    if is_animated(file):
+    if order.name not in NAMES and is_animated(file):
         return fit_animation(file, order, data)
-    source = decoded(file, data)
+    source = decoded(order.name, file, data)
     estimates = _estimates_for(order, source, len(data))
     made = _lossless(source, estimates) or _lossy(source, estimates) or _scaled(source, estimates)
     if made is None:
         raise Unfit("floor" if estimates.least_size(source) < inf else "formats")
     outcome, smaller = made
-    lost = {name: getattr(source, name) for name in ("was_deep", "was_converted", "had_metadata")}
+    lost = {name: getattr(source, name) for name in ("depth", "pages", "was_converted", "had_metadata")}
     return replace(outcome, **lost), smaller
 
 
@@ -42,8 +44,9 @@ def _estimates_for(order: Order, source: Source, came: int) -> Estimates:
 
 
 def _lossless(source: Source, estimates: Estimates) -> Made:
-    limit = estimates.order.limit
-    if source.was_photo or estimates.is_hopeless():
+    limit = _lossless_limit(source, estimates)
+    estimates = replace(estimates, order=replace(estimates.order, limit=limit))
+    if not limit or estimates.is_hopeless():
         return None
     missed = estimates.bias()
     for encoding in possible(LOSSLESS, source, estimates.order.formats):
@@ -55,6 +58,14 @@ def _lossless(source: Source, estimates: Estimates) -> Made:
             return _outcome(encoding), made
         missed = max(missed, len(made or b"") / estimates.size(encoding))
     return None
+
+
+def _lossless_limit(source: Source, estimates: Estimates) -> int:
+    """0: not tried. What is small can be converted without loss; a photo would take many times its bytes."""
+    limit = estimates.order.limit
+    if not source.was_photo:
+        return limit
+    return min(limit, max(CONVERTED_LOSSLESS, 2 * estimates.came)) if estimates.order.name in NAMES else 0
 
 
 def _lossy(source: Source, estimates: Estimates) -> Made:

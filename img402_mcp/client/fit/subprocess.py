@@ -36,7 +36,7 @@ from img402_mcp.client.fit.messages import (
     packed,
 )
 from img402_mcp.errors import ReadRefused
-from img402_mcp.formats import FORMATS, CutOff, NotAnImage, Picture, examine
+from img402_mcp.formats import CONVERTIBLE, FORMATS, CutOff, NotAnImage, Picture, examine
 
 ALL = tuple(each.media_type for each in FORMATS)
 AT_ONCE = CapacityLimiter(min(os.cpu_count() or 1, 2))
@@ -129,7 +129,10 @@ def _checked(outcome: Outcome, data: bytes, before: Fitted, limit: int, names: C
         raise _GaveUp("ended") from None
     if len(data) > limit or picture.end != len(data) or picture.format.name not in names:
         raise _GaveUp("ended")
-    step = f"{_in_short(before.data, before.picture)} -> {_in_short(data, picture)}, {outcome.in_words()}"
+    parts = [_in_short(each, kind) for each, kind in ((before.data, before.picture), (data, picture))]
+    if before.picture.format in CONVERTIBLE:
+        parts = [before.picture.format.name.lower(), picture.format.name.lower()]
+    step = f"{' -> '.join(parts)}, {outcome.in_words()}"
     return Fitted(data, picture, step)
 
 
@@ -146,6 +149,8 @@ def _size(count: int) -> str:
 
 def _sentence(code: str, data: bytes, picture: Picture, limit: int) -> str:
     reason, way_out = REASONS[code]
+    if picture.format in CONVERTIBLE:
+        return f"The image ({_in_short(data, picture)}) cannot be converted: {reason}. {way_out}; nothing was sent."
     return (
         f"The image ({_in_short(data, picture)}, {picture.width:,}x{picture.height:,} pixels) cannot be brought to at "
         f"most {limit:,} bytes: {reason}. {way_out}; nothing was sent."

@@ -10,8 +10,8 @@ from hashlib import sha256
 
 from PIL import ImageFile
 
-from img402_mcp.client.fit.decode import Unfit, opened
-from img402_mcp.client.fit.messages import MAX_PIXELS, Outcome
+from img402_mcp.client.fit.decode import opened
+from img402_mcp.client.fit.messages import MAX_PIXELS, Outcome, Unfit
 
 _END, _INTERVAL = b"\xff\xd9", b"\xff\xdd"
 _FILLS = (b"\x00" * 64, b"\x55" * 64, b"\x92" * 64)

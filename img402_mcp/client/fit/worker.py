@@ -7,22 +7,39 @@ socket opened any more. Only then are foreign bytes decoded.
 import os
 import sys
 import warnings
+from contextlib import suppress
 
 from PIL import Image
 
-from img402_mcp.client.fit.decode import Unfit
-from img402_mcp.client.fit.messages import MAX_PIXELS, MEMORY, PROCESSOR_SECONDS, Order, Outcome, order_in, packed
+from img402_mcp.client.fit.convertible import NAMES, decoder_of
+from img402_mcp.client.fit.messages import (
+    MAX_PIXELS,
+    MEMORY,
+    PROCESSOR_SECONDS,
+    Order,
+    Outcome,
+    Unfit,
+    order_in,
+    packed,
+)
 from img402_mcp.client.fit.strategy import fit
 from img402_mcp.client.fit.whole import whole
 
 
 def main() -> None:
     Image.preinit()
-    _limit_resources()
     order, data = order_in(sys.stdin.buffer.read())
+    _import_decoder(order.name)
+    _limit_resources()
     sys.stdout.buffer.write(answer(order, data))
     sys.stdout.buffer.flush()
     os._exit(0)  # nothing is left to be tidied up, and that takes a moment
+
+
+def _import_decoder(name: str) -> None:
+    with suppress(Unfit):  # the answer says so
+        if name in NAMES:
+            decoder_of(name)
 
 
 def _limit_resources() -> None:
@@ -59,5 +76,5 @@ def answer(order: Order, data: bytes) -> bytes:
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         return packed(Outcome(reason="pixels"))
     except Exception:  # noqa: BLE001  # a decoder raises anything at all over bytes made to break it
-        return packed(Outcome(reason="broken"))
+        return packed(Outcome(reason="unknown" if order.name in NAMES else "broken"))
     return packed(outcome, smaller)

@@ -3,8 +3,7 @@ from typing import Any
 
 import pytest
 
-from img402_mcp.client.fit.decode import Unfit
-from img402_mcp.client.fit.messages import Order
+from img402_mcp.client.fit.messages import Order, Unfit
 from img402_mcp.client.fit.ssim import likeness
 from img402_mcp.client.fit.strategy import fit
 from tests.client.fit.drawn import (

@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from img402_mcp.client.fit.decode import Unfit
-from img402_mcp.client.fit.messages import Order, outcome_in
+from img402_mcp.client.fit.messages import Order, Unfit, outcome_in
 from img402_mcp.client.fit.strategy import fit
 from img402_mcp.client.fit.worker import answer
 from tests.client.fit.drawn import (
@@ -117,7 +116,7 @@ def test_colours_that_would_be_lost_are_refused(kind: bytes, body: bytes, is_tak
 def test_16_bits_become_8_and_that_is_said():
     values = b"".join(struct.pack("<H", x * 300 % 65536) for x in range(200))
     outcome, result = fitted(saved(Image.frombytes("I;16", (200, 100), values * 100)), 2000)
-    assert outcome.was_deep
+    assert outcome.depth == 16
     assert result.convert("L").crop((0, 0, 200, 1)).tobytes() == values[1::2]
 
 

@@ -226,7 +226,8 @@ async def test_nothing_heavy_is_imported_by_the_server():
     "fields",
     [
         {"quality": 0}, {"quality": 101}, {"quality": True}, {"quality": "90"}, {"scale": 0}, {"scale": None},
-        {"bits": 9}, {"colours": 1}, {"was_deep": 1}, {"was_converted": "no"}, {"had_metadata": None},
+        {"bits": 9}, {"colours": 1}, {"depth": 7}, {"pages": 0}, {"depth": None},
+        {"was_converted": "no"}, {"had_metadata": None},
         {"reason": "else"}, {"reason": []},
     ],
 )  # fmt: skip
@@ -243,7 +244,7 @@ def test_an_impossible_outcome_is_none(fields: dict[str, object]):
         pytest.param(Outcome(quality=88, scale=71), "quality 88, scaled to 71 %", id="scaled"),
         pytest.param(Outcome(bits=6), "colours rounded to 6 bits", id="bits"),
         pytest.param(Outcome(colours=256), "256 colours", id="palette"),
-        pytest.param(Outcome(was_deep=True), "16 bit to 8 bit", id="deep"),
+        pytest.param(Outcome(depth=16), "16 bit to 8 bit", id="deep"),
         pytest.param(Outcome(had_metadata=True), "lossless, metadata dropped", id="metadata"),
         pytest.param(Outcome(was_converted=True, quality=90), "quality 90, colours converted to sRGB", id="converted"),
     ],

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
-from img402_mcp.client.fit.decode import Unfit
+from img402_mcp.client.fit.messages import Unfit
 from img402_mcp.client.fit.whole import whole
 from img402_mcp.formats import MAX_PIECES, NotAnImage, Picture, Repaired, examine, pieces, repaired
 from img402_mcp.formats.repair import gif as gif_repair
