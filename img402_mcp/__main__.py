@@ -6,6 +6,7 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from functools import partial
+from io import TextIOWrapper
 from typing import TextIO
 
 from img402_mcp.errors import Img402Error, SettingsError
@@ -50,10 +51,23 @@ def _command(arguments: Sequence[str]) -> Callable[[], int]:
         return partial(serve, os.environ, ServeFlags())
     from img402_mcp.cli.main import parsed  # noqa: PLC0415  # argparse costs start-up time
 
-    # A name that the terminal or pipe cannot show must not cost the URL beside it.
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]  # they are text streams
+        _set_encoding(stream, errors="backslashreplace", newline="\n")
+    _set_encoding(sys.stdin)
     return parsed(arguments)
+
+
+def _set_encoding(stream: TextIO | None, *, errors: str | None = None, newline: str | None = None) -> None:
+    """Files and pipes have UTF-8 on every system; a terminal keeps its own encoding.
+
+    A name that a terminal cannot show must not cost the URL next to it.
+    """
+    if not isinstance(stream, TextIOWrapper):  # it was closed from the start
+        return
+    if not stream.isatty():
+        stream.reconfigure(encoding="utf-8", errors=errors, newline=newline)
+    elif errors:
+        stream.reconfigure(errors=errors)
 
 
 if __name__ == "__main__":

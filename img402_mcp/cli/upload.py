@@ -3,7 +3,6 @@
 import argparse
 import json
 import os
-import shlex
 import sys
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, closing
@@ -16,16 +15,17 @@ import anyio
 
 from img402_mcp.cli.progress_bar import ProgressBar
 from img402_mcp.cli.serve import add_allow_dir
+from img402_mcp.cli.shell_words import retry_lines
 from img402_mcp.client.batch import PARTS, Batch, Success, UploadOne, in_words, markdown, upload_matching
 from img402_mcp.client.files.allow_list import AllowList
 from img402_mcp.client.files.paths import absolute
 from img402_mcp.client.files.refusal import FileRefused
-from img402_mcp.client.files.roots import MAX_PATH_LENGTH, Roots
+from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.result_text import remark, upload_fields
 from img402_mcp.client.settings import Settings, client_settings
 from img402_mcp.client.snippets import WIDEST
 from img402_mcp.client.upload import Progress, Upload, UploadOptions, open_uploader
-from img402_mcp.errors import SettingsError, quoted
+from img402_mcp.errors import SettingsError
 
 SUMMARY = "Upload images and print their markdown, one a line. Ends with 1 where one failed."
 
@@ -140,12 +140,7 @@ def _show(batch: Batch, flags: argparse.Namespace) -> None:
     if batch.unsent:
         print(f"img402-mcp: Stopped early: {batch.stopped_by} {len(batch.unsent)} not tried.", file=sys.stderr)
     if batch.retry and len(batch.paths) > 1:
-        print(f"To retry: {' '.join(map(_word, batch.retry))}", file=sys.stderr)
-
-
-def _word(path: str) -> str:
-    """For a shell, unless a terminal would obey it."""
-    return shlex.quote(path) if path.isprintable() else quoted(path, MAX_PATH_LENGTH)
+        print("\n".join(retry_lines(batch.retry)), file=sys.stderr)
 
 
 def _printed(batch: Batch, flags: argparse.Namespace) -> str:

@@ -15,6 +15,7 @@ from img402_mcp.client.paid_upload import PaidUploader, open_paid_uploader
 from img402_mcp.client.payments.wallet import import_keystore, new_keystore, unlocked
 from img402_mcp.client.result_text import status_text
 from img402_mcp.client.settings import CLIENT_VARIABLES, client_settings, secret_in
+from img402_mcp.client.settings.variables import file_path
 from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import SettingsError
 
@@ -41,20 +42,20 @@ def run(flags: argparse.Namespace) -> int:
 
 def _new(flags: argparse.Namespace) -> int:
     CLIENT_VARIABLES.check(os.environ)
-    return _made(flags.file, new_keystore(Path(flags.file), _new_password()))
+    return _made(file_path(flags.file, "FILE"), new_keystore)
 
 
 def _import(flags: argparse.Namespace) -> int:
     CLIENT_VARIABLES.check(os.environ)
     key = _read_secret("The private key (it is not shown): ", "IMG402_WALLET_KEY")
-    return _made(flags.file, import_keystore(Path(flags.file), key, _new_password()))
+    return _made(file_path(flags.file, "FILE"), lambda file, password: import_keystore(file, key, password))
 
 
-def _made(file: str, address: str) -> int:
-    print(address)
+def _made(file: Path, make: Callable[[Path, str], str]) -> int:
+    print(make(file, _new_password()))
     print(
         f"The key is encrypted in {file}. Keep a copy, and put in no more USDC than you would carry in a purse.\n"
-        f"Set IMG402_WALLET_FILE={Path(file).absolute()} and IMG402_WALLET_PASSWORD_FILE to a file with the password.",
+        f"Set IMG402_WALLET_FILE={file.absolute()} and IMG402_WALLET_PASSWORD_FILE to a file with the password.",
         file=sys.stderr,
     )
     return 0
@@ -73,7 +74,12 @@ def _read_secret(prompt: str, variable: str) -> str:
     """Never an argument: the list of processes shows those to everyone."""
     if value := os.environ.get(variable):
         return value
-    return getpass.getpass(prompt) if sys.stdin.isatty() else sys.stdin.readline().rstrip("\n")
+    if sys.stdin.isatty():
+        return getpass.getpass(prompt)
+    try:
+        return sys.stdin.readline().rstrip("\r\n")
+    except UnicodeDecodeError:
+        raise SettingsError(f"The input is not UTF-8, so what should be {variable} cannot be read.") from None
 
 
 def _address(_: argparse.Namespace) -> int:

@@ -14,6 +14,7 @@ from img402_mcp.client.files.refusal import REASONS
 from img402_mcp.client.files.roots import existing_folder
 from img402_mcp.client.history import History
 from img402_mcp.client.payments.journal import Journal
+from img402_mcp.client.private_files import is_open_to_others, way_to_close
 from img402_mcp.client.settings import Settings
 from img402_mcp.client.settings.folders import allow_list_file
 from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, warn
@@ -90,7 +91,7 @@ def _nearest(folder: Path) -> Path:
 
 
 def _open_to_others(folder: Path) -> Iterator[Finding]:
-    if folder.is_dir() and folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
+    if os.name != "nt" and folder.is_dir() and folder.stat().st_mode & (stat.S_IWGRP | stat.S_IWOTH):
         yield warn(f"{quoted(str(folder))} may be written by others.", f"chmod go-w {quoted(str(folder))}")
     for file in sorted(folder.glob("*/*.db")):
         if (finding := private(file)) is not None:
@@ -100,11 +101,10 @@ def _open_to_others(folder: Path) -> Iterator[Finding]:
 def private(file: Path) -> Finding | None:
     """None: nobody else may read it, or it is not there."""
     try:
-        shared = file.stat().st_mode & 0o077
+        is_open = is_open_to_others(file)
     except OSError:
         return None
-    shown = quoted(str(file))
-    return warn(f"{shown} may be read or written by others.", f"chmod 600 {shown}") if shared else None
+    return warn(f"{quoted(str(file))} may be read or written by others.", way_to_close(file)) if is_open else None
 
 
 async def history(context: CheckContext) -> Findings:

@@ -66,6 +66,16 @@ def test_a_person_who_types_yes_allows_a_folder_and_takes_it_off_again(user):
     assert (piped(user, "--remove", "shots").returncode, on_the_list(user)) == (0, [])
 
 
+def test_what_is_printed_into_a_pipe_is_utf_8_whatever_the_terminal_has(user):
+    file = user / ".config" / "img402-mcp" / "allowed-folders.json"
+    file.parent.mkdir()
+    file.write_text(json.dumps(["/gone/\u2603"]))
+    done = subprocess.run(
+        [*PROGRAM, "--list"], env=environ(user) | {"PYTHONIOENCODING": "cp1252"}, capture_output=True, check=True
+    )
+    assert done.stdout == "/gone/\u2603 (does not exist now)\n".encode()
+
+
 @pytest.mark.parametrize("answer", ["y\n", "no\n", "\n"], ids=["y", "no", "nothing"])
 def test_anything_but_yes_changes_nothing(user, answer):
     code, shown = typed(user, answer, "shots")

@@ -73,11 +73,13 @@ def listed(file: Path) -> list[Path]:
 
 def write_list(file: Path, folders: Iterable[Path]) -> None:
     """Whole or not at all, for the user alone. Raises SettingsError."""
+    from img402_mcp.client.private_files import new_private_file  # noqa: PLC0415  # only a person's command writes
+
     unfinished = file.with_name(f".{file.name}.{token_hex(8)}")
     text = json.dumps([*map(str, folders)], indent=1, ensure_ascii=False)
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with os.fdopen(os.open(unfinished, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as out:
+        with os.fdopen(new_private_file(unfinished), "w", encoding="utf-8") as out:
             out.write(text)
         unfinished.replace(file)
     except OSError as error:

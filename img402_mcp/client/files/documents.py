@@ -18,11 +18,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from img402_mcp.client.files.copy_names import below, demand_no_instructions, demand_plain_path, demand_portable
+from img402_mcp.client.files.held_files import HELD, is_held_open
 from img402_mcp.client.files.look_alikes import read_named
-from img402_mcp.client.files.paths import located_in_roots, plain_path, refusal
-from img402_mcp.client.files.refusal import REASONS, FileRefused
+from img402_mcp.client.files.paths import WINDOWS, located_in_roots, plain_path, refusal
+from img402_mcp.client.files.refusal import ON_MACOS, REASONS, FileRefused
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_open import CAN_WALK, OPENING, flags, open_folder, read_bytes
+from img402_mcp.client.files.windows_names import without_namespace
 
 MARKDOWN_NAMES = (".md", ".markdown")
 HTML_NAMES = (".html", ".htm")
@@ -141,10 +143,11 @@ def place_for(  # noqa: PLR0913  # keywords, most with a default
     `by_tool`: a model chose the name, not a person.
     """
     try:
-        place = _located_place(path, roots, base)
-        _demand_allowed_name(place, path, roots, by_tool=by_tool)
+        meant = without_namespace(path) if WINDOWS else path
+        place = _located_place(meant, roots, base)
+        _demand_allowed_name(place, meant, roots, by_tool=by_tool)
         _demand_fitting_name(place, document)
-        with _explained(), opened(place.parent) as (prefix, folder):
+        with _explained(place), opened(place.parent) as (prefix, folder):
             _demand_writable(prefix, folder)
             _demand_free(prefix / place.name, folder, overwrite=overwrite)
     except FileRefused as reason:
@@ -158,7 +161,7 @@ def write_document(text: str, place: Path, document: Document, roots: Roots, *, 
     """`place` comes from `place_for`. Raises ReadRefused where things have changed since. It blocks."""
     try:
         _demand_unedited(place, document, roots)
-        with _explained(), OPENED(place.parent) as (prefix, folder):
+        with _explained(place), OPENED(place.parent) as (prefix, folder):
             _write(text.encode(), prefix, place.name, folder, overwrite=overwrite)
     except FileRefused as reason:
         refused = refusal(str(place), reason, roots, None)
@@ -206,7 +209,7 @@ def _demand_writable(prefix: Path, folder: int | None) -> None:
 
 
 @contextmanager
-def _explained() -> Iterator[None]:
+def _explained(place: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
@@ -214,7 +217,8 @@ def _explained() -> Iterator[None]:
     except FileExistsError:
         raise FileRefused(_EXISTS) from None
     except OSError as error:
-        raise FileRefused(_REASONS.get(error.errno or 0) or f"cannot be written: {error.strerror}") from None
+        held = HELD if is_held_open(place, error, to_replace=True) else ""
+        raise FileRefused(held or _REASONS.get(error.errno or 0) or f"cannot be written: {error.strerror}") from None
 
 
 _EXISTS = "exists already; name another file, or allow it by `overwrite`"
@@ -223,6 +227,7 @@ _REASONS = {
     errno.ELOOP: REASONS[errno.ELOOP],
     errno.ENAMETOOLONG: REASONS[errno.ENAMETOOLONG],
     errno.EACCES: "may not be written by the user whom this server runs as",
+    errno.EPERM: f"may not be written by this server; {ON_MACOS}",
     errno.EROFS: "lies on a file system that is read-only",
     errno.ENOSPC: "cannot be written: the disk is full",
 }

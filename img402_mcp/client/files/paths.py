@@ -42,9 +42,9 @@ def located_in_roots(text: str, roots: Roots, base: Path | None) -> Path:
         resolved = Path(os.path.realpath(absolute(text, roots, base)))
     except (OSError, RuntimeError):  # a link that may not be read, too long a chain of them, a user without a home
         raise outside() from None
-    if not roots.contain(resolved):
+    if (place := roots.respelled(resolved)) is None:
         raise outside()
-    return resolved
+    return place
 
 
 def absolute(text: str, roots: Roots, base: Path | None = None) -> str:

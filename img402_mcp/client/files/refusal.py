@@ -20,13 +20,13 @@ def outside() -> FileRefused:
 
 
 LINKED = "goes through a link that leads in a circle, or that was put there while it was read"
-PRIVATE = "may not be read by this server; on macOS allow its app under Privacy & Security, Files and Folders"
+ON_MACOS = "on macOS allow its app under Privacy & Security, Files and Folders"
 REASONS = {
     errno.ENOTDIR: "goes through something that is not a folder, or that was swapped for a link while it was read",
     errno.ELOOP: LINKED,
     errno.EMLINK: LINKED,  # FreeBSD says so where others say ELOOP
     errno.ENAMETOOLONG: "holds a name that is too long for the file system",
     errno.EACCES: "may not be read by the user whom this server runs as",
-    errno.EPERM: PRIVATE,
+    errno.EPERM: f"may not be read by this server; {ON_MACOS}",
 }
 """By the error of the system. macOS denies what its privacy protection guards with EPERM."""

@@ -33,7 +33,14 @@ class Roots:
         return cls(directories, way_out=way_out)
 
     def contain(self, path: Path) -> bool:
-        return any(path.is_relative_to(root) or _is_same_by_another_spelling(path, root) for root in self.directories)
+        return self.respelled(path) is not None
+
+    def respelled(self, path: Path) -> Path | None:
+        """The path, with the root that holds it spelled as the root is; None: it lies in no root."""
+        if any(path.is_relative_to(root) for root in self.directories):
+            return path
+        same = (root for root in self.directories if _is_same_by_another_spelling(path, root))
+        return next((root.joinpath(*path.parts[len(root.parts) :]) for root in same), None)
 
     def in_words(self) -> str:
         names = ", ".join(quoted(str(root), MAX_PATH_LENGTH) for root in self.directories)

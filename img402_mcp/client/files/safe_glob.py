@@ -5,7 +5,6 @@ are opened from the top downward, one name at a time, following nothing: a link 
 so no pattern lists what a link leads to. Everything outside the roots gets one and the same sentence.
 """
 
-import errno
 import os
 import re
 import stat
@@ -72,8 +71,8 @@ class _Budget:
         self._names = self._left = names
         self._comparisons = MOST_COMPARISONS
         self._end = monotonic() + MOST_SECONDS
-        self.denied = False
-        """A folder could not be listed, though the user might think so."""
+        self.denied = 0
+        """The error where a folder may not be listed, though the user might think so."""
 
     def spent_on(self, entries: Iterator[os.DirEntry[str]], ways: Ways) -> list[os.DirEntry[str]]:
         seen = list(islice(entries, self._left + 1))
@@ -128,7 +127,7 @@ def _named_by(pattern: str, roots: Roots, base: Path | None, budget: _Budget) ->
     start, way = _start(folder, way, roots)
     found = list(islice(_files(start, way, budget), MAX_FILES + 1))
     if not found and budget.denied:
-        raise FileRefused(f"matches no file that can be seen: a folder {REASONS[errno.EPERM]}")
+        raise FileRefused(f"matches no file that can be seen: a folder {REASONS[budget.denied]}")
     if not found:
         raise FileRefused("matches no file", "Links and hidden files are only found by their names.", missing=True)
     if len(found) > MAX_FILES:
@@ -189,7 +188,7 @@ def _files(start: Path, way: Way, budget: _Budget) -> Iterator[_File]:
         try:
             files, onward = _looked_through(folder, ways, budget)
         except OSError as error:  # what may not be listed, or is not a folder any more, holds nothing
-            budget.denied |= isinstance(error, PermissionError)
+            budget.denied = budget.denied or (error.errno or 0) * isinstance(error, PermissionError)
             continue
         yield from files
         pending += onward

@@ -23,6 +23,8 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 
+from img402_mcp.client.files.cloud_files import downloaded, is_elsewhere
+from img402_mcp.client.files.held_files import HELD, is_held_open
 from img402_mcp.client.files.refusal import LINKED, REASONS, FileRefused
 
 Opening = Callable[[Path], AbstractContextManager[int]]
@@ -102,7 +104,8 @@ def read_bytes(path: Path, limit: int, opening: Opening, purpose: str = "sent") 
     except FileNotFoundError:
         raise FileRefused("does not exist", missing=True) from None
     except OSError as error:
-        raise FileRefused(REASONS.get(error.errno or 0) or f"cannot be read: {error.strerror}") from None
+        held = HELD if is_held_open(path, error) else ""
+        raise FileRefused(held or REASONS.get(error.errno or 0) or f"cannot be read: {error.strerror}") from None
 
 
 def _read_once(descriptor: int, limit: int, purpose: str) -> bytes:
@@ -111,12 +114,18 @@ def _read_once(descriptor: int, limit: int, purpose: str) -> bytes:
         raise FileRefused("is empty: still being written, or not yet downloaded from its cloud drive")
     if before.st_size > limit:
         raise FileRefused(f"is too large: it has {before.st_size:,} bytes, and at most {limit:,} can be {purpose}")
-    with open(descriptor, "rb", closefd=False) as file:
-        data = file.read(before.st_size + 1)
+    data = _all_of(descriptor, before)
     after = os.fstat(descriptor)
     if (len(data), after.st_mtime_ns) != (before.st_size, before.st_mtime_ns) or after.st_size != before.st_size:
         raise _changed()
     return data
+
+
+def _all_of(descriptor: int, status: os.stat_result) -> bytes:
+    if is_elsewhere(getattr(status, "st_flags", 0), getattr(status, "st_file_attributes", 0)):
+        return downloaded(descriptor, status.st_size + 1)
+    with open(descriptor, "rb", closefd=False) as file:
+        return file.read(status.st_size + 1)
 
 
 def _changed() -> FileRefused:

@@ -2,8 +2,8 @@
 
 Pixels are decoded in a child process, since a few kilobytes can decode to gigabytes and decoders have had holes. The
 child gets the bytes through a pipe, an empty environment, and limits on memory, time and files; its answer is
-believed no more than a stranger's. Where `resource` is missing (Windows) or memory is not limited by the system
-(macOS), the limits on pixels and wall time remain. The same input and limit give the same output.
+believed no more than a stranger's. On Windows a job object limits the memory. Where the system limits none (macOS),
+the limits on pixels and wall time remain. The same input and limit give the same output.
 """
 
 import os

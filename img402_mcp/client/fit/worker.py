@@ -45,10 +45,13 @@ def _import_decoder(name: str) -> None:
 def _limit_resources() -> None:
     Image.MAX_IMAGE_PIXELS = MAX_PIXELS
     warnings.simplefilter("error", Image.DecompressionBombWarning)
-    try:
-        import resource  # noqa: PLC0415  # missing on Windows
-    except ImportError:
+    if sys.platform == "win32":
+        from img402_mcp.client.fit.job_object import enter_job  # noqa: PLC0415  # on Windows alone
+
+        enter_job(MEMORY)
         return
+    import resource  # noqa: PLC0415  # missing on Windows
+
     _limit(resource.RLIMIT_AS, MEMORY)
     _limit(resource.RLIMIT_CPU, PROCESSOR_SECONDS)
     _limit(resource.RLIMIT_FSIZE, 0)

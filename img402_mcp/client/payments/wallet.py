@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from img402_mcp.client.private_files import new_private_file, put_new, sync_folder
 from img402_mcp.client.settings import WalletSource
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.wire.evm import account
@@ -169,19 +170,16 @@ def _message(authorization: Authorization) -> dict[str, object]:
 
 
 def _write_new(path: Path, content: bytes) -> None:
-    """Whole or not at all, for the owner alone, and never over a file that is there: linking refuses that."""
+    """Whole or not at all, for the user alone, never over a file that is there; once it is there, nothing fails."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
     try:
-        with open(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:  # noqa: PTH123  # a descriptor
+        with os.fdopen(new_private_file(draft), "wb") as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.link(draft, path)
+        put_new(draft, path)
     finally:
-        draft.unlink(missing_ok=True)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # the name is on disk too before anyone sends money there
-    finally:
-        os.close(folder)
+        with suppress(OSError):
+            draft.unlink(missing_ok=True)
+    sync_folder(path.parent)  # before anyone sends money there

@@ -82,6 +82,21 @@ def test_a_root_that_was_deleted_and_made_anew_goes_on_working(world: World):
     assert read_image(f"{world.allow}/shot.png", world.roots, limit=LIMIT).data == world.image
 
 
+def test_a_root_in_another_spelling_is_the_same_root_and_its_paths_get_its_own_spelling(tmp_path: Path):
+    """The disk says whether two spellings are one folder; a link does so here, as a disk without case does there."""
+    here = tmp_path.resolve()
+    (here / "Caf\u00e9").mkdir()
+    (here / "CAFE\u0301").symlink_to("Caf\u00e9")
+    (here / "CAFE").symlink_to("Caf\u00e9")
+    roots = Roots((here / "Caf\u00e9",))
+    spelled = {
+        name: roots.respelled(here / name / "Sub" / "a.png")
+        for name in ("Caf\u00e9", "CAFE\u0301", "CAFE", "cafe\u0301")
+    }
+    found = here / "Caf\u00e9" / "Sub" / "a.png"
+    assert spelled == {"Caf\u00e9": found, "CAFE\u0301": found, "CAFE": None, "cafe\u0301": None}
+
+
 def test_the_whole_file_system_can_be_a_root(world: World):
     assert read_image(f"{world.secret}/shot.png", Roots.resolve(["/"]), limit=LIMIT).data == world.secret_image
 

@@ -1,0 +1,32 @@
+"""Files that another program holds open, which only Windows refuses to open, to replace and to delete."""
+
+import sys
+from pathlib import Path
+
+HELD = "is held open by another program; close it there, or try again"
+
+if sys.platform == "win32":
+    import _winapi
+
+    _READ, _DELETE = 0x8000_0000, 0x1_0000
+    _SHARED = 0x1 | 0x2 | 0x4  # with those who read, write and delete
+    _OPEN_EXISTING = 3
+    _HELD_BY_ANOTHER = (32, 33)  # a sharing violation, a locked part
+
+    def is_held_open(path: Path, error: OSError, *, to_replace: bool = False) -> bool:
+        """Asked again: the C library's error is the same as for what is forbidden."""
+        if not isinstance(error, PermissionError):
+            return False
+        access = _DELETE if to_replace else _READ
+        try:
+            handle = _winapi.CreateFile(str(path), access, _SHARED, 0, _OPEN_EXISTING, 0, 0)
+        except OSError as refused:
+            return refused.winerror in _HELD_BY_ANOTHER
+        _winapi.CloseHandle(handle)
+        return False
+
+else:
+
+    def is_held_open(path: Path, error: OSError, *, to_replace: bool = False) -> bool:  # noqa: ARG001  # elsewhere
+        """An open file can be opened, replaced and deleted here."""
+        return False

@@ -1,0 +1,104 @@
+"""Files for the user alone: by their mode, and on Windows, where a mode says nothing, by an access control list."""
+
+import os
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+from img402_mcp.errors import quoted
+
+MAX_PATH_LENGTH = 4096
+
+if sys.platform == "win32":
+    import msvcrt
+
+    import ntsecuritycon
+    import pywintypes
+    import win32con
+    import win32file
+    import win32process
+    import win32security
+
+    _TRUSTED = frozenset({"S-1-3-0", "S-1-3-4", "S-1-5-18", "S-1-5-32-544"})
+    """The file's creator and owner, the system and the administrators, who can take any file anyway."""
+    _READS_OR_WRITES = (
+        ntsecuritycon.FILE_READ_DATA
+        | ntsecuritycon.FILE_WRITE_DATA
+        | ntsecuritycon.GENERIC_READ
+        | ntsecuritycon.GENERIC_WRITE
+        | ntsecuritycon.GENERIC_ALL
+    )
+
+    def new_private_file(path: Path) -> int:
+        """A descriptor for writing. Raises OSError, FileExistsError where there is such a file."""
+        attributes = win32security.SECURITY_ATTRIBUTES()
+        alone = f"D:P(A;;FA;;;{_user()})"  # nothing is inherited, and this user has all rights
+        attributes.SECURITY_DESCRIPTOR = win32security.ConvertStringSecurityDescriptorToSecurityDescriptor(
+            alone, win32security.SDDL_REVISION_1
+        )
+        how = (win32con.GENERIC_WRITE, 0, attributes, win32con.CREATE_NEW, win32con.FILE_ATTRIBUTE_NORMAL, None)
+        try:
+            handle = win32file.CreateFile(str(path), *how)
+        except pywintypes.error as error:
+            raise OSError(0, error.strerror, str(path), error.winerror) from None
+        return msvcrt.open_osfhandle(handle.Detach(), os.O_WRONLY | os.O_BINARY)
+
+    def put_new(draft: Path, path: Path) -> None:
+        """Raises FileExistsError where there is such a file: renaming replaces nothing here."""
+        draft.rename(path)
+
+    def is_open_to_others(path: Path) -> bool:
+        """Raises OSError."""
+        try:
+            descriptor = win32security.GetFileSecurity(str(path), win32security.DACL_SECURITY_INFORMATION)
+        except pywintypes.error as error:
+            raise OSError(0, error.strerror, str(path), error.winerror) from None
+        entries = descriptor.GetSecurityDescriptorDacl()
+        if entries is None:
+            return True
+        trusted = _TRUSTED | {_user()}
+        rows = (entries.GetAce(at) for at in range(entries.GetAceCount()))
+        return any(
+            kind == ntsecuritycon.ACCESS_ALLOWED_ACE_TYPE
+            and rights & _READS_OR_WRITES
+            and win32security.ConvertSidToStringSid(whose) not in trusted
+            for (kind, _), rights, whose in rows
+        )
+
+    def way_to_close(path: Path) -> str:
+        """The command that leaves the file to this user alone, the same for cmd and PowerShell."""
+        return f'icacls {quoted(str(path), MAX_PATH_LENGTH)} /inheritance:r /grant:r "*{_user()}:F"'
+
+    def _user() -> str:
+        """The security identifier of the user whom this process runs as."""
+        token = win32security.OpenProcessToken(win32process.GetCurrentProcess(), win32security.TOKEN_QUERY)
+        who, _ = win32security.GetTokenInformation(token, win32security.TokenUser)
+        return str(win32security.ConvertSidToStringSid(who))
+
+else:
+
+    def new_private_file(path: Path) -> int:
+        """A descriptor for writing. Raises OSError, FileExistsError where there is such a file."""
+        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+
+    def put_new(draft: Path, path: Path) -> None:
+        """Raises FileExistsError where there is such a file: linking replaces nothing, as renaming would."""
+        path.hardlink_to(draft)
+
+    def is_open_to_others(path: Path) -> bool:
+        """Raises OSError."""
+        return bool(path.stat().st_mode & 0o077)
+
+    def way_to_close(path: Path) -> str:
+        """The command that leaves the file to this user alone."""
+        return f"chmod 600 {quoted(str(path), MAX_PATH_LENGTH)}"
+
+
+def sync_folder(folder: Path) -> None:
+    """The names in it are on the disk too, where the system can do that. Windows cannot, and some network disks."""
+    with suppress(OSError):
+        descriptor = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
