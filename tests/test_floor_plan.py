@@ -50,7 +50,7 @@ PLAN = {
         "payments": "deadline http private_files settings sqlite",
         "upload": "api_limits apis files fit history http reuse scrub settings snippets ssrf_guard verify",
         "lost_answers": "apis http",
-        "token_upload": "apis files http reuse upload",
+        "token_upload": "apis files lost_answers reuse upload",
         "upload_price": "payments upload",
         "paid_record": "apis files payments upload",
         "paid_upload": "apis files http paid_record payments reuse settings token_upload upload",

@@ -8,7 +8,7 @@ import os
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from urllib.parse import urlsplit
 
@@ -35,6 +35,7 @@ BACKOFF = (0.5, 1.5)  # seconds before the second and the third try
 LEAST_TRY = 2.0  # seconds: with less left before the deadline there is no further try
 
 OnSent = Callable[[int], Awaitable[None]]
+"""Is given how many bytes of a body have been handed to the network so far."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +47,6 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
     body: tuple[bytes, ...] = field(default=(), repr=False)
     on_sent: OnSent | None = field(default=None, repr=False)
-    """Told how many bytes of the body have been handed to the network so far."""
 
     @property
     def length(self) -> int:
@@ -117,13 +117,6 @@ def retrying(send: Send, pause: Callable[[float], Awaitable[None]] = anyio.sleep
 
 def _has_time_for_another(wait: float) -> bool:
     return deadline.current().left > wait + LEAST_TRY
-
-
-def reporting(send: Send, on_sent: OnSent) -> Send:
-    async def send_reporting(request: Request) -> Response:
-        return await send(replace(request, on_sent=on_sent))
-
-    return send_reporting
 
 
 def _trusted() -> ssl.SSLContext:

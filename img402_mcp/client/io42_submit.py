@@ -27,7 +27,7 @@ from img402_mcp.client.payments.payment import Payment, PaymentIntent, State
 from img402_mcp.client.payments.payment_required import PaymentRequirements
 from img402_mcp.client.settings.io42 import Io42Settings
 from img402_mcp.client.ssrf_guard import SsrfGuard
-from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Uploader, UploadOptions, reported
+from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Uploader, UploadOptions, on_sent
 from img402_mcp.errors import (
     BadAnswer,
     Img402Error,
@@ -211,13 +211,13 @@ class Io42Submitter:
         self, job: Job, slot: Slot, payment: Payment | None, progress: Progress | None
     ) -> tuple[Response, bool]:
         """Noted before the first byte leaves. The same bytes may go again: they are the same file."""
-        request = self.service.put(slot, job.image)
-        tries = Tries(payment is not None and payment.put_at is not None)
+        request = self.service.put(slot, job.image, on_sent(job.image, progress))
+        tries = Tries(in_doubt=payment is not None and payment.put_at is not None)
         try:
             send = retrying(tries.watching(await self.named.sender(request.url)), self.payer.pause)
             if payment is not None:
                 await run_sync(self.payer.journal.put_begins, payment.nonce, self.payer.now())
-            return await reported(send, job.image, progress)(request), tries.in_doubt
+            return await send(request), tries.in_doubt
         except UploadFailed as error:
             raise type(error)(f"{error} {next_step(payment)}") from error
         finally:

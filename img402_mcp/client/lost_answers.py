@@ -1,18 +1,17 @@
-"""Senders that remember whether an answer was lost, so that what may have been delivered is not denied."""
+"""Whether what was sent may have arrived though no answer says so; and the last answer that a payment got."""
 
 from img402_mcp.client.apis.io42 import by_code
 from img402_mcp.client.http import Request, Response, Send
-from img402_mcp.errors import (
-    NotReached,
-)
+from img402_mcp.errors import NotReached
 from img402_mcp.wire.x402 import PAYMENT_HEADERS
 
 
 class Tries:
-    """Whether the file may be there: not where every try reached nobody, or was refused for certain."""
+    """`in_doubt`: the file may be there. Not where every try reached nobody, or was refused for certain."""
 
-    def __init__(self, in_doubt: bool) -> None:  # noqa: FBT001  # what was in doubt before stays so
+    def __init__(self, *, in_doubt: bool = False) -> None:
         self.in_doubt = in_doubt
+        """What was in doubt before stays so."""
         self.made = False
 
     def watching(self, send: Send) -> Send:

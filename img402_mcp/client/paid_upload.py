@@ -26,7 +26,7 @@ from img402_mcp.client.payments.wallet import unlocked
 from img402_mcp.client.reuse import PAID
 from img402_mcp.client.settings import Money
 from img402_mcp.client.token_upload import fitting_for_token, with_foreign_token
-from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Upload, Uploader, UploadOptions, reported
+from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Upload, Uploader, UploadOptions, on_sent
 from img402_mcp.errors import (
     PaymentPending,
     PaymentRefused,
@@ -88,14 +88,6 @@ class PaidUploader:
 
     async def live_token(self) -> Payment | None:
         return await run_sync(self.payer.journal.live_token, self._token_intent, self.payer.now())
-
-    async def is_paid_for(self, path: str) -> bool:
-        """Nothing more will be paid for this file. Raises ReadRefused."""
-        intent = self._intent(await self.uploader.read(path, exact=True))
-        finished = await run_sync(self.payer.journal.finished, intent)
-        if finished:
-            return self._alive(finished) is not None
-        return await run_sync(self.payer.journal.existing, intent) is not None
 
     async def upload(
         self,
@@ -228,7 +220,7 @@ class PaidUploader:
 
         image = purchase.image
         try:
-            receipt = await service.upload_inline(image, reported(paying, image, purchase.progress))
+            receipt = await service.upload_inline(image, paying, on_sent(image, purchase.progress))
         except (UploadFailed, UploadRejected) as error:
             raise with_payment(error, paid[-1]) from error
         await self._finished(paid[-1], receipt, image)
@@ -271,8 +263,8 @@ class PaidUploader:
     async def _redeemed(
         self, image: Image, token: Token, payment: Payment | None, progress: Progress | None
     ) -> Receipt:
-        send = reported(self.uploader.send, image, progress)
-        receipt = await self.uploader.service.upload_with_token(image, token.value, send)
+        service, send = self.uploader.service, self.uploader.send
+        receipt = await service.upload_with_token(image, token.value, send, on_sent(image, progress))
         await self._finished(payment, receipt, image)
         return receipt
 

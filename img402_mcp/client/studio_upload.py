@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from img402_mcp.client.apis.studio import Studio, StudioInput
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.settings.studio import StudioSettings
-from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Uploader, UploadOptions, reported
+from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Uploader, UploadOptions, on_sent
 from img402_mcp.errors import SettingsError
 from img402_mcp.wire.studio import MAX_BYTES, MEDIA_TYPES
 
@@ -30,7 +30,7 @@ class StudioUploader:
         read = await self.uploader.read(path, fit=options.fit)
         image = await self.uploader.fitting_taken(read, MAX_BYTES, options, MEDIA_TYPES)
         self.service.demand_fits(image)
-        return Input(image, await self.service.upload(image, reported(self.uploader.send, image, progress)))
+        return Input(image, await self.service.upload(image, self.uploader.send, on_sent(image, progress)))
 
 
 @contextmanager

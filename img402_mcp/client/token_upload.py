@@ -1,13 +1,11 @@
 """An upload with a token that was paid for elsewhere: it needs no wallet and no journal, and buys nothing."""
 
-from dataclasses import dataclass
-
 from img402_mcp.client.apis.img402 import DOCUMENTED_FREE_BYTES
 from img402_mcp.client.files.image import Image
-from img402_mcp.client.http import Request, Response, Send
+from img402_mcp.client.lost_answers import Tries
 from img402_mcp.client.reuse import PAID
-from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Upload, Uploader, UploadOptions, reported
-from img402_mcp.errors import AnswerLost, BadAnswer, TokenRefused, UploadFailed
+from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Upload, Uploader, UploadOptions, on_sent
+from img402_mcp.errors import TokenRefused, UploadFailed
 
 
 async def with_foreign_token(
@@ -19,11 +17,12 @@ async def with_foreign_token(
 ) -> Upload:
     """An upload with a token that was paid for elsewhere. Buys nothing, whatever happens."""
     image = await fitting_for_token(uploader, await uploader.read(path, exact=True, fit=options.fit), options)
-    watch = _Watch(uploader.send)
+    tries = Tries()
+    send = tries.watching(uploader.send)
     try:
-        receipt = await uploader.service.upload_with_token(image, token, reported(watch.send, image, progress))
+        receipt = await uploader.service.upload_with_token(image, token, send, on_sent(image, progress))
     except (TokenRefused, UploadFailed) as error:
-        raise _maybe_delivered(error, in_doubt=watch.in_doubt) from error
+        raise _maybe_delivered(error, in_doubt=tries.in_doubt) from error
     return await uploader.complete(image, receipt, options, PAID)
 
 
@@ -34,29 +33,10 @@ async def fitting_for_token(uploader: Uploader, image: Image, options: UploadOpt
     return await uploader.fitting(image, limit, options)
 
 
-@dataclass
-class _Watch:
-    """Remembers whether an answer was lost on the way."""
-
-    _send: Send
-    in_doubt: bool = False
-
-    async def send(self, request: Request) -> Response:
-        try:
-            answer = await self._send(request)
-        except (AnswerLost, BadAnswer):
-            self.in_doubt = True
-            raise
-        self.in_doubt = self.in_doubt or answer.status >= 500
-        return answer
-
-
 def _maybe_delivered(error: TokenRefused | UploadFailed, *, in_doubt: bool) -> TokenRefused | UploadFailed:
     if not in_doubt:
         return error
-    message = (
-        f"{error} An answer was lost before: the image may be delivered, under a URL that only its payer can ask for."
-    )
+    message = f"{error} No answer says so, but the image may be delivered, under a URL that only its payer can ask for."
     if isinstance(error, TokenRefused):
         return TokenRefused(f"{message} Nothing was bought.", code=error.code)
     return UploadFailed(f"{message} Make the same call again with the same token; nothing is bought.")

@@ -18,7 +18,7 @@ from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.fit.messages import warnings
 from img402_mcp.client.fit.subprocess import fitted, flaw_in
 from img402_mcp.client.history import History
-from img402_mcp.client.http import Send, reporting, sending
+from img402_mcp.client.http import OnSent, Send, sending
 from img402_mcp.client.reuse import FREE, Reuse, Terms, opened, receipt_of
 from img402_mcp.client.scrub.strip import NotClean, scrubbed
 from img402_mcp.client.settings import Settings
@@ -29,7 +29,7 @@ from img402_mcp.errors import ReadRefused, UploadRejected, quoted
 from img402_mcp.formats import FORMATS
 
 Progress = Callable[[int, int], Awaitable[None]]
-"""Told the bytes sent so far and in all."""
+"""Is given the bytes sent so far and in all."""
 
 MAX_REFUSALS = 2  # of one image, before what the third upload is answered stands
 MEDIA_TYPES = tuple(kind.media_type for kind in FORMATS)
@@ -165,13 +165,13 @@ class Uploader:
             image = await self.fitting(original, bounds.limit, options, bounds.media_types)
         for _ in range(MAX_REFUSALS):
             try:
-                return image, await self.service.upload(image, reported(self.send, image, progress))
+                return image, await self.service.upload(image, self.send, on_sent(image, progress))
             except UploadRejected as error:
                 met = bounds.after(error, image, original) if options.fit else None
                 if met is None:
                     raise
                 bounds, image = met, await self.fitting(original, met.limit, options, met.media_types)
-        return image, await self.service.upload(image, reported(self.send, image, progress))
+        return image, await self.service.upload(image, self.send, on_sent(image, progress))
 
     async def _known(self, image: Image, options: UploadOptions) -> Upload | None:
         """The URL of the same bytes, sent on the same terms; not where it shows that it serves them no more."""
@@ -271,16 +271,14 @@ def limit_in(error: UploadRejected, size: int) -> int | None:
     return max((limit for limit in DOCUMENTED_FREE_BYTES if limit < size), default=None)
 
 
-def reported(send: Send, image: Image, progress: Progress | None) -> Send:
-    if progress is None:
-        return send
+def on_sent(image: Image, progress: Progress | None) -> OnSent | None:
+    """For a request with that image. It only goes forwards, as MCP demands: a second try begins again."""
     total, furthest = len(image.data), 0
 
-    async def on_sent(sent: int) -> None:
-        """Only forwards, as MCP demands: a second try begins again."""
+    async def report(sent: int) -> None:
         nonlocal furthest
-        if min(sent, total) > furthest:
+        if progress is not None and min(sent, total) > furthest:
             furthest = min(sent, total)
             await progress(furthest, total)
 
-    return reporting(send, on_sent)
+    return report if progress else None

@@ -8,7 +8,7 @@ import anyio
 import pytest
 from anyio.abc import SocketAttribute
 
-from img402_mcp.client.http import ANSWER_LIMIT, PIECE, Request, Response, reporting, retrying, sending
+from img402_mcp.client.http import ANSWER_LIMIT, PIECE, Request, Response, retrying, sending
 from img402_mcp.errors import AnswerLost, BadAnswer, NotReached, UploadFailed
 
 
@@ -32,7 +32,7 @@ async def test_progress_counts_every_byte_handed_to_the_network(peers, answering
         reported.append(sent)
 
     async with sending() as send:
-        await reporting(send, on_sent)(Request("POST", peer.url, body=(b"x", bytes(PIECE * 2 + 5))))
+        await send(Request("POST", peer.url, body=(b"x", bytes(PIECE * 2 + 5)), on_sent=on_sent))
     assert reported == [1, 1 + PIECE, 1 + 2 * PIECE, 1 + 2 * PIECE + 5]
 
 

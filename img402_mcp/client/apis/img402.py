@@ -12,7 +12,7 @@ import anyio
 
 from img402_mcp.client.apis.base import Receipt, fields_in, multipart, retry_delay_text, showable
 from img402_mcp.client.files.image import Image
-from img402_mcp.client.http import Request, Response, Send, retrying
+from img402_mcp.client.http import OnSent, Request, Response, Send, retrying
 from img402_mcp.errors import BadAnswer, TokenRefused, UploadFailed, UploadRejected, quoted
 from img402_mcp.formats import FORMATS
 from img402_mcp.wire import img402 as wire
@@ -38,24 +38,25 @@ class Img402:
     api_url: str
     pause: Callable[[float], Awaitable[None]] = anyio.sleep
 
-    async def upload(self, image: Image, send: Send) -> Receipt:
+    async def upload(self, image: Image, send: Send, on_sent: OnSent | None = None) -> Receipt:
         """The free upload."""
-        answer = await retrying(send, self.pause)(self._request(wire.FREE, image))
+        answer = await retrying(send, self.pause)(self._request(wire.FREE, image, on_sent))
         return self._receipt(image, answer)
 
-    async def upload_with_token(self, image: Image, token: str, send: Send) -> Receipt:
+    async def upload_with_token(self, image: Image, token: str, send: Send, on_sent: OnSent | None = None) -> Receipt:
         """Raises TokenRefused where the API does not take the token, or not any more.
 
         The same token with the same bytes may be sent again: it is worth one image, however often it arrives.
         """
         if not _TOKEN.fullmatch(token):
             raise TokenRefused("That is not an upload token. Get one with get_upload_token.", code="invalid_token")
-        answer = await retrying(send, self.pause)(self._request(wire.PAID, image, {wire.TOKEN_HEADER: token}))
+        request = self._request(wire.PAID, image, on_sent, {wire.TOKEN_HEADER: token})
+        answer = await retrying(send, self.pause)(request)
         return self._receipt(image, answer)
 
-    async def upload_inline(self, image: Image, send: Send) -> Receipt:
+    async def upload_inline(self, image: Image, send: Send, on_sent: OnSent | None = None) -> Receipt:
         """The payment travels with the image. `send` pays, and is never wrapped in tries of another kind."""
-        return self._receipt(image, await send(self._request(wire.PAID, image)))
+        return self._receipt(image, await send(self._request(wire.PAID, image, on_sent)))
 
     def token_request(self) -> Request:
         return Request("POST", self.api_url + wire.TOKEN)
@@ -93,9 +94,11 @@ class Img402:
     def _where(self) -> str:
         return urlsplit(self.api_url).netloc
 
-    def _request(self, route: str, image: Image, headers: Mapping[str, str] | None = None) -> Request:
+    def _request(
+        self, route: str, image: Image, on_sent: OnSent | None, headers: Mapping[str, str] | None = None
+    ) -> Request:
         kind, body = multipart(wire.FIELD, image)
-        return Request("POST", self.api_url + route, {**kind, **(headers or {})}, body)
+        return Request("POST", self.api_url + route, {**kind, **(headers or {})}, body, on_sent)
 
     def _receipt(self, image: Image | None, answer: Response) -> Receipt:
         if not _granted(answer):

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 
 from img402_mcp.client.apis.base import demand_fits, fields_in, retry_delay_text
 from img402_mcp.client.files.image import Image
-from img402_mcp.client.http import Request, Response
+from img402_mcp.client.http import OnSent, Request, Response
 from img402_mcp.errors import BadAnswer, ReadRefused, UploadFailed, UploadRejected, quoted
 from img402_mcp.wire import io42 as wire
 from img402_mcp.wire.moments import moment_of
@@ -74,9 +74,10 @@ class Io42:
             raise BadAnswer(f"{self._where} named an upload URL for another submission, {quoted(slot.submission_id)}.")
         return slot
 
-    def put(self, slot: wire.Slot, image: Image) -> Request:
+    def put(self, slot: wire.Slot, image: Image, on_sent: OnSent | None = None) -> Request:
         """Neither the key nor a proof goes there: the URL alone is the right to put one file."""
-        return Request("PUT", slot.upload_url, {"Content-Type": image.picture.format.media_type}, (image.data,))
+        headers = {"Content-Type": image.picture.format.media_type}
+        return Request("PUT", slot.upload_url, headers, (image.data,), on_sent)
 
     @property
     def _where(self) -> str:

@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from img402_mcp.client.apis.base import demand_fits, fields_in, multipart, retry_delay_text, showable
 from img402_mcp.client.files.image import Image
-from img402_mcp.client.http import Request, Response, Send, retrying
+from img402_mcp.client.http import OnSent, Request, Response, Send, retrying
 from img402_mcp.errors import BadAnswer, UploadFailed, UploadRejected, quoted
 from img402_mcp.wire import studio as wire
 
@@ -36,21 +36,22 @@ class Studio:
         """Raises ReadRefused."""
         demand_fits(image, "the studio", wire.MEDIA_TYPES, wire.MAX_BYTES)
 
-    async def upload(self, image: Image, send: Send) -> StudioInput:
+    async def upload(self, image: Image, send: Send, on_sent: OnSent | None = None) -> StudioInput:
         """Free, so the same bytes may be sent again after a 5xx or a lost answer: at worst one copy lies unused.
 
         Raises UploadRejected, UploadFailed.
         """
-        answer = await retrying(send, self.pause)(self._request(image))
+        answer = await retrying(send, self.pause)(self._request(image, on_sent))
         return self._stored(image, answer)
 
     @property
     def _where(self) -> str:
         return urlsplit(self.api_url).netloc
 
-    def _request(self, image: Image) -> Request:
+    def _request(self, image: Image, on_sent: OnSent | None) -> Request:
         kind, body = multipart(wire.FIELD, image)
-        return Request("POST", self.api_url + wire.UPLOADS, {"Authorization": f"Bearer {self.token}", **kind}, body)
+        headers = {"Authorization": f"Bearer {self.token}", **kind}
+        return Request("POST", self.api_url + wire.UPLOADS, headers, body, on_sent)
 
     def _stored(self, image: Image, answer: Response) -> StudioInput:
         if not 200 <= answer.status < 300:
