@@ -1,4 +1,4 @@
-"""docs/architecture.md and adding-an-api.md name files, functions and tests that are there, and leave nothing out."""
+"""docs/architecture.md and adding-an-api.md name files, functions and tests that exist, and leave none out."""
 
 import ast
 import builtins
@@ -54,18 +54,18 @@ def called_in(path: Path) -> set[str]:
     return {call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in calls}
 
 
-def test_every_file_and_folder_that_is_named_is_there():
+def test_every_named_file_and_folder_exists():
     paths = {name for name in QUOTED if re.fullmatch(r"[\w./-]*\w(/|\.py|\.md)", name)}
     assert {name for name in paths if not any((base / name).exists() for base in BASES)} == set()
     assert len(paths) > 90
 
 
 @pytest.mark.parametrize(("file", "name"), PLACED)
-def test_what_is_said_to_be_in_a_file_is_in_it(file: str, name: str):
+def test_every_name_is_in_the_file_that_the_page_says(file: str, name: str):
     assert name in names_in(PACKAGE / file)
 
 
-def test_every_function_class_and_constant_that_is_named_is_defined():
+def test_every_named_function_class_and_constant_is_defined():
     names = {name for name in QUOTED if re.fullmatch(r"_?[a-z]+_\w+|_?[A-Z][a-z]+\w*(\.\w+)?|_?[A-Z]+_[A-Z_]+", name)}
     tests = {name for name in names if name.startswith("test_")}
     assert names - tests - names_in_all(PACKAGE) == set()
@@ -83,7 +83,7 @@ def test_every_test_that_cites_an_invariant_cites_one_of_the_page():
     assert {int(number) for text in texts for number in re.findall(r"(?i)invariant[ _](\d+)", text)} == {*INVARIANTS}
 
 
-def test_every_file_that_puts_work_beside_the_event_loop_is_in_the_list():
+def test_every_file_that_runs_work_outside_the_event_loop_is_in_the_list():
     files = {path for path in PACKAGE.rglob("*.py") if called_in(path) & BESIDE_THE_LOOP}
     assert {file for path in files if (file := path.relative_to(PACKAGE).as_posix()) not in QUOTED} == set()
 

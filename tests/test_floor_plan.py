@@ -1,4 +1,4 @@
-"""The floor plan: which room may know of which. Lazy imports count; a new edge, a circle or a second name is red."""
+"""The floor plan: which room may import which. Lazy imports count; a new edge, a circle or a second name is red."""
 
 import ast
 import re
@@ -136,7 +136,7 @@ def imported(tree: ast.Module) -> Iterator[str]:
 
 
 def room_in(house: str, module: str) -> str | None:
-    """`img402_mcp.host.app` lies in the room `app` of `img402_mcp.host`; None: outside the house."""
+    """`img402_mcp.host.app` is in the room `app` of `img402_mcp.host`; None: not a module of ours."""
     if module != house and not module.startswith(f"{house}."):
         return None
     return module.removeprefix(house).removeprefix(".").partition(".")[0]
@@ -152,7 +152,7 @@ def edges(house: str) -> dict[str, set[str]]:
 
 
 def without_leaves(known: dict[str, set[str]]) -> dict[str, set[str]]:
-    """What is left stands in a circle, or leads to one."""
+    """Removes leaves again and again; what is left is in a circle, or leads to one."""
     while leaves := [one for one, others in known.items() if not others & known.keys()]:
         for one in leaves:
             del known[one]
@@ -160,7 +160,7 @@ def without_leaves(known: dict[str, set[str]]) -> dict[str, set[str]]:
 
 
 @pytest.mark.parametrize("house", PLAN)
-def test_every_room_imports_just_what_the_plan_says(house: str):
+def test_every_room_imports_exactly_what_the_plan_says(house: str):
     assert edges(house) == {room: {*known.split()} for room, known in PLAN[house].items()}
 
 
@@ -173,16 +173,16 @@ def test_every_room_is_in_the_table_of_docs_architecture(house: str):
 
 
 @pytest.mark.parametrize("house", PLAN)
-def test_no_circle_runs_through_the_rooms(house: str):
+def test_the_rooms_import_each_other_without_a_circle(house: str):
     assert without_leaves(edges(house)) == {}
 
 
-def test_no_circle_runs_through_the_modules():
+def test_the_modules_import_each_other_without_a_circle():
     assert without_leaves({name: {*targets} - {name} for name, targets in imports().items()}) == {}
 
 
 @pytest.mark.parametrize(("package", "rooms"), HEAVY.items(), ids=HEAVY)
-def test_a_heavy_package_is_known_only_where_it_is_needed(package: str, rooms: tuple[str, ...]):
+def test_a_heavy_package_is_imported_only_where_it_is_needed(package: str, rooms: tuple[str, ...]):
     users = {name for name, targets in imports().items() if package in {target.split(".")[0] for target in targets}}
     allowed = {f"{PACKAGE}.{room}" for room in rooms}
     assert {name for name in users if not any(f"{name}.".startswith(f"{room}.") for room in allowed)} == set()
@@ -194,7 +194,7 @@ def test_no_file_is_too_long_to_be_read_at_once():
     assert {name: count for name, count in lines.items() if count > LONGEST_FILE} == {}
 
 
-def test_no_class_name_stands_twice():
+def test_no_class_name_is_used_twice():
     homes = defaultdict(list)
     for name, tree in modules().items():
         for node in tree.body:

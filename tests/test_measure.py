@@ -1,4 +1,4 @@
-"""scripts/measure counts what it says, on a folder and on a revision."""
+"""scripts/measure counts correctly, on a folder and on a revision."""
 
 import shutil
 import subprocess
@@ -67,7 +67,7 @@ def test_a_revision_is_counted_as_it_was(package: Path):
     assert "lines                     28\n" in measure(program=program).stdout
 
 
-def test_what_is_neither_is_told(tmp_path: Path):
+def test_an_argument_that_is_neither_is_refused(tmp_path: Path):
     ended = measure(str(tmp_path / "nothing"))
     assert (ended.returncode, ended.stdout) == (1, "")
     assert "is not a folder with img402_mcp in it, and git says: " in ended.stderr

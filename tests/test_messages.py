@@ -35,7 +35,7 @@ def sentences(tree: ast.Module) -> Iterator[str]:
 
 
 def _no_message(node: ast.AST) -> Iterator[ast.AST]:
-    """Docstrings, and the parts of a string that is looked at as a whole."""
+    """Docstrings, and the parts of an f-string, which is read as a whole."""
     if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
         yield node.value
     if isinstance(node, ast.JoinedStr):

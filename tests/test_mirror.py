@@ -1,4 +1,4 @@
-"""The tests mirror the product: a folder for a room, a file for a module; and there is one double of each kind."""
+"""The tests mirror the product: a folder for each room, a file for each module, and one test double of each kind."""
 
 import ast
 from functools import cache
@@ -54,7 +54,7 @@ def test_each_file_is_named_for_a_module_or_says_what_else_it_tests():
     assert silent == set()
 
 
-def test_a_double_that_is_shared_is_written_once():
+def test_a_shared_double_is_written_once():
     classes = {
         path: {node.name for node in tree.body if isinstance(node, ast.ClassDef)} for path, tree in trees().items()
     }

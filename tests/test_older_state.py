@@ -1,4 +1,4 @@
-"""What earlier versions left on disk: this version goes on with it, and nothing of a newer version is touched.
+"""State from earlier versions: this version continues with it, and does not touch that of a newer version.
 
 The files in `older_state` are what the version before the first release wrote, on a client and on its host: a free
 image, a paid one, a payment whose answer was lost, a bought token, a submission with its fee, an input.
@@ -30,7 +30,7 @@ from tests.fakes.wire import API, Wire, hosting
 
 OLDER = Path(__file__).parent / "older_state"
 SMALL = SELLING | {"IMG402_HOST_MIN_FREE_BYTES": "0"}
-# What the older host gave out.
+# What the older host issued.
 AGENT_KEY = "io42_d90261dfe8dd12947cc75470a1a5563dd40fed60"
 STUDIO_TOKEN = "studio_4e10e9537f0a2a84abd1509b704588fef531f51f"
 FREE, PAID = f"{API}/uby24cakbcmeu.png", f"{API}/1a7kfxmcc8rmn.png"
@@ -58,7 +58,7 @@ def host_data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def wire(host_data: Path, sample: Callable[[str], bytes]) -> AsyncIterator[Wire]:
-    """To this version's host, over the older one's data."""
+    """A wire to this version's host, over the older one's data."""
     kept = host_data / "blobs" / "kept"
     kept.mkdir(parents=True)
     for name, picture in KEPT.items():
@@ -70,7 +70,7 @@ async def wire(host_data: Path, sample: Callable[[str], bytes]) -> AsyncIterator
 
 @pytest.fixture
 def state(tmp_path: Path) -> Path:
-    """What the older client left."""
+    """The state folder of the older client."""
     restore("history.sql", tmp_path / "state" / "ledger" / "ledger.db")
     restore("journal.sql", tmp_path / "state" / "payments" / "journal.db")
     return tmp_path / "state"
@@ -110,7 +110,7 @@ async def test_images_that_an_older_client_uploaded_or_paid_for_are_not_sent_aga
     assert wire.posted == []
 
 
-async def test_a_payment_whose_answer_an_older_client_lost_is_gone_on_with(
+async def test_a_payment_whose_answer_an_older_client_lost_is_resumed(
     wire: Wire, state: Path, pictures: Path, sample: Callable[[str], bytes]
 ):
     picture = pictures / "still.gif"
@@ -126,7 +126,7 @@ async def test_a_payment_whose_answer_an_older_client_lost_is_gone_on_with(
     assert wire.posted == ["/api/upload/token", "/api/upload"]
 
 
-async def test_what_an_older_host_gave_out_is_good_for_the_same(
+async def test_what_an_older_host_issued_still_works(
     wire: Wire, tmp_path: Path, pictures: Path, sample: Callable[[str], bytes]
 ):
     (pictures / "logo.png").write_bytes((OLDER / "logo.png").read_bytes())
@@ -202,7 +202,7 @@ def test_a_keystore_of_another_version_is_refused(tmp_path: Path, version: objec
 
 
 @pytest.mark.parametrize("length", [0, 31])
-def test_a_secret_that_was_cut_stops_the_host(host_data: Path, length: int):
+def test_a_truncated_secret_stops_the_host(host_data: Path, length: int):
     (host_data / "secret").write_bytes(b"x" * length)
     with pytest.raises(SettingsError) as refused:
         create_app(host_settings(SMALL, data=host_data, public_url=API))

@@ -1,4 +1,4 @@
-"""What the README promises is what there is."""
+"""The promises of the README and the docs, checked."""
 
 import json
 import re
@@ -26,12 +26,12 @@ VARIABLES = sorted(CLIENT_VARIABLES.known | HOST_VARIABLES.known)
 
 
 @pytest.mark.parametrize("name", [tool.name for tool in tools(*ADDED)])
-def test_every_tool_stands_in_the_readme(name):
+def test_every_tool_is_in_the_readme(name):
     assert f"| `{name}(" in README
 
 
 @pytest.mark.parametrize("name", VARIABLES)
-def test_every_environment_variable_stands_in_a_table(name):
+def test_every_environment_variable_is_in_a_table(name):
     assert f"| `{name}` |" in (HOSTING if name.startswith("IMG402_HOST_") else SETTINGS)
 
 
@@ -41,12 +41,12 @@ def test_every_variable_in_the_tables_exists():
 
 
 @pytest.mark.parametrize("name", main.COMMANDS)
-def test_every_command_stands_in_its_table(name):
+def test_every_command_is_in_its_table(name):
     assert f"| `img402-mcp {name}" in COMMANDS
 
 
 @pytest.mark.parametrize("command", ["serve", "host", "upload", "wallet resolve"])
-def test_every_flag_stands_in_the_documents(command):
+def test_every_flag_is_in_the_documents(command):
     output = subprocess.run(
         [sys.executable, "-m", "img402_mcp", *command.split(), "--help"], capture_output=True, text=True, check=True
     ).stdout
@@ -68,7 +68,7 @@ def test_the_readme_is_short():
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
-def test_every_link_of_a_page_leads_somewhere(page: Path):
+def test_every_link_of_a_page_leads_to_something(page: Path):
     text = re.sub(r"```.*?```|`[^`\n]*`", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
     links = re.findall(r"\]\((?!https?:|mailto:)([^)#\s]+)", text)
     assert [link for link in links if not (page.parent / link).exists()] == []

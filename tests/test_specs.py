@@ -1,4 +1,4 @@
-"""docs/specs say of the APIs what the wire models and tables hold, and what the code cites is there."""
+"""docs/specs agree with the wire models and tables, and every page that the code cites exists."""
 
 import re
 from pathlib import Path
@@ -14,12 +14,12 @@ CODES = [("img402", code, status) for code, status in img402.STATUS_OF.items()] 
 ]
 
 
-def test_there_is_a_page_for_each_thing_that_travels():
+def test_each_protocol_has_a_page():
     assert sorted(PAGES) == ["img402", "io42", "studio", "x402"]
 
 
 @pytest.mark.parametrize(("page", "code", "status"), CODES)
-def test_every_code_stands_on_its_page_with_its_status(page: str, code: str, status: int):
+def test_every_code_is_on_its_page_with_its_status(page: str, code: str, status: int):
     ways = (f"| {status} | `{code}` |", f"| `{code}` | {status} |", f"`{code}` ({status})")
     assert any(way in PAGES[page] for way in ways)
 
@@ -55,11 +55,11 @@ def test_every_code_stands_on_its_page_with_its_status(page: str, code: str, sta
         ),
     ],
 )
-def test_a_page_says_what_the_wire_says(page: str, said: str):
+def test_a_page_agrees_with_the_wire(page: str, said: str):
     assert said in PAGES[page]
 
 
-def test_every_document_that_the_code_cites_is_there():
+def test_every_document_that_the_code_cites_exists():
     files = [*ROOT.glob("img402_mcp/**/*.py"), *ROOT.glob("tests/**/*.py")]
     cited = {(name, file.name) for file in files for name in re.findall(r"docs/[\w/-]+\.md", file.read_text("utf-8"))}
     assert {(name, file) for name, file in cited if not (ROOT / name).is_file()} == set()

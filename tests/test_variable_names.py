@@ -1,4 +1,4 @@
-"""Names of environment variables: a misspelt one is recognised, and what others set is left to them."""
+"""Names of environment variables: a misspelt one is recognised, and other programs' variables are left alone."""
 
 import ast
 import logging
@@ -24,7 +24,7 @@ NAMES = VariableNames(
 
 
 def read_in(*folders: str) -> set[str]:
-    """The names that stand in the code as a text of their own, as in `environ.get("IMG402_SCRUB")`."""
+    """The names that are string literals in the code, as in `environ.get("IMG402_SCRUB")`."""
     files = [path for folder in folders for path in (PACKAGE / folder).rglob("*.py") if path.stem != "names"]
     nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
     texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
@@ -46,7 +46,7 @@ def test_neither_wing_judges_the_names_that_the_other_reads():
 
 
 def misspelt(name: str, prefix: str) -> Iterator[str]:
-    """With one letter missing, doubled, swapped with the next one, or another one."""
+    """The name with one letter missing, doubled, swapped with the next, or replaced."""
     start = len(prefix)
     for at in range(start, len(name)):
         before, letter, after = name[:at], name[at], name[at + 1 :]
@@ -107,7 +107,7 @@ def test_an_old_name_names_the_new_one():
         "IMG402_PORT_4020_TCP_PROTO",
     ],
 )
-def test_a_name_that_is_near_to_none_is_only_warned_of(name: str, caplog: pytest.LogCaptureFixture):
+def test_an_unknown_name_that_resembles_none_is_only_a_warning(name: str, caplog: pytest.LogCaptureFixture):
     assert NAMES.check({name: "a secret"}) == (name,)
     assert caplog.record_tuples == [
         ("img402_mcp.settings", logging.WARNING, f'"{name}" is not a variable of img402-mcp, so it has no effect.')
@@ -137,16 +137,16 @@ print("difflib" in sys.modules)
         pytest.param({"IMGPROXY_SCRUB": "x", "IMG_SCRUB": "x", "IMG": "x", "SCRUB": "x"}, id="foreign"),
     ],
 )
-def test_what_others_read_is_left_to_them(environ: dict[str, str], caplog: pytest.LogCaptureFixture):
+def test_other_programs_variables_are_left_alone(environ: dict[str, str], caplog: pytest.LogCaptureFixture):
     assert NAMES.check(environ) == ()
     assert caplog.record_tuples == []
 
 
-def test_a_name_that_begins_like_another_programs_is_judged():
+def test_a_name_that_only_begins_like_another_programs_is_checked():
     assert VariableNames("IMG402_", frozenset({"IMG402_HISTORY"}), others=("IMG402_HOST_",)).meant("IMG402_HOSTORY")
 
 
-def test_many_names_make_no_long_message(caplog: pytest.LogCaptureFixture):
+def test_many_unknown_names_make_a_short_message(caplog: pytest.LogCaptureFixture):
     NAMES.check({f"IMG402_Q{number}": "x" for number in range(1000)} | {"IMG402_Z" + "0a" * 64: "x"})
     (message,) = caplog.messages
     assert message == (

@@ -1,4 +1,4 @@
-"""`img402-mcp allow`: a person at a terminal, and nobody else, allows a folder."""
+"""`img402-mcp allow`: only a person at a terminal allows a folder."""
 
 import json
 import os
@@ -31,7 +31,7 @@ def piped(user: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def typed(user: Path, answer: str, *words: str) -> tuple[int, str]:
-    """As at a terminal: the exit code and what is shown."""
+    """Runs the command at a terminal: the exit code and what is shown."""
     ours, theirs = pty.openpty()
     with subprocess.Popen(
         [*PROGRAM, *words], env=environ(user), cwd=user, stdin=theirs, stdout=theirs, stderr=theirs
@@ -49,7 +49,7 @@ def typed(user: Path, answer: str, *words: str) -> tuple[int, str]:
 def _read(descriptor: int) -> bytes:
     try:
         return os.read(descriptor, 65_536)
-    except OSError:  # nobody holds the other end any more
+    except OSError:  # the other end is closed
         return b""
 
 
@@ -58,7 +58,7 @@ def on_the_list(user: Path) -> list[str]:
     return json.loads(file.read_text()) if file.exists() else []
 
 
-def test_a_person_who_types_yes_allows_a_folder_and_takes_it_off_again(user):
+def test_a_person_who_types_yes_allows_a_folder_and_can_remove_it_again(user):
     code, shown = typed(user, "yes\n", "shots")
     assert (code, on_the_list(user)) == (0, [str(user / "shots")])
     assert "to a public URL" in shown
@@ -83,7 +83,7 @@ def test_anything_but_yes_changes_nothing(user, answer):
     assert "Nothing was changed." in shown
 
 
-def test_without_a_terminal_nobody_allows_anything(user):
+def test_without_a_terminal_nothing_can_be_allowed(user):
     done = piped(user, "shots")
     assert (done.returncode, on_the_list(user)) == (2, [])
     assert "only by a person at a terminal" in done.stderr

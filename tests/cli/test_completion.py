@@ -1,4 +1,4 @@
-"""`img402-mcp completion SHELL`: what a real shell makes of the script."""
+"""`img402-mcp completion SHELL`: the script, run by real shells."""
 
 import shlex
 import shutil
@@ -39,7 +39,7 @@ def shell(request):
 
 
 def offered(shell: str, parser, *words: str, cwd: str = "/") -> set[str]:
-    """What is offered for the last word, without what is told of it."""
+    """What is offered for the last word, without descriptions."""
     line = " ".join(("img402-mcp", *words))
     asking = ASKING[shell].format(words=shlex.join(("img402-mcp", *words)), line=shlex.quote(line))
     script = BEFORE[shell] + SCRIPTS[shell]([*subcommands(parser)]) + asking
@@ -47,7 +47,7 @@ def offered(shell: str, parser, *words: str, cwd: str = "/") -> set[str]:
     assert done.stderr == ""
     split = ":" if shell == "zsh" else "\t"
     found = {line.partition(split)[0] for line in done.stdout.splitlines() if line}
-    # bash and fish look for the beginning themselves; zsh is handed all and looks then.
+    # bash and fish filter by prefix themselves; zsh gets everything and filters it afterwards.
     return {each for each in found if each.startswith(words[-1])} if shell == "zsh" else found
 
 
@@ -65,7 +65,7 @@ def offered(shell: str, parser, *words: str, cwd: str = "/") -> set[str]:
         pytest.param(["upload", "--nothing"], set(), id="nothing-known"),
     ],
 )
-def test_a_shell_offers_what_may_follow(shell, parser, words, wanted):
+def test_a_shell_offers_what_can_follow(shell, parser, words, wanted):
     assert offered(shell, parser, *words) == wanted
 
 

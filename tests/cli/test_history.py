@@ -65,14 +65,14 @@ def test_the_table_fits_the_terminal_and_a_url_is_never_cut(width, expected):
     assert all(len(line) <= width for line in output)
 
 
-def test_wide_marks_take_the_cells_that_they_take():
+def test_wide_characters_count_as_two_cells():
     output = lines(replace(ENTRY, path="/画面/画面.png"), replace(ENTRY, path="/e\u0301cran/plus.png"), width=80)
     assert [line[19:].partition("  0.7 MB")[0] for line in output] == ["…面/画面.png ", "…ran/plus.png"]
     whole = lines(replace(ENTRY, path="/画面.png"), replace(ENTRY, path="/e\u0301cran.png"))
     assert [line[19:].partition("  0.7 MB")[0] for line in whole] == ["/画面.png ", "/e\u0301cran.png"]
 
 
-def test_what_a_terminal_would_obey_is_written_out():
+def test_control_characters_are_escaped():
     (line,) = lines(replace(ENTRY, path="/a\x1b[2J\n\u202egnp.exe\x9b"))
     assert line[19:60].startswith("/a\\x1b[2J\\n\\u202egnp.exe\\x9b  0.7 MB")
 
@@ -90,7 +90,7 @@ def test_what_a_terminal_would_obey_is_written_out():
         pytest.param({"gone": True}, "gone", id="gone"),
     ],
 )
-def test_the_expiry_is_told_in_words(changes, output):
+def test_the_expiry_is_given_in_words(changes, output):
     (line,) = lines(replace(ENTRY, **changes))
     assert line.split("MB  ")[1].split("  https")[0] == output
 

@@ -1,4 +1,4 @@
-"""The commands as processes: what they print, how they end, whom they let in."""
+"""The commands as processes: what they print, how they end, which requests they accept."""
 
 import json
 import re
@@ -41,7 +41,7 @@ def run(*arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
 
 @contextmanager
 def running(*arguments: object, **environ: str) -> Iterator[str]:
-    """The URL that the program says it serves at."""
+    """The URL at which the program says it serves."""
     command = [*PROGRAM, *map(str, arguments)]
     with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as program:
         try:
@@ -68,11 +68,11 @@ def ask(program: subprocess.Popen[str], message: dict[str, object]) -> dict[str,
     return json.loads(program.stdout.readline())
 
 
-def test_the_version_is_told():
+def test_the_version_is_printed():
     assert run("--version").stdout == f"img402-mcp {__version__}\n"
 
 
-def test_the_end_of_the_input_ends_the_server_and_stdout_stays_silent(pictures):
+def test_the_end_of_the_input_ends_the_server_and_stdout_stays_empty(pictures):
     ended = run(IMG402_ALLOW_DIRS=str(pictures))
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
@@ -195,7 +195,7 @@ def test_a_misspelt_variable_stops_a_host(arguments, tmp_path):
     assert [*tmp_path.iterdir()] == []
 
 
-def test_a_variable_that_is_near_to_none_is_warned_of_on_stderr(tmp_path):
+def test_an_unknown_variable_that_resembles_none_is_a_warning_on_stderr(tmp_path):
     ended = run("history", IMG402_STATE_DIR=str(tmp_path), IMG402_QQQQ="secret", IMG402_HOST_QQQQ="secret")
     assert ended.stderr.splitlines()[0] == (
         'WARNING img402_mcp.settings: "IMG402_QQQQ" is not a variable of img402-mcp, so it has no effect.'
@@ -203,7 +203,7 @@ def test_a_variable_that_is_near_to_none_is_warned_of_on_stderr(tmp_path):
     assert "secret" not in ended.stderr
 
 
-def test_a_host_warns_in_its_log_of_a_variable_that_is_near_to_none(tmp_path):
+def test_a_host_logs_a_warning_for_an_unknown_variable_that_resembles_none(tmp_path):
     command = [*PROGRAM, "host", "--port", "0", "--data", str(tmp_path / "host")]
     environ = {"IMG402_HOST_QQQQ": "secret", "IMG402_QQQQ": "secret"}
     with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as program:
@@ -241,7 +241,7 @@ def test_a_server_that_every_user_of_the_machine_can_use_says_so(pictures, envir
 
 @pytest.fixture(scope="module", params=["streamable-http", "sse"])
 def served(request: pytest.FixtureRequest) -> Iterator[tuple[str, str]]:
-    """The way a request is made there, and the URL."""
+    """A function that sends a request there, and the URL."""
     with running("serve", "--transport", request.param, "--port", 0, "--allow-dir", Path(__file__).parent) as url:
         yield "GET" if request.param == "sse" else "POST", url
 
@@ -299,7 +299,7 @@ def test_the_host_writes_one_line_of_json_for_each_request(tmp_path):
 
 
 @pytest.mark.parametrize("arguments", [["host"], ["serve", "--transport=sse"]], ids=["host", "serve"])
-def test_an_interrupt_ends_a_server_without_a_word(arguments, tmp_path):
+def test_an_interrupt_ends_a_server_silently(arguments, tmp_path):
     environ = {"IMG402_HOST_DATA": str(tmp_path / "host"), "IMG402_ALLOW_DIRS": str(tmp_path)}
     command = [*PROGRAM, *arguments, "--port=0"]
     with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as program, ExitStack() as end:
@@ -314,7 +314,7 @@ def test_an_interrupt_ends_a_server_without_a_word(arguments, tmp_path):
 
 
 @pytest.mark.parametrize("transport", ["streamable-http", "sse"])
-def test_named_hosts_and_origins_are_let_in_and_no_redirect_names_another(transport, pictures):
+def test_named_hosts_and_origins_are_accepted_and_no_redirect_names_another(transport, pictures):
     flags = (
         "--transport",
         transport,
@@ -350,7 +350,7 @@ def test_one_refused_file_hides_none_of_the_others(tmp_path, pictures, sample):
     assert (done.returncode, done.stdout.count(api), done.stderr.count("does not exist")) == (1, 1, 1)
 
 
-def test_the_command_line_walks_the_same_uploader(pictures, tmp_path, sample):
+def test_the_command_line_uses_the_same_uploader(pictures, tmp_path, sample):
     (pictures / "a.png").write_bytes(sample("plain.png"))
     (tmp_path / "b.png").write_bytes(sample("plain.png"))
     with running("host", "--port", 0, "--data", tmp_path / "host") as api:

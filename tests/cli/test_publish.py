@@ -1,4 +1,4 @@
-"""`publish`, beside a host in a process of its own."""
+"""`publish`, with a host in a separate process."""
 
 import json
 import re
@@ -86,7 +86,7 @@ def test_a_copy_is_written_and_stdout_stays_empty(publish, folder, api):
 
 
 @pytest.mark.parametrize("name", ["AGENTS.md", ".github/copilot-instructions.md"])
-def test_a_person_may_write_what_agents_read(publish, folder, api, name):
+def test_a_person_may_write_a_file_that_agents_read(publish, folder, api, name):
     (folder / ".github").mkdir()
     assert publish("a.md", "--out", name)[:2] == (0, "")
     assert f"![a]({api}/" in (folder / name).read_bytes().decode()

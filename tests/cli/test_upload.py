@@ -45,7 +45,7 @@ def api(monkeypatch, tmp_path):
 
 @pytest.fixture
 def shots(tmp_path, picture_of):
-    """`shots("a", "b")` draws these pictures, each another one."""
+    """`shots("a", "b")` draws these pictures, each one different."""
     sizes = count(3)
 
     def draw(*names: str) -> list[str]:
@@ -79,7 +79,7 @@ def command(capsys):
         pytest.param(["--pairs"], "|  |  |\n| --- | --- |\n| ![a]({api}/1.png) |  |\n", id="pairs"),
     ],
 )
-def test_stdout_holds_what_is_to_be_pasted_and_nothing_else(api, shots, command, flags, printed):
+def test_stdout_holds_only_what_is_to_be_pasted(api, shots, command, flags, printed):
     assert command(*flags, *shots("a")) == (0, printed.format(api=api.url), "")
 
 
@@ -110,7 +110,7 @@ def test_json_holds_the_fields_of_the_tools_and_what_failed(api, shots, command)
     assert failed["error"].startswith('"missing.png" does not exist')
 
 
-def test_what_was_uploaded_before_is_said_on_stderr_and_fresh_uploads_it_anew(api, shots, command):
+def test_an_existing_url_is_noted_on_stderr_and_fresh_uploads_again(api, shots, command):
     (path,) = shots("a")
     first, again, fresh = command("--url", path), command("--url", path), command("--url", "--fresh", path)
     assert first == (0, f"{api.url}/1.png\n", "")
@@ -118,14 +118,14 @@ def test_what_was_uploaded_before_is_said_on_stderr_and_fresh_uploads_it_anew(ap
     assert fresh == (0, f"{api.url}/2.png\n", "")
 
 
-def test_what_was_done_to_an_image_is_said_on_stderr(api, command):
+def test_what_was_done_to_an_image_is_noted_on_stderr(api, command):
     shot = str(SAMPLES / "exif.jpg")
     code, printed, stderr = command("--url", shot)
     assert (code, printed) == (0, f"{api.url}/1.png\n")
     assert re.fullmatch(rf'"{shot}": sent after: removed: camera model, comment\n', stderr)
 
 
-def test_what_is_too_large_is_fitted_unless_that_is_forbidden(api, tmp_path, picture_of, command):
+def test_a_too_large_image_is_fitted_unless_that_is_forbidden(api, tmp_path, picture_of, command):
     (tmp_path / "a.png").write_bytes(picture_of(5, 5, padding=3000))
     api.limit, api.words = 2000, "max 1000 bytes"
     refused, fitted = command("--url", "--no-fit", "a.png"), command("--url", "a.png")
@@ -134,7 +134,7 @@ def test_what_is_too_large_is_fitted_unless_that_is_forbidden(api, tmp_path, pic
     assert fitted == (0, f"{api.url}/1.png\n", '"a.png": sent after: png 3 kB -> png 1 kB, lossless\n')
 
 
-def test_what_the_api_takes_no_more_is_named_to_be_retried(api, shots, command):
+def test_images_that_the_api_no_longer_accepts_are_named_for_a_retry(api, shots, command):
     api.on_upload = lambda _: DAILY_LIMIT
     paths = shots(*(f"{number} of many" for number in range(AT_ONCE + 9)))
     code, printed, stderr = command(*paths)
@@ -143,7 +143,7 @@ def test_what_the_api_takes_no_more_is_named_to_be_retried(api, shots, command):
     assert stderr.endswith(f"To retry: {' '.join(repr(path) for path in paths)}\n")
 
 
-def test_a_name_that_a_terminal_would_obey_is_written_out(api, shots, command):
+def test_control_characters_in_a_name_are_escaped(api, shots, command):
     api.on_upload = lambda _: DAILY_LIMIT
     stderr = command(*shots("a\x1b[2J", "b"))[2]
     assert "\x1b" not in stderr
@@ -153,7 +153,7 @@ def test_a_name_that_a_terminal_would_obey_is_written_out(api, shots, command):
 # Which folders
 
 
-def test_who_names_a_file_has_chosen_its_folder(api, command):
+def test_naming_a_file_allows_its_folder(api, command):
     assert command("--url", str(SAMPLES / "plain.png"))[:2] == (0, f"{api.url}/1.png\n")
 
 
@@ -195,7 +195,7 @@ def test_the_chosen_folder_is_where_the_named_files_lie(tmp_path, named, folder)
 
 
 @pytest.mark.parametrize("named", ["https://example.org/a.png", "/nowhere/a.png", "a\0.png", "~nobody-at-all/a.png"])
-def test_what_lies_nowhere_adds_no_folder(named, tmp_path, monkeypatch):
+def test_a_missing_file_allows_no_folder(named, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert upload.chosen_folders([named]) in ([], [Path()])
 
@@ -204,7 +204,7 @@ def test_what_lies_nowhere_adds_no_folder(named, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("width", ["0", "-1", "10001", "x", "٣"])
-def test_a_width_that_is_none_is_a_usage_error(width, capsys):
+def test_an_invalid_width_is_a_usage_error(width, capsys):
     parser = argparse.ArgumentParser()
     upload.add_flags(parser)
     with pytest.raises(SystemExit) as ended:
@@ -218,7 +218,7 @@ def test_fresh_and_paid_do_not_go_together(command):
         command("--paid", "--fresh", "a.png")
 
 
-def test_a_wallet_that_does_not_open_is_a_matter_of_settings(api, shots, command, monkeypatch, tmp_path):
+def test_a_wallet_that_does_not_open_is_a_settings_error(api, shots, command, monkeypatch, tmp_path):
     (tmp_path / "wallet.json").write_text("{}")
     monkeypatch.setenv("IMG402_WALLET_FILE", str(tmp_path / "wallet.json"))
     monkeypatch.setenv("IMG402_WALLET_PASSWORD", "open sesame")
@@ -229,7 +229,7 @@ def test_a_wallet_that_does_not_open_is_a_matter_of_settings(api, shots, command
 
 
 def all_of(terminal: int) -> bytes:
-    """What was written to the other end, which is closed by now."""
+    """Everything that was written to the other end, which is closed by now."""
     stderr = b""
     with suppress(OSError), os.fdopen(terminal, "rb", buffering=0) as ours:
         while piece := ours.read(1000):
@@ -248,7 +248,7 @@ sys.exit(ending(sys.argv[1:]))
 
 
 def test_an_interrupt_says_what_was_done_until_then(api, shots):
-    """The last of one more than go at once arrives when one of the others is done."""
+    """There is one file more than are sent at once, so the last one arrives when another is done."""
     *others, last = shots(*(f"quick{number}" for number in range(AT_ONCE)), "last")
     awaited, arrived = Path(last).read_bytes(), threading.Event()
 
@@ -298,7 +298,7 @@ def test_the_bar_keeps_within_the_width(done, width, shown):
     assert len(shown) < width
 
 
-async def test_nothing_of_the_bar_is_left_behind_on_a_terminal(monkeypatch):
+async def test_the_bar_is_removed_from_the_terminal_at_the_end(monkeypatch):
     monkeypatch.setenv("TERM", "xterm")
     ours, theirs = pty.openpty()
     termios.tcsetwinsize(theirs, (24, 30))
@@ -312,7 +312,7 @@ async def test_nothing_of_the_bar_is_left_behind_on_a_terminal(monkeypatch):
 
 
 @pytest.mark.parametrize("term", ["xterm", "dumb"])
-async def test_elsewhere_no_bar_is_drawn(term, monkeypatch):
+async def test_without_a_terminal_no_bar_is_drawn(term, monkeypatch):
     monkeypatch.setenv("TERM", term)
     stderr = io.StringIO()
     bar = ProgressBar(stderr, 100)

@@ -1,4 +1,4 @@
-"""What agents' own configurations start, and with which variables."""
+"""Which program the agents' configurations start, and with which variables."""
 
 import json
 import sys
@@ -8,7 +8,7 @@ import pytest
 from img402_mcp.doctor.finding import fail
 
 
-async def test_an_agents_program_that_is_not_there_is_told(found, tmp_path):
+async def test_an_agents_missing_program_is_reported(found, tmp_path):
     (tmp_path / "here" / ".mcp.json").write_text(servers("/nowhere/img402-mcp"))
     (finding,) = await found("agents")
     where = f'Claude Code\'s "{tmp_path}/here/.mcp.json", server "img402"'
@@ -52,7 +52,7 @@ async def test_the_variables_in_an_agents_configuration_are_read_too(found, tmp_
 
 
 @pytest.mark.parametrize(("file", "level"), [(".mcp.json", "fail"), (".vscode/mcp.json", "warn")])
-async def test_a_configuration_that_is_no_json_is_told_with_its_line(found, tmp_path, file, level):
+async def test_invalid_json_in_a_configuration_is_reported_with_its_line(found, tmp_path, file, level):
     path = tmp_path / "here" / file
     path.parent.mkdir(exist_ok=True)
     path.write_text('{\n  "token": "secret"\n  // a comment\n}')
@@ -61,7 +61,7 @@ async def test_a_configuration_that_is_no_json_is_told_with_its_line(found, tmp_
     assert finding.said.endswith(f'{file}" is not plain JSON (line 3).')
 
 
-async def test_servers_of_others_are_none_of_our_business(levels_and_texts, tmp_path):
+async def test_other_servers_are_ignored(levels_and_texts, tmp_path):
     (tmp_path / "here" / ".mcp.json").write_text(json.dumps({"mcpServers": {"other": {"command": "./x"}, "odd": 7}}))
     assert await levels_and_texts("agents") == [("ok", "none of Claude Code starts img402-mcp")]
 

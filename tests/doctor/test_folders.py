@@ -8,7 +8,7 @@ from img402_mcp.client.history import History
 from img402_mcp.doctor.finding import fail, ok
 
 
-async def test_folders_are_told_that_are_missing_or_wide(found, tmp_path):
+async def test_missing_and_wide_folders_are_reported(found, tmp_path):
     home, here = tmp_path / "home", tmp_path / "here"
     findings = await found("folders", IMG402_ALLOW_DIRS=f"{home}:{tmp_path}:{here}:{tmp_path / 'missing'}")
     assert [each.level for each in findings] == ["warn", "warn", "ok", "fail"]
@@ -16,7 +16,7 @@ async def test_folders_are_told_that_are_missing_or_wide(found, tmp_path):
     assert findings[3].said.endswith("which does not exist; name a folder.")
 
 
-async def test_a_state_folder_that_is_a_file_is_told(found, tmp_path):
+async def test_a_state_folder_that_is_a_file_is_reported(found, tmp_path):
     (tmp_path / "state").touch()
     assert await found("state") == [
         fail(
@@ -26,7 +26,7 @@ async def test_a_state_folder_that_is_a_file_is_told(found, tmp_path):
     ]
 
 
-async def test_a_state_folder_that_others_can_use_is_told(levels_and_texts, tmp_path):
+async def test_a_state_folder_that_others_can_use_is_reported(levels_and_texts, tmp_path):
     state = tmp_path / "state"
     History.open(state).close()
     assert await levels_and_texts("state") == [("ok", f'"{state}" is writable')]
@@ -39,7 +39,7 @@ async def test_a_state_folder_that_others_can_use_is_told(levels_and_texts, tmp_
 
 
 @pytest.mark.parametrize(("check", "file"), [("history", "ledger/ledger.db"), ("journal", "payments/journal.db")])
-async def test_a_file_of_ours_is_opened_where_there_is_one(levels_and_texts, tmp_path, check, file):
+async def test_existing_state_files_are_opened(levels_and_texts, tmp_path, check, file):
     assert await levels_and_texts(check) == [("ok", "none yet")]
     assert not (tmp_path / "state").exists()
     (tmp_path / "state" / file).parent.mkdir(parents=True)
@@ -48,7 +48,7 @@ async def test_a_file_of_ours_is_opened_where_there_is_one(levels_and_texts, tmp
     assert (level, "could not be opened" in said) == ("fail", True)
 
 
-async def test_a_ledger_that_can_be_opened_is_well(found, tmp_path):
+async def test_a_history_that_can_be_opened_is_fine(found, tmp_path):
     with closing(History.open(tmp_path / "state")):
         assert await found("history") == [ok("can be opened")]
     assert await found("history", IMG402_HISTORY="off") == [ok("switched off")]

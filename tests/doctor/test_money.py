@@ -1,11 +1,11 @@
-"""A wallet that others can read, and a budget that nobody meant."""
+"""A wallet that others can read, and a budget that is probably a mistake."""
 
 import pytest
 
 from tests.fakes.keys import KEY
 
 
-async def test_a_wallet_that_does_not_open_and_that_others_can_read_is_told(levels_and_texts, tmp_path):
+async def test_a_wallet_that_does_not_open_or_that_others_can_read_is_reported(levels_and_texts, tmp_path):
     keystore, password = tmp_path / "wallet.json", tmp_path / "password"
     keystore.write_text("[]")
     password.write_text("open sesame")
@@ -26,7 +26,7 @@ async def test_a_wallet_that_does_not_open_and_that_others_can_read_is_told(leve
         pytest.param("0.01", "10000", "More than 10 USDC may be spent in a day.", id="atomic-units"),
     ],
 )
-async def test_a_budget_that_nobody_meant_is_told(found, most, daily, said):
+async def test_a_budget_that_is_probably_a_mistake_is_reported(found, most, daily, said):
     budget = {"IMG402_MAX_PAYMENT": most, "IMG402_DAILY_BUDGET": daily}
     (finding,) = await found("budget", IMG402_WALLET_KEY=KEY, **budget)
     assert finding.said == said

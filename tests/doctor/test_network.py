@@ -8,7 +8,7 @@ import pytest
 from img402_mcp.doctor.finding import fail, ok
 from tests.fakes.keys import KEY
 
-NOWHERE = "http://127.0.0.1:9"  # the port that nobody serves
+NOWHERE = "http://127.0.0.1:9"  # no server listens on this port
 API: dict[str, object] = {"paths": {"/api/free": {}}}
 LIMITS: dict[str, object] = {"x-img402-limits": {"formats": ["image/png"], "free": {"maxBytes": 1_000_000, "days": 7}}}
 
@@ -25,7 +25,7 @@ LIMITS: dict[str, object] = {"x-img402-limits": {"formats": ["image/png"], "free
         pytest.param([None], "fail", "broke off the connection", id="no-answer"),
     ],
 )
-async def test_the_api_is_asked_and_judged(found, peers, answering, answers, level, said):
+async def test_the_api_is_asked_and_its_answer_checked(found, peers, answering, answers, level, said):
     peer = await peers(*(answer and answering(answer[0], answer[1]) for answer in answers))
     (finding,) = await found("api", IMG402_API_URL=peer.url)
     assert finding.level == level
@@ -33,7 +33,7 @@ async def test_the_api_is_asked_and_judged(found, peers, answering, answers, lev
     assert {request.partition(b" ")[0] for request in peer.requests} == {b"GET"}
 
 
-async def test_an_api_that_cannot_be_reached_is_told(found):
+async def test_an_unreachable_api_is_reported(found):
     (finding,) = await found("api", IMG402_API_URL=NOWHERE)
     assert finding.level == "fail"
     assert finding.said.startswith("127.0.0.1:9 could not be reached")
@@ -79,13 +79,13 @@ async def test_proxies_and_certificates_are_looked_at(levels_and_texts, environ,
     assert await levels_and_texts("proxy", **environ) == [(level, said)]
 
 
-async def test_a_node_of_another_chain_is_told_without_its_address(found, peers, answering):
+async def test_a_node_of_another_chain_is_reported_without_its_address(found, peers, answering):
     peer = await peers(answering({"jsonrpc": "2.0", "id": 1, "result": "0x1"}))
     (finding,) = await found("rpc", IMG402_RPC_URL=f"{peer.url}/secret")
     assert finding == fail("The RPC node serves chain 1, not base, which is 8453.", finding.fix)
 
 
-async def test_a_node_that_answers_is_well(found, peers, answering):
+async def test_a_node_that_answers_is_fine(found, peers, answering):
     results = ("0x2105", {"number": "0x1", "timestamp": "0x66"}, "0x0")
     peer = await peers(*(answering({"jsonrpc": "2.0", "id": 1, "result": result}) for result in results))
     assert await found("rpc", IMG402_RPC_URL=peer.url) == [ok("the RPC node answers for base")]

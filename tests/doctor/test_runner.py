@@ -11,7 +11,7 @@ from img402_mcp.doctor.finding import fail, ok
 from img402_mcp.doctor.runner import run_checks
 from tests.fakes.keys import KEY
 
-NOWHERE = "http://127.0.0.1:9"  # the port that nobody serves
+NOWHERE = "http://127.0.0.1:9"  # no server listens on this port
 
 
 async def test_a_check_that_hangs_or_breaks_hides_none_of_the_others(tmp_path):

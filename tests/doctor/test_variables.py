@@ -1,10 +1,10 @@
-"""Settings and the variables that name them: each that cannot be read or is not known is told."""
+"""Settings and their variables: each unreadable or unknown one is reported."""
 
 from img402_mcp.doctor import variables
 from img402_mcp.doctor.finding import fail, warn
 
 
-async def test_every_setting_that_cannot_be_read_is_told_at_once(found):
+async def test_all_unreadable_settings_are_reported_at_once(found):
     findings = await found(
         "settings", IMG402_API_URL="x", IMG402_MAX_PAYMENT="much", IMG402_WALLET_KEY="12", IMG402_STUDIO_URL="http://s"
     )
@@ -16,7 +16,7 @@ async def test_every_setting_that_cannot_be_read_is_told_at_once(found):
     ]
 
 
-async def test_what_can_be_read_is_gone_on_with(found, tmp_path):
+async def test_the_readable_settings_are_still_checked(found, tmp_path):
     environ = {"IMG402_API_URL": "x", "IMG402_ALLOW_DIRS": str(tmp_path), "IMG402_SCRUB": "off"}
     settings, sentences = variables.read(environ)
     assert (settings.allow_dirs, settings.scrub, [*sentences]) == ((tmp_path,), False, ["IMG402_API_URL"])
@@ -32,7 +32,7 @@ async def test_a_misspelt_variable_fails_since_nothing_starts_with_it(found):
     assert await found("server", img402_api_url="a secret") == []
 
 
-async def test_a_variable_that_is_near_to_none_is_warned_of(found):
+async def test_an_unknown_variable_that_resembles_none_is_a_warning(found):
     (finding,) = await found("variables", IMG402_QQQQ="a secret")
     assert finding == warn(
         '"IMG402_QQQQ" is not a variable of img402-mcp, so it has no effect.',
@@ -40,7 +40,7 @@ async def test_a_variable_that_is_near_to_none_is_warned_of(found):
     )
 
 
-async def test_the_hosts_variables_are_its_own(levels_and_texts):
+async def test_the_hosts_variables_are_not_reported(levels_and_texts):
     assert await levels_and_texts("variables", IMG402_HOST_DATA="x") == [
         ("ok", "no IMG402_ variable that is not known")
     ]

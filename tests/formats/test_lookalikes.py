@@ -85,7 +85,7 @@ OLD_SVG = b'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "svg11.dtd" [\n<!ENTI
         pytest.param(b"<svg:svg xmlns:svg=''>", "an SVG", RENDER, id="svg-with-a-prefix"),
         pytest.param(b"<!--" + b"x" * 4000 + b"--><svg>", "an SVG", RENDER, id="svg-behind-a-long-comment"),
         pytest.param(b"\x1f\x8b\x08\0", "a gzip archive (or a compressed SVG)", "unpack it first", id="svgz"),
-        # Text in place of an image
+        # Text instead of an image
         pytest.param(b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer", "git lfs pull", id="lfs"),
         pytest.param(b"iVBORw0KGgoAAAANSUhEUg==", "base64 text", "decode it", id="base64-png"),
         pytest.param(b"/9j/4AAQSkZJRgABAQ", "base64 text", "decode it", id="base64-jpeg"),
@@ -104,7 +104,7 @@ OLD_SVG = b'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "svg11.dtd" [\n<!ENTI
         pytest.param(b"MZ is a place", "plain text", "", id="text-that-begins-like-a-program"),
         pytest.param("Grüße".encode(), "plain text", "", id="text-in-utf-8"),
         pytest.param("Grüße".encode("utf-16"), "plain text", "", id="text-in-utf-16"),
-        # Placeholders and what lies beside images
+        # Placeholders, and files often found next to images
         pytest.param(b"", "empty", "iCloud", id="empty"),
         pytest.param(bytes(LOOKED_AT + 1), "nothing but zero bytes", AGAIN, id="zeros"),
         pytest.param(b"bplist00\xd4", "a property list", "open the file once", id="icloud-placeholder"),
@@ -121,14 +121,14 @@ OLD_SVG = b'<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "svg11.dtd" [\n<!ENTI
         pytest.param(b"\1\2\3\4" * 9, "does not begin like a PNG, JPEG, GIF or WebP", "", id="anything"),
     ],
 )
-def test_what_is_no_image_is_named_with_the_way_out(data: bytes, kind: str, way_out: str):
+def test_other_files_are_named_with_the_way_out(data: bytes, kind: str, way_out: str):
     said = clause(data)
     assert kind in said
     assert way_out in said
 
 
 @pytest.mark.parametrize("secret", [b"-----BEGIN PRIVATE KEY-----\nMIIE", b"password: hunter2", b"<svg><!-- hunter2"])
-def test_no_byte_of_the_content_is_said(secret: bytes):
+def test_no_byte_of_the_content_is_quoted(secret: bytes):
     assert not {"hunter2", "MIIE", "PRIVATE"} & {*clause(secret).replace(",", " ").split()}
 
 

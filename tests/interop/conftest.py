@@ -33,7 +33,7 @@ Running = Callable[..., AbstractContextManager[str]]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Longer than elsewhere, since each may be the first, which installs a program. Its own marker goes first."""
+    """Longer than elsewhere, since the first test installs a program. A test's own marker takes precedence."""
     item.add_marker(pytest.mark.interop)
     item.add_marker(pytest.mark.timeout(300))
 
@@ -68,7 +68,7 @@ def node_home() -> Path:
 
 
 def beside(node_home: Path) -> dict[str, str]:
-    """The environment in which this Node is found first."""
+    """The environment variables with which this Node is found first."""
     return os.environ | {"PATH": f"{node_home / 'bin'}{os.pathsep}{os.environ['PATH']}"}
 
 

@@ -1,4 +1,4 @@
-"""curl, as the documentation of the hosted API has it, with our host's address in the place of that one's."""
+"""curl as in the hosted API's documentation, with our host's address in place of its own."""
 
 import base64
 import json
@@ -54,7 +54,7 @@ def test_a_free_upload_prints_the_documented_answer_and_its_url_serves_the_image
     assert curl(screenshot.parent, answer["url"]) == screenshot.read_bytes()
 
 
-def test_a_file_in_a_field_of_another_name_is_told_the_name(host: str, screenshot: Path) -> None:
+def test_a_file_in_a_wrong_field_is_answered_with_the_right_name(host: str, screenshot: Path) -> None:
     answer = json.loads(curl(screenshot.parent, "-F", "file=@screenshot.png", f"{host}/api/free"))
 
     assert answer["error"] == "no_file"

@@ -1,4 +1,4 @@
-"""ExifTool, which knows more hiding places than anyone, finds nothing left to tell."""
+"""ExifTool, which knows more kinds of metadata than any other program, finds none left."""
 
 import json
 import runpy
@@ -55,7 +55,7 @@ Listing = Callable[[Path], dict[str, dict[str, Any]]]
 
 @pytest.fixture(scope="module")
 def listing(npm_install: Callable[[str, dict[str, Any]], Path]) -> Listing:
-    """`listing(folder)`: file name -> all that ExifTool tells about it."""
+    """`listing(folder)`: file name -> everything that ExifTool reports about it."""
     if which("perl") is None:
         pytest.skip("ExifTool needs perl, which is not on this machine")
     program = npm_install("exiftool", MANIFEST) / "node_modules/exiftool-vendored.pl/bin/exiftool"
@@ -76,7 +76,7 @@ def written(folder: Path, images: dict[str, bytes]) -> Path:
 
 
 def telling(listed: dict[str, Any]) -> set[str]:
-    """The tags that an image does not need."""
+    """The tags that are not needed to show an image."""
     needed = STRUCTURE | FORMAT
     tags = (name.partition(":") for name in listed if name != "SourceFile" and not name.startswith("ICC"))
     return {
@@ -94,8 +94,8 @@ def test_exiftool_finds_nothing_left_in_any_variant(listing: Listing, tmp_path: 
     assert {name: listed["ExifTool:Warning"] for name, listed in after.items() if "ExifTool:Warning" in listed} == {}
 
 
-def test_exiftool_saw_it_before(listing: Listing, tmp_path: Path):
-    """Or the test above would prove nothing. Not all that goes is known to ExifTool."""
+def test_exiftool_sees_it_in_the_original(listing: Listing, tmp_path: Path):
+    """Otherwise the test above would prove nothing. ExifTool does not know all that is removed."""
     known = {each.name: each.data for each in VARIANTS if {"GPS position", "XMP", "IPTC"} & {*each.removed}}
     before = listing(written(tmp_path / "before", known))
     assert len(before) > 30

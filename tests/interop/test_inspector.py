@@ -39,9 +39,7 @@ def era(request: pytest.FixtureRequest) -> str:
     return str(request.param)
 
 
-def test_it_lists_the_tools_and_finds_no_fault_in_their_schemas(
-    inspect: Inspect, target: Sequence[str], era: str
-) -> None:
+def test_it_lists_the_tools_and_accepts_their_schemas(inspect: Inspect, target: Sequence[str], era: str) -> None:
     ran = inspect(*target, "--protocol-era", era, "--method", "tools/list", "--strict")
 
     assert (ran.returncode, ran.stderr) == (0, "")
@@ -74,7 +72,7 @@ def test_it_uploads_an_image_whose_url_serves_it(
         assert served.read() == screenshot.read_bytes()
 
 
-def test_it_is_told_of_a_refusal_as_an_error_of_the_tool(
+def test_a_refusal_reaches_it_as_a_tool_error(
     inspect: Inspect, target: Sequence[str], era: str, settings: dict[str, str]
 ) -> None:
     ran = inspect(*target, "--protocol-era", era, *calling("upload_free", path="/etc/passwd"))

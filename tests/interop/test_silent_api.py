@@ -1,4 +1,4 @@
-"""The program as it is installed, with its own clock, against an API that accepts every request and answers none.
+"""The installed program, with the real clock, against an API that accepts every request and answers none.
 
 Clients cut a call at 60 seconds.
 """

@@ -1,4 +1,4 @@
-"""IMG402_APPROVE=ask: the user is asked before a payment and only then, and what an answer covers."""
+"""IMG402_APPROVE=ask: the user is asked before a payment and only then; and what an answer covers."""
 
 import pytest
 from mcp_types import ElicitResult

@@ -1,4 +1,4 @@
-"""What models and frameworks send as arguments: what is plainly meant is read, the rest is refused in one sentence."""
+"""Arguments as models and frameworks send them: clear ones are understood, others are refused in one sentence."""
 
 from inspect import Parameter
 from typing import Any
@@ -54,7 +54,7 @@ def test_null_for_every_option_is_the_same_as_leaving_it_out(tool):
         pytest.param({"fit": " "}, {}, id="blank-choice"),
     ],
 )
-def test_an_option_is_read_as_it_is_meant(sent, expected):
+def test_an_option_is_understood_as_meant(sent, expected):
     assert read("upload_free", PATH | sent) == Arguments(PATH | expected)
 
 
@@ -73,7 +73,7 @@ def test_an_option_is_read_as_it_is_meant(sent, expected):
         pytest.param('"', '"', id="one-quote-alone"),
     ],
 )
-def test_a_path_is_read_without_what_a_shell_needs(sent, path):
+def test_a_path_is_understood_with_shell_quotes_and_escapes(sent, path):
     assert read("upload_free", {"path": sent}) == Arguments({"path": path})
 
 
@@ -131,7 +131,7 @@ def test_an_id_may_be_a_number(sent, expected):
         pytest.param("upload_free", {"width": "\u202e\n\u202e"}, "width must", id="what-could-pass-for-our-words"),
     ],
 )
-def test_what_cannot_be_read_is_named_with_what_was_wanted(tool, sent, sentence):
+def test_an_unusable_argument_is_named_with_what_was_wanted(tool, sent, sentence):
     needed = {"upload_batch": {"paths": ["a"]}}.get(tool, PATH)
     said = refused(tool, needed | sent)
     assert said.startswith(sentence)
@@ -183,7 +183,7 @@ def test_a_name_that_looks_like_one_of_ours_is_answered_with_the_right_one(tool,
         "security_risk", "reasoning", "height", "requestId", "kwargs", "", "\u202e\n", "é" * 500,
     ],
 )  # fmt: skip
-def test_another_argument_is_left_aside_and_named_in_the_answer(name):
+def test_an_unknown_argument_is_ignored_and_named_in_the_answer(name):
     answer = read("upload_free", PATH | {name: "x"})
     assert answer.values == PATH
     assert answer.note.startswith("Ignored, since this tool has no such argument: ")
@@ -191,7 +191,7 @@ def test_another_argument_is_left_aside_and_named_in_the_answer(name):
     assert answer.note.isprintable()
 
 
-def test_of_many_arguments_that_are_left_aside_some_are_named():
+def test_of_many_ignored_arguments_some_are_named():
     answer = read("limits", {f"x{number}": number for number in range(1000)})
     assert (answer.values, len(answer.note) < 100) == ({}, True)
 

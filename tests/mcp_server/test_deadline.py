@@ -31,14 +31,14 @@ SELLING = {
     "IMG402_HOST_FACILITATOR": "play",
 }
 WALLET = Money(wallet=WalletSource(key=KEY), networks=("base-sepolia",))
-SECONDS = 1.0  # of a call, in place of 50
+SECONDS = 1.0  # for a call, in place of 50
 PAYING_SECONDS = 4.0  # the first signature alone takes one of them on a busy machine
 LATEST = 8.0  # after the deadline, on a busy machine; without it each step waits for 5 to 60
 
 
 @dataclass
 class Link(httpx2.AsyncBaseTransport):
-    """The way to a host in memory; a request of which `silent` says so is taken, and never answered."""
+    """A link to a host in memory; a request that matches `silent` is accepted and never answered."""
 
     host: httpx2.ASGITransport
     silent: Callable[[httpx2.Request], bool] = lambda _: False
@@ -72,7 +72,7 @@ async def agent(link: Link, picture: Path, money: Money | None = None, seconds: 
     settings = Settings(API, (picture.parent,), picture.parent.parent / "state", money=money or Money())
     async with Client(create_server(settings, transport=link, call_seconds=seconds)) as client:
         for tool in ("find_uploads", *(["payment_status"] if money else [])):
-            await client.call_tool(tool)  # what a first call imports takes a second on a busy machine
+            await client.call_tool(tool)  # the first call's imports take a second on a busy machine
         yield client
 
 
@@ -130,7 +130,7 @@ async def test_an_image_over_the_usual_limit_waits_no_longer_for_silent_limits(l
     assert "There was no time left to ask localhost; nothing was sent to it. Make the same call again." in text
 
 
-async def test_where_the_url_itself_is_silent_it_is_handed_on_unverified(link, picture):
+async def test_a_url_that_does_not_answer_is_returned_unverified(link, picture):
     link.silent = lambda request: request.method in {"GET", "HEAD"} and "/api" not in request.url.path
     async with agent(link, picture) as client:
         result, _ = await timed(client, "upload_free", path=str(picture))
@@ -157,7 +157,7 @@ async def test_where_the_url_itself_is_silent_it_is_handed_on_unverified(link, p
         ),
     ],
 )
-async def test_a_paid_call_goes_on_with_the_same_proof_when_it_is_made_again(silent, said, proofs, link, picture):
+async def test_a_paid_call_continues_with_the_same_proof_when_it_is_made_again(silent, said, proofs, link, picture):
     link.silent = silent
     async with agent(link, picture, WALLET, PAYING_SECONDS) as client:
         result, text = await timed(client, "upload_paid", PAYING_SECONDS, path=str(picture))
@@ -171,7 +171,7 @@ async def test_a_paid_call_goes_on_with_the_same_proof_when_it_is_made_again(sil
     assert len(link.proofs) == 1
 
 
-async def test_what_was_uploaded_before_the_silence_is_told(link, picture, sample):
+async def test_what_was_uploaded_before_the_api_stopped_answering_is_reported(link, picture, sample):
     second = picture.with_name("b.png")
     second.write_bytes(sample("animated.png"))
     began = []
@@ -187,8 +187,8 @@ async def test_what_was_uploaded_before_the_silence_is_told(link, picture, sampl
     assert (len(answer["uploads"]), len(answer["failures"]), len(answer["retry"])) == (1, 1, 1)
 
 
-async def test_bytes_that_still_move_put_the_end_off(picture, picture_of, answering):
-    """The API takes longer for the body than a call may last, a piece at a time, and then answers."""
+async def test_moving_bytes_extend_the_deadline(picture, picture_of, answering):
+    """The API reads the body piece by piece, for longer than a call may last, and then answers."""
     picture.write_bytes(picture_of(64, 64, padding=12_000_000))
     pace, seconds = 0.04, 3 * SECONDS
 
@@ -202,7 +202,7 @@ async def test_bytes_that_still_move_put_the_end_off(picture, picture_of, answer
             await stream.send(answering({"url": "http://127.0.0.1/a.png", "expiresAt": None}))
 
     async with await anyio.create_tcp_listener(local_host="127.0.0.1") as listener, anyio.create_task_group() as tasks:
-        # What this machine holds on the way is little beside the body.
+        # The system's own buffers are small compared to the body.
         listener.extra(anyio.abc.SocketAttribute.raw_socket).setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 65_536)
         tasks.start_soon(listener.serve, take_slowly)
         api = f"http://127.0.0.1:{listener.extra(anyio.abc.SocketAttribute.local_port)}"

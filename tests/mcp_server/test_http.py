@@ -37,7 +37,7 @@ async def reached(serving: ServeSettings, folder):
         yield client
 
 
-async def test_no_more_sessions_are_opened_than_there_is_room_for(serving, tmp_path):
+async def test_the_number_of_sessions_is_bounded(serving, tmp_path):
     async with reached(replace(serving, most_sessions=3), tmp_path) as client:
         opened = [await client.post("/mcp", json=HELLO, headers=HEADERS) for _ in range(4)]
         session = {"Mcp-Session-Id": opened[0].headers["mcp-session-id"]}
@@ -47,7 +47,7 @@ async def test_no_more_sessions_are_opened_than_there_is_room_for(serving, tmp_p
     assert (ended.status_code, after.status_code) == (200, 200)
 
 
-async def test_a_body_that_is_no_message_opens_none(serving, tmp_path):
+async def test_an_invalid_body_opens_no_session(serving, tmp_path):
     async with reached(replace(serving, most_sessions=1), tmp_path) as client:
         broken = [
             await client.post("/mcp", content=body, headers=HEADERS | {"Content-Type": "application/json"})
@@ -68,5 +68,5 @@ async def test_a_session_that_nobody_uses_ends(serving, tmp_path):
                     await anyio.Event().wait()
 
 
-def test_the_bounds_are_in_force_where_nobody_sets_them(serving):
+def test_the_bounds_are_in_force_by_default(serving):
     assert (serving.session_idle_seconds, serving.most_sessions) == (1800, 256)

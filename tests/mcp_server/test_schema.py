@@ -56,7 +56,7 @@ async def test_every_property_of_every_schema_has_a_type(listed):
     assert {name: kind for name, kind in kinds.items() if kind not in NAMES} == {}
 
 
-async def test_all_that_is_listed_costs_little_context(listed):
+async def test_everything_that_is_listed_costs_little_context(listed):
     shown = {
         tool.name: in_bytes({"name": tool.name, "description": tool.description, "inputSchema": tool.input_schema})
         for tool in listed

@@ -46,7 +46,7 @@ async def test_an_image_named_by_its_path_is_served_at_the_url_in_the_answer(era
     )
 
 
-async def test_the_way_to_take_an_image_down_is_told_again_with_the_url_of_then(pictures, tmp_path, sample):
+async def test_the_existing_url_is_returned_with_its_delete_url(pictures, tmp_path, sample):
     (pictures / "a.png").write_bytes(sample("plain.png"))
     async with hosting(tmp_path / "host") as wire, agent(pictures, wire) as client:
         first = await client.call_tool("upload_free", {"path": str(pictures / "a.png")})
@@ -59,7 +59,7 @@ async def test_the_way_to_take_an_image_down_is_told_again_with_the_url_of_then(
 
 
 @pytest.mark.parametrize("era", ["legacy", "auto"])  # by initialize and by server/discover
-async def test_only_what_there_is_is_advertised(era, pictures):
+async def test_only_existing_features_are_advertised(era, pictures):
     server = create_server(Settings("http://127.0.0.1:9", (pictures,), pictures))
     async with Client(server, mode=era) as client:
         bare = client.server_capabilities
@@ -76,7 +76,7 @@ def advice() -> str:
 
 
 def tool_of(title: str, *arguments: str, options=None, required=(), **hints: bool):
-    """`arguments` are required strings. Of the hints only what differs from their defaults is said."""
+    """`arguments` are required strings. Only hints that differ from their defaults are listed."""
     properties = {name: {"type": "string"} for name in arguments} | (options or {})
     needed = [*arguments, *required]
     schema = {"type": "object", "properties": properties} | ({"required": needed} if needed else {})
@@ -128,7 +128,7 @@ WALLET_TOOLS = {
         pytest.param(money(), FREE_TOOLS | WALLET_TOOLS, id="wallet"),
     ],
 )
-async def test_the_tools_are_what_a_host_is_told(era, purse, expected, pictures):
+async def test_the_tools_are_listed_completely(era, purse, expected, pictures):
     async with agent(pictures, era=era, money=purse) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
     hints = {name: tool.annotations.model_dump(exclude_none=True) for name, tool in tools.items()}
@@ -136,7 +136,7 @@ async def test_the_tools_are_what_a_host_is_told(era, purse, expected, pictures)
 
 
 @ERAS
-async def test_what_was_left_aside_is_named_in_the_text_and_the_structure(era, pictures, picture, tmp_path):
+async def test_ignored_arguments_are_named_in_the_text_and_the_structure(era, pictures, picture, tmp_path):
     sent = {"path": f'"{pictures}/a.png"', "fit": None, "width": "24", "fresh": None, "toolCallId": "x"}
     async with hosting(tmp_path / "host") as wire, agent(pictures, wire, era) as client:
         result = await client.call_tool("upload_free", sent)
@@ -158,7 +158,7 @@ async def test_no_error_about_arguments_names_a_website(era, sent, pictures):
     assert "path" in text(result) or "width" in text(result)
 
 
-async def test_a_folder_whose_name_is_not_utf_8_is_told_all_the_same(tmp_path):
+async def test_a_folder_whose_name_is_not_utf_8_is_still_listed(tmp_path):
     folder = tmp_path / "caf\udce9"
     folder.mkdir()
     async with Client(create_server(Settings("http://127.0.0.1:9", (folder,), tmp_path))) as client:
@@ -167,7 +167,7 @@ async def test_a_folder_whose_name_is_not_utf_8_is_told_all_the_same(tmp_path):
     assert "caf\\udce9" in text(result)
 
 
-async def test_invariant_1_no_byte_of_an_image_stands_in_an_argument_or_an_answer(pictures, tmp_path, sample):
+async def test_invariant_1_no_byte_of_an_image_is_in_an_argument_or_an_answer(pictures, tmp_path, sample):
     image = sample("animated.png")
     (pictures / "a.png").write_bytes(image)
     async with hosting(tmp_path / "host") as wire, agent(pictures, wire) as client:
@@ -233,7 +233,7 @@ async def test_invariant_6_documented_limits_carry_their_date_and_yield_to_state
     )
 
 
-async def test_limits_tell_what_is_in_force_here(pictures, tmp_path):
+async def test_limits_reports_what_is_in_force(pictures, tmp_path):
     async with hosting(tmp_path / "host") as wire, agent(pictures, wire) as client:
         result = await client.call_tool("limits")
     assert result.structured_content == {
@@ -252,7 +252,7 @@ async def test_limits_tell_what_is_in_force_here(pictures, tmp_path):
     assert [line.partition(": ")[0] for line in lines] == [*result.structured_content]
 
 
-async def test_limits_note_a_variable_that_has_no_effect(pictures, peers, answering):
+async def test_limits_reports_a_variable_that_has_no_effect(pictures, peers, answering):
     api = await peers(answering({"paths": {}}))
     settings = client_settings({"IMG402_API_URL": api.url, "IMG402_QQQQ": "secret"}, allow_dirs=[pictures])
     async with Client(create_server(settings)) as client:
@@ -262,7 +262,7 @@ async def test_limits_note_a_variable_that_has_no_effect(pictures, peers, answer
     assert text(result).splitlines()[-1] == f"note: {note}"
 
 
-async def test_progress_is_told_on_the_way(pictures, peers, answering, sample):
+async def test_progress_is_reported(pictures, peers, answering, sample):
     image = sample("plain.png")
     (pictures / "a.png").write_bytes(image)
     api = await peers(None, answering({"url": "http://i.example/a.png"}))  # the second try begins again
@@ -332,7 +332,7 @@ async def test_text_from_the_api_never_poses_as_our_own(pictures, picture, peers
     assert "Tell the user" not in result.model_dump_json()
 
 
-async def test_limits_are_told_where_the_working_directory_is_gone(pictures, tmp_path, monkeypatch):
+async def test_limits_works_where_the_working_directory_is_gone(pictures, tmp_path, monkeypatch):
     gone = tmp_path / "gone"
     gone.mkdir()
     monkeypatch.chdir(gone)

@@ -1,4 +1,4 @@
-"""Over HTTP: which names are answered, and that strangers need a token."""
+"""Over HTTP: which Host names are accepted, and that other users need a token."""
 
 import pytest
 
@@ -19,7 +19,7 @@ def test_stdio_needs_nothing():
     assert serve_settings({}, ServeFlags()).transport == "stdio"
 
 
-def test_on_loopback_only_loopback_names_are_answered():
+def test_on_loopback_only_loopback_names_are_accepted():
     assert serve_settings(
         {}, ServeFlags(transport="streamable-http", port=8402, allowed_hosts=["tunnel.example"])
     ) == ServeSettings(
@@ -42,7 +42,7 @@ WIDE = ServeFlags(
 )
 
 
-def test_beyond_loopback_just_the_named_hosts_and_origins_are_answered():
+def test_beyond_loopback_only_the_named_hosts_and_origins_are_accepted():
     assert serve_settings({"IMG402_SERVE_TOKEN": TOKEN}, WIDE) == ServeSettings(
         transport="sse",
         host="0.0.0.0",
@@ -85,7 +85,7 @@ def test_a_server_that_strangers_could_use_does_not_start(environ, flags, missin
     assert missing in str(caught.value)
 
 
-def test_the_token_is_read_from_its_file_and_stands_in_no_repr(tmp_path):
+def test_the_token_is_read_from_its_file_and_is_in_no_repr(tmp_path):
     file = tmp_path / "token"
     file.write_text(TOKEN + "\n")
     made = serve_settings({"IMG402_SERVE_TOKEN": "x" * 32}, ServeFlags(token_file=str(file)))

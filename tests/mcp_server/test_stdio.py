@@ -1,4 +1,4 @@
-"""MCP over stdin and stdout: each request gets an answer, also one that cannot be read."""
+"""MCP over stdin and stdout: each request gets an answer, even one that cannot be read."""
 
 import json
 import os
@@ -110,7 +110,7 @@ def test_an_id_is_found_where_it_can_be_seen(line, found):
 
 @contextmanager
 def piped() -> Iterator[tuple[Wire, int, int]]:
-    """A wire in this process, the end to write requests to, and the one to read answers from."""
+    """A stdio server in this process, the end to write requests to, and the one to read answers from."""
     source, requests = os.pipe()
     answers, sink = os.pipe()
     try:
@@ -177,7 +177,7 @@ def test_a_reader_of_stdout_that_is_gone_ends_the_server_in_silence(tmp_path):
 
 
 @pytest.mark.parametrize("closing", ["<&-", ">&-", "2>&-", ">&- 2>&-", "<&- >&- 2>&-"])
-def test_a_stream_that_is_closed_from_the_start_costs_no_word(tmp_path, closing):
+def test_a_stream_that_is_closed_from_the_start_ends_the_server_silently(tmp_path, closing):
     ran = subprocess.run(
         ["sh", "-c", f'"$0" -m img402_mcp {closing}', sys.executable],
         env=environment(tmp_path),

@@ -1,4 +1,4 @@
-"""Addresses that nobody should pay, and what is asked of a node and answered by one."""
+"""Addresses that must not be paid, and what a node is asked and answers."""
 
 import pytest
 

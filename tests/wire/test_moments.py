@@ -1,4 +1,4 @@
-"""Moments from outside are held to what survives being stored; stored ones are read whatever they are."""
+"""Moments from outside are limited to what can be stored; stored ones can always be read."""
 
 import math
 from datetime import UTC, datetime, timedelta
@@ -46,7 +46,7 @@ def test_a_moment_from_outside(text, moment):
         pytest.param("", None, id="nothing"),
     ],
 )
-def test_a_date_of_http(text, moment):
+def test_an_http_date(text, moment):
     assert http_date(text) == moment
 
 
@@ -68,10 +68,10 @@ def test_a_stored_moment_is_always_read(seconds, moment):
 
 
 @given(st.text() | st.datetimes(timezones=st.timezones()).map(str))
-def test_what_came_in_survives_being_stored(text):
+def test_a_moment_from_outside_can_be_stored_and_read(text):
     moment = moment_in(text)
     assert moment is None or abs(moment_of(moment.timestamp()) - moment) < timedelta(milliseconds=1)
 
 
-def test_never_comes_before_the_last_moment():
+def test_never_is_later_than_the_last_moment():
     assert FIRST < NEVER < LAST

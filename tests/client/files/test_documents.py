@@ -115,7 +115,7 @@ def test_a_document_is_read_as_it_is(allow, roots, name, content, text):
         ),
     ],
 )
-def test_what_is_no_document_of_the_allowed_folders_is_refused_with_the_reason(allow, roots, path, content, said):
+def test_anything_but_a_document_in_the_allowed_folders_is_refused_with_the_reason(allow, roots, path, content, said):
     (allow / "to-secret.md").symlink_to("../secret/s.md")
     (allow / "folder.md").mkdir()
     os.mkfifo(allow / "pipe.md")
@@ -125,7 +125,7 @@ def test_what_is_no_document_of_the_allowed_folders_is_refused_with_the_reason(a
     assert said in refusal(lambda: read_document(str(named), roots), named, roots)
 
 
-def test_a_copy_is_written_whole_beside_nothing_else(allow, roots, document):
+def test_a_copy_is_written_whole_and_leaves_no_other_file(allow, roots, document):
     before = os.umask(0o027)
     try:
         assert written(allow / "sub" / "b.md", document, roots, text="\ufeffä\r\n") == b"\xef\xbb\xbf\xc3\xa4\r\n"
@@ -188,7 +188,7 @@ def test_no_path_leads_a_copy_elsewhere(allow, roots, document, path, said, over
     assert (allow.parent / "secret" / "s.md").read_bytes() == b"secret"
 
 
-def test_nothing_that_exists_is_overwritten_unless_told(allow, roots, document):
+def test_nothing_that_exists_is_overwritten_without_overwrite(allow, roots, document):
     assert EXISTS in refusal(lambda: written(allow / "a.md", document, roots), allow / "a.md", roots)
     assert (allow / "a.md").read_bytes() == b"# a\r\n"
 
@@ -348,5 +348,5 @@ def test_the_names_above_a_root_are_not_judged(tmp_path, document):
     assert place_for(str(place), document, Roots.resolve([folder]), overwrite=False, by_tool=True) == place
 
 
-def test_the_text_stands_in_no_repr(document):
+def test_the_text_is_in_no_repr(document):
     assert "# a" not in repr(document)

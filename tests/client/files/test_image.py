@@ -82,13 +82,13 @@ def test_a_cut_off_image_is_refused_with_the_way_out(tmp_path: Path, data: bytes
         pytest.param("h.gif", b"GIF89a", "is a GIF that is cut off, or still being written", id="magic-bytes-alone"),
     ],
 )
-def test_invariant_3_what_is_no_image_does_not_leave(world: World, name: str, content: bytes, clause: str):
+def test_invariant_3_only_images_leave(world: World, name: str, content: bytes, clause: str):
     path = world.allow / name
     path.write_bytes(content)
     assert refusal(str(path), world.roots).startswith(f'"{path}" {clause}')
 
 
-def test_invariant_3_bytes_behind_an_image_do_not_leave(world: World):
+def test_invariant_3_bytes_after_an_image_do_not_leave(world: World):
     path = world.allow / "shot.png"
     path.write_bytes(world.image + b"PK\x03\x04" + b"hidden" * 1000)
     assert refusal(str(path), world.roots) == (
@@ -96,21 +96,21 @@ def test_invariant_3_bytes_behind_an_image_do_not_leave(world: World):
     )
 
 
-def test_bytes_behind_an_image_are_read_for_whoever_cuts_them(world: World):
+def test_bytes_after_an_image_are_read_where_they_will_be_cut(world: World):
     path = world.allow / "shot.png"
     path.write_bytes(world.image + b"hidden")
     image = read_image(str(path), world.roots, limit=LIMIT, trailing="keep")
     assert (image.data, image.picture.end) == (world.image + b"hidden", len(world.image))
 
 
-def test_bytes_behind_an_image_count_towards_the_limit(world: World):
+def test_bytes_after_an_image_count_towards_the_limit(world: World):
     path = world.allow / "shot.png"
     path.write_bytes(world.image + b"hidden")
     limit = len(world.image) + 5
     assert f"and at most {limit:,} can be sent" in refusal(str(path), world.roots, limit=limit, trailing="keep")
 
 
-def test_the_bytes_stand_in_no_repr(world: World):
+def test_the_bytes_are_in_no_repr(world: World):
     image = read_image(f"{world.allow}/shot.png", world.roots, limit=LIMIT)
     said = f"Image(path={image.path!r}, picture={image.picture!r}, done=(), notes=(), is_proven=True)"
     assert repr(image) == said

@@ -111,7 +111,7 @@ def test_another_case_is_another_file_and_only_named(place, sample):
         pytest.param("{secret}/nothing.png", id="nothing"),
     ],
 )
-def test_invariant_2_nothing_outside_the_roots_is_found_or_told(place, asked):
+def test_invariant_2_nothing_outside_the_roots_is_found_or_named(place, asked):
     secret = place.parent / "secret"
     with pytest.raises(ReadRefused) as refused:
         read_image(asked.format(secret=secret), Roots((place,)), limit=LIMIT, base=place)

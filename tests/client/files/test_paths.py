@@ -91,7 +91,7 @@ def test_a_relative_path_starts_at_the_base_if_one_is_given(world: World):
     assert read_image("shot.png", world.roots, limit=LIMIT, base=world.second).path == world.second / "shot.png"
 
 
-def test_a_relative_path_that_is_refused_is_told_where_it_started(world: World):
+def test_a_refused_relative_path_names_where_it_started(world: World):
     assert refusal("shot.png", world.roots, base=world.secret) == (
         f'"shot.png" {OUTSIDE} A relative path starts at "{world.secret}". {allowed(world.roots)}'
     )

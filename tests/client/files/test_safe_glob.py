@@ -1,4 +1,4 @@
-"""Patterns become paths inside the allowed folders, and tell nothing of what lies elsewhere."""
+"""Patterns become paths inside the allowed folders, and reveal nothing about other places."""
 
 import os
 from pathlib import Path
@@ -210,7 +210,7 @@ def test_invariant_2_all_below_is_found_once_and_through_no_link(world):
         pytest.param("https://i.example/*.png", "is a URL, not the path of a file on this machine.", id="url"),
     ],
 )
-def test_a_pattern_that_is_no_path_is_told_so(world, pattern, clause):
+def test_a_pattern_that_is_not_a_path_is_refused(world, pattern, clause):
     (said,) = reasons(expanded([pattern], world.roots, world.allow))
     assert said.startswith(f"{quoted(pattern)} {clause}")
 

@@ -1,4 +1,4 @@
-"""What is opened is a file; what is refused inside the roots is told why."""
+"""Only files are opened; a refusal inside the roots names its reason."""
 
 import json
 import os

@@ -200,7 +200,7 @@ def test_invariant_2_a_folder_swapped_after_the_look_is_not_followed(
     assert refusal(path, world.roots, opening=swap) == f'"{path}" {because(clause, world.roots)}'
 
 
-def test_invariant_2_a_folder_swapped_after_the_look_tells_nothing_of_where_the_link_leads(world: World):
+def test_invariant_2_a_folder_swapped_after_the_look_does_not_reveal_where_the_link_leads(world: World):
     path = f"{world.allow}/sub/shot.png"
     put = partial(Path.symlink_to, target=world.secret / "none")
     swap = swapped_after_the_look(world.allow / "sub", put, open_by_walking)

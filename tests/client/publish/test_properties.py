@@ -78,7 +78,7 @@ def plain(url: str) -> str:
 
 
 @given(documents)
-def test_every_image_that_the_parser_shows_is_found_or_told(text):
+def test_every_image_that_the_parser_shows_is_found_or_reported(text):
     found = references(text, Kind.MARKDOWN)
     known = {each.target for each in found.references} | {each.target for each in found.left_alone}
     shown, depth = set(), 0

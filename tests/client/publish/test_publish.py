@@ -330,7 +330,7 @@ def test_whatever_shows_no_local_image_stays_and_is_not_mentioned(text):
         ),
     ],
 )
-def test_a_local_image_that_is_not_rewritten_is_told_with_the_reason(text, expected):
+def test_a_local_image_that_is_not_rewritten_is_reported_with_the_reason(text, expected):
     found = references(text, Kind.MARKDOWN)
     assert (found.references, found.left_alone) == ((), (expected,))
 

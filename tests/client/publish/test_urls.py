@@ -128,7 +128,7 @@ def test_the_base_of_the_document_counts_as_in_a_browser(text, expected, kind):
         ),
     ],
 )
-def test_where_it_cannot_be_told_which_image_is_shown_none_is_published(text, kind):
+def test_where_it_is_unclear_which_image_is_shown_none_is_published(text, kind):
     found = references(text, kind)
     assert (found.references, [each.target for each in found.left_alone]) == ((), ["s.png"])
 

@@ -52,7 +52,7 @@ fuzzing = settings(max_examples=200)
 
 
 def seen(data: bytes) -> list[tuple[Any, ...]]:
-    """Each frame: its size, its pixels, and how long it is shown."""
+    """For each frame its size, its pixels, and its duration."""
     with warnings.catch_warnings(action="ignore"), Image.open(BytesIO(data)) as image:
         return [
             (frame.size, frame.convert("RGBA").tobytes(), frame.info.get("duration"))
@@ -72,7 +72,7 @@ def shown(image: Repaired) -> bytes:
 
 
 def accepted(data: bytes) -> Repaired | None:
-    """As the client accepts it: what was repaired is decoded too. None: it is refused, with a reason."""
+    """The image as the client accepts it; a repaired one is decoded too. None: it is refused, with a reason."""
     try:
         image = repaired(data)
         if image.data is not data:
@@ -121,7 +121,7 @@ def test_only_a_jpeg_whose_end_was_missing_may_have_lost_pixels(broken: Broken):
 
 
 @pytest.mark.parametrize("data", WHOLE.values(), ids=WHOLE)
-def test_a_whole_image_is_handed_back_as_it_is(data: bytes):
+def test_a_whole_image_is_returned_unchanged(data: bytes):
     image = repaired(data)
     assert image.data is data
     assert image == Repaired(data, examine(data), (), 0)

@@ -1,6 +1,6 @@
-"""The page in a real Chromium, headless, driven by Playwright from outside.
+"""The page in a real, headless Chromium, driven by Playwright.
 
-Playwright brings no browser here: Chromium is the system's, got by apt where it is missing. Screenshots of each run
+Playwright downloads no browser here: Chromium is the system's, installed by apt where it is missing. Screenshots
 are kept in .cache/interop/screenshots.
 """
 
@@ -28,7 +28,7 @@ FLAGS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    # A name that is no loopback one to the browser: the page as on an intranet, without https.
+    # A name that the browser does not know as loopback: the page as on an intranet, without https.
     "--host-resolver-rules=MAP images.test 127.0.0.1",
 )
 CLIPBOARD = ["clipboard-read", "clipboard-write"]

@@ -47,7 +47,7 @@ def violations(page: Any, axe: str) -> list[str]:
 
 @each_look
 @each_width
-def test_nothing_hinders_anybody_and_nothing_runs_out_of_the_screen(
+def test_the_page_is_accessible_and_fits_the_screen(
     visiting: Visiting,
     playing: str,
     axe: str,
@@ -66,7 +66,7 @@ def test_nothing_hinders_anybody_and_nothing_runs_out_of_the_screen(
 
 
 @each_look
-def test_the_page_has_the_systems_brightness(visiting: Visiting, host: str, scheme: str):
+def test_the_page_follows_the_systems_colour_scheme(visiting: Visiting, host: str, scheme: str):
     page = visiting(host, color_scheme=scheme)
     ground = page.evaluate("getComputedStyle(document.body).backgroundColor")
     assert ground == {"light": "rgb(246, 245, 241)", "dark": "rgb(17, 21, 20)"}[scheme]
@@ -86,7 +86,7 @@ def test_the_focus_is_seen(page: Any, screenshots: Path):
     assert outline == "rgb(11, 107, 92) solid 3px"
 
 
-def test_what_hears_the_page_is_told_its_parts(page: Any):
+def test_a_screen_reader_gets_the_pages_parts(page: Any):
     assert page.locator("main").aria_snapshot().splitlines()[:2] == [
         "- main:",
         '  - heading "Drop an image, get a link" [level=1]',

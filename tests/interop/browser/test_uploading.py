@@ -1,4 +1,4 @@
-"""People put images in: dropped, pasted, chosen, by keyboard; and are told in words what became of them."""
+"""People drop, paste or choose images, also by keyboard, and read what became of each."""
 
 import json
 import re
@@ -77,7 +77,7 @@ def test_a_chosen_image_becomes_a_link_with_its_markdown_and_its_picture(page: A
     assert page.locator("#status").inner_text() == "screenshot.png is uploaded. Its link is ready."
 
 
-def test_an_uploaded_image_can_be_deleted_by_who_uploaded_it(page: Any, screenshot: Path, screenshots: Path):
+def test_an_uploaded_image_can_be_deleted_by_its_uploader(page: Any, screenshot: Path, screenshots: Path):
     choose(page, screenshot)
     item = page.locator(DONE)
     url = link_of(item)
@@ -95,7 +95,7 @@ def test_an_uploaded_image_can_be_deleted_by_who_uploaded_it(page: Any, screensh
         served(url)
 
 
-def test_a_deletion_that_the_host_does_not_confirm_is_told(page: Any, screenshot: Path):
+def test_a_deletion_that_the_host_does_not_confirm_is_reported(page: Any, screenshot: Path):
     choose(page, screenshot)
     item = page.locator(DONE)
     page.route("**/delete/**", lambda route: route.abort())
@@ -133,7 +133,7 @@ def test_a_pasted_image_is_uploaded(page: Any, screenshot: Path):
     assert shown_width(page, item) == 48
 
 
-def test_pasted_text_is_answered_in_words(page: Any):
+def test_pasted_text_is_answered_with_a_hint(page: Any):
     page.evaluate("navigator.clipboard.writeText('no picture')")
     page.keyboard.press("Control+V")
     page.get_by_text("The clipboard holds no image.").wait_for()
@@ -161,7 +161,7 @@ def test_pasted_text_is_answered_in_words(page: Any):
         ),
     ],
 )
-def test_what_would_be_refused_is_not_even_sent(page: Any, chosen: Any, words: str):
+def test_an_image_that_would_be_refused_is_not_sent(page: Any, chosen: Any, words: str):
     sent: list[str] = []
     page.on("request", lambda request: sent.append(request.method))
     choose(page, chosen)
@@ -177,7 +177,7 @@ def test_the_servers_word_is_final(page: Any):
     assert words.endswith("PNG, JPEG, GIF and WebP are taken; the bytes decide, not the name.")
 
 
-def test_a_limit_that_the_page_does_not_know_yet_is_told_in_the_servers_words(
+def test_a_limit_that_the_page_does_not_know_yet_is_shown_in_the_servers_words(
     visiting: Visiting, hosting: Hosting, picture_of: Callable[..., bytes]
 ):
     with hosting(IMG402_HOST_FREE_MAX_BYTES="500000") as url:
@@ -189,7 +189,7 @@ def test_a_limit_that_the_page_does_not_know_yet_is_told_in_the_servers_words(
     assert words.startswith("Not uploaded. The request carries more than the 500000 bytes (488.3 KB)")
 
 
-def test_the_daily_limit_is_told_and_the_image_can_be_tried_again(
+def test_the_daily_limit_is_shown_and_the_image_can_be_tried_again(
     visiting: Visiting, hosting: Hosting, screenshot: Path, screenshots: Path
 ):
     with hosting(IMG402_HOST_FREE_DAILY_PER_ADDRESS="1") as url:
@@ -212,7 +212,7 @@ def test_what_broke_off_can_be_tried_again(page: Any, screenshot: Path):
     assert served(link_of(page.locator(DONE))) == screenshot.read_bytes()
 
 
-def test_an_answer_that_is_no_json_is_told_by_its_number(page: Any, screenshot: Path):
+def test_an_answer_without_json_is_shown_by_its_status(page: Any, screenshot: Path):
     page.route("**/api/free", lambda route: route.fulfill(status=413, body="<h1>Too large</h1>"))
     choose(page, screenshot)
     words = page.locator(REFUSED).locator(".state").inner_text()

@@ -1,6 +1,6 @@
 """The official conformance suite against the real server, at both revisions that matter.
 
-Every check that is no success must stand in baseline.toml with its reason, and nothing else may. That is
+Every check that does not succeed must be in baseline.toml with its reason, and no other may be. That is
 stricter than the suite's own exit code, which leaves out what a revision runs without scoring.
 """
 
@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 HERE = Path(__file__).parent
-# So that a run that checked next to nothing does not pass.
+# So that a run that checked almost nothing does not pass.
 LEAST_SUCCESSES = {"2025-11-25": 70, "2026-07-28": 150}
 
 Node = Callable[..., subprocess.CompletedProcess[str]]

@@ -4,7 +4,7 @@ import json
 import os
 import sys
 
-# None of it is installed beside the project.
+# None of these packages is installed with the project.
 from crewai_tools import MCPServerAdapter  # type: ignore[import-not-found]
 from mcp import StdioServerParameters
 

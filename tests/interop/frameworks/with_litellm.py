@@ -5,7 +5,7 @@ import json
 import os
 import sys
 
-# None of it is installed beside the project.
+# None of these packages is installed with the project.
 from litellm import mcp_client as client  # type: ignore[import-not-found]
 from mcp import ClientSession, StdioServerParameters
 from mcp.client.stdio import stdio_client

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 
-# None of it is installed beside the project.
+# None of these packages is installed with the project.
 from llama_index.tools.mcp import BasicMCPClient, McpToolSpec  # type: ignore[import-not-found]
 
 

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 
-# None of it is installed beside the project.
+# None of these packages is installed with the project.
 from agents.mcp import MCPServerStdio  # type: ignore[import-not-found]
 from agents.mcp.util import MCPUtil  # type: ignore[import-not-found]
 

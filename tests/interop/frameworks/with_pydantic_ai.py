@@ -5,7 +5,7 @@ import json
 import os
 import sys
 
-# None of it is installed beside the project.
+# None of these packages is installed with the project.
 from fastmcp.client.transports import StdioTransport  # type: ignore[import-not-found]
 from pydantic_ai import RunContext  # type: ignore[import-not-found]
 from pydantic_ai.mcp import MCPToolset  # type: ignore[import-not-found]

@@ -5,7 +5,7 @@ import json
 import os
 import sys
 
-# None of it is installed beside the project.
+# None of these packages is installed with the project.
 from semantic_kernel import Kernel  # type: ignore[import-not-found]
 from semantic_kernel.connectors.ai.function_calling_utils import (  # type: ignore[import-not-found]
     kernel_function_metadata_to_function_call_format,

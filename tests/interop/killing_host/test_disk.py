@@ -56,7 +56,7 @@ def fill(path: Path) -> None:
             file.write(bytes(4096))
 
 
-def test_a_full_disk_is_told_and_what_was_there_stays(host: SimpleNamespace, picture_of: Callable[..., bytes]):
+def test_a_full_disk_is_reported_and_stored_images_stay(host: SimpleNamespace, picture_of: Callable[..., bytes]):
     image = picture_of(100, 100, padding=700_000)
     answers = [uploaded(host, image) for _ in range(12)]
     good = [answer.json()["url"] for answer in answers if answer.status_code == 200]

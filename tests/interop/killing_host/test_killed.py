@@ -39,7 +39,7 @@ class Uploads:
         self._url = f"{url}/api/free"
 
     async def run(self, then: Callable[[], Any], *, after: int) -> None:
-        """All at once; `then` is done when so many were answered."""
+        """Sends all at once; `then` runs when so many were answered."""
         limits, enough = Limits(max_connections=None), anyio.Event()
         async with AsyncClient(limits=limits, timeout=20) as client, anyio.create_task_group() as tasks:
             for digest in self.sent:
@@ -113,7 +113,9 @@ async def test_what_was_answered_is_whole_and_nothing_else_stays(number, data, k
     known |= images
 
 
-async def test_told_to_stop_it_finishes_what_it_answers_takes_nothing_new_and_ends_in_time(tmp_path, living, pictures):
+async def test_when_stopped_it_finishes_running_requests_accepts_no_new_ones_and_ends_in_time(
+    tmp_path, living, pictures
+):
     life = living(tmp_path, IMG402_HOST_FREE_DAILY_PER_ADDRESS="0")
     uploads, start = Uploads(life.url, pictures(Random(SEED))), time.monotonic()
     await uploads.run(lambda: os.kill(life.pid, signal.SIGTERM), after=10)

@@ -8,7 +8,7 @@ import os
 import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-# None of it is installed beside the project.
+# None of these packages is installed with the project.
 from x402 import x402FacilitatorSync  # type: ignore[import-not-found]
 from x402.mechanisms.evm import FacilitatorWeb3Signer  # type: ignore[import-not-found]
 from x402.mechanisms.evm.exact import register_exact_evm_facilitator  # type: ignore[import-not-found]

@@ -9,7 +9,7 @@ import os
 import sys
 from pathlib import Path
 
-# None of it is installed beside the project.
+# None of these packages is installed with the project.
 from eth_account import Account
 from x402 import x402Client  # type: ignore[import-not-found]
 from x402.http.clients import x402HttpxClient  # type: ignore[import-not-found]

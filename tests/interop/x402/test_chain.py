@@ -1,4 +1,4 @@
-"""The ground that the other tests stand on: here other people's programs pay each other."""
+"""What the other tests rely on: here other people's programs pay each other."""
 
 import base64
 import json

@@ -64,6 +64,6 @@ def test_a_foreign_client_without_money_gets_nothing_but_the_price(chain, pay, s
     answer = pay(client, payer, f"{shop.url}/api/upload/token")
 
     assert (answer["status"], "token" in answer["body"]) == (402, False), answer
-    # A proof was shown and refused; in which words is each facilitator's own affair.
+    # A proof was sent and refused; each facilitator words that differently.
     assert answer["body"]["error"] != "payment_required"
     assert (chain.balance(payer.address), chain.balance(shop.payee)) == (PRICE - 1, had)

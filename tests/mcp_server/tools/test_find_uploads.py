@@ -1,4 +1,4 @@
-"""`find_uploads` through an MCP client, beside a history that is full, empty or switched off."""
+"""`find_uploads` through an MCP client, with a history that is full, empty or switched off."""
 
 import sqlite3
 import time
@@ -71,7 +71,7 @@ async def asked(known: Known, **arguments):
     return result.structured_content, part.text
 
 
-async def test_earlier_uploads_are_told_in_structure_and_a_line_each(history):
+async def test_earlier_uploads_are_in_the_structure_and_on_a_line_each(history):
     yesterday = int(time.time()) - 86_400
     history.remember(entry("old", yesterday))
     history.remember(entry("for good", None))
@@ -114,20 +114,20 @@ async def test_a_query_and_a_time_narrow_it(history):
 
 
 @pytest.mark.parametrize(("count", "more", "words"), [(20, 0, []), (23, 3, ["3 more; narrow the query."])])
-async def test_at_most_twenty_are_told_and_how_many_more_there_are(history, count, more, words):
+async def test_at_most_twenty_are_listed_with_the_number_of_others(history, count, more, words):
     for number in range(count):
         history.remember(entry(f"shot{number}"))
     answer, text = await asked(history, query="shot")
     assert (len(answer["uploads"]), answer.get("more", 0), text.splitlines()[20:]) == (20, more, words)
 
 
-async def test_what_lies_outside_the_folders_of_this_session_is_not_told(history):
+async def test_uploads_from_outside_this_sessions_folders_are_not_listed(history):
     for name in ("/elsewhere/shot.png", "/shots2/shot.png"):
         history.remember(replace(entry("shot"), path=name))
     assert await asked(history) == ({"uploads": []}, "No such upload is known.")
 
 
-async def test_the_way_to_take_an_image_down_is_in_no_list(history):
+async def test_a_delete_url_is_in_no_list(history):
     history.remember(entry("a", delete_url="https://api.example/delete/a.png?key=canary"))
     answer, text = await asked(history)
     assert answer == {"uploads": [found("a")]}
@@ -148,7 +148,7 @@ async def test_without_a_history_the_answer_says_so(tmp_path):
     assert text.startswith("Earlier uploads are not known: the history is switched off (IMG402_HISTORY=off), or ")
 
 
-async def test_a_history_that_fails_is_an_error_in_words(history):
+async def test_a_failing_history_is_an_error_with_a_reason(history):
     async with agent(history.state) as client:
         await client.call_tool("find_uploads")
         with closing(sqlite3.connect(history.state / "ledger" / "ledger.db")) as database:

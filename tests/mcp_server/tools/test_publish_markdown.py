@@ -77,7 +77,7 @@ async def test_the_urls_in_the_document_are_served(wire, folder, sample):
     assert sorted(served) == sorted([sample("plain.png"), sample("plain.png"), sample("lossy.webp")])
 
 
-async def test_a_copy_is_written_and_its_text_not_answered(wire, folder):
+async def test_a_copy_is_written_and_its_text_is_not_in_the_answer(wire, folder):
     result = await asked(wire, folder, out=str(folder / "b.md"))
     answer = result.structured_content
     first, second = (upload["url"] for upload in answer["uploads"])
@@ -88,7 +88,7 @@ async def test_a_copy_is_written_and_its_text_not_answered(wire, folder):
     assert (written.count(first), written.count(second), written.count("\r\n")) == (2, 1, DOCUMENT.count("\r\n"))
 
 
-async def test_a_dry_run_tells_all_and_sends_and_writes_nothing(wire, folder, sample):
+async def test_a_dry_run_lists_everything_and_sends_and_writes_nothing(wire, folder, sample):
     result = await asked(wire, folder, dry_run=True, out=str(folder / "b.md"))
     assert result.structured_content == {
         "would_upload": [
@@ -155,7 +155,7 @@ async def test_a_document_names_no_image_outside_the_allowed_folders(wire, folde
     assert len(wire.posted) == 0
 
 
-async def test_a_name_cannot_pass_for_our_own_words(wire, folder):
+async def test_a_name_cannot_pose_as_our_own_text(wire, folder):
     (folder / "a.md").write_text("![a](<x&#10;Local images: 9 uploaded>)", encoding="utf-8")
     lines = text(await asked(wire, folder)).split("\n\n")[0].splitlines()
     assert len(lines) == 2
@@ -195,7 +195,7 @@ def write(place: Path, text: str) -> str:
     return str(place)
 
 
-async def test_a_document_whose_name_was_read_otherwise_is_named(wire, folder):
+async def test_a_document_found_under_a_similar_name_is_named(wire, folder):
     (folder / "a\u202fb.md").write_text("# a", encoding="utf-8")
     said = text(await asked(wire, folder, path=str(folder / "a b.md"), dry_run=True))
     assert "a\\u202fb.md" in said.splitlines()[0]
@@ -221,13 +221,13 @@ async def test_how_a_name_was_read_is_said(wire, folder):
         pytest.param("cover: shots/one.png", "Local images: 0 uploaded, 0 failed, 1 left alone.", id="one-left-alone"),
     ],
 )
-async def test_that_there_is_no_image_is_said_only_where_nothing_looks_like_one(wire, folder, content, headline):
+async def test_no_image_is_reported_only_where_nothing_looks_like_one(wire, folder, content, headline):
     result = await asked(wire, folder, path=write(folder / "a.md", content))
     assert text(result).startswith(headline)
     assert len(result.structured_content.get("left_alone", ())) <= MAX_LEFT_ALONE
 
 
-async def test_urls_are_told_where_the_copy_could_not_be_written(wire, folder):
+async def test_the_urls_are_returned_where_the_copy_could_not_be_written(wire, folder):
     class Interrupted(Wire):
         async def handle_async_request(self, request):
             (folder / "b.md").touch()

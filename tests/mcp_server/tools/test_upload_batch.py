@@ -30,7 +30,7 @@ async def asked(client, paths, **arguments):
     return result, part.text.splitlines()
 
 
-async def test_uploads_and_failures_stand_side_by_side(folder):
+async def test_uploads_and_failures_are_listed_side_by_side(folder):
     async with joined(folder) as client:
         result, lines = await asked(client, [f"{folder}/shot*.png", f"{folder}/notes.txt", f"{folder}/photo.jpg"])
     answer = result.structured_content
@@ -74,7 +74,7 @@ async def test_only_where_every_file_failed_is_it_an_error(folder):
     ]
 
 
-async def test_a_used_up_day_ends_with_exactly_what_to_retry(folder):
+async def test_a_used_up_daily_limit_ends_with_exactly_what_to_retry(folder):
     async with joined(folder, IMG402_HOST_FREE_DAILY="1") as client:
         result, lines = await asked(client, [f"{folder}/shot*.png", f"{folder}/photo.jpg"])
     retry = result.structured_content["retry"]
@@ -90,7 +90,7 @@ async def test_pairs_and_width_shape_the_markdown(folder):
     assert (head, rule, row.count('<img src="'), row.count('width="24"')) == ("|  |  |", "| --- | --- |", 2, 2)
 
 
-async def test_progress_is_told_in_images(folder):
+async def test_progress_counts_images(folder):
     heard = []
 
     async def progress(parts, total, message):
@@ -116,7 +116,7 @@ async def test_none_and_too_many_are_refused(folder, paths, said):
     assert said in lines[0]
 
 
-async def test_a_name_that_is_not_utf_8_is_a_failure_in_words(folder, sample):
+async def test_a_name_that_is_not_utf_8_is_a_failure_with_a_reason(folder, sample):
     (folder / "caf\udce9.webp").write_bytes(sample("lossy.webp"))
     async with joined(folder) as client:
         result, _ = await asked(client, [f"{folder}/*.webp", f"{folder}/shot2.png"])

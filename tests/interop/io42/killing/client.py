@@ -1,4 +1,4 @@
-"""Calls submit_image's uploader in processes that are killed: takes orders on stdin, a line of JSON each.
+"""Calls submit_image's uploader in processes that are killed; reads commands from stdin, one JSON object a line.
 
 Everything is imported once; each process is a fork with its own journal, and ends by SIGKILL where the order says so:
 at a step, which is `before-` or `after-` a method of the journal or the wallet's `sign`, `in-put`, which is when the

@@ -22,7 +22,7 @@ HERE = Path(__file__).parent
 ROUNDS, SEED = int(os.environ.get("KILL_ROUNDS", "40")), os.environ.get("KILL_SEED", "42")
 FEE = 250_000
 TRIES = 6
-# A submission here takes some 0.3 s from the start of its process.
+# A submission here takes about 0.3 s from the start of its process.
 A_MOMENT = (0.0, 0.45)
 STEPS = (
     *("-".join(pair) for pair in product(("before", "after"), ("claim", "sent", "answered", "put_begins", "used"))),
@@ -119,7 +119,7 @@ def test_it_pays_one_fee_and_delivers_one_file(number, platform, submissions, li
 
 
 def environ(platform: Platform, picture: Path, key: str) -> dict[str, str]:
-    """Each round has a purse of its own: play money runs out too."""
+    """Each round has its own wallet: play money runs out too."""
     return {
         "IMG402_API_URL": platform.url,
         "IMG402_ALLOW_DIRS": str(picture.parent),

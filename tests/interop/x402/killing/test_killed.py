@@ -1,4 +1,4 @@
-"""Whatever is killed, lost or done twice at once: called again until done, it is charged once and delivered.
+"""Whatever is killed, lost or run twice at once: called again until it succeeds, it is charged once and delivered.
 
 All of it on the chain: real balances, the facilitator of someone else. KILL_ROUNDS and KILL_SEED make it longer or
 another one; kill.py does so and is the way to run hundreds.
