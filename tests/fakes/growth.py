@@ -1,0 +1,18 @@
+"""Whether work grows with its input or with the input's square, whatever else the machine does."""
+
+import time
+from collections.abc import Callable
+
+TRIES = 3
+"""A busy machine can slow down one of the two runs that are compared. It does so rarely three times."""
+
+
+def is_linear(work: Callable[[int], object], size: int) -> bool:
+    """Four times the size takes about 4 times the processor time where work is linear, and 16 where it is square."""
+    return any(_seconds(work, 4 * size) < 9 * _seconds(work, size) for _ in range(TRIES))
+
+
+def _seconds(work: Callable[[int], object], size: int) -> float:
+    start = time.process_time()
+    work(size)
+    return time.process_time() - start
