@@ -1,6 +1,6 @@
 """The store for a folder and SQLite, where one sync serves many uploads.
 
-More than two threads would only wait for each other: for the disk, for SQLite, and for the interpreter.
+More threads that write or commit would only wait for each other: for SQLite, and for the interpreter.
 """
 
 from asyncio import AbstractEventLoop, Future, get_running_loop, wait
@@ -20,17 +20,20 @@ from img402_mcp.host.storage.images import StoredImage
 from img402_mcp.host.storage.store import PendingImage
 
 TOGETHER = 64  # files a commit, so that the first of them does not wait long for the last
+SYNCS = 8  # at once: those that meet share the file system's commit and the disk's flush; a thread in one only waits
 
 Steps = Generator[None, PlainTransaction | None, StoredImage]
 
 
 class BatchedStore:
-    """One thread writes each file as its upload comes; the other syncs and commits all that were written meanwhile."""
+    """One thread writes each file as its upload comes, some sync them, one commits all that were synced meanwhile."""
 
     def __init__(self, folder: Folder, database: Database) -> None:
         self._folder, self._database = folder, database
         self._writer, self._committer = ThreadPoolExecutor(1, "writer"), ThreadPoolExecutor(1, "committer")
-        self._written: deque[_Waiter] = deque()
+        self._syncers = ThreadPoolExecutor(SYNCS, "sync")
+        self.waiting: deque[_Waiter] = deque()
+        """For the next commit."""
 
     async def put(self, pending: PendingImage) -> StoredImage:
         loop = get_running_loop()
@@ -41,11 +44,11 @@ class BatchedStore:
         return waiter.stored.result()
 
     def close(self) -> None:
-        self._writer.shutdown()
-        self._committer.shutdown()
+        for threads in (self._writer, self._syncers, self._committer):
+            threads.shutdown()
 
     def _steps(self, pending: PendingImage) -> Steps:
-        """One upload's way. At each `yield` the others of its batch catch up."""
+        """One upload's way. At each `yield` another thread takes over."""
         with pending.room:
             image = pending.describe()
             with self._folder.writing(image.name, pending.body.content) as descriptor:
@@ -60,20 +63,23 @@ class BatchedStore:
 
     def _write(self, waiter: "_Waiter", loop: AbstractEventLoop) -> None:
         waiter.go(waiter.steps.send, None)
-        self._written.append(waiter)
-        if len(self._written) == 1:  # the committer goes on until nobody waits
-            self._committer.submit(self._commit_all, loop)
+        self._syncers.submit(self._sync, waiter, loop)
 
-    def _commit_all(self, loop: AbstractEventLoop) -> None:
-        while self._written:
-            batch = [self._written.popleft() for _ in range(min(TOGETHER, len(self._written)))]
+    def _sync(self, waiter: "_Waiter", loop: AbstractEventLoop) -> None:
+        waiter.go(waiter.steps.send, None)
+        self.waiting.append(waiter)
+        self._committer.submit(self._commit_some, loop)
+
+    def _commit_some(self, loop: AbstractEventLoop) -> None:
+        """There may be none left: the commit before took them."""
+        if batch := [self.waiting.popleft() for _ in range(min(TOGETHER, len(self.waiting)))]:
             self._commit(batch)
             loop.call_soon_threadsafe(_tell, batch)
 
     def _commit(self, batch: Sequence["_Waiter"]) -> None:
         """A file that fails, or an upload that is refused, costs the others nothing."""
         try:
-            if any([waiter.go(waiter.steps.send, None) for waiter in batch]):  # noqa: C419  # all of them go on
+            if any(waiter.goes_on for waiter in batch):
                 self._folder.sync_names()
                 with self._database.plain_transaction() as transaction:
                     for waiter in batch:
@@ -92,16 +98,19 @@ class _Waiter:
         self.steps, self.stored = steps, stored
         self._end: Callable[[], None] | None = None
 
-    def go(self, step: Callable[[Any], None], argument: object) -> bool:
-        """Whether it goes on after this step, unless it has ended before."""
-        if self._end is None:
+    @property
+    def goes_on(self) -> bool:
+        return self._end is None
+
+    def go(self, step: Callable[[Any], None], argument: object) -> None:
+        """One step on, unless it has ended."""
+        if self.goes_on:
             try:
                 step(argument)
             except StopIteration as done:
                 self._end = partial(self.stored.set_result, done.value)
             except BaseException as error:  # noqa: BLE001  # raised again in its request
                 self._end = partial(self.stored.set_exception, error)
-        return self._end is None
 
     def tell(self) -> None:
         """In the event loop."""

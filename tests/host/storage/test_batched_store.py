@@ -70,7 +70,7 @@ async def outcomes(
 ) -> list[StoredImage | BaseException]:
     """Of each, in their order. All of them wait for one that is being committed, and so share the next commit.
 
-    `meanwhile` is done when all of them are written.
+    `meanwhile` is done when all of them are synced.
     """
     begun, end = Event(), Event()
 
@@ -91,8 +91,8 @@ async def outcomes(
         await to_thread.run_sync(begun.wait, 10)
         for number, one in enumerate(uploads):
             tasks.start_soon(put, number, one)
-        while len(host.files()) <= len([one for one in uploads if one.describe().id != TAKEN]):
-            await anyio.lowlevel.checkpoint()  # until each is written
+        while len(host.store.waiting) < len(uploads):
+            await anyio.lowlevel.checkpoint()
         meanwhile()
         end.set()
     assert isinstance(found.pop(-1), StoredImage)
