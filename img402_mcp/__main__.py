@@ -4,14 +4,12 @@ import gc
 import logging
 import os
 import sys
-from collections.abc import Callable, Sequence
-from functools import partial
+from collections.abc import Sequence
 from io import TextIOWrapper
 from typing import TextIO
 
+from img402_mcp.cli import COMPLETION
 from img402_mcp.errors import Img402Error, SettingsError
-from img402_mcp.mcp_server.serve import serve
-from img402_mcp.mcp_server.settings import ServeFlags
 
 
 def main() -> None:
@@ -30,7 +28,7 @@ def ending(arguments: Sequence[str]) -> int:
     """The exit code. 0: done; 1: an upload failed; 2: unusable settings or flags."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        return _command(arguments)()
+        return _run(arguments)
     except Img402Error as error:
         print(f"img402-mcp: {error}", file=sys.stderr)  # noqa: T201  # stderr is for people, also on stdio
         return 2 if isinstance(error, SettingsError) else 1
@@ -46,15 +44,20 @@ def _silence(stream: TextIO | None) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
-def _command(arguments: Sequence[str]) -> Callable[[], int]:
-    if not arguments:
-        return partial(serve, os.environ, ServeFlags())
-    from img402_mcp.cli.main import parsed  # noqa: PLC0415  # argparse costs start-up time
+def _run(arguments: Sequence[str]) -> int:
+    """An agent starts a server, which needs nothing of the command line; a person or a shell's completion the rest."""
+    completion = os.environ.get(COMPLETION)
+    if not (arguments or completion):
+        from img402_mcp.mcp_server.serve import serve  # noqa: PLC0415  # --help needs none of it
+        from img402_mcp.mcp_server.settings import ServeFlags  # noqa: PLC0415
+
+        return serve(os.environ, ServeFlags())
+    from img402_mcp.cli import main as command_line  # noqa: PLC0415  # click costs start-up time
 
     for stream in (sys.stdout, sys.stderr):
         _set_encoding(stream, errors="backslashreplace", newline="\n")
     _set_encoding(sys.stdin)
-    return parsed(arguments)
+    return command_line.complete(completion) if completion else command_line.run(arguments)
 
 
 def _set_encoding(stream: TextIO | None, *, errors: str | None = None, newline: str | None = None) -> None:

@@ -25,8 +25,7 @@ PLAN = {
         "mcp_server": "client errors variable_names wire",
         "doctor": "client errors formats wire",
         "host": "errors formats variable_names wire",
-        "demo": "",
-        "cli": "client demo doctor errors host mcp_server wire",
+        "cli": "client doctor errors host mcp_server wire",
         "__main__": "cli errors mcp_server",
     },
     f"{PACKAGE}.client": {
@@ -90,7 +89,7 @@ PLAN = {
 
 HEAVY = {
     "eth_account": ("wire.evm", "client.payments", "host.payments"),
-    "PIL": ("client.fit", "demo"),
+    "PIL": ("client.fit",),
     "pi_heif": ("client.fit.convertible",),
     "pyromark": ("client.publish.commonmark", "client.publish.destinations"),
     "sqlalchemy": ("host",),
@@ -98,8 +97,9 @@ HEAVY = {
     "uvicorn": ("mcp_server.asgi", "host.http"),
     "obstore": ("host.storage.blobs.objects",),
     "prometheus_client": ("host.observability.metrics",),
-    "httpx2": ("client", "mcp_server", "host.payments", "demo"),
-    "mcp": ("mcp_server", "doctor.runtime", "demo"),
+    "httpx2": ("client", "mcp_server", "host.payments"),
+    "mcp": ("mcp_server", "doctor.runtime"),
+    "click": ("cli",),
 }
 """Other people's packages that only some rooms may know."""
 

@@ -35,11 +35,19 @@ def sentences(tree: ast.Module) -> Iterator[str]:
 
 
 def _no_message(node: ast.AST) -> Iterator[ast.AST]:
-    """Docstrings, and the parts of an f-string, which is read as a whole."""
-    if isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant):
-        yield node.value
+    """Docstrings but a command's, which are its help, and the parts of an f-string, which is read as a whole."""
+    if not _is_command(node):
+        yield from (each.value for each in ast.iter_child_nodes(node) if isinstance(each, ast.Expr))
     if isinstance(node, ast.JoinedStr):
         yield from (part for part in ast.walk(node) if part is not node)
+
+
+def _is_command(node: ast.AST) -> bool:
+    decorators = node.decorator_list if isinstance(node, ast.FunctionDef) else []
+    calls = {
+        each.func.attr for each in decorators if isinstance(each, ast.Call) and isinstance(each.func, ast.Attribute)
+    }
+    return bool(calls & {"command", "group"})
 
 
 def _template(node: ast.JoinedStr | ast.Constant) -> str:

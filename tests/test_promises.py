@@ -40,7 +40,7 @@ def test_every_variable_in_the_tables_exists():
     assert sorted(output) == VARIABLES
 
 
-@pytest.mark.parametrize("name", main.COMMANDS)
+@pytest.mark.parametrize("name", main.main.commands)
 def test_every_command_is_in_its_table(name):
     assert f"| `img402-mcp {name}" in COMMANDS
 

@@ -1,8 +1,8 @@
 """The user's own list of folders: only a person at a terminal can add to it, since it decides what agents may send."""
 
-import argparse
 import sys
 from pathlib import Path
+from types import SimpleNamespace as Flags
 
 from img402_mcp.client.files.allow_list import listed, write_list
 from img402_mcp.client.files.roots import existing_folder
@@ -10,16 +10,8 @@ from img402_mcp.client.settings.folders import VARIABLE, allow_list_file, is_too
 from img402_mcp.client.settings.variables import file_path
 from img402_mcp.errors import SettingsError, quoted
 
-SUMMARY = "Allow a folder, so that agents may upload the images in it."
 
-
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("folder", nargs="?", metavar="DIR", help="the folder to allow")
-    parser.add_argument("--list", action="store_true", help="print the folders that are allowed")
-    parser.add_argument("--remove", metavar="DIR", help="take a folder off the list")
-
-
-def run(flags: argparse.Namespace) -> int:
+def run(flags: Flags) -> int:
     if sum(map(bool, (flags.folder, flags.list, flags.remove))) != 1:
         raise SettingsError("Give one of a folder, --list, or --remove with a folder.")
     if flags.list:

@@ -1,18 +1,52 @@
-import argparse
-from collections.abc import Callable, Sequence
+"""Completion as click does it: the script asks the program itself what may follow."""
 
-from img402_mcp.cli.shells import bash, fish, zsh
-from img402_mcp.cli.shells.subcommands import Subcommand, subcommands
+import click
+from click.shell_completion import (
+    BashComplete,
+    CompletionItem,
+    FishComplete,
+    ShellComplete,
+    ZshComplete,
+    add_completion_class,
+    shell_complete,
+)
 
-SUMMARY = "Print the script that completes commands, flags and file names in a shell."
-
-SHELLS: dict[str, Callable[[Sequence[Subcommand]], str]] = {"bash": bash.script, "zsh": zsh.script, "fish": fish.script}
-
-
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("shell", metavar="SHELL", choices=[*SHELLS], help="bash, zsh or fish")
+from img402_mcp.cli import COMPLETION
+from img402_mcp.cli.help import PROGRAM
 
 
-def run(flags: argparse.Namespace) -> int:
-    print(SHELLS[flags.shell]([*subcommands(flags.whole())]), end="")
-    return 0
+@add_completion_class
+class Bash(BashComplete):
+    """Bash takes `--transport=sse` apart at its sign, and is not asked for its version."""
+
+    def source(self) -> str:
+        return ShellComplete.source(self)
+
+    def get_completion_args(self) -> tuple[list[str], str]:
+        words, incomplete = super().get_completion_args()
+        return [word for word in words if word != "="], incomplete
+
+
+class _WholeWords(ShellComplete):
+    """What is offered for `--transport=ss` takes the place of the whole word."""
+
+    def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
+        flag, sign, _ = incomplete.partition("=")
+        found = super().get_completions(args, incomplete)
+        if sign and flag.startswith("--"):
+            return [CompletionItem(f"{flag}={each.value}", each.type, each.help) for each in found]
+        return found
+
+
+@add_completion_class
+class Zsh(_WholeWords, ZshComplete):
+    pass
+
+
+@add_completion_class
+class Fish(_WholeWords, FishComplete):
+    pass
+
+
+def complete(main: click.Group, instruction: str) -> int:
+    return shell_complete(main, {}, PROGRAM, COMPLETION, instruction)

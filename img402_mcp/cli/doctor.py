@@ -1,8 +1,8 @@
-import argparse
 import json
 import os
 from dataclasses import asdict
 from pathlib import Path
+from types import SimpleNamespace as Flags
 
 import anyio
 
@@ -10,14 +10,8 @@ from img402_mcp.client.settings.folders import home_folder
 from img402_mcp.doctor.finding import Findings
 from img402_mcp.doctor.runner import run_checks
 
-SUMMARY = "Look for what is set up wrong and say the fix; ends with 1 where something cannot work. Sends no image."
 
-
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--json", action="store_true", help="print one JSON array")
-
-
-def run(flags: argparse.Namespace) -> int:
+def run(flags: Flags) -> int:
     found = anyio.run(run_checks, dict(os.environ), home_folder() or _here(), _here())
     if flags.json:
         print(

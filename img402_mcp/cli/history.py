@@ -1,6 +1,5 @@
 """The history of uploads, for a person: a table that fits the terminal, or JSON for a script."""
 
-import argparse
 import json
 import os
 import shutil
@@ -10,6 +9,7 @@ import unicodedata
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import asdict
+from types import SimpleNamespace as Flags
 from typing import Any
 
 from img402_mcp.client.history import DAY, History, HistoryEntry, expiring_before
@@ -18,24 +18,11 @@ from img402_mcp.errors import SettingsError
 from img402_mcp.wire.moments import moment_of
 from img402_mcp.wire.x402 import usdc
 
-SUMMARY = "Show what was uploaded, the newest first, or forget it. Ends with 1 where nothing was found."
-
 _NARROWEST_NAME = 12
 _GAP = "  "
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    help_text = "a part of the path, URL or id, in any case, or the file itself"
-    parser.add_argument("query", nargs="?", default="", metavar="QUERY", help=help_text)
-    parser.add_argument("--expiring", type=int, default=0, metavar="DAYS", help="only what expires within these days")
-    parser.add_argument("--limit", type=_count, default=50, metavar="N", help="how many at most (50); 0: all")
-    action = parser.add_mutually_exclusive_group()
-    action.add_argument("--json", action="store_true", help="print one JSON array")
-    action.add_argument("--forget", metavar="QUERY", help="forget what QUERY finds; the images stay where they are")
-    action.add_argument("--forget-all", action="store_true", help="forget every upload; the images stay, too")
-
-
-def run(flags: argparse.Namespace) -> int:
+def run(flags: Flags) -> int:
     _demand_one_query(flags)
     with closing(History.open(client_settings(os.environ).state_dir)) as history:
         if flags.forget_all:
@@ -45,13 +32,7 @@ def run(flags: argparse.Namespace) -> int:
         return _show(history, flags)
 
 
-def _count(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 10):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of uploads, such as 50")
-    return int(text)
-
-
-def _demand_one_query(flags: argparse.Namespace) -> None:
+def _demand_one_query(flags: Flags) -> None:
     """`history shot --forget-all` could mean the shot alone, and an unset variable gives an empty query."""
     forgets = flags.forget_all or flags.forget is not None
     if forgets and (flags.query or flags.expiring):
@@ -65,7 +46,7 @@ def _forgotten(number: int) -> int:
     return 0 if number else 1
 
 
-def _show(history: History, flags: argparse.Namespace) -> int:
+def _show(history: History, flags: Flags) -> int:
     now = time.time()
     until = expiring_before(now, flags.expiring)
     entries = history.find(flags.query, until, now=now, limit=flags.limit or -1)

@@ -1,12 +1,11 @@
-import argparse
 import logging
 import os
 import sys
 from contextlib import contextmanager
 from functools import partial
+from types import SimpleNamespace as Flags
 from typing import TYPE_CHECKING
 
-from img402_mcp.cli import host_admin
 from img402_mcp.errors import SettingsError
 from img402_mcp.mcp_server.asgi import address_of, listen, run_app
 from img402_mcp.mcp_server.serve import imports_are_done
@@ -20,26 +19,10 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("img402_mcp.host.start")
 
-SUMMARY = "Host the img402 API on this machine."
 _EVERY_ADDRESS = ("", "0.0.0.0", "::")  # noqa: S104  # to recognise it
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--host", default="127.0.0.1", help="the address to bind")
-    parser.add_argument("--port", type=int, default=4020, help="0: any free one")
-    parser.add_argument("--data", metavar="DIR", help="the folder for images and their index")
-    parser.add_argument("--public-url", metavar="URL", help="the address in the answers; default: the bound one")
-    parser.set_defaults(work=None)
-    actions = parser.add_subparsers(metavar="ACTION", required=False)
-    admin = actions.add_parser("admin", help=host_admin.SUMMARY, description=host_admin.SUMMARY)
-    host_admin.add_flags(admin)
-
-
-def run(flags: argparse.Namespace) -> int:
-    return host_admin.run(flags) if flags.work else _serve(flags)
-
-
-def _serve(flags: argparse.Namespace) -> int:
+def run(flags: Flags) -> int:
     try:
         from img402_mcp.host.app import create_app  # noqa: PLC0415
         from img402_mcp.host.http.connection import connections  # noqa: PLC0415

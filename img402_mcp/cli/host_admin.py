@@ -1,21 +1,23 @@
 """What a host keeps and whom it serves, for the person who runs it."""
 
-import argparse
 import json
 import sys
+from collections.abc import Callable
 from datetime import datetime
 from importlib import import_module
+from types import SimpleNamespace as Flags
+
+import click
 
 from img402_mcp.cli.admin.context import Entry, Things, Work, opened
+from img402_mcp.cli.help import Command, Group
+from img402_mcp.cli.parameters import folders
 from img402_mcp.host.apis import APIS
 
-SUMMARY = "Look after this host's images; say who may use its other APIs, and for what fee."
-
-_COMMON: dict[str, Entry] = {
-    # Suppressed: it may also stand before `admin`, and must not be forgotten for a default then.
-    "--data": {"metavar": "DIR", "help": "the host's data folder", "default": argparse.SUPPRESS},
-    "--json": {"action": "store_true", "help": "print JSON, for scripts"},
-}
+_COMMON: list[click.Parameter] = [
+    click.Option(["--data"], metavar="DIR", shell_complete=folders, help="The host's data folder."),
+    click.Option(["--json"], is_flag=True, help="Print JSON, for scripts."),
+]
 
 
 def things() -> Things:
@@ -23,23 +25,29 @@ def things() -> Things:
     return {thing: actions for table in tables for thing, actions in table.items()}
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    parsers = parser.add_subparsers(metavar="THING", required=True)
+def group() -> click.Group:
+    """`host admin`, with a group for each thing and a command for each action."""
+    admin = Group("admin", help="Look after this host's images. Say who may use its other APIs, and for what fee.")
     for thing, actions in things().items():
-        verbs = parsers.add_parser(thing).add_subparsers(metavar="ACTION", required=True)
-        for verb, (work, arguments) in actions.items():
-            subparser = verbs.add_parser(verb)
-            for name, options in {**arguments, **_COMMON}.items():
-                subparser.add_argument(name, **options)
-            subparser.set_defaults(work=work)
+        verbs = [
+            Command(verb, params=[*parameters, *_COMMON], callback=_performing(work))
+            for verb, (work, parameters) in actions.items()
+        ]
+        admin.add_command(Group(thing, commands=verbs))
+    return admin
 
 
-def run(flags: argparse.Namespace) -> int:
-    work: Work = flags.work
-    with opened(flags.data) as context:
-        found = work(context, flags)
-    _print(found, as_json=flags.json)
-    return int(any(_is_amiss(entry) for entry in found) if isinstance(found, list) else False)
+def _performing(work: Work) -> Callable[..., int]:
+    @click.pass_obj
+    def perform(named_before: str | None, /, **flags: object) -> int:
+        """The folder may also be named before `admin`."""
+        given = Flags(**flags)
+        with opened(given.data or named_before) as context:
+            found = work(context, given)
+        _print(found, as_json=given.json)
+        return int(any(_is_amiss(entry) for entry in found) if isinstance(found, list) else False)
+
+    return perform
 
 
 def _is_amiss(entry: Entry) -> bool:

@@ -1,37 +1,287 @@
-"""The table of commands. Without one, `img402-mcp` serves MCP over stdio: see `__main__`."""
+"""The command line. Every command, argument and flag is declared here, with click.
 
-import argparse
-from collections.abc import Callable, Sequence
-from functools import partial
-from importlib import import_module
+What a command does is in the file of its name: `run(flags)` gets the values and returns the exit code. That file is
+imported when the command runs, so help, suggestions and completion cost little more than click itself.
 
-from img402_mcp import __version__
-
-COMMANDS = ("serve", "upload", "publish", "history", "allow", "doctor", "wallet", "price", "host", "completion", "demo")
-"""Each a room of that name in `commands`, imported only when it is the one that runs.
-
-`run` gets the flags and, as `whole`, a function that makes the parser of all commands.
+To add a command, write a function here, whose docstring is its help; `cli/NAME.py` with `run(flags)`; and a row in
+docs/commands.md. Without a command, `img402-mcp` serves MCP over stdio: see `__main__`.
 """
 
+from collections.abc import Sequence
+from functools import partial
+from importlib import import_module
+from types import SimpleNamespace as Flags
 
-def parsed(arguments: Sequence[str]) -> Callable[[], int]:
-    """The command that the arguments ask for, ready to run."""
-    flags = parser(arguments).parse_args(arguments)
-    command: Callable[[argparse.Namespace], int] = flags.command
-    return partial(command, flags)
+import click
+
+from img402_mcp import __version__
+from img402_mcp.cli import host_admin
+from img402_mcp.cli.help import PROGRAM, Group, colour, examples, show
+from img402_mcp.cli.parameters import Whole, files, folders
+from img402_mcp.client.snippets import WIDEST
 
 
-def parser(arguments: Sequence[str] = ()) -> argparse.ArgumentParser:
-    """Of all commands, or of the one that the arguments name."""
-    made = argparse.ArgumentParser(
-        prog="img402-mcp", description="A local image becomes a public URL. Without a command: serve MCP over stdio."
+def run(arguments: Sequence[str]) -> int:
+    """The exit code. Raises whatever the command raises."""
+    try:
+        with main.make_context(PROGRAM, [*arguments], color=colour(), help_option_names=["-h", "--help"]) as context:
+            code: int = main.invoke(context)
+            return code
+    except click.exceptions.Exit as ended:
+        return ended.exit_code
+    except click.ClickException as error:
+        show(error)
+        return error.exit_code
+
+
+def complete(instruction: str) -> int:
+    """What a shell's completion asks for."""
+    from img402_mcp.cli import completion  # noqa: PLC0415  # only a shell needs it
+
+    return completion.complete(main, instruction)
+
+
+def perform(command: str, flags: dict[str, object], action: str = "") -> int:
+    code: int = import_module(f"img402_mcp.cli.{command}").run(Flags(action=action, **flags))
+    return code
+
+
+def demand_one(*names: str) -> None:
+    """More than one of these flags is a usage error."""
+    context = click.get_current_context()
+    given = [name for name in names if context.params[name[2:].replace("-", "_")] not in {None, False}]
+    if len(given) > 1:
+        context.fail(f"{given[1]} does not go with {given[0]}. Give one of {', '.join(names)}.")
+
+
+PORT = Whole("a port", 0, 65_535)
+
+
+@click.group(
+    cls=Group,
+    epilog=examples("upload shot.png", "upload --help", "doctor"),
+)
+@click.version_option(__version__, prog_name=PROGRAM, message="%(prog)s %(version)s")
+def main() -> None:
+    """Turn a local image into a public URL. Without a command, serve MCP over stdio."""
+
+
+allow_dir = click.option(
+    "--allow-dir",
+    "allow_dirs",
+    multiple=True,
+    metavar="DIR",
+    shell_complete=folders,
+    help="A folder whose images may be uploaded; repeatable.",
+)
+as_json = partial(click.option, "--json", is_flag=True)
+
+
+@main.command(epilog=examples("serve", "serve --transport streamable-http --port 8402 --allow-dir ~/shots"))
+@click.option("--transport", type=click.Choice(["stdio", "streamable-http", "sse"]), default="stdio", show_default=True)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to bind in the HTTP modes.")
+@click.option("--port", type=PORT, default=8402, show_default=True, metavar="N", help="0: any free one.")
+@click.option("--allowed-host", "allowed_hosts", multiple=True, metavar="NAME", help="A Host header to accept.")
+@click.option("--allowed-origin", "allowed_origins", multiple=True, metavar="ORIGIN", help="An Origin to accept.")
+@click.option(
+    "--token-file",
+    metavar="FILE",
+    shell_complete=files,
+    help="The file with the bearer token. IMG402_SERVE_TOKEN can hold it instead.",
+)
+@allow_dir
+def serve(**flags: object) -> int:
+    """Serve MCP over stdio, Streamable HTTP or SSE."""
+    return perform("serve", flags)
+
+
+@main.command(
+    epilog=examples(
+        "upload shot.png", "upload --url shot.png | pbcopy", "upload 'shots/*.png' --pairs", "upload --paid large.png"
     )
-    made.add_argument("--version", action="version", version=f"img402-mcp {__version__}")
-    commands = made.add_subparsers(metavar="COMMAND", required=True)
-    named = [name for name in COMMANDS if name in arguments[:1]]
-    for name in named or COMMANDS:
-        room = import_module(f"img402_mcp.cli.{name}")
-        subparser = commands.add_parser(name, help=room.SUMMARY, description=room.SUMMARY)
-        room.add_flags(subparser)
-        subparser.set_defaults(command=room.run, whole=parser)
-    return made
+)
+@click.argument("paths", nargs=-1, required=True, metavar="PATH...", shell_complete=files)
+@click.option("--paid", is_flag=True, help="Pay from the wallet, once for each file.")
+@click.option("--markdown", is_flag=True, help="Print ![name](URL), one a line. This is the default.")
+@click.option("--url", is_flag=True, help="Print the bare URLs, one a line.")
+@as_json(help="Print one JSON array, which includes what failed.")
+@click.option("--pairs", is_flag=True, help="Print a table of two columns, before and after.")
+@click.option(
+    "--width",
+    type=Whole("a width in CSS pixels", 1, WIDEST),
+    default=0,
+    metavar="N",
+    help="Print <img> of that width in CSS pixels.",
+)
+@click.option("--no-fit", is_flag=True, help="Send each file as it is, whatever the API's limit.")
+@click.option("--fresh", is_flag=True, help="Upload again what was uploaded before. For free uploads only.")
+@allow_dir
+def upload(**flags: object) -> int:
+    """Upload images and print their markdown, one a line.
+
+    PATH is an image, or a quoted pattern such as 'shots/**/*.png'. The exit code is 1 if an image failed.
+    """
+    demand_one("--markdown", "--url", "--json", "--pairs")
+    return perform("upload", flags)
+
+
+@main.command(epilog=examples("publish README.md > published.md", "publish notes.md --out notes.md --overwrite"))
+@click.argument("path", metavar="PATH", shell_complete=files)
+@click.option(
+    "--out",
+    default="",
+    metavar="FILE",
+    shell_complete=files,
+    help="Write the document there; nothing else is printed.",
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be uploaded. Nothing is sent or written.")
+@click.option("--overwrite", is_flag=True, help="FILE may exist, and may be PATH itself.")
+@as_json(help="Print what was done, and the document, as one JSON object.")
+@allow_dir
+def publish(**flags: object) -> int:
+    """Upload a document's local images and print it with their URLs.
+
+    PATH is a Markdown or HTML document. The exit code is 1 if an image failed or FILE could not be written.
+    """
+    return perform("publish", flags)
+
+
+@main.command(epilog=examples("history", "history login --limit 5", "history --expiring 3", "history --forget login"))
+@click.argument("query", default="", metavar="[QUERY]")
+@click.option(
+    "--expiring",
+    type=Whole("a number of days", 0, 999_999),
+    default=0,
+    metavar="DAYS",
+    help="Only what expires within these days.",
+)
+@click.option(
+    "--limit",
+    type=Whole("a number of uploads", 0, 999_999_999),
+    default=50,
+    show_default=True,
+    metavar="N",
+    help="How many to show at most. 0: all.",
+)
+@as_json(help="Print one JSON array.")
+@click.option("--forget", metavar="QUERY", help="Forget what QUERY finds. The images stay where they are.")
+@click.option("--forget-all", is_flag=True, help="Forget every upload. The images stay where they are.")
+def history(**flags: object) -> int:
+    """Show what was uploaded, the newest first, or forget it.
+
+    QUERY is a part of the path, URL or id, in any case, or the file itself. The exit code is 1 if nothing was found.
+    """
+    demand_one("--json", "--forget", "--forget-all")
+    return perform("history", flags)
+
+
+@main.command(epilog=examples("allow ~/shots", "allow --list", "allow --remove ~/shots"))
+@click.argument("folder", required=False, metavar="[DIR]", shell_complete=folders)
+@click.option("--list", is_flag=True, help="Print the folders that are allowed.")
+@click.option("--remove", metavar="DIR", shell_complete=folders, help="Take a folder off the list.")
+def allow(**flags: object) -> int:
+    """Allow a folder, so that agents may upload the images in it."""
+    return perform("allow", flags)
+
+
+@main.command(epilog=examples("doctor"))
+@as_json(help="Print one JSON array.")
+def doctor(**flags: object) -> int:
+    """Find what is set up wrong and say how to fix it.
+
+    It sends no image. The exit code is 1 if something cannot work.
+    """
+    return perform("doctor", flags)
+
+
+@main.group(epilog=examples("wallet new ~/.config/wallet.json", "wallet status"))
+def wallet() -> None:
+    """Make or read the wallet, and look after its payments."""
+
+
+keystore = click.argument("file", metavar="FILE", shell_complete=files)
+
+
+@wallet.command()
+@keystore
+def new(**flags: object) -> int:
+    """Make a key, keep it encrypted in FILE, print its address. FILE must not exist."""
+    return perform("wallet", flags, "new")
+
+
+@wallet.command("import")
+@keystore
+def import_key(**flags: object) -> int:
+    """Keep a key that exists encrypted in FILE, print its address. FILE must not exist."""
+    return perform("wallet", flags, "import")
+
+
+@wallet.command()
+def address() -> int:
+    """Print the wallet's address."""
+    return perform("wallet", {}, "address")
+
+
+@wallet.command()
+def status() -> int:
+    """Print what was spent, what is left and which payments are open."""
+    return perform("wallet", {}, "status")
+
+
+@wallet.command()
+def resume() -> int:
+    """Send the proofs again that have no answer. Nothing new is signed."""
+    return perform("wallet", {}, "resume")
+
+
+@wallet.command()
+@click.argument("nonce", metavar="NONCE")
+@click.option(
+    "--presume-unsettled",
+    is_flag=True,
+    help="You have looked at the wallet's transfers, and say that it was not charged.",
+)
+def resolve(**flags: object) -> int:
+    """Close a payment that can no longer be charged.
+
+    A new one may follow. NONCE is what `wallet status` shows.
+    """
+    return perform("wallet", flags, "resolve")
+
+
+@main.command(epilog=examples("price", "price https://img402.dev/api/upload/token"))
+@click.argument("url", required=False, metavar="[URL]")
+def price(**flags: object) -> int:
+    """Print what an x402 address asks for, without paying.
+
+    URL is asked with POST. Without it, the token route of IMG402_API_URL is asked.
+    """
+    return perform("price", flags)
+
+
+@main.group(
+    invoke_without_command=True,
+    epilog=examples("host", "host --port 8080 --data /srv/images --public-url https://img.example"),
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to bind.")
+@click.option("--port", type=PORT, default=4020, show_default=True, metavar="N", help="0: any free one.")
+@click.option("--data", metavar="DIR", shell_complete=folders, help="The folder for images and their index.")
+@click.option("--public-url", metavar="URL", help="The address in the answers. Default: the bound one.")
+@click.pass_context
+def host(context: click.Context, /, **flags: object) -> int:
+    """Host the img402 API on this machine."""
+    context.obj = flags["data"]
+    return 0 if context.invoked_subcommand else perform("host", flags)
+
+
+host.add_command(host_admin.group())
+
+
+@main.command("completion", epilog=examples("completion zsh > ~/.zfunc/_img402-mcp", "completion fish | source"))
+@click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+def print_completion(shell: str) -> int:
+    """Print the script that completes words in a shell.
+
+    It completes commands, flags, their values and file names. The program must be in your PATH.
+    """
+    return complete(f"{shell}_source")

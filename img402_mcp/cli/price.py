@@ -1,6 +1,6 @@
-import argparse
 import os
 import sys
+from types import SimpleNamespace as Flags
 
 import anyio
 
@@ -11,14 +11,8 @@ from img402_mcp.errors import PaymentRefused
 from img402_mcp.wire.img402 import TOKEN
 from img402_mcp.wire.x402 import usdc
 
-SUMMARY = "Read what an x402 address asks (POST) and print it, without paying."
 
-
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("url", nargs="?", metavar="URL", help="default: the token route of IMG402_API_URL")
-
-
-def run(flags: argparse.Namespace) -> int:
+def run(flags: Flags) -> int:
     url = flags.url or client_settings(os.environ).api_url + TOKEN
     answer = anyio.run(_fetch, url)
     if answer.status != 402:

@@ -1,6 +1,5 @@
 """The uploader for a person: markdown on stdout, so that `| pbcopy` works, and all remarks on stderr."""
 
-import argparse
 import json
 import os
 import sys
@@ -9,12 +8,12 @@ from contextlib import asynccontextmanager, closing
 from functools import partial
 from glob import has_magic
 from pathlib import Path
+from types import SimpleNamespace as Flags
 from typing import Any
 
 import anyio
 
 from img402_mcp.cli.progress_bar import ProgressBar
-from img402_mcp.cli.serve import add_allow_dir
 from img402_mcp.cli.shell_words import retry_lines
 from img402_mcp.client.batch import PARTS, Batch, Success, UploadOne, in_words, markdown, upload_matching
 from img402_mcp.client.files.allow_list import AllowList
@@ -23,11 +22,8 @@ from img402_mcp.client.files.refusal import FileRefused
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.result_text import remark, upload_fields
 from img402_mcp.client.settings import Settings, client_settings
-from img402_mcp.client.snippets import WIDEST
 from img402_mcp.client.upload import Progress, Upload, UploadOptions, open_uploader
 from img402_mcp.errors import SettingsError
-
-SUMMARY = "Upload images and print their markdown, one a line. Ends with 1 where one failed."
 
 MAX_FILES = 10_000
 """A shell has expanded its pattern, and a person looks on."""
@@ -35,25 +31,10 @@ INTERRUPTED = 130
 IN_THE_HISTORY = "What was on its way may have arrived: `img402-mcp history` tells."
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    help_text = "an image, or a quoted pattern such as 'shots/**/*.png'"
-    parser.add_argument("paths", nargs="+", metavar="PATH", help=help_text)
-    parser.add_argument("--paid", action="store_true", help="pay from the wallet, once for each file")
-    form = parser.add_mutually_exclusive_group()
-    form.add_argument("--markdown", action="store_true", help="print ![name](URL), one a line; so it is without a flag")
-    form.add_argument("--url", action="store_true", help="print the bare URLs, one a line")
-    form.add_argument("--json", action="store_true", help="print one JSON array, with what failed in it too")
-    form.add_argument("--pairs", action="store_true", help="print a table of two columns, before and after")
-    parser.add_argument("--width", type=_width, default=0, metavar="N", help="print <img> of that width in CSS pixels")
-    parser.add_argument("--no-fit", action="store_true", help="send each file as it is, whatever the API's limit")
-    parser.add_argument("--fresh", action="store_true", help="upload again what was uploaded before; for free only")
-    add_allow_dir(parser)
-
-
-def run(flags: argparse.Namespace) -> int:
+def run(flags: Flags) -> int:
     if flags.fresh and flags.paid:
         raise SettingsError("--fresh does not go with --paid: what a file's bytes were paid for is never paid again.")
-    settings = client_settings(os.environ, allow_dirs=flags.allow_dir)
+    settings = client_settings(os.environ, allow_dirs=flags.allow_dirs)
     roots = AllowList.of(settings, chosen_folders(flags.paths)).roots()
     finished: list[Success] = []
     try:
@@ -88,7 +69,7 @@ def _folder(path: str) -> Path | None:
     return folder
 
 
-async def _done(settings: Settings, roots: Roots, flags: argparse.Namespace, finished: list[Success]) -> Batch:
+async def _done(settings: Settings, roots: Roots, flags: Flags, finished: list[Success]) -> Batch:
     with closing(ProgressBar(sys.stderr, PARTS)) as bar:
         async with _uploading(settings, roots, flags) as upload:
             recording = partial(_record, upload, finished)
@@ -96,7 +77,7 @@ async def _done(settings: Settings, roots: Roots, flags: argparse.Namespace, fin
 
 
 @asynccontextmanager
-async def _uploading(settings: Settings, roots: Roots, flags: argparse.Namespace) -> AsyncIterator[UploadOne]:
+async def _uploading(settings: Settings, roots: Roots, flags: Flags) -> AsyncIterator[UploadOne]:
     options = UploadOptions(fit=not flags.no_fit, fresh=flags.fresh, width=flags.width)
     async with open_uploader(settings, roots) as uploader:
         if not flags.paid:
@@ -115,22 +96,16 @@ async def _record(upload: UploadOne, finished: list[Success], path: str, progres
     return done
 
 
-def _interrupted(finished: Sequence[Success], flags: argparse.Namespace) -> int:
+def _interrupted(finished: Sequence[Success], flags: Flags) -> int:
     _show(Batch(tuple(each.path for each in finished), tuple(finished)), flags)
     print(f"img402-mcp: Interrupted; {len(finished)} uploaded until then. {IN_THE_HISTORY}", file=sys.stderr)
     return INTERRUPTED
 
 
-def _width(text: str) -> int:
-    if not (text.isascii() and text.isdigit() and len(text) < 9 and 0 < int(text) <= WIDEST):
-        raise argparse.ArgumentTypeError(f"{text!r} is not a width in CSS pixels; give 1 to {WIDEST}")
-    return int(text)
-
-
 # What is said
 
 
-def _show(batch: Batch, flags: argparse.Namespace) -> None:
+def _show(batch: Batch, flags: Flags) -> None:
     if text := _printed(batch, flags):
         print(text, flush=True)
     for line in filter(None, map(remark, batch.uploads)):
@@ -143,7 +118,7 @@ def _show(batch: Batch, flags: argparse.Namespace) -> None:
         print("\n".join(retry_lines(batch.retry)), file=sys.stderr)
 
 
-def _printed(batch: Batch, flags: argparse.Namespace) -> str:
+def _printed(batch: Batch, flags: Flags) -> str:
     if flags.json:
         return json.dumps([*_entries(batch)], indent=2)
     if flags.url:

@@ -1,12 +1,12 @@
 """The wallet, for a person: only here a password is asked for, since elsewhere the input is the protocol's."""
 
-import argparse
 import getpass
 import os
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
+from types import SimpleNamespace as Flags
 
 import anyio
 
@@ -19,33 +19,17 @@ from img402_mcp.client.settings.variables import file_path
 from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import SettingsError
 
-SUMMARY = "Make or read the wallet, see its payments, and go on with those that have no answer."
+
+def run(flags: Flags) -> int:
+    return _ACTIONS[str(flags.action)](flags)
 
 
-def add_flags(parser: argparse.ArgumentParser) -> None:
-    actions = parser.add_subparsers(metavar="ACTION", required=True)
-    for name, action, summary in _ACTIONS:
-        subparser = actions.add_parser(name, help=summary, description=summary)
-        subparser.set_defaults(action=action)
-        if name in {"new", "import"}:
-            subparser.add_argument("file", metavar="FILE", help="the keystore to make; it must not exist")
-        if name == "resolve":
-            subparser.add_argument("nonce", metavar="NONCE")
-            help_text = "take it upon yourself that it was not charged, having looked at the wallet's transfers"
-            subparser.add_argument("--presume-unsettled", action="store_true", help=help_text)
-
-
-def run(flags: argparse.Namespace) -> int:
-    action: Callable[[argparse.Namespace], int] = flags.action
-    return action(flags)
-
-
-def _new(flags: argparse.Namespace) -> int:
+def _new(flags: Flags) -> int:
     CLIENT_VARIABLES.check(os.environ)
     return _made(file_path(flags.file, "FILE"), new_keystore)
 
 
-def _import(flags: argparse.Namespace) -> int:
+def _import(flags: Flags) -> int:
     CLIENT_VARIABLES.check(os.environ)
     key = _read_secret("The private key (it is not shown): ", "IMG402_WALLET_KEY")
     return _made(file_path(flags.file, "FILE"), lambda file, password: import_keystore(file, key, password))
@@ -82,7 +66,7 @@ def _read_secret(prompt: str, variable: str) -> str:
         raise SettingsError(f"The input is not UTF-8, so what should be {variable} cannot be read.") from None
 
 
-def _address(_: argparse.Namespace) -> int:
+def _address(_: Flags) -> int:
     source = client_settings(os.environ).money.wallet
     if source is None:
         raise SettingsError("No wallet is set: name it with IMG402_WALLET_FILE, or make one with `wallet new FILE`.")
@@ -90,7 +74,7 @@ def _address(_: argparse.Namespace) -> int:
     return 0
 
 
-def _status(_: argparse.Namespace) -> int:
+def _status(_: Flags) -> int:
     async def show() -> None:
         async with _opened() as paid:
             print(status_text(await paid.status()))
@@ -99,7 +83,7 @@ def _status(_: argparse.Namespace) -> int:
     return 0
 
 
-def _resume(_: argparse.Namespace) -> int:
+def _resume(_: Flags) -> int:
     async def resume() -> int:
         async with _opened() as paid:
             resumed = await paid.payer.resume()
@@ -111,7 +95,7 @@ def _resume(_: argparse.Namespace) -> int:
     return anyio.run(resume)
 
 
-def _resolve(flags: argparse.Namespace) -> int:
+def _resolve(flags: Flags) -> int:
     async def resolve() -> None:
         async with _opened() as paid:
             payment = await paid.payer.resolve(flags.nonce, presume_unsettled=flags.presume_unsettled)
@@ -129,11 +113,11 @@ async def _opened() -> AsyncIterator[PaidUploader]:
             yield paid
 
 
-_ACTIONS: tuple[tuple[str, Callable[[argparse.Namespace], int], str], ...] = (
-    ("new", _new, "Make a key, keep it encrypted in FILE, print its address."),
-    ("import", _import, "Keep a key that exists encrypted in FILE, print its address."),
-    ("address", _address, "Print the wallet's address."),
-    ("status", _status, "Print what was spent, what is left and which payments are open."),
-    ("resume", _resume, "Send the proofs again that have no answer; nothing new is signed."),
-    ("resolve", _resolve, "Close a payment that can no longer be charged, so that a new one may follow."),
-)
+_ACTIONS: dict[str, Callable[[Flags], int]] = {
+    "new": _new,
+    "import": _import,
+    "address": _address,
+    "status": _status,
+    "resume": _resume,
+    "resolve": _resolve,
+}

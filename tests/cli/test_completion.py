@@ -1,54 +1,71 @@
 """`img402-mcp completion SHELL`: the script, run by real shells."""
 
+import os
 import shlex
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
-from img402_mcp.cli import main
-from img402_mcp.cli.shells import bash, fish, zsh
-from img402_mcp.cli.shells.subcommands import subcommands
+from img402_mcp.cli import COMPLETION, main
 
-SCRIPTS = {"bash": bash.script, "zsh": zsh.script, "fish": fish.script}
-
+SHELLS = ("bash", "zsh", "fish")
 ASKING = {
     # What readline does: it takes a word apart at "=", and offers what is in COMPREPLY.
-    "bash": r"""COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1)); _img402_mcp
-        printf '%s\n' "${{COMPREPLY[@]}}" """,
+    "bash": r"""compopt() {{ COMPREPLY=("$2"); }}; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
+        _img402_mcp_completion img402-mcp; printf '%s\n' "${{COMPREPLY[@]}}" """,
     # The functions of zsh's own completion, which here print what they are given.
-    "zsh": r"""_describe() {{ print -rl -- "${{(@P)argv[-1]}}" }}; _files() {{ print files $1 }}; compset() {{ }}
-        words=({words}); CURRENT=${{#words}}; _img402_mcp""",
+    "zsh": r"""_describe() {{ print -rl -- "${{(@P)argv[-2]}}" }}; compadd() {{ print -rl -- "${{(@P)argv[-1]}}" }}
+        _path_files() {{ print -- $1 }}; words=({words}); CURRENT=${{#words}}; _img402_mcp_completion""",
     "fish": "complete -C {line}",
 }
 BEFORE = {"bash": "", "zsh": "compdef() { }\n", "fish": ""}
 RUN = {"bash": ["bash", "--norc", "-c"], "zsh": ["zsh", "-f", "-c"], "fish": ["fish", "--no-config", "-c"]}
+FILES = {"bash": "default", "zsh": "-f"}
+FOLDERS = {"bash": "dirnames", "zsh": "-/"}
 
 
-@pytest.fixture(scope="module")
-def parser():
-    return main.parser()
-
-
-@pytest.fixture(params=SCRIPTS)
+@pytest.fixture(params=SHELLS)
 def shell(request):
     if shutil.which(request.param) is None:
         pytest.skip(f"{request.param} is not installed")
     return request.param
 
 
-def offered(shell: str, parser, *words: str, cwd: str = "/") -> set[str]:
+@pytest.fixture
+def script(capfd):
+    """`script("bash")`: what the command prints."""
+
+    def printed(shell: str) -> str:
+        assert main.run(["completion", shell]) == 0
+        return capfd.readouterr().out
+
+    return printed
+
+
+@pytest.fixture
+def offered(script):
     """What is offered for the last word, without descriptions."""
-    line = " ".join(("img402-mcp", *words))
-    asking = ASKING[shell].format(words=shlex.join(("img402-mcp", *words)), line=shlex.quote(line))
-    script = BEFORE[shell] + SCRIPTS[shell]([*subcommands(parser)]) + asking
-    done = subprocess.run([*RUN[shell], script], capture_output=True, text=True, check=False, cwd=cwd)
-    assert done.stderr == ""
-    split = ":" if shell == "zsh" else "\t"
-    found = {line.partition(split)[0] for line in done.stdout.splitlines() if line}
-    # bash and fish filter by prefix themselves; zsh gets everything and filters it afterwards.
-    return {each for each in found if each.startswith(words[-1])} if shell == "zsh" else found
+
+    def offered(shell: str, *words: str, cwd: str = "/") -> set[str]:
+        line = " ".join(("img402-mcp", *words))
+        asking = ASKING[shell].format(words=shlex.join(("img402-mcp", *words)), line=shlex.quote(line))
+        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+        done = subprocess.run(
+            [*RUN[shell], BEFORE[shell] + script(shell) + asking],
+            env=os.environ | {"PATH": path},
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=cwd,
+        )
+        assert done.stderr == ""
+        split = ":" if shell == "zsh" else "\t"
+        return {line.partition(split)[0] for line in done.stdout.splitlines() if line}
+
+    return offered
 
 
 @pytest.mark.parametrize(
@@ -59,42 +76,49 @@ def offered(shell: str, parser, *words: str, cwd: str = "/") -> set[str]:
         pytest.param(["serve", "--transport", "s"], {"stdio", "streamable-http", "sse"}, id="choice"),
         pytest.param(["wallet", "re"], {"resume", "resolve"}, id="command-of-a-command"),
         pytest.param(["wallet", "resolve", "--p"], {"--presume-unsettled"}, id="flag-of-a-command-of-a-command"),
+        pytest.param(["host", "admin", "images", "list", "--kind", "p"], {"paid", "private"}, id="administration"),
         pytest.param(["serve", "--host", "upload", "--tr"], {"--transport"}, id="a-value-that-looks-like-a-command"),
         pytest.param(["completion", "z"], {"zsh"}, id="word-of-a-few"),
         pytest.param(["doctor", "--j"], {"--json"}, id="doctor"),
         pytest.param(["upload", "--nothing"], set(), id="nothing-known"),
     ],
 )
-def test_a_shell_offers_what_can_follow(shell, parser, words, wanted):
-    assert offered(shell, parser, *words) == wanted
+def test_a_shell_offers_what_can_follow(shell, offered, words, wanted):
+    assert offered(shell, *words) == wanted
 
 
-def test_bash_takes_a_flag_apart_at_its_sign(parser):
-    assert offered("bash", parser, "serve", "--transport", "=", "ss") == {"sse"}
-    assert offered("bash", parser, "serve", "--transport", "=") == {"stdio", "streamable-http", "sse"}
+def test_a_value_after_an_equals_sign_is_offered(shell, offered):
+    """Bash takes the word apart; the others replace it as a whole."""
+    apart = {"sse"} if shell == "bash" else {"--transport=sse"}
+    words = ["--transport", "=", "ss"] if shell == "bash" else ["--transport=ss"]
+    assert offered(shell, "serve", *words) == apart
 
 
-def test_every_flag_of_every_command_is_offered(parser):
-    known = [*subcommands(parser)]
-    asked = [ASKING["bash"].format(words=shlex.join(("img402-mcp", *place.path.split(), "-"))) for place in known]
-    script = bash.script(known) + "\necho;".join(asked)
-    output = subprocess.run([*RUN["bash"], script], capture_output=True, text=True, check=True).stdout
-    flags = [{name for flag in place.flags for name in flag.names} for place in known]
-    assert [{*block.split()} for block in output.split("\n\n")] == flags
+def test_bash_offers_all_values_at_the_equals_sign_itself(offered):
+    assert offered("bash", "serve", "--transport", "=") == {"stdio", "streamable-http", "sse"}
 
 
-def test_fish_offers_files_where_a_path_is_wanted_and_folders_where_a_folder_is(parser, tmp_path):
+@pytest.mark.parametrize("shell", ["bash", "zsh"])
+def test_files_and_folders_are_left_to_the_shell(shell, offered):
+    if shutil.which(shell) is None:
+        pytest.skip(f"{shell} is not installed")
+    assert offered(shell, "upload", "sho") == {FILES[shell]}
+    assert offered(shell, "upload", "--allow-dir", "sho") == {FOLDERS[shell]}
+
+
+def test_fish_offers_files_where_a_path_is_wanted_and_folders_where_a_folder_is(offered, tmp_path):
     if shutil.which("fish") is None:
         pytest.skip("fish is not installed")
     (tmp_path / "shot.png").touch()
     (tmp_path / "shots").mkdir()
-    assert offered("fish", parser, "upload", "sho", cwd=str(tmp_path)) == {"shot.png", "shots/"}
-    assert offered("fish", parser, "upload", "--allow-dir", "sho", cwd=str(tmp_path)) == {"shots/"}
-    assert offered("fish", parser, "doctor", "sho", cwd=str(tmp_path)) == set()
+    assert offered("fish", "upload", "sho", cwd=str(tmp_path)) == {"shot.png", "shots/"}
+    assert offered("fish", "upload", "--allow-dir", "sho", cwd=str(tmp_path)) == {"shots/"}
+    assert offered("fish", "doctor", "sho", cwd=str(tmp_path)) == set()
 
 
-def test_the_command_prints_the_script(parser):
-    done = subprocess.run(
-        [sys.executable, "-m", "img402_mcp", "completion", "bash"], capture_output=True, text=True, check=True
-    )
-    assert done.stdout == bash.script([*subcommands(parser)])
+@pytest.mark.parametrize("shell", SHELLS)
+def test_the_script_is_printed_without_asking_a_shell(shell):
+    environ = {COMPLETION: "", "PATH": "/nowhere"}
+    command = [sys.executable, "-m", "img402_mcp", "completion", shell]
+    done = subprocess.run(command, env=environ, capture_output=True, text=True, check=True)
+    assert (f"{COMPLETION}={shell}_complete" in done.stdout, done.stderr) == (True, "")

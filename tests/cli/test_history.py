@@ -1,6 +1,5 @@
 """`img402-mcp history`: a table that fits, JSON that is whole, and forgetting that says what it did."""
 
-import argparse
 import json
 import time
 from contextlib import closing
@@ -9,6 +8,7 @@ from dataclasses import replace
 import pytest
 
 from img402_mcp.cli import history as command_history
+from img402_mcp.cli import main
 from img402_mcp.client.history import History, HistoryEntry
 from img402_mcp.errors import SettingsError
 from tests.fakes.history import DAY, NOW
@@ -27,9 +27,7 @@ def history(tmp_path, monkeypatch):
 @pytest.fixture
 def command(capsys):
     def run(*arguments: str):
-        parser = argparse.ArgumentParser()
-        command_history.add_flags(parser)
-        code = command_history.run(parser.parse_args(arguments))
+        code = main.run(["history", *arguments])
         output = capsys.readouterr()
         return code, output.out, output.err
 
@@ -168,7 +166,17 @@ def test_a_command_that_could_mean_less_forgets_nothing(history, command, argume
     assert history.find(now=NOW) == [ENTRY]
 
 
-@pytest.mark.parametrize("words", [["--limit", "-1"], ["--limit", "x"], ["--json", "--forget-all"]], ids=" ".join)
-def test_flags_that_make_no_sense_are_refused(command, words):
-    with pytest.raises(SystemExit, match="2"):
-        command(*words)
+@pytest.mark.parametrize(
+    "words",
+    [["--limit", "-1"], ["--limit", "x"], ["--limit", "٣"], ["--expiring", "1.5"], ["--json", "--forget-all"]],
+    ids=" ".join,
+)
+def test_flags_that_make_no_sense_are_refused(history, command, words):
+    history.remember(ENTRY)
+    code, out, _ = command(*words)
+    assert (code, out) == (2, "")
+    assert history.find(now=NOW) == [ENTRY]
+
+
+def test_an_empty_forget_beside_another_action_is_refused_too(history, command):
+    assert command("--json", "--forget", "")[:2] == (2, "")

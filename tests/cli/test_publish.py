@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from img402_mcp.cli.main import parsed
+from img402_mcp.cli import main
 from img402_mcp.errors import ReadRefused
 
 PROGRAM = [sys.executable, "-m", "img402_mcp"]
@@ -53,7 +53,7 @@ def publish(folder: Path, api: str, monkeypatch, capfdbinary) -> Run:
     monkeypatch.delenv("IMG402_ALLOW_DIRS", raising=False)
 
     def run(*arguments: str) -> tuple[int, str, str]:
-        code = parsed(["publish", *arguments])()
+        code = main.run(["publish", *arguments])
         output, remarks = capfdbinary.readouterr()
         return code, output.decode(), remarks.decode()
 

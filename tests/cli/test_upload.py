@@ -1,6 +1,5 @@
 """`img402-mcp upload`: what goes to stdout, what to stderr, how it ends."""
 
-import argparse
 import io
 import json
 import os
@@ -12,12 +11,12 @@ import sys
 import termios
 import threading
 from contextlib import ExitStack, suppress
-from itertools import count
+from itertools import combinations, count
 from pathlib import Path
 
 import pytest
 
-from img402_mcp.cli import upload
+from img402_mcp.cli import main, upload
 from img402_mcp.cli.progress_bar import ProgressBar, line
 from img402_mcp.client.batch import AT_ONCE
 from img402_mcp.client.files.roots import Roots
@@ -60,9 +59,7 @@ def shots(tmp_path, picture_of):
 @pytest.fixture
 def command(capsys):
     def run(*arguments: str):
-        parser = argparse.ArgumentParser()
-        upload.add_flags(parser)
-        code = upload.run(parser.parse_args(arguments))
+        code = main.run(["upload", *arguments])
         stderr = capsys.readouterr()
         return code, stderr.out, stderr.err
 
@@ -204,13 +201,19 @@ def test_a_missing_file_allows_no_folder(named, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("width", ["0", "-1", "10001", "x", "٣"])
-def test_an_invalid_width_is_a_usage_error(width, capsys):
-    parser = argparse.ArgumentParser()
-    upload.add_flags(parser)
-    with pytest.raises(SystemExit) as ended:
-        parser.parse_args([f"--width={width}", "a.png"])
-    assert ended.value.code == 2
-    assert f"{width!r} is not a width in CSS pixels; give 1 to 10000" in capsys.readouterr().err
+def test_an_invalid_width_is_a_usage_error(width, command):
+    code, printed, stderr = command(f"--width={width}", "a.png")
+    assert (code, printed) == (2, "")
+    assert f'"{width}" is not a width in CSS pixels; give 1 to 10000.' in stderr
+
+
+@pytest.mark.parametrize(
+    "forms", [*map(list, combinations(("--markdown", "--url", "--json", "--pairs"), 2))], ids=" ".join
+)
+def test_two_forms_at_once_are_a_usage_error(forms, command):
+    code, printed, stderr = command(*forms, "a.png")
+    assert (code, printed) == (2, "")
+    assert f"{forms[1]} does not go with {forms[0]}." in stderr
 
 
 def test_fresh_and_paid_do_not_go_together(command):

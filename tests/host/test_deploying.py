@@ -47,7 +47,7 @@ async def test_a_backup_of_a_running_host_is_whole_and_can_be_restored(
 
     shutil.rmtree(data)
     shutil.copytree(backup, data)
-    assert main.parsed(["host", "admin", "images", "verify", "--deep", "--data", str(data), "--json"])() == 0
+    assert main.run(["host", "admin", "images", "verify", "--deep", "--data", str(data), "--json"]) == 0
     assert json.loads(capsys.readouterr().out) == []
     async with hosting() as restored:
         assert [(await restored.get(it["url"])).content for it in before] == [image] * 3

@@ -1,11 +1,13 @@
 """An open host, as each action of `host admin` needs it. The host is an extra, and imported only when one runs."""
 
-import argparse
 import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
+from types import SimpleNamespace as Flags
 from typing import TYPE_CHECKING, Any
+
+import click
 
 from img402_mcp.errors import SettingsError
 
@@ -14,9 +16,9 @@ if TYPE_CHECKING:
     from img402_mcp.host.settings import HostSettings
 
 Entry = dict[str, Any]
-Work = Callable[["AdminContext", argparse.Namespace], "Entry | list[Entry]"]
-Things = dict[str, dict[str, tuple[Work, dict[str, Entry]]]]
-"""Thing -> action -> the work, and argument -> what argparse is told of it."""
+Work = Callable[["AdminContext", Flags], "Entry | list[Entry]"]
+Things = dict[str, dict[str, tuple[Work, list[click.Parameter]]]]
+"""Thing -> action -> the work, and what it takes."""
 
 
 @dataclass(frozen=True)

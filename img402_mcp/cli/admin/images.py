@@ -1,11 +1,17 @@
-import argparse
 from datetime import UTC, datetime
+from types import SimpleNamespace as Flags
 from typing import TYPE_CHECKING
 
+import click
+
 from img402_mcp.cli.admin.context import AdminContext, Entry, Things
+from img402_mcp.cli.parameters import Whole
+from img402_mcp.errors import quoted
 
 if TYPE_CHECKING:
     from img402_mcp.host.admin.images import ImagesAdmin
+
+_COUNT = Whole("a count", 0, 10**15 - 1)
 
 
 def _admin(context: AdminContext) -> "ImagesAdmin":
@@ -18,34 +24,52 @@ def _admin(context: AdminContext) -> "ImagesAdmin":
     return ImagesAdmin(Images(context.database), blobs, utc_now)
 
 
-def _list(context: AdminContext, flags: argparse.Namespace) -> list[Entry]:
+def _list(context: AdminContext, flags: Flags) -> list[Entry]:
     from img402_mcp.host.admin.images import ImageFilter  # noqa: PLC0415  # an extra
 
     wanted = ImageFilter(flags.kind, flags.since, flags.before, flags.larger)
     return _admin(context).images(wanted, flags.limit)
 
 
-def _moment(text: str) -> datetime:
+class _Moment(click.ParamType[datetime]):
     """UTC, where no zone is named."""
-    moment = datetime.fromisoformat(text)
-    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+    name = "moment"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> datetime:
+        try:
+            moment = datetime.fromisoformat(value)
+        except ValueError:
+            self.fail(f"{quoted(value)} is not a date or moment, such as 2026-02-08 or 2026-02-08T10:30Z.", param, ctx)
+        return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 
-_WANTED: dict[str, Entry] = {
-    "--kind": {"choices": ("free", "paid", "private"), "help": "private: submissions and inputs"},
-    "--since": {"metavar": "MOMENT", "type": _moment, "help": "uploaded then or later, such as 2026-02-08"},
-    "--before": {"metavar": "MOMENT", "type": _moment, "help": "uploaded before that"},
-    "--larger": {"metavar": "BYTES", "type": int, "help": "of more bytes than that"},
-    "--limit": {"metavar": "N", "type": int, "default": 100, "help": "at most so many, the newest; default 100"},
-}
-_NAMES: dict[str, Entry] = {"names": {"metavar": "IMAGE", "nargs": "+", "help": "its id, name or address"}}
-_DEEP: dict[str, Entry] = {"--deep": {"action": "store_true", "help": "read each image, and look at its structure"}}
+_WANTED: list[click.Parameter] = [
+    click.Option(
+        ["--kind"],
+        type=click.Choice(["free", "paid", "private"]),
+        help="Only this kind. private: submissions and inputs.",
+    ),
+    click.Option(["--since"], metavar="MOMENT", type=_Moment(), help="Uploaded then or later, such as 2026-02-08."),
+    click.Option(["--before"], metavar="MOMENT", type=_Moment(), help="Uploaded before then."),
+    click.Option(["--larger"], metavar="BYTES", type=_COUNT, help="Larger than this."),
+    click.Option(
+        ["--limit"],
+        metavar="N",
+        type=_COUNT,
+        default=100,
+        show_default=True,
+        help="How many to show, the newest first.",
+    ),
+]
+_NAMES = click.Argument(["names"], metavar="IMAGE...", nargs=-1, required=True)
+_DEEP = click.Option(["--deep"], is_flag=True, help="Read each image and check its structure.")
 
 THINGS: Things = {
     "images": {
         "list": (_list, _WANTED),
-        "delete": (lambda context, flags: _admin(context).delete(flags.names), _NAMES),
-        "usage": (lambda context, _: _admin(context).usage(), {}),
-        "verify": (lambda context, flags: _admin(context).verify(deep=flags.deep), _DEEP),
+        "delete": (lambda context, flags: _admin(context).delete(flags.names), [_NAMES]),
+        "usage": (lambda context, _: _admin(context).usage(), []),
+        "verify": (lambda context, flags: _admin(context).verify(deep=flags.deep), [_DEEP]),
     },
 }

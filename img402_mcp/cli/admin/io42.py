@@ -1,5 +1,7 @@
-import argparse
+from types import SimpleNamespace as Flags
 from typing import TYPE_CHECKING
+
+import click
 
 from img402_mcp.cli.admin.context import AdminContext, Entry, Things
 from img402_mcp.errors import SettingsError
@@ -15,60 +17,62 @@ def _accounts(context: AdminContext) -> "Io42Accounts":
     return Io42Accounts(context.database, utc_now)
 
 
-def _release(context: AdminContext, flags: argparse.Namespace) -> Entry:
+def _release(context: AdminContext, flags: Flags) -> Entry:
     from img402_mcp.host.apis.io42.release import release  # noqa: PLC0415
     from img402_mcp.host.app import utc_now  # noqa: PLC0415  # an extra
 
     if bool(flags.paid) == flags.unpaid:
-        raise SettingsError("Say what became of the fee: --paid TRANSACTION or --unpaid. The chain tells.")
+        raise SettingsError("Say what became of the fee: --paid TRANSACTION or --unpaid. The chain shows it.")
     return release(context.database, utc_now(), flags.id, flags.paid)
 
 
-_NAME: dict[str, Entry] = {"name": {"metavar": "NAME"}}
-_PROJECT: dict[str, Entry] = {"id": {"metavar": "PROJECT"}}
-_FEE = {"metavar": "USDC", "help": "the entry fee; 0: none"}
-_STATUS = {"metavar": "STATUS", "help": "open, or any other word while it takes no submissions"}
-_KIND = {"metavar": "KIND", "help": "image; a project of any other kind takes none"}
-_ADDED = {
-    "--fee": _FEE | {"default": "0"},
-    "--status": _STATUS | {"default": "open"},
-    "--kind": _KIND | {"default": "image"},
-}
-_CHANGED = {"--fee": _FEE, "--status": _STATUS, "--kind": _KIND}
-_SUBMISSION: dict[str, Entry] = {
-    "id": {"metavar": "SUBMISSION"},
-    "--project": {"required": True, "metavar": "PROJECT"},
-    "--agent": {"required": True, "metavar": "NAME"},
-}
-_RELEASED: dict[str, Entry] = {
-    "id": {"metavar": "SUBMISSION"},
-    "--paid": {"metavar": "TRANSACTION", "help": "the transaction that paid the fee"},
-    "--unpaid": {"action": "store_true", "help": "no transaction did, nor can any more"},
-}
+def _options(fee: str | None, status: str | None, kind: str | None) -> list[click.Parameter]:
+    """Of a project, with these defaults."""
+    helps = (
+        ("--fee", fee, "USDC", "The entry fee; 0: none."),
+        ("--status", status, "STATUS", "open, or any other word while it takes no submissions."),
+        ("--kind", kind, "KIND", "image; a project of any other kind takes none."),
+    )
+    return [click.Option([name], default=value, metavar=shown, help=said) for name, value, shown, said in helps]
+
+
+_NAME = click.Argument(["name"], metavar="NAME")
+_PROJECT = click.Argument(["id"], metavar="PROJECT")
+_ID = click.Argument(["id"], metavar="SUBMISSION")
+_SUBMISSION: list[click.Parameter] = [
+    _ID,
+    click.Option(["--project"], required=True, metavar="PROJECT"),
+    click.Option(["--agent"], required=True, metavar="NAME"),
+]
+_RELEASED: list[click.Parameter] = [
+    _ID,
+    click.Option(["--paid"], metavar="TRANSACTION", help="The transaction that paid the fee."),
+    click.Option(["--unpaid"], is_flag=True, help="No transaction paid it, and none can any more."),
+]
 
 THINGS: Things = {
     "agents": {
-        "add": (lambda context, flags: _accounts(context).add_agent(flags.name), _NAME),
-        "renew": (lambda context, flags: _accounts(context).renew_agent(flags.name), _NAME),
-        "list": (lambda context, _: _accounts(context).agents(), {}),
+        "add": (lambda context, flags: _accounts(context).add_agent(flags.name), [_NAME]),
+        "renew": (lambda context, flags: _accounts(context).renew_agent(flags.name), [_NAME]),
+        "list": (lambda context, _: _accounts(context).agents(), []),
     },
     "projects": {
         "add": (
             lambda context, flags: _accounts(context).add_project(flags.id, flags.fee, flags.status, flags.kind),
-            _PROJECT | _ADDED,
+            [_PROJECT, *_options("0", "open", "image")],
         ),
         "set": (
             lambda context, flags: _accounts(context).change_project(flags.id, flags.fee, flags.status, flags.kind),
-            _PROJECT | _CHANGED,
+            [_PROJECT, *_options(None, None, None)],
         ),
-        "list": (lambda context, _: _accounts(context).projects(), {}),
+        "list": (lambda context, _: _accounts(context).projects(), []),
     },
     "submissions": {
         "add": (
             lambda context, flags: _accounts(context).add_submission(flags.id, flags.project, flags.agent),
             _SUBMISSION,
         ),
-        "list": (lambda context, _: _accounts(context).submissions(), {}),
+        "list": (lambda context, _: _accounts(context).submissions(), []),
         "release": (_release, _RELEASED),
     },
 }

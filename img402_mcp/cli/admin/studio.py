@@ -1,6 +1,8 @@
 from typing import TYPE_CHECKING
 
-from img402_mcp.cli.admin.context import AdminContext, Entry, Things
+import click
+
+from img402_mcp.cli.admin.context import AdminContext, Things
 
 if TYPE_CHECKING:
     from img402_mcp.host.apis.studio.accounts import StudioAccounts
@@ -13,18 +15,22 @@ def _accounts(context: AdminContext) -> "StudioAccounts":
     return StudioAccounts(context.database, utc_now)
 
 
-_NAME: dict[str, Entry] = {"name": {"metavar": "NAME"}}
-_CAPABILITY: dict[str, Entry] = {
-    "--capability": {"choices": ("upload", "none"), "default": "upload", "help": "what the token is good for"}
-}
+_NAME = click.Argument(["name"], metavar="NAME")
+_CAPABILITY = click.Option(
+    ["--capability"],
+    type=click.Choice(["upload", "none"]),
+    default="upload",
+    show_default=True,
+    help="What the token allows.",
+)
 
 THINGS: Things = {
     "tokens": {
         "add": (
             lambda context, flags: _accounts(context).add_token(flags.name, may_upload=flags.capability == "upload"),
-            _NAME | _CAPABILITY,
+            [_NAME, _CAPABILITY],
         ),
-        "remove": (lambda context, flags: _accounts(context).remove_token(flags.name), _NAME),
-        "list": (lambda context, _: _accounts(context).tokens(), {}),
+        "remove": (lambda context, flags: _accounts(context).remove_token(flags.name), [_NAME]),
+        "list": (lambda context, _: _accounts(context).tokens(), []),
     },
 }

@@ -24,7 +24,7 @@ def admin(data: Path, capsys: pytest.CaptureFixture[str]) -> Admin:
     """`admin("images", "list")`: its exit code, and what it prints with --json."""
 
     def run(*words: str) -> tuple[int, Any]:
-        code = main.parsed(["host", "admin", *words, "--data", str(data), "--json"])()
+        code = main.run(["host", "admin", *words, "--data", str(data), "--json"])
         return code, json.loads(capsys.readouterr().out)
 
     return run

@@ -23,7 +23,7 @@ def admin(data: Path, capsys: pytest.CaptureFixture[str]) -> Admin:
     """`admin("agents", "add", "bot")`: what it prints with --json."""
 
     def run(*words: str) -> Any:
-        assert main.parsed(["host", "admin", *words, "--data", str(data), "--json"])() == 0
+        assert main.run(["host", "admin", *words, "--data", str(data), "--json"]) == 0
         return json.loads(capsys.readouterr().out)
 
     return run
@@ -143,7 +143,7 @@ async def test_each_deletion_is_reported_even_where_others_fail(
     one, two = (f"{it['id']}.png" for it in answers)
     (data / "blobs" / "kept" / one).unlink()
     (data / "blobs" / "kept" / one).mkdir()  # cannot be unlinked
-    code = main.parsed(["host", "admin", "images", "delete", one, two, "--data", str(data), "--json"])()
+    code = main.run(["host", "admin", "images", "delete", one, two, "--data", str(data), "--json"])
     left = {"fault": "its bytes could not be removed now", "way_out": "nothing: the host removes it within the hour"}
     assert (code, json.loads(capsys.readouterr().out)) == (
         1,

@@ -136,11 +136,11 @@ def test_a_thread_that_comes_after_the_end_leaves_none(
     ],
 )
 def test_the_commands_of_an_administrator_leave_none(data: Path, open_databases: Open, words: list[str], code: int):
-    assert main.parsed(["host", "admin", *words, "--data", str(data)])() == code
+    assert main.run(["host", "admin", *words, "--data", str(data)]) == code
     assert open_databases() == set()
 
 
 def test_a_command_of_an_administrator_that_fails_leaves_none(data: Path, open_databases: Open):
     with pytest.raises(SettingsError):
-        main.parsed(["host", "admin", "agents", "renew", "nobody", "--data", str(data)])()
+        main.run(["host", "admin", "agents", "renew", "nobody", "--data", str(data)])
     assert open_databases() == set()

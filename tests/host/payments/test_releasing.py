@@ -78,4 +78,4 @@ def test_a_fee_that_a_worker_is_settling_is_left_alone(desk: SimpleNamespace, cl
 @pytest.mark.parametrize("words", [[], ["--paid", "0xabc", "--unpaid"]], ids=["neither", "both"])
 def test_the_outcome_must_be_given(data: Path, words: list[str]):
     with pytest.raises(SettingsError, match="Say what became of the fee: --paid TRANSACTION or --unpaid."):
-        main.parsed(["host", "admin", "submissions", "release", "sub_1", "--data", str(data), *words])()
+        main.run(["host", "admin", "submissions", "release", "sub_1", "--data", str(data), *words])

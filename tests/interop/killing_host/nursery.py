@@ -6,8 +6,8 @@ Reads lines of JSON, `{"data": ..., "environ": {...}}` or `{"wait": pid}`; answe
 import json
 import os
 import sys
-from argparse import Namespace
 from functools import partial
+from types import SimpleNamespace as Flags
 from typing import Any
 
 from img402_mcp.cli import host
@@ -16,7 +16,7 @@ from img402_mcp.host.http import connection  # noqa: F401 - so that no fork need
 
 def live(order: dict[str, Any]) -> int:
     os.environ |= order["environ"]
-    flags = Namespace(host="127.0.0.1", port=0, data=order["data"], public_url=None, work=None)
+    flags = Flags(host="127.0.0.1", port=0, data=order["data"], public_url=None)
     os._exit(host.run(flags))
 
 

@@ -1,7 +1,7 @@
-"""The whole way of an image, told step by step: a host of one's own, an MCP client, an upload, the URL, a payment.
+"""An image from disk to a URL, step by step: your own host, an MCP client, an upload, the URL, a payment.
 
-Everything is the real thing, in processes of its own: what runs here is what an agent's configuration starts. The
-money alone is play money, and its key is one that everybody knows.
+Nothing is simulated but the money: each part is the process that an agent's configuration starts. The payments are
+play money, and their key is one that everybody knows.
 """
 
 import json
@@ -280,3 +280,7 @@ async def _until_closed(pump: Callable[[], Awaitable[None]], both: anyio.CancelS
     with suppress(anyio.BrokenResourceError, anyio.ClosedResourceError):
         await pump()
     both.cancel()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

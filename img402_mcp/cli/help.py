@@ -1,0 +1,51 @@
+"""How help and usage errors look: headings are bold, on a terminal that wants colour."""
+
+import os
+import sys
+
+import click
+
+PROGRAM = "img402-mcp"
+LONGEST_ERROR = 1000
+
+
+class _Formatter(click.HelpFormatter):
+    def write_heading(self, heading: str) -> None:
+        super().write_heading(click.style(heading, bold=True))
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        super().write_usage(prog, args, prefix or f"{click.style('Usage:', bold=True)} ")
+
+
+class _Context(click.Context):
+    formatter_class = _Formatter
+
+
+class Command(click.Command):
+    context_class = _Context
+
+
+class Group(click.Group):
+    context_class = _Context
+    command_class = Command
+    group_class = type
+
+
+def examples(*commands: str) -> str:
+    return "\n".join(("\b", "Examples:", *(f"  {PROGRAM} {each}" for each in commands)))
+
+
+def colour() -> bool | None:
+    """None: where the output is a terminal."""
+    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
+
+
+def show(error: click.ClickException) -> None:
+    """What was wrong, in one line of our own form, and where the help is."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return
+    said = error.format_message()[:LONGEST_ERROR]
+    print(f"{PROGRAM}: {''.join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in said)}", file=sys.stderr)
+    if isinstance(error, click.UsageError) and error.ctx:
+        print(f"Try '{error.ctx.command_path} --help'.", file=sys.stderr)

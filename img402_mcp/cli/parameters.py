@@ -1,0 +1,41 @@
+"""What the values of arguments and flags may be, and what a shell offers for them."""
+
+from typing import TYPE_CHECKING
+
+import click
+
+from img402_mcp.errors import quoted
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
+
+
+class Whole(click.ParamType[int]):
+    """A whole number in the digits 0 to 9."""
+
+    name = "number"
+
+    def __init__(self, what: str, least: int, most: int) -> None:
+        self._what, self._least, self._most = what, least, most
+
+    def convert(self, value: int | str, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        if isinstance(value, int):  # the default
+            return value
+        if not (value.isascii() and value.isdigit() and len(value) < 16 and self._least <= int(value) <= self._most):
+            self.fail(f"{quoted(value)} is not {self._what}; give {self._least} to {self._most}.", param, ctx)
+        return int(value)
+
+
+def files(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    return _offered(incomplete, "file")
+
+
+def folders(_context: click.Context, _parameter: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    return _offered(incomplete, "dir")
+
+
+def _offered(incomplete: str, kind: str) -> "list[CompletionItem]":
+    """The shell itself looks for them."""
+    from click.shell_completion import CompletionItem  # noqa: PLC0415  # only a shell needs it
+
+    return [CompletionItem(incomplete, type=kind)]

@@ -1,1 +1,0 @@
-"""Completion scripts, one shell each: `script(places) -> text`. What they offer is read from the parser itself."""
