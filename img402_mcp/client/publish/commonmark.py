@@ -16,8 +16,10 @@ import pyromark
 from img402_mcp.client.publish import dialects
 from img402_mcp.client.publish.destinations import OPTIONS, MarkdownImage, image_in, place_of_byte, references
 from img402_mcp.client.publish.html import hidden_in, in_markup
+from img402_mcp.client.publish.prepared import prepared, unmasked
 from img402_mcp.client.publish.references import LeftAlone, Reference, References, Span
 from img402_mcp.client.publish.tags import Markup, Tag, read
+from img402_mcp.client.publish.unread import unread
 
 IN_COMMENT = "it is in a comment"
 _MARK = '<img src="#">'
@@ -66,20 +68,14 @@ class _Whole:
 
 
 def found(text: str) -> References:
-    bom = len(text) - len(text.removeprefix("\ufeff"))  # the parser takes it for text, and a heading for a paragraph
-    return _moved(_found(text[bom:]), bom) if bom else _found(text)
+    readable = prepared(text)
+    return _found(text) if readable == text else _unmasked(_found(readable))
 
 
-def _moved(found: References, by: int) -> References:
-    shown = (_moved_reference(each, by) for each in found.references)
-    base = found.base and replace(found.base, start=found.base.start + by)
-    seen = tuple((start + by, end + by) for start, end in found.seen)
-    return replace(found, references=tuple(shown), base=base, seen=seen)
-
-
-def _moved_reference(reference: Reference, by: int) -> Reference:
-    shown_at = None if reference.shown_at is None else reference.shown_at + by
-    return replace(reference, start=reference.start + by, end=reference.end + by, shown_at=shown_at)
+def _unmasked(found: References) -> References:
+    shown = (replace(each, target=unmasked(each.target), url=unmasked(each.url)) for each in found.references)
+    left = (replace(each, target=unmasked(each.target)) for each in found.left_alone)
+    return replace(found, references=tuple(shown), left_alone=tuple(left), linked=tuple(map(unmasked, found.linked)))
 
 
 def _found(text: str) -> References:
@@ -94,7 +90,7 @@ def _found(text: str) -> References:
     others = [each for each in sight.shown if isinstance(each, Reference)]
     return References(
         (*in_html.references, *in_text.references, *others),
-        (*in_html.left_alone, *in_text.left_alone, *loose.left_alone, *sight.hidden),
+        (*in_html.left_alone, *in_text.left_alone, *loose.left_alone, *sight.hidden, *unread(text, reading.blocks)),
         in_html.base,
         (*in_html.seen, *in_text.seen, *loose.seen, *reading.seen),
         (*in_html.linked, *reading.linked),
@@ -144,14 +140,15 @@ class _Reading:
     def __init__(self, text: str) -> None:
         self.pieces: list[_Piece] = []
         self.understood: list[Span] = []
-        """Code, HTML, images, front matter."""
+        """Code, HTML, images."""
+        self.blocks: list[Span] = []
+        """Blocks of HTML."""
         self.seen: list[Span] = []
         """Links, and code within a line."""
         self.link_starts: list[int] = []
         self.linked: list[str] = []
         self._text = text
         self._open: list[MarkdownImage] = []
-        self._blocks = 0
         self._is_behind_html = False
 
     def take(self, event: Any, start: int, end: int) -> None:  # noqa: ANN401  # one of thirty; see pyromark.event
@@ -168,7 +165,7 @@ class _Reading:
     def _take(self, kind: str, data: Any, start: int, end: int) -> None:  # noqa: ANN401  # the same
         name = data if isinstance(data, str) else next(iter(data), "") if isinstance(data, dict) else ""
         if kind in {"Html", "InlineHtml"}:
-            block = self._blocks if kind == "Html" else 0
+            block = len(self.blocks) if kind == "Html" else 0
             self.pieces += _pieces(str(data), self._text, start, end, block)
             self.understood.append((start, end))
         elif kind == "Code":
@@ -179,10 +176,10 @@ class _Reading:
 
     def _start(self, name: str, data: Any, start: int, end: int) -> None:  # noqa: ANN401  # the same
         if name == "HtmlBlock":
-            self._blocks += 1
+            self.blocks.append((start, end))
         elif name in _BLOCKS and self._is_behind_html:
             self.pieces.append(_Piece(start, "<p>"))  # a tag that is not finished goes on to there
-        if name in {"CodeBlock", "MetadataBlock"}:
+        if name == "CodeBlock":
             self.understood.append((start, end))
         elif name == "Link":
             self.link_starts.append(start)

@@ -14,6 +14,7 @@ import pyromark
 from pyromark import Options
 
 from img402_mcp.client.publish.html import NOT_PLACED
+from img402_mcp.client.publish.prepared import folded
 from img402_mcp.client.publish.references import LeftAlone, Reference, References, Span, Writing
 
 OPTIONS = (
@@ -22,7 +23,6 @@ OPTIONS = (
     | Options.ENABLE_FOOTNOTES
     | Options.ENABLE_STRIKETHROUGH
     | Options.ENABLE_TASKLISTS
-    | Options.ENABLE_YAML_STYLE_METADATA_BLOCKS
 )
 PlaceOfByte = Callable[[int], int]
 
@@ -43,17 +43,12 @@ def image_in(event: Any, start: int, end: int) -> MarkdownImage | None:  # noqa:
     data = _image_data(event)
     if not data:
         return None
-    return MarkdownImage(start, end, data["dest_url"], _folded(data["id"]), data["link_type"] == "Inline", start + 2)
+    return MarkdownImage(start, end, data["dest_url"], folded(data["id"]), data["link_type"] == "Inline", start + 2)
 
 
 def _image_data(event: Any) -> Any:  # noqa: ANN401  # the same
     start = event.get("Start") if isinstance(event, dict) else None
     return start.get("Image") if isinstance(start, dict) else None
-
-
-def _folded(label: str) -> str:
-    """Labels that match are the same (CommonMark 0.31, 6.3)."""
-    return " ".join(label.casefold().split())
 
 
 # The parser counts bytes, we count characters
@@ -113,11 +108,11 @@ def _defined(text: str, first: dict[str, int]) -> References:
     left: list[LeftAlone] = []
     seen: list[Span] = []
     for label, definition in pyromark.reference_definitions(text, options=OPTIONS).items():
-        if (folded := _folded(label)) in first:
+        if folded(label) in first:
             start, end = (place(definition["span"][edge]) for edge in ("start", "end"))
             name = _LABEL.match(text, start, end)
             reference = _destination(text, name.end(), end, definition["dest"]) if name else None
-            shown += [replace(reference, shown_at=first[folded])] if reference else []
+            shown += [replace(reference, shown_at=first[folded(label)])] if reference else []
             left += [] if reference else [LeftAlone(definition["dest"], NOT_PLACED)]
             seen.append((start, end))
     return References(tuple(shown), tuple(left), None, tuple(seen))

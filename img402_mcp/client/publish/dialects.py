@@ -1,15 +1,14 @@
-"""What CommonMark does not know and other viewers of Markdown do: images in their own notation, and comments.
+"""What CommonMark does not know and other viewers of Markdown do: wikilinks and comments.
 
-Understood are bare spaces in a destination, a size behind it (`=300x200`), and wikilinks (`![[a.png|300]]` of Obsidian,
-`[[a.png|width=300px]]` of gollum). Each pattern takes a bounded stretch, so that no text costs the square of its
-length.
+A wikilink is `![[a.png|300]]` in Obsidian and `[[a.png|width=300px]]` in gollum. Each pattern takes a bounded stretch,
+so that no text costs the square of its length.
 """
 
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
-from html import escape, unescape
+from html import escape
 from itertools import accumulate
 from pathlib import PurePosixPath
 
@@ -44,9 +43,6 @@ class _Found:
 
 def found(text: str, understood: Understood) -> References:
     images = _Found()
-    for match in _LOOSE.finditer(text):
-        if not _is_escaped(text, match.start()) and not understood.overlaps(match.start(), match.start() + 2):
-            _take_loose(images, match, understood)
     for match in _WIKILINK.finditer(text):
         if not (_is_escaped(text, match.start()) or understood.overlaps(*match.span())):
             _take_wikilink(images, match, understood)
@@ -60,34 +56,6 @@ _NEAR = 100
 def _is_escaped(text: str, at: int) -> bool:
     before = text[max(at - _NEAR, 0) : at]
     return (len(before) - len(before.rstrip("\\"))) % 2 == 1
-
-
-# ![a](my shot.png "title" =300x200)
-
-
-_LOOSE = re.compile(
-    r"!\[(?:[^\[\]\\\n]|\\.|\[[^\[\]\n]{0,500}+\]){0,500}\]"
-    r"\([ \t]*+(<[^<>\n]{1,500}+>[ \t][^()<>\n]{1,500}+|(?:[^()<>\n]|\([^()<>\n]{0,500}+\)){1,1000})\)"
-)
-_BEHIND = re.compile(
-    r"""(?<![ \t])[ \t]+(?:"[^"]*+"|'[^']*+'|=(?:[0-9]+(?:px|%)?)?(?:x(?:[0-9]+(?:px|%)?)?)?)[ \t]*+\Z"""
-)
-_ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
-
-
-def _take_loose(images: _Found, match: re.Match[str], understood: Understood) -> None:
-    written = match[1]
-    for _ in range(2):  # a title and a size
-        written = _BEHIND.sub("", written)
-    written = written.rstrip(" \t")
-    target = unescape(_ESCAPED.sub(r"\1", written.strip("<>")))
-    start, end = match.start(1), match.start(1) + len(written)
-    is_taken = understood.overlaps(start - 2, start) or understood.overlaps(end, match.end())
-    if not written.startswith("<"):  # what is in angle brackets looks like HTML
-        is_taken = is_taken or understood.overlaps(start, end)
-    if names_image(target) and not is_taken:
-        images.shown.append(Reference(start, end, target, Writing.DESTINATION, target))
-        images.seen.append(match.span())
 
 
 # ![[a.png|300]] and [[a.png]]

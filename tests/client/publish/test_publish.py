@@ -8,6 +8,7 @@ from img402_mcp.client.publish.html import NOT_PLACED, hidden_in
 from img402_mcp.client.publish.local import TEMPLATE
 from img402_mcp.client.publish.publish import FOUND_BY, references
 from img402_mcp.client.publish.references import Kind, LeftAlone, rewritten
+from img402_mcp.client.publish.unread import IN_BLOCK, UNCLOSED
 from tests.fakes.growth import is_linear
 
 
@@ -51,6 +52,11 @@ def targets(text: str, kind: Kind = Kind.MARKDOWN) -> list[str]:
         pytest.param("\ufeff---\na: ![a](p.png)\n---\n", "\ufeff---\na: ![a](p.png)\n---\n", id="behind-a-mark"),
         pytest.param("😀 ![é](a.png) ß ![ü](b.png)", "😀 ![é](U0) ß ![ü](U1)", id="many-bytes-a-character"),
         pytest.param("---\na: ![a](p.png)\n---\n![b](q.png)", "---\na: ![a](p.png)\n---\n![b](U0)", id="front-matter"),
+        pytest.param(
+            "---\r\na: ![a](p.png)\r\n...\r\n![b](q.png)", "---\r\na: ![a](p.png)\r\n...\r\n![b](U0)", id="dots"
+        ),
+        pytest.param("---\n\n![a](p.png)\n\n---\n", "---\n\n![a](U0)\n\n---\n", id="a-rule-is-no-front-matter"),
+        pytest.param("x\n\n---\n# A\n![a](p.png)\n---\n", "x\n\n---\n# A\n![a](U0)\n---\n", id="nor-is-a-slide"),
     ],
 )
 def test_an_inline_image_names_the_url(text, expected):
@@ -69,6 +75,12 @@ def test_an_inline_image_names_the_url(text, expected):
         pytest.param("[r]\n\n[r]: p.png", "[r]\n\n[r]: p.png", id="of-a-link"),
         pytest.param("[s]: q.png\n\n[r]: p.png\n\n![r]", "[s]: q.png\n\n[r]: U0\n\n![r]", id="unused"),
         pytest.param("![none]", "![none]", id="undefined"),
+        pytest.param("![a][r]\n\n[R]: my shot.png", "![a][r]\n\n[R]: U0", id="bare-spaces"),
+        pytest.param("![r]\r\n\r\n[r]: my shot.png 't'\r\n", "![r]\r\n\r\n[r]: U0 't'\r\n", id="bare-spaces-and-title"),
+        pytest.param("![r][]\n\n> [r]: my shot.png", "![r][]\n\n> [r]: U0", id="bare-spaces-in-a-quote"),
+        pytest.param("![r]\n\n[r]: p.png =3x2", "![r]\n\n[r]: U0 =3x2", id="size"),
+        pytest.param("![r]\n[r]: my shot.png", "![r]\n[r]: my shot.png", id="bare-spaces-in-a-paragraph"),
+        pytest.param("![r]\n\n`\n[r]: my shot.png`", "![r]\n\n`\n[r]: my shot.png`", id="bare-spaces-in-code"),
     ],
 )
 def test_a_definition_names_the_url_once_for_all_images_of_its_label(text, expected):
@@ -225,6 +237,8 @@ def rewritten_with(url: str, text: str) -> str:
         pytest.param("Set the <title> of your page.", "", id="title"),
         pytest.param("A Vec<style> and a List<script>", "And </style> and </script>.", id="type-parameters"),
         pytest.param("<title>\n\nand </title>", "", id="title-over-blocks"),
+        pytest.param("</style>\n\n> <textarea rows=2>", "", id="textarea-that-begins-a-block"),
+        pytest.param("a\n\n> <script>\n> a", "", id="script-of-a-quote"),
         pytest.param("a <textarea> b", "</textarea>", id="textarea"),
         pytest.param("<iframe src=x>", "\n</iframe>", id="iframe"),
         pytest.param("<xmp> <noembed> <noframes> <plaintext>", "a </xmp> </noembed> </noframes>", id="the-rest"),
@@ -267,6 +281,8 @@ def test_words_of_prose_hide_no_image_behind_them(before, behind):
         pytest.param("<img src={shot} /> <p style={{ background: 'url(p.png)' }}>", id="jsx"),
         pytest.param("{/* <img src=p.png> */} %% <img src=p.png> %%", id="html-in-a-comment-of-a-dialect"),
         pytest.param("[r]: p.png", id="definition-alone"),
+        pytest.param("<pre>![a](p.png)</pre>", id="markdown-in-pre"),
+        pytest.param("<?php ![a](p.png)", id="markdown-in-an-instruction"),
     ],
 )
 def test_whatever_shows_no_local_image_stays_and_is_not_mentioned(text):
@@ -316,6 +332,13 @@ def test_whatever_shows_no_local_image_stays_and_is_not_mentioned(text):
         ),
         pytest.param(
             "<svg><image href=p.png></svg>", LeftAlone("p.png", "<image href> is not rewritten"), id="image-of-svg"
+        ),
+        pytest.param("<div>![a](p.png 't')</div>", LeftAlone("p.png", IN_BLOCK), id="in-a-block-of-html"),
+        pytest.param("<p>\n![a](my p.png =3x2)", LeftAlone("my p.png", IN_BLOCK), id="bare-spaces-in-a-block-of-html"),
+        pytest.param("> <td>\n> ![[p.png|30]]", LeftAlone("p.png", IN_BLOCK), id="wikilink-in-a-block-of-html"),
+        *(
+            pytest.param(f"{begin}\n\n![a](p.png)", LeftAlone("p.png", UNCLOSED.format(begin)), id=f"unclosed-{begin}")
+            for begin in ("<script>", "<style>", "<pre>", "<!--")
         ),
         pytest.param(
             "![a](\n    >p.png)",

@@ -1,0 +1,37 @@
+"""Markdown in a block of HTML, which CommonMark shows as text: the local images that it names."""
+
+import re
+from collections.abc import Iterable, Iterator
+
+from img402_mcp.client.publish.prepared import INLINE, destination, meaning
+from img402_mcp.client.publish.references import LeftAlone, Span
+from img402_mcp.client.publish.urls import names_image
+
+IN_BLOCK = "it is in a block of HTML, where Markdown is text; an empty line before it ends the block"
+UNCLOSED = "it is in the HTML that {} begins and nothing ends, where Markdown is text"
+_WIKILINK = re.compile(r"!?\[\[([^\[\]|\n]{1,500}+)")
+_RAW = re.compile(r"<(script|pre|style|textarea)(?=[\s>])", re.IGNORECASE)
+_END_OF_RAW = re.compile(r"</(?:script|pre|style|textarea)>", re.IGNORECASE)
+
+
+def unread(text: str, blocks: Iterable[Span]) -> Iterator[LeftAlone]:
+    for start, end in blocks:
+        if reason := _reason(text[start:end]):
+            targets = (
+                *_inline(text, start, end),
+                *(found[1].strip() for found in _WIKILINK.finditer(text, start, end)),
+            )
+            yield from (LeftAlone(target, reason) for target in targets if names_image(target))
+
+
+def _inline(text: str, start: int, end: int) -> Iterator[str]:
+    return (meaning(destination(found[2])) for found in INLINE.finditer(text, start, end))
+
+
+def _reason(block: str) -> str:
+    """Empty: a comment or a script, whose content nobody takes for Markdown."""
+    if raw := _RAW.match(block):
+        return "" if _END_OF_RAW.search(block) else UNCLOSED.format(f"<{raw[1].lower()}>")
+    if block.startswith("<!--"):
+        return "" if "-->" in block else UNCLOSED.format("<!--")
+    return "" if block.startswith(("<!", "<?")) else IN_BLOCK
