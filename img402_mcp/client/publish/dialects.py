@@ -71,7 +71,7 @@ _SPECIAL = re.compile(r"([\\`*_<>&!~^$])")
 
 def _take_wikilink(images: _Found, match: re.Match[str], understood: Understood) -> None:
     target = match[2].rstrip("\\").strip()
-    if not names_image(target) or understood.has_link(*match.span()):
+    if not names_image(target) or understood.has_link(*match.span()) or _is_defined(match):
         return
     images.seen.append(match.span())
     look = _look(target, [option.rstrip("\\").strip() for option in match[3].split("|")[1:]])
@@ -81,6 +81,14 @@ def _take_wikilink(images: _Found, match: re.Match[str], understood: Understood)
         url = target.replace("%", "%25").replace("?", "%3F")  # a wikilink names a file as it is
         look = _in_paragraph(look) if _meets_html(match, understood) else look
         images.shown.append(Reference(*match.span(), target, look.writing, url, look.before, look.after))
+
+
+_LABEL = re.compile(r"(?:\A|\[(?!\^))[^\[\]]*+\]:\s*\Z")
+
+
+def _is_defined(match: re.Match[str]) -> bool:
+    """Whether it is the destination of a definition."""
+    return bool(_LABEL.search(match.string[max(match.start() - _NEAR, 0) : match.start()]))
 
 
 @dataclass(frozen=True)

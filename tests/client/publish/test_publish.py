@@ -273,6 +273,7 @@ def test_words_of_prose_hide_no_image_behind_them(before, behind):
         pytest.param("![a](blob:x) ![b](cid:x) ![c](mailto:x)", id="other-schemes"),
         pytest.param("![a] (p.png) ![a](p q.txt) ![a](p.png", id="no-images"),
         pytest.param(r"\![a](p q.png) `![a](p q.png)` `![[p.png]]` \![[p.png]]", id="loose-forms-of-no-image"),
+        pytest.param("[0]:[[p.png]]\n[r]:\n ![[p.png|30]]", id="wikilinks-as-destinations"),
         pytest.param("[[p.png]](https://e) [[A page]] ![[note]] ![[a.pdf]]", id="wikilinks-of-no-image"),
         pytest.param("---\ncover: p.png\nx: ![[p.png]]\n---\n", id="front-matter-alone"),
         pytest.param("<meta property=og:image content=p.png>", id="metadata"),
