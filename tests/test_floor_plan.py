@@ -65,14 +65,15 @@ PLAN = {
         "settings": "",
         "sizes": "",
         "errors": "sizes",
-        "secret_key": "",
+        "private_files": "",
+        "secret_key": "private_files settings",
         "api_keys": "",
         "client_address": "settings",
-        "db": "",
+        "db": "private_files",
         "hourly_limits": "db",
         "daily_caps": "client_address db errors",
         "http": "client_address errors settings",
-        "storage": "db errors sizes",
+        "storage": "db errors private_files sizes",
         "payments": "db errors settings sizes storage",
         "context": "daily_caps db settings storage",
         "cleanup": "context daily_caps db hourly_limits storage",
@@ -81,8 +82,8 @@ PLAN = {
         "apis": "api_keys client_address context db errors hourly_limits payments serving settings sizes storage",
         "pages": "payments settings sizes",
         "admin": "cleanup db storage",
-        "app": "apis cleanup context daily_caps db errors http observability pages payments secret_key serving "
-        "settings storage",
+        "app": "apis cleanup context daily_caps db errors http observability pages payments private_files "
+        "secret_key serving settings storage",
     },
 }
 """Of each house its rooms, and of each room those it imports. A house itself, "", is free to all of its rooms."""

@@ -53,6 +53,7 @@ def restore(dump: str, path: Path) -> None:
 def host_data(tmp_path: Path) -> Path:
     restore("host_sqlite.sql", tmp_path / "host" / "index.sqlite")
     shutil.copy(OLDER / "host_secret", tmp_path / "host" / "secret")
+    (tmp_path / "host" / "secret").chmod(0o600)  # as it was written
     return tmp_path / "host"
 
 
@@ -206,4 +207,4 @@ def test_a_truncated_secret_stops_the_host(host_data: Path, length: int):
     (host_data / "secret").write_bytes(b"x" * length)
     with pytest.raises(SettingsError) as refused:
         create_app(host_settings(SMALL, data=host_data, public_url=API))
-    assert str(refused.value).startswith(f"The host's secret {host_data}/secret has {length} bytes, and 32 were writ")
+    assert str(refused.value).startswith(f"The host's secret {host_data}/secret has {length} characters; it must have ")

@@ -36,6 +36,7 @@ def run(flags: Flags) -> int:
     bound = None if flags.host in _EVERY_ADDRESS else address_of(listener)
     logging.getLogger("img402_mcp.host").setLevel(logging.INFO)
     access_log.write_to(sys.stderr)
+    os.umask(0o077)  # what a library makes is the owner's alone, too
     settings = host_settings(os.environ, data=flags.data, public_url=flags.public_url, default_public_url=bound)
     app = create_app(settings)
     _log.info("the img402 API is at %s, images in %s", address_of(listener), settings.data)

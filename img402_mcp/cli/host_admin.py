@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from importlib import import_module
 from types import SimpleNamespace as Flags
@@ -12,6 +12,7 @@ import click
 from img402_mcp.cli.admin.context import Entry, Things, Work, opened
 from img402_mcp.cli.help import Command, Group
 from img402_mcp.cli.parameters import folders
+from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.host.apis import APIS
 
 _COMMON: list[click.Parameter] = [
@@ -41,6 +42,7 @@ def _performing(work: Work) -> Callable[..., int]:
     @click.pass_obj
     def perform(named_before: str | None, /, **flags: object) -> int:
         """The folder may also be named before `admin`."""
+        _demand_text(flags)
         given = Flags(**flags)
         with opened(given.data or named_before) as context:
             found = work(context, given)
@@ -48,6 +50,16 @@ def _performing(work: Work) -> Callable[..., int]:
         return int(any(_is_amiss(entry) for entry in found) if isinstance(found, list) else False)
 
     return perform
+
+
+def _demand_text(given: Mapping[str, object]) -> None:
+    """An argument may be any bytes, and no database takes those that are not text."""
+    for value in given.values():
+        if isinstance(value, str) and not value.isascii():
+            try:
+                value.encode()
+            except UnicodeEncodeError:
+                raise SettingsError(f"The argument {quoted(value)} is not UTF-8 text.") from None
 
 
 def _is_amiss(entry: Entry) -> bool:

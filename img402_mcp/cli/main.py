@@ -223,9 +223,14 @@ def address() -> int:
 
 
 @wallet.command()
-def status() -> int:
+@click.option(
+    "--salvage",
+    is_flag=True,
+    help="If the journal is damaged, go on with the payments that can be read. The damaged file is kept.",
+)
+def status(**flags: object) -> int:
     """Print what was spent, what is left and which payments are open."""
-    return perform("wallet", {}, "status")
+    return perform("wallet", flags, "status")
 
 
 @wallet.command()

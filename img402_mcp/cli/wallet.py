@@ -2,6 +2,7 @@
 
 import getpass
 import os
+import sqlite3
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -12,6 +13,10 @@ import anyio
 
 from img402_mcp.client.files.allow_list import AllowList
 from img402_mcp.client.paid_upload import PaidUploader, open_paid_uploader
+from img402_mcp.client.payments.damage import is_damage
+from img402_mcp.client.payments.journal import Journal
+from img402_mcp.client.payments.journal_schema import journal_path
+from img402_mcp.client.payments.salvage import Salvage, salvaged
 from img402_mcp.client.payments.wallet import import_keystore, new_keystore, unlocked
 from img402_mcp.client.result_text import status_text
 from img402_mcp.client.settings import CLIENT_VARIABLES, client_settings, secret_in
@@ -74,13 +79,44 @@ def _address(_: Flags) -> int:
     return 0
 
 
-def _status(_: Flags) -> int:
+def _status(flags: Flags) -> int:
+    if flags.salvage:
+        _salvage(client_settings(os.environ).state_dir)
+
     async def show() -> None:
         async with _opened() as paid:
             print(status_text(await paid.status()))
 
     anyio.run(show)
     return 0
+
+
+def _salvage(state_dir: Path) -> None:
+    try:
+        Journal.open(state_dir).close()
+    except SettingsError as error:
+        if error.__cause__ is None or not is_damage(error.__cause__):
+            raise
+        _print_salvaged(_salvaged(journal_path(state_dir)))
+    else:
+        print("The payment journal is whole: there is nothing to salvage.", file=sys.stderr)
+
+
+def _salvaged(path: Path) -> Salvage:
+    try:
+        return salvaged(path)
+    except (OSError, sqlite3.Error) as error:
+        raise SettingsError(f"Nothing could be salvaged of {path} ({error}); it is as it was.") from error
+
+
+def _print_salvaged(found: Salvage) -> None:
+    lost = "" if found.lost == 0 else f" {found.lost} could not."
+    print(
+        f"{found.read} payments could be read, and are in the journal again.{lost} The damaged journal is kept as "
+        f"{found.damaged}. A payment that was lost counts in no budget, and may have been charged: before you pay "
+        "again, look at the wallet's transfers.",
+        file=sys.stderr,
+    )
 
 
 def _resume(_: Flags) -> int:

@@ -51,15 +51,20 @@ def _make(path: Path, schema: Schema) -> None:
     Two processes that switched one new file to WAL at the same moment would find it locked.
     """
     draft = path.with_name(f".{path.stem}-{secrets.token_hex(8)}")
-    os.close(os.open(draft, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     try:
-        with closing(_connected(draft, schema)) as connection:
-            for statement in (*schema.statements, f"PRAGMA user_version = {schema.version}"):
-                connection.execute(statement)
+        made(draft, schema)
         with suppress(FileExistsError):
             os.link(draft, path)
     finally:
-        draft.unlink()
+        draft.unlink(missing_ok=True)
+
+
+def made(path: Path, schema: Schema) -> None:
+    """A new file of that schema, whole when this returns. Raises FileExistsError."""
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    with closing(_connected(path, schema)) as connection:
+        for statement in (*schema.statements, f"PRAGMA user_version = {schema.version}"):
+            connection.execute(statement)
 
 
 def _connected(path: Path, schema: Schema) -> sqlite3.Connection:

@@ -5,6 +5,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 import anyio
@@ -41,7 +42,8 @@ from img402_mcp.host.payments.paywall import SETTLE_TIMEOUT, Paywall
 from img402_mcp.host.payments.products import payee, well_known
 from img402_mcp.host.payments.records import PaymentRecords
 from img402_mcp.host.payments.upload_tokens import UploadTokens
-from img402_mcp.host.secret_key import stored_secret
+from img402_mcp.host.private_files import private_folder, warnings
+from img402_mcp.host.secret_key import secret_of
 from img402_mcp.host.serving.fast_path import FastPath
 from img402_mcp.host.settings import HostSettings, PaidSettings
 from img402_mcp.host.storage.blobs.base import Blobs
@@ -57,6 +59,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("img402_mcp.host.payments")
 _failures = logging.getLogger("img402_mcp.host.failures")
+_folders = logging.getLogger("img402_mcp.host.folders")
 
 OTHER_APIS = apis()  # here, so that anyone who opens the database after this import gets the tables of each
 
@@ -135,11 +138,12 @@ def _middleware(host: Host, metrics: "Metrics | None") -> list[Middleware]:
 
 def _open(settings: HostSettings, now: Clock) -> Host:
     try:
-        settings.data.mkdir(mode=0o700, parents=True, exist_ok=True)
+        private_folder(settings.data)
         blobs, database = (
             open_blobs(settings.blobs, settings.objects, settings.delivery.edge_max_age),
             Database(settings.database),
         )
+        _warn_of_open_folders(settings)
         return _host(settings, blobs, database, now)
     except OUT_OF_REACH as error:
         raise unreachable(settings, error) from error
@@ -157,8 +161,15 @@ def unreachable(settings: HostSettings, error: Exception) -> SettingsError:
     )
 
 
+def _warn_of_open_folders(settings: HostSettings) -> None:
+    sqlite = settings.database.get_backend_name() == "sqlite" and "uri" not in settings.database.query
+    rows = [Path(str(settings.database.database)).absolute().parent] if sqlite else []
+    for warning in warnings([settings.data, settings.blobs, *rows]):
+        _folders.warning("%s", warning)
+
+
 def _host(settings: HostSettings, blobs: Blobs, database: Database, now: Clock) -> Host:
-    upkeep, secret = settings.upkeep, _secret(settings)
+    upkeep, secret = settings.upkeep, secret_of(settings)
     quota = Quota(database, settings.blobs, upkeep.most_bytes, upkeep.floor_bytes, now)
     return Host(
         settings=settings,
@@ -197,7 +208,7 @@ def _paid_context(host: Host, paid: PaidSettings, facilitator: Facilitator, sett
         payee(paid), facilitator, PaymentRecords(host.database, host.now), host.now, trust_used, settle_timeout
     )
     life = timedelta(minutes=paid.terms.token_minutes)
-    return PaidContext(host, paid, paywall, UploadTokens(host.database, _secret(host.settings), life))
+    return PaidContext(host, paid, paywall, UploadTokens(host.database, secret_of(host.settings), life))
 
 
 def _facilitator(host: Host, paid: PaidSettings, authorize: Authorize | None) -> Facilitator:
@@ -206,15 +217,6 @@ def _facilitator(host: Host, paid: PaidSettings, authorize: Authorize | None) ->
         return Play(host.database, host.now)
     chain = Chain(paid.rpc_url, paid.network) if paid.rpc_url else None
     return Remote(paid.facilitator_url, chain, authorize)
-
-
-def _secret(settings: HostSettings) -> bytes:
-    try:
-        return settings.secret.encode() if settings.secret else stored_secret(settings.data)
-    except OSError as error:
-        raise SettingsError(
-            f"The host cannot keep its secret in {settings.data}: {error}. Check --data, or set IMG402_HOST_SECRET."
-        ) from error
 
 
 def _lifespan(

@@ -1,30 +1,60 @@
-"""The host's secret, made once where none is given."""
+"""The host's secret: what IMG402_HOST_SECRET says, or one made once in the data folder."""
 
 import os
 import secrets
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 from img402_mcp.errors import SettingsError
+from img402_mcp.host.private_files import is_open_to_others
+from img402_mcp.host.settings import HostSettings
+from img402_mcp.host.settings.secret import LENGTH, demand_strong
 
-LENGTH = 32
+_LARGEST = 65_536
+_RESTORE = (
+    "Restore it from a backup; or remove it, and a new one is made, with which the tokens, delete URLs and signed URLs "
+    "given out so far no longer work."
+)
+
+
+def secret_of(settings: HostSettings) -> bytes:
+    """Raises SettingsError, for a weak secret too."""
+    if settings.secret:
+        return settings.secret.encode()
+    try:
+        return stored_secret(settings.data)
+    except OSError as error:
+        raise SettingsError(
+            f"The host cannot keep its secret in {settings.data}: {error}. Check --data, or set IMG402_HOST_SECRET."
+        ) from error
 
 
 def stored_secret(folder: Path) -> bytes:
     """From the file `secret` in the folder. Several workers that start at once come to the same one.
 
-    Raises OSError, and SettingsError for a file that was cut: with an empty secret anyone could make keys.
+    Raises OSError, and SettingsError for a file that was cut or that others can read.
     """
     path = folder / "secret"
     if not path.exists():
         _make(path)
-    secret = path.read_bytes()
-    if len(secret) < LENGTH:
+    secret, found = _read(path)
+    demand_strong(secret, f"The host's secret {path}", f". {_RESTORE}")
+    if is_open_to_others(found):
         raise SettingsError(
-            f"The host's secret {path} has {len(secret)} bytes, and {LENGTH} were written. Restore it from a backup; "
-            "or remove it, and a new one is made, with which tokens, delete URLs and signed URLs given out so far are "
-            "worthless."
+            f"The host's secret {path} can be read by other users (mode {stat.S_IMODE(found.st_mode):04o}), and who "
+            f"knows it can delete every image and forge signed URLs. Run `chmod 600 {path}`. If somebody may have "
+            f"read it: {_RESTORE}"
         )
     return secret
+
+
+def _read(path: Path) -> tuple[bytes, os.stat_result]:
+    """A pipe in its place is not waited for."""
+    with os.fdopen(
+        os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb"
+    ) as file:
+        return file.read(_LARGEST), os.fstat(file.fileno())
 
 
 def _make(path: Path) -> None:
@@ -34,9 +64,6 @@ def _make(path: Path) -> None:
         file.write(secrets.token_bytes(LENGTH))
         file.flush()
         os.fsync(file.fileno())
-    try:
+    with suppress(FileExistsError):
         path.hardlink_to(draft)
-    except FileExistsError:
-        pass
-    finally:
-        draft.unlink()
+    draft.unlink()

@@ -147,6 +147,12 @@ def test_invariant_9_a_stray_print_never_lands_in_the_protocol(pictures, tmp_pat
             'img402-mcp: Cannot listen on "203.0.113.1" port 0 (',
             id="no-such-address",
         ),
+        pytest.param(
+            ["host", "--host", "\udcff", "--port", "0"], {}, "img402-mcp: Cannot listen on", id="address-of-no-text"
+        ),
+        pytest.param(
+            ["host", "--host", "a" * 70, "--port", "0"], {}, "img402-mcp: Cannot listen on", id="address-of-one-label"
+        ),
     ],
 )
 def test_unusable_settings_end_with_one_sentence_and_code_2(arguments, environ, sentence):

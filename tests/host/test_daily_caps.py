@@ -125,6 +125,9 @@ PROXIES = "127.0.0.1, 10.0.0.0/8, 2001:db8::/32"
         pytest.param("127.0.0.1", ["198.51.100.1, rubbish"], "127.0.0.1", id="not-an-address"),
         pytest.param("::ffff:127.0.0.1", ["::ffff:198.51.100.1"], "198.51.100.1", id="ipv4-within-ipv6"),
         pytest.param("2001:db8::5", ["2a00::1"], "2a00::1", id="ipv6"),
+        pytest.param("127.0.0.1", ["fe80::1%eth0"], "fe80::1", id="a-zone-is-dropped"),
+        pytest.param("fe80::1%eth0", [], "fe80::1", id="a-zone-of-the-peer-is-dropped"),
+        pytest.param("127.0.0.1", ["::ffff:198.51.100.1%x"], "198.51.100.1", id="a-zone-of-ipv4"),
         pytest.param(None, ["198.51.100.1"], None, id="unix-socket"),
     ],
 )

@@ -17,13 +17,13 @@ from pathlib import Path
 
 from img402_mcp.client.http import Request
 from img402_mcp.client.payments.budget import DAY, Spending
-from img402_mcp.client.payments.journal_schema import OPEN, SCHEMA
-from img402_mcp.client.payments.messages import journal_pending, journal_refused
+from img402_mcp.client.payments.damage import Damage, Failed, journal_failed, whole
+from img402_mcp.client.payments.journal_schema import OPEN, SCHEMA, journal_path
+from img402_mcp.client.payments.messages import journal_pending, journal_refused, journal_unopened, journal_unread
 from img402_mcp.client.payments.payment import Payment, PaymentIntent, State, payment_in
 from img402_mcp.client.payments.payment_required import PaymentRequirements
 from img402_mcp.client.payments.sign import SignedPayment
 from img402_mcp.client.sqlite import opened
-from img402_mcp.errors import SettingsError
 
 # An answer holds a token or an image's address; what is larger is no such answer.
 MAX_ANSWER_BYTES = 65_536
@@ -36,21 +36,18 @@ _SPARE = "spare "
 class Journal:
     """Synchronous and safe to call from any thread: callers go through `anyio.to_thread`."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
+        self._connection, self._path = connection, path
         self._lock = threading.Lock()
 
     @classmethod
     def open(cls, state_dir: Path) -> "Journal":
         """The journal in a folder of its own (0700) under `state_dir`. Raises SettingsError."""
-        path = state_dir / "payments" / "journal.db"
+        path = journal_path(state_dir)
         try:
-            return cls(opened(path, SCHEMA))
+            return cls(whole(opened(path, SCHEMA)), path)
         except (OSError, sqlite3.Error) as error:
-            raise SettingsError(
-                f"The payment journal {path} could not be opened ({error}). Nothing is paid without it: make the "
-                "folder writable, or name another one with IMG402_STATE_DIR."
-            ) from error
+            raise journal_failed(path, error, journal_unopened) from error
 
     def close(self) -> None:
         self._connection.close()
@@ -80,12 +77,12 @@ class Journal:
             return self._payment("nonce = ?", made.nonce)
 
     def spending(self, origin: str, now: float) -> Spending:
-        with self._lock:
+        with self._reading():
             return self._spending(origin, now)
 
     def spent(self, since: float = 0) -> int:
         """Everything signed since that moment, settled or not, in atomic units."""
-        with self._lock:
+        with self._reading():
             return self._spent(since)
 
     def existing(self, intent: PaymentIntent, renewing: str | None = None) -> Payment | None:
@@ -93,17 +90,17 @@ class Journal:
 
         `renewing` names a finished payment whose image is gone, so that it no longer counts.
         """
-        with self._lock:
+        with self._reading():
             return self._existing(intent, renewing)
 
     def finished(self, intent: PaymentIntent) -> Payment | None:
         """The last payment of the intent whose image was recorded; `result` holds it."""
-        with self._lock:
+        with self._reading():
             return self._one("origin = ? AND route = ? AND source = ? AND state = 'used'", *intent.key)
 
     def of_other_files(self, intent: PaymentIntent) -> list[Payment]:
         """What was paid, and not given up, on the same route for another file."""
-        with self._lock:
+        with self._reading():
             return self._of_other_files(intent)
 
     def _of_other_files(self, intent: PaymentIntent) -> list[Payment]:
@@ -111,21 +108,21 @@ class Journal:
 
     def live_token(self, intent: PaymentIntent, now: float) -> Payment | None:
         """A payment whose `token` is unused and still alive for a while."""
-        with self._lock:
+        with self._reading():
             where = "origin = ? AND route = ? AND source = ? AND state = 'answered' AND token_expires_at > ?"
             return self._one(where, *intent.key, now + MIN_TOKEN_LIFE)
 
     def payment_of_token(self, token: str) -> Payment | None:
-        with self._lock:
+        with self._reading():
             return self._one("token = ?", token)
 
     def payment(self, nonce: str) -> Payment | None:
-        with self._lock:
+        with self._reading():
             return self._one("nonce = ?", nonce)
 
     def open_payments(self) -> list[Payment]:
         """The oldest first."""
-        with self._lock:
+        with self._reading():
             return self._all(f"state IN {OPEN}")[::-1]
 
     def sent(self, nonce: str, now: float) -> Payment:
@@ -209,7 +206,7 @@ class Journal:
         now: float,
         where: str,
         *,
-        failed: "Callable[[sqlite3.Error], Exception] | None" = None,
+        failed: Failed | None = None,
         **columns: object,
     ) -> Payment:
         changes = {"state": state.value, "changed_at": now, **columns}
@@ -272,18 +269,26 @@ class Journal:
 
     def _all(self, where: str, *values: object) -> list[Payment]:
         query = f"SELECT * FROM payments WHERE {where} ORDER BY serial DESC"  # noqa: S608  # our own conditions
-        return [payment_in(row) for row in self._connection.execute(query, values)]
+        try:
+            return [payment_in(row) for row in self._connection.execute(query, values)]
+        except ValueError as error:  # a state that there is not
+            raise Damage(str(error)) from error
 
     @contextmanager
-    def _writing(self, failed: Callable[[sqlite3.Error], Exception]) -> Iterator[None]:
+    def _reading(self, failed: Failed = journal_unread) -> Iterator[None]:
         with self._lock:
             try:
-                self._connection.execute("BEGIN IMMEDIATE")
-                try:
-                    yield
-                    self._connection.execute("COMMIT")
-                finally:
-                    if self._connection.in_transaction:
-                        self._connection.execute("ROLLBACK")
+                yield
             except sqlite3.Error as error:
-                raise failed(error) from error
+                raise journal_failed(self._path, error, failed) from error
+
+    @contextmanager
+    def _writing(self, failed: Failed) -> Iterator[None]:
+        with self._reading(failed):
+            self._connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+                self._connection.execute("COMMIT")
+            finally:
+                if self._connection.in_transaction:
+                    self._connection.execute("ROLLBACK")

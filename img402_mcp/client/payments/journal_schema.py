@@ -1,5 +1,7 @@
 """The journal's tables. A row is a Payment; `payees` pins whom an API is paid through."""
 
+from pathlib import Path
+
 from img402_mcp.client.sqlite import Schema
 
 SCHEMA_VERSION = 3
@@ -46,3 +48,7 @@ SCHEMA = Schema(
     settings=("synchronous = FULL", "fullfsync = ON"),
     busy_seconds=BUSY_SECONDS,
 )
+
+
+def journal_path(state_dir: Path) -> Path:
+    return state_dir / "payments" / "journal.db"

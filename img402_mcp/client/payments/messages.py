@@ -1,10 +1,10 @@
 """What a payment that is under way, closed or in doubt is called, and the way out of each."""
 
-import sqlite3
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from img402_mcp.client.payments.payment import Payment
-from img402_mcp.errors import PaymentPending, PaymentRefused, quoted
+from img402_mcp.errors import PaymentPending, PaymentRefused, SettingsError, quoted
 from img402_mcp.wire import x402 as wire
 from img402_mcp.wire.moments import moment_of
 
@@ -65,15 +65,29 @@ def charged(payment: Payment) -> str:
     )
 
 
-def journal_refused(error: sqlite3.Error) -> PaymentRefused:
-    return PaymentRefused(
-        f"The payment journal could not be written ({error}), so nothing was sent: no proof leaves that is not on "
-        "disk. Look at the disk and the folder that IMG402_STATE_DIR names."
+def journal_unopened(path: Path, error: Exception) -> SettingsError:
+    return SettingsError(
+        f"The payment journal {path} could not be opened ({error}). Nothing is paid without it: make the folder "
+        "writable, or name another one with IMG402_STATE_DIR."
     )
 
 
-def journal_pending(error: sqlite3.Error) -> PaymentPending:
+def journal_unread(path: Path, error: Exception) -> PaymentRefused:
+    return PaymentRefused(
+        f"The payment journal {path} could not be read ({error}), so nothing new was signed. Look at the disk "
+        "and the folder that IMG402_STATE_DIR names."
+    )
+
+
+def journal_refused(path: Path, error: Exception) -> PaymentRefused:
+    return PaymentRefused(
+        f"The payment journal {path} could not be written ({error}), so nothing was sent: no proof leaves that "
+        "is not on disk. Look at the disk and the folder that IMG402_STATE_DIR names."
+    )
+
+
+def journal_pending(path: Path, error: Exception) -> PaymentPending:
     return PaymentPending(
-        f"The payment journal could not be written ({error}) after a payment was sent. Look at the disk, then call "
-        "again: the same proof is sent again, and nobody pays twice."
+        f"The payment journal {path} could not be written ({error}) after a payment was sent. Look at the disk, "
+        "then call again: the same proof is sent again, and nobody pays twice."
     )

@@ -5,7 +5,6 @@ import sqlite3
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from pathlib import Path
 
 from sqlalchemy import Connection, Engine, Table, create_engine, event
 from sqlalchemy.dialects import postgresql, sqlite
@@ -15,6 +14,7 @@ from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from img402_mcp.errors import SettingsError
+from img402_mcp.host.private_files import private_file
 
 SQLITE, POSTGRESQL = "sqlite", "postgresql"
 _BROKEN = (sqlite3.SQLITE_IOERR, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_NOTADB)
@@ -49,12 +49,20 @@ def _sqlite(url: URL) -> Engine:
     """`?timeout=5` in the URL: how many seconds it waits for another writer."""
     engine = create_engine(url.update_query_dict({"timeout": url.query.get("timeout", "30")}), hide_parameters=True)
     if "uri" not in url.query:
-        Path(str(url.database)).touch()
+        _make_private(str(url.database))
         event.listen(engine, "do_connect", _check_there)
     event.listen(engine, "connect", _prepare_sqlite)
     event.listen(engine, "checkout", _check_file)
     event.listen(engine, "handle_error", _drop_connection)
     return engine
+
+
+def _make_private(path: str) -> None:
+    """SQLite gives the files beside it the same mode, when it makes them."""
+    private_file(path)
+    for beside in (f"{path}-wal", f"{path}-shm"):
+        if os.path.exists(beside):  # noqa: PTH110  # a name, put together
+            private_file(beside)
 
 
 def _postgresql(url: URL) -> Engine:

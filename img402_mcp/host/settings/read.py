@@ -20,6 +20,7 @@ from img402_mcp.host.settings.model import (
     Upkeep,
 )
 from img402_mcp.host.settings.names import HOST_VARIABLES
+from img402_mcp.host.settings.secret import demand_strong
 from img402_mcp.host.settings.variables import (
     A_DAY,
     A_DAY_OF_MINUTES,
@@ -47,8 +48,8 @@ PAID_DAYS = 365
 PRICE = "0.01"
 TOKEN_MINUTES = 10
 TRUST_USED = "0.05"  # five uploads: what a lost answer of a facilitator may cost, where no chain can be asked
-SECRET_LENGTH = 32
 OBJECT_STORES = ("s3", "gs", "az")
+_WHERE_FROM = ", such as the output of `openssl rand -hex 32`. Leave it out to have one made in the data folder."
 A_CENTURY = 36_500
 LARGEST_STORE = 1 << 60
 AN_HOUR = 3600
@@ -203,11 +204,8 @@ def _secret(text: str | None, database: URL) -> str | None:
             "must hold at all: set IMG402_HOST_SECRET to the same text on each, such as the output of "
             "`openssl rand -hex 32`."
         )
-    if text is not None and len(text) < SECRET_LENGTH:
-        raise SettingsError(
-            f"IMG402_HOST_SECRET has {len(text)} characters; it must have {SECRET_LENGTH} or more, such as the "
-            "output of `openssl rand -hex 32`. Leave it out to have one made in the data folder."
-        )
+    if text is not None:
+        demand_strong(text, "IMG402_HOST_SECRET", _WHERE_FROM)
     return text
 
 

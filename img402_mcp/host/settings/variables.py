@@ -14,7 +14,7 @@ LARGEST = 1 << 40
 def integer(environ: Mapping[str, str], name: str, default: int, bounds: tuple[int, int]) -> int:
     text = environ.get(name) or str(default)
     smallest, largest = bounds
-    if not (text.isascii() and text.isdecimal() and smallest <= int(text[:20]) <= largest):
+    if not (text.isascii() and text.isdecimal() and len(text) <= 20 and smallest <= int(text) <= largest):
         no_limit = "; 0 means no limit" if smallest == 0 else ""
         raise SettingsError(f"{name} is {quoted(text)}; it must be a whole number, {smallest} to {largest}{no_limit}.")
     return int(text)

@@ -72,6 +72,22 @@ async def test_an_image_is_listed_with_all_that_is_known(admin: Admin, urls: lis
     assert len(admin("images", "list", "--limit", "2")[1]) == 2
 
 
+@pytest.mark.parametrize("flag", ["--limit", "--larger"])
+@pytest.mark.parametrize("number", ["-1", "9" * 19, "9" * 5000, "1e3", "\u0663", ""])
+def test_a_number_that_no_database_takes_is_refused_in_a_sentence(
+    data: Path, capsys: pytest.CaptureFixture[str], flag: str, number: str
+):
+    assert main.run(["host", "admin", "images", "list", f"{flag}={number}", "--data", str(data)]) == 2
+    assert f"Invalid value for '{flag}'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00+23:59", "9999-12-31T23:59:59.999999-23:59"])
+@pytest.mark.parametrize("flag", ["--since", "--before"])
+async def test_the_first_and_the_last_moment_are_moments(admin: Admin, urls: list[str], flag: str, moment: str):
+    all_or_none = {("--since", "0"): len(urls), ("--before", "9"): len(urls)}.get((flag, moment[0]), 0)
+    assert len(admin("images", "list", flag, moment, "--limit", "999999999")[1]) == all_or_none
+
+
 async def test_usage_counts_kinds_and_days(admin: Admin, urls: list[str]):
     assert admin("images", "usage") == (
         0,

@@ -50,6 +50,23 @@ def test_everything_that_is_added_is_listed(admin: Admin):
     assert (key[:5], len(key), token[:7], len(token)) == ("io42_", 45, "studio_", 47)
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("agents", "renew", "\udcff"),
+        ("tokens", "remove", "\udcff"),
+        ("projects", "set", "\udcff", "--fee", "1"),
+        ("submissions", "add", "sub_1", "--project", "logos", "--agent", "\udcff"),
+        ("submissions", "release", "\udcff", "--unpaid"),
+        ("submissions", "release", "sub_1", "--paid", "\udcff"),
+    ],
+    ids=" ".join,
+)
+def test_an_argument_that_is_no_text_is_refused_in_a_sentence(admin: Admin, words: tuple[str, ...]):
+    with pytest.raises(SettingsError, match="is not UTF-8 text"):
+        admin(*words)
+
+
 def test_a_credential_is_shown_once_and_its_hash_is_kept(admin: Admin, data: Path):
     credentials = [admin("agents", "add", "bot")["key"], admin("tokens", "add", "app")["token"]]
     stored = b"".join(path.read_bytes() for path in data.glob("index.sqlite*"))

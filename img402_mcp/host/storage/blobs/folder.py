@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from img402_mcp.host.private_files import private_folder
 from img402_mcp.host.storage.blobs import spool_folder
 from img402_mcp.host.storage.blobs.base import Content
 from img402_mcp.host.storage.blobs.writeback import begin_writeback
@@ -19,8 +20,8 @@ _NOWAIT = getattr(os, "RWF_NOWAIT", 0)
 
 class Folder:
     def __init__(self, root: Path) -> None:
-        spool_folder.made(root)
-        self.spool, self._stored = spool_folder.made(root / "incoming"), spool_folder.made(root / "kept")
+        private_folder(root)
+        self.spool, self._stored = private_folder(root / "incoming"), private_folder(root / "kept")
         self._recent = RecentBytes(TOGETHER)
 
     def put(self, name: str, content: Content) -> None:

@@ -17,6 +17,7 @@ from obstore.exceptions import BaseError
 from obstore.store import ObjectStore, S3Store, from_url
 
 from img402_mcp.errors import SettingsError, quoted
+from img402_mcp.host.private_files import private_folder
 from img402_mcp.host.storage.blobs import spool_folder
 from img402_mcp.host.storage.blobs.base import Content
 from img402_mcp.host.storage.cache import RecentBytes
@@ -48,7 +49,7 @@ class Objects:
     def __init__(
         self, store: ObjectStore, folder: Path, timeouts: StoreTimeouts | None = None, max_age: int | None = None
     ) -> None:
-        self.spool = spool_folder.made(spool_folder.made(folder) / "incoming")
+        self.spool = private_folder(private_folder(folder) / "incoming")
         self._store, self._wait = store, (timeouts or StoreTimeouts()).request.total_seconds()
         self._large, self._recent, self._max_age = Semaphore(LARGE_AT_ONCE), RecentBytes(TOGETHER), max_age
 

@@ -9,12 +9,6 @@ from pathlib import Path
 from img402_mcp.host.storage.blobs.base import ARRIVING
 
 
-def made(folder: Path) -> Path:
-    """For its owner only."""
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    return folder
-
-
 def clear(folder: Path, before: datetime) -> None:
     for file in older(folder, before):
         if file.name.endswith(ARRIVING):
