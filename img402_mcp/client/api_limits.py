@@ -3,8 +3,10 @@
 import anyio
 
 from img402_mcp.client import deadline
+from img402_mcp.client.apis.base import Receipt
 from img402_mcp.client.apis.img402 import DOCUMENTED_PAID_BYTES, Img402
 from img402_mcp.client.http import Send
+from img402_mcp.client.lifetimes import Lifetimes, life_note, lifetimes
 from img402_mcp.client.settings import HOSTED_API
 from img402_mcp.errors import UploadFailed
 from img402_mcp.wire.img402 import Limits
@@ -28,6 +30,16 @@ class ApiLimits:
                 self._limits, life = await self._fetch()
                 self._stale_at = anyio.current_time() + life
             return self._limits
+
+    async def lifetimes(self) -> Lifetimes:
+        """As they are stated, else as they are documented."""
+        return lifetimes(await self())
+
+    async def life_note(self, receipt: Receipt, *, was_kept: bool) -> str:
+        """Of a free upload. Asks only where it expires."""
+        if receipt.expires_at is None:
+            return ""
+        return life_note(receipt.expires_at, receipt.size_bytes, await self.lifetimes(), was_kept=was_kept)
 
     async def paid_bytes(self) -> int | None:
         """What the API states for paid uploads, else the newest documented limit; None: not known."""

@@ -204,6 +204,17 @@ def _is_limit(error: Img402Error) -> bool:
     return isinstance(error, UploadRejected) and error.code in LIMIT_CODES
 
 
+def lives_of(batch: Batch) -> str:
+    """What the answers of a batch have in common: when the first image expires, and what would make them last."""
+    expiring = [(each.upload.receipt.expires_at, each.upload.life) for each in batch.uploads if each.upload.life]
+    if len(batch.uploads) == 1 or not expiring:
+        return "".join(life for _, life in expiring)
+    advice = dict.fromkeys(life.partition(". ")[2] for _, life in expiring)
+    first = min(moment for moment, _ in expiring if moment)
+    some = f"{len(expiring)} of {len(batch.uploads)} images expire, the first on {first:%Y-%m-%d}."
+    return " ".join(filter(None, (some, *advice)))
+
+
 # The block to paste
 
 

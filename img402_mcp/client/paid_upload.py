@@ -16,6 +16,7 @@ from img402_mcp.client.apis.base import Receipt
 from img402_mcp.client.apis.img402 import Token
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import Request, Response
+from img402_mcp.client.paid_ready import ready_to_pay
 from img402_mcp.client.paid_record import document, reused, token_expiry, token_of, used_elsewhere, with_payment
 from img402_mcp.client.payments.budget import DAY, Policy
 from img402_mcp.client.payments.journal import Journal
@@ -29,7 +30,6 @@ from img402_mcp.client.token_upload import fitting_for_token, with_foreign_token
 from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Upload, Uploader, UploadOptions, on_sent
 from img402_mcp.errors import (
     PaymentPending,
-    PaymentRefused,
     ReadRefused,
     SettingsError,
     TokenRefused,
@@ -106,7 +106,8 @@ class PaidUploader:
             await run_sync(journal.take_spare, intent)
         renewing = finished.nonce if finished else None
         existing = await run_sync(journal.existing, intent, renewing)
-        image = await self._ready(image, options, paid=existing is not None)
+        where, is_paid = urlsplit(self._origin).netloc, existing is not None
+        image = await ready_to_pay(self.uploader, image, options, where, paid=is_paid)
         purchase = _Purchase(image, intent, renewing, progress, approve)
         inline = existing.url == self.uploader.service.inline_probe().url if existing else self.flow == "inline"
         receipt = await (self._inline(purchase) if inline else self._by_token(purchase))
@@ -167,18 +168,6 @@ class PaidUploader:
         receipt = self.uploader.service.receipt_in(finished.result or "")
         expiry = receipt.expires_at
         return receipt if expiry is None or expiry.timestamp() > self.payer.now() else None
-
-    async def _ready(self, image: Image, options: UploadOptions, *, paid: bool) -> Image:
-        """Within the limit before money moves. Raises ReadRefused, PaymentRefused."""
-        limit = await self.uploader.api_limits.paid_bytes()
-        if limit is None or len(image.data) <= limit:
-            return await self.uploader.fitting(image, limit, options)
-        if not options.fit and not paid:
-            raise PaymentRefused(
-                f"The image has {len(image.data):,} bytes and {urlsplit(self._origin).netloc} takes at most {limit:,} "
-                "for a paid upload; nothing was paid. Allow fit, or make it smaller: crop, or save it as WebP or JPEG."
-            )
-        return await self.uploader.fitting(image, limit, options)
 
     async def _by_token(self, purchase: _Purchase) -> Receipt:
         """A token may run out, or its first answer be lost: then the same proof tells what became of it."""

@@ -23,7 +23,7 @@ def upload_fields(upload: "Upload") -> dict[str, Any]:
         "reused": upload.reused or None,
         "done": "; ".join(upload.done) or None,
         "verified": upload.verified,
-        "note": note_of(upload) or None,
+        "note": full_note(upload) or None,
         "delete_url": receipt.delete_url or None,
     }
     return {
@@ -40,6 +40,11 @@ def upload_fields(upload: "Upload") -> dict[str, Any]:
 
 def note_of(upload: "Upload") -> str:
     return " ".join((*upload.receipt.notes, *upload.notes))
+
+
+def full_note(upload: "Upload") -> str:
+    """With its life, which is said once where many answers come together."""
+    return " ".join(filter(None, (note_of(upload), upload.life)))
 
 
 def moment(receipt: "Receipt") -> str | None:
@@ -59,7 +64,13 @@ def upload_text(upload: "Upload") -> str:
     reused = ["Already uploaded, so its existing URL is returned. Nothing was sent or paid."] if upload.reused else []
     done = [f"Sent after: {'; '.join(upload.done)}."] if upload.done else []
     delete = [f"To take it down: {receipt.delete_url}"] if receipt.delete_url else []
-    return "\n".join((upload.markdown, " ".join((*receipt.notes, *upload.notes, *reused, *done, facts)), *delete))
+    return "\n".join(
+        (
+            upload.markdown,
+            " ".join((*receipt.notes, *upload.notes, *reused, *done, facts, *filter(None, (upload.life,)))),
+            *delete,
+        )
+    )
 
 
 def remark(uploaded: "Success") -> str:

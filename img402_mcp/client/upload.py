@@ -1,6 +1,5 @@
 """The uploader: a path becomes an image, the image is made ready and goes to the API, the answer comes back."""
 
-import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -11,7 +10,8 @@ from anyio.to_thread import run_sync
 
 from img402_mcp.client.api_limits import ApiLimits
 from img402_mcp.client.apis.base import Receipt
-from img402_mcp.client.apis.img402 import DOCUMENTED_FREE_BYTES, Img402, sizes_in
+from img402_mcp.client.apis.img402 import DOCUMENTED_FREE_BYTES, Img402
+from img402_mcp.client.bounds import MEDIA_TYPES, Bounds
 from img402_mcp.client.files.allow_list import AllowList
 from img402_mcp.client.files.image import Image, Trailing, read_image
 from img402_mcp.client.files.roots import Roots
@@ -19,6 +19,7 @@ from img402_mcp.client.fit.messages import warnings
 from img402_mcp.client.fit.subprocess import fitted, flaw_in
 from img402_mcp.client.history import History
 from img402_mcp.client.http import OnSent, Send, sending
+from img402_mcp.client.lifetimes import too_large_to_last
 from img402_mcp.client.reuse import FREE, Reuse, Terms, opened, receipt_of
 from img402_mcp.client.scrub.strip import NotClean, scrubbed
 from img402_mcp.client.settings import Settings
@@ -26,23 +27,27 @@ from img402_mcp.client.snippets import WIDEST, snippet
 from img402_mcp.client.ssrf_guard import SsrfGuard
 from img402_mcp.client.verify import SentImage, Verdict, Verifier
 from img402_mcp.errors import ReadRefused, UploadRejected, quoted
-from img402_mcp.formats import FORMATS
 
 Progress = Callable[[int, int], Awaitable[None]]
 """Is given the bytes sent so far and in all."""
 
+KEPT_SCALE = 50
+"""Percent of its width and height: keep refuses to go below."""
 MAX_REFUSALS = 2  # of one image, before what the third upload is answered stands
-MEDIA_TYPES = tuple(kind.media_type for kind in FORMATS)
 OTHERWISE = "It was delivered by an earlier call, which had prepared it otherwise than this one would."
 
 
 @dataclass(frozen=True)
 class UploadOptions:
-    """What is asked of one upload. `width` in CSS pixels makes the snippet an `<img>`; 0: plain markdown."""
+    """What is asked of one upload. `width` in CSS pixels makes the snippet an `<img>`; 0: plain markdown.
+
+    `keep`: make it fit what the API keeps longest; None: as IMG402_KEEP says.
+    """
 
     fit: bool = True
     fresh: bool = False
     width: int = 0
+    keep: bool | None = None
 
     def __post_init__(self) -> None:
         if not 0 <= self.width <= WIDEST:
@@ -65,6 +70,8 @@ class Upload:
     verified: bool | None = None
     """Whether the URL answers with the image; None: not asked."""
     notes: tuple[str, ...] = ()
+    life: str = ""
+    """When it expires, and what would make it last; empty where it never does, or nobody knows."""
 
 
 @dataclass(frozen=True)
@@ -95,10 +102,12 @@ class Uploader:
     ) -> Upload:
         """The free upload. Raises ReadRefused, UploadRejected, UploadFailed."""
         image = await self.read(path, fit=options.fit)
+        goal = await self._goal(image, options)
         if options.fresh or self.history is None:
-            return await self._uploaded(image, progress, options)
+            return await self._uploaded(image, progress, options, goal)
         async with self.reuse.turn(image):
-            return await self._known(image, options) or await self._uploaded(image, progress, options)
+            known = await self._known(image, options, goal)
+            return known or await self._uploaded(image, progress, options, goal)
 
     async def read(self, path: str, *, exact: bool = False, fit: bool = True) -> Image:
         """Repaired, and scrubbed where that is not switched off; `exact` as in `read_image`. Raises ReadRefused.
@@ -111,7 +120,12 @@ class Uploader:
         return image
 
     async def fitting(
-        self, image: Image, limit: int | None, options: UploadOptions, media_types: Collection[str] = MEDIA_TYPES
+        self,
+        image: Image,
+        limit: int | None,
+        options: UploadOptions,
+        media_types: Collection[str] = MEDIA_TYPES,
+        least_scale: int = 1,
     ) -> Image:
         """The image in at most `limit` bytes; as it is, where it fits or must not be touched. Raises ReadRefused.
 
@@ -120,7 +134,8 @@ class Uploader:
         is_taken = limit is None or len(image.data) <= limit
         if not options.fit or (is_taken and not image.must_be_converted):
             return image
-        smaller = await fitted(image.data, image.picture, limit or max(DOCUMENTED_FREE_BYTES), media_types)
+        most = limit or max(DOCUMENTED_FREE_BYTES)
+        smaller = await fitted(image.data, image.picture, most, media_types, least_scale=least_scale)
         return replace(image, data=smaller.data, picture=smaller.picture, done=(*image.done, smaller.step))
 
     async def fitting_taken(
@@ -130,17 +145,24 @@ class Uploader:
         is_taken = image.picture.format.media_type in media_types or image.must_be_converted
         return await self.fitting(image, limit, options, media_types) if is_taken else image
 
-    async def complete(
-        self, image: Image, receipt: Receipt, options: UploadOptions, kind: str, price: int = 0
+    async def complete(  # noqa: PLR0913, PLR0917  # the facts of one upload
+        self,
+        image: Image,
+        receipt: Receipt,
+        options: UploadOptions,
+        kind: str,
+        price: int = 0,
+        goal: int | None = None,
     ) -> Upload:
         """The answer, once the URL is known: nothing that fails from here on may hide it."""
         if receipt.size_bytes != len(image.data):
             return replace(uploaded(replace(image, done=()), receipt, options), notes=(*image.notes, OTHERWISE))
         sent = sent_facts(image)
-        trouble = await self.reuse.remember(image, sent, receipt, self._terms(options, kind, price))
+        trouble = await self.reuse.remember(image, sent, receipt, self._terms(options, kind, price, goal))
         verdict = await self._verdict(receipt.url, sent)
         answer = judged(uploaded(image, receipt, options), verdict)
-        return replace(answer, notes=(*image.notes, *answer.notes, *_doubts(verdict), *trouble))
+        life = await self.api_limits.life_note(receipt, was_kept=goal is not None) if kind == FREE else ""
+        return replace(answer, notes=(*image.notes, *answer.notes, *_doubts(verdict), *trouble), life=life)
 
     def _read(self, path: str, exact: bool, fit: bool) -> Image:  # noqa: FBT001  # run_sync takes no keywords
         scrub, most = self.settings.scrub, self.settings.max_bytes
@@ -148,21 +170,38 @@ class Uploader:
         image = read_image(path, self.roots, limit=most, trailing=trailing, exact=exact, converts=fit)
         return clean(image, path) if scrub and not image.must_be_converted else image
 
-    async def _uploaded(self, image: Image, progress: Progress | None, options: UploadOptions) -> Upload:
-        image, receipt = await self._sent(image, progress, options)
-        return await self.complete(image, receipt, options, FREE)
+    async def _goal(self, image: Image, options: UploadOptions) -> int | None:
+        """The bytes that it has to come down to, to be kept longest; None: not asked for, or it lives longest as it is.
 
-    async def _sent(self, original: Image, progress: Progress | None, options: UploadOptions) -> tuple[Image, Receipt]:
+        What is to be converted has no size yet. Raises ReadRefused.
+        """
+        if not (self.settings.keep if options.keep is None else options.keep):
+            return None
+        size = None if image.must_be_converted else len(image.data)
+        goal = (await self.api_limits.lifetimes()).goal(size)
+        if goal and options.keep and not options.fit:
+            raise ReadRefused(too_large_to_last(len(image.data), goal))
+        return goal if options.fit else None
+
+    async def _uploaded(
+        self, image: Image, progress: Progress | None, options: UploadOptions, goal: int | None
+    ) -> Upload:
+        image, receipt = await self._sent(image, progress, options, goal)
+        return await self.complete(image, receipt, options, FREE, goal=goal)
+
+    async def _sent(
+        self, original: Image, progress: Progress | None, options: UploadOptions, goal: int | None
+    ) -> tuple[Image, Receipt]:
         """What the API states is met beforehand; what it says of a file that it refuses, afterwards.
 
         Nothing is made smaller on a guess: an API that states nothing gets the file as it is.
         """
-        image, bounds = original, Bounds()
+        image, bounds, scale = original, Bounds(), KEPT_SCALE if goal else 1
         is_small = len(image.data) <= min(DOCUMENTED_FREE_BYTES) and not image.must_be_converted
-        if options.fit and not is_small:
+        if options.fit and (goal or not is_small):
             limits = await self.api_limits()
             bounds = Bounds(limits.free.max_bytes, frozenset(limits.formats) & {*MEDIA_TYPES}) if limits else bounds
-            image = await self.fitting(original, bounds.limit, options, bounds.media_types)
+            image = await self.fitting(original, goal or bounds.limit, options, bounds.media_types, scale)
         for _ in range(MAX_REFUSALS):
             try:
                 return image, await self.service.upload(image, self.send, on_sent(image, progress))
@@ -170,12 +209,16 @@ class Uploader:
                 met = bounds.after(error, image, original) if options.fit else None
                 if met is None:
                     raise
-                bounds, image = met, await self.fitting(original, met.limit, options, met.media_types)
+                bounds, limit = met, min(filter(None, (goal, met.limit)), default=None)
+                image = await self.fitting(original, limit, options, met.media_types, scale)
         return image, await self.service.upload(image, self.send, on_sent(image, progress))
 
-    async def _known(self, image: Image, options: UploadOptions) -> Upload | None:
+    async def _known(self, image: Image, options: UploadOptions, goal: int | None) -> Upload | None:
         """The URL of the same bytes, sent on the same terms; not where it shows that it serves them no more."""
-        entry = await self.reuse.reusable(image, self._terms(options, FREE))
+        entry = await self.reuse.reusable(image, self._terms(options, FREE, goal=goal))
+        if entry is None and goal:
+            plain = await self.reuse.reusable(image, self._terms(options, FREE))
+            entry = plain if plain and plain.expires_at is None else None
         if entry is None:
             return None
         verdict = await self._verdict(entry.url, SentImage(entry.content_type, entry.size_bytes, entry.sent))
@@ -183,32 +226,18 @@ class Uploader:
             await self.reuse.gone(entry.url)
             return None
         markdown, done = snippet(image.path, entry.url, options.width), (entry.done,) if entry.done else ()
-        upload = Upload(receipt_of(entry), entry.width, entry.height, markdown, reused=True, done=done)
-        return replace(judged(upload, verdict), notes=(*image.notes, *warnings(done), *_doubts(verdict)))
+        receipt = receipt_of(entry)
+        upload = Upload(receipt, entry.width, entry.height, markdown, reused=True, done=done)
+        life = await self.api_limits.life_note(receipt, was_kept=goal is not None)
+        return replace(judged(upload, verdict), notes=(*image.notes, *warnings(done), *_doubts(verdict)), life=life)
 
     async def _verdict(self, url: str, sent: SentImage) -> Verdict | None:
         return await self.verifier.verdict(url, sent) if self.verifier else None
 
-    def _terms(self, options: UploadOptions, kind: str, price: int = 0) -> Terms:
+    def _terms(self, options: UploadOptions, kind: str, price: int = 0, goal: int | None = None) -> Terms:
         """The same file prepared otherwise is another upload."""
-        steps = (("scrub", self.settings.scrub), ("fit", options.fit))
+        steps = (("scrub", self.settings.scrub), ("fit", options.fit), ("keep", goal is not None))
         return Terms(kind, " ".join(name for name, wanted in steps if wanted), price)
-
-
-@dataclass(frozen=True)
-class Bounds:
-    """What the API has said that it takes, as far as it has said so."""
-
-    limit: int | None = None
-    media_types: Collection[str] = MEDIA_TYPES
-
-    def after(self, error: UploadRejected, image: Image, original: Image) -> "Bounds | None":
-        """What to meet after a refusal of `image`; None where nothing can be done about it."""
-        kind = image.picture.format
-        if error.code == "unsupported_format" and kind != original.picture.format:  # it was our choice
-            return replace(self, media_types={*self.media_types} - {kind.media_type})
-        limit = limit_in(error, len(image.data))
-        return replace(self, limit=limit) if limit else None
 
 
 @asynccontextmanager
@@ -253,22 +282,6 @@ def judged(upload: Upload, verdict: Verdict | None) -> Upload:
 
 def _doubts(verdict: Verdict | None) -> tuple[str, ...]:
     return (f"The URL {verdict.why}.",) if verdict and not verdict.verified else ()
-
-
-def limit_in(error: UploadRejected, size: int) -> int | None:
-    """The limit that a refusal names, else the next documented one below; None for a refusal of another kind.
-
-    Its words may name the size of the file as well, rounded. Numbers that cannot be read are no reason to guess.
-    """
-    if error.code != "file_too_large":
-        return None
-    below = [named for named in sizes_in(error.api_message) if named < size]
-    limits = [named for named in below if named < size * 0.98]
-    if below:
-        return max(limits) if limits else min(below)
-    if re.search(r"\d", error.api_message):
-        return None
-    return max((limit for limit in DOCUMENTED_FREE_BYTES if limit < size), default=None)
 
 
 def on_sent(image: Image, progress: Progress | None) -> OnSent | None:

@@ -41,10 +41,10 @@ class UploadResult(NamedTuple):
 Fit = Literal["auto", "never"]
 
 
-def upload_options(fit: Fit, width: int = 0, *, fresh: bool = False) -> "UploadOptions":
+def upload_options(fit: Fit, width: int = 0, *, fresh: bool = False, keep: bool | None = None) -> "UploadOptions":
     from img402_mcp.client.upload import UploadOptions  # noqa: PLC0415  # the uploader imports it
 
-    return UploadOptions(fit == "auto", fresh, width)
+    return UploadOptions(fit == "auto", fresh, width, keep)
 
 
 def upload_answer(upload: "Upload") -> Answer[UploadResult]:

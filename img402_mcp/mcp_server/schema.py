@@ -18,7 +18,7 @@ _NAMES = {str: "string", int: "integer", bool: "boolean"}
 def parameters_of(tool: Callable[..., Any]) -> Mapping[str, Parameter]:
     """What the model may name: all but the first, the context."""
     (_, *named) = signature(tool, eval_str=True).parameters.items()
-    return dict(named)
+    return {name: each.replace(annotation=_shown(each.annotation, each.default)) for name, each in named}
 
 
 def input_schema(parameters: Mapping[str, Parameter]) -> Schema:

@@ -75,11 +75,19 @@ Count = Annotated[int, Field(ge=0, le=2**53)]
 Bytes = Annotated[int, Field(ge=1, le=2**53)]
 
 
-class FreeTerms(Message):
-    """What a free upload gets; None: no such limit."""
+class FreeTier(Message):
+    """How long images up to that size are kept; days None: forever."""
 
     max_bytes: Bytes
     days: Count | None
+
+
+class FreeTerms(Message):
+    """What a free upload gets; None: no such limit. With tiers, `max_bytes` and `days` are those of the largest."""
+
+    max_bytes: Bytes
+    days: Count | None
+    tiers: tuple[FreeTier, ...] = Field(default=(), max_length=32, exclude_if=lambda tiers: not tiers)
     uploads_a_day: Count | None = None
     uploads_a_day_per_address: Count | None = None
 

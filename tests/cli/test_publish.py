@@ -64,7 +64,8 @@ def test_the_document_alone_goes_to_stdout_and_remarks_to_stderr(publish, api):
     code, output, remarks = publish("a.md")
     url = re.search(rf"{api}/\w+\.png", output)[0]
     assert (code, output) == (0, DOCUMENT.replace("a.png", url))
-    assert remarks == f'Local images: 1 uploaded, 0 failed, 0 left alone.\n"a.png" is {url}\n'
+    told = f'Local images: 1 uploaded, 0 failed, 0 left alone.\n"a.png" is {url}\nExpires '
+    assert re.fullmatch(re.escape(told) + r"\d{4}-\d\d-\d\d\.\n", remarks)
 
 
 def test_the_document_comes_through_a_pipe_byte_for_byte(folder, api):

@@ -60,6 +60,7 @@ async def test_without_a_wallet_the_answer_says_how_to_pay_and_a_token_from_else
         "pay_to": PAYEE,
         "next": "Pay the endpoint with any x402 client, such as a payments MCP tool; "
         "then upload_with_token(path, token).",
+        "note": "A token buys one upload of up to 2 kB for 365 days. Free uploads (stated): up to 1 MiB for 7 days.",
     }
     assert all(
         str(value) in text(token_answer) for name, value in token_answer.structured_content.items() if name != "method"

@@ -34,11 +34,13 @@ async def test_an_image_named_by_its_path_is_served_at_the_url_in_the_answer(era
         "height": 32,
         "markdown": f"![my shot]({API}/{answer['id']}.webp)",
         "verified": True,
+        "note": f"Expires {answer['expires_at'][:10]}.",
         "delete_url": answer["delete_url"],
     }
     assert answer["delete_url"].startswith(f"{API}/delete/{answer['id']}.webp?key=")
     when, undo = answer["expires_at"][:16].replace("T", " "), f"To take it down: {answer['delete_url']}"
-    assert text(result) == f"{answer['markdown']}\nimage/webp, 48x32, 650 bytes, expires {when}Z, verified\n{undo}"
+    facts = f"image/webp, 48x32, 650 bytes, expires {when}Z, verified {answer['note']}"
+    assert text(result) == f"{answer['markdown']}\n{facts}\n{undo}"
     assert (served.status_code, served.headers["content-type"], served.content) == (
         200,
         "image/webp",
@@ -85,23 +87,26 @@ def tool_of(title: str, *arguments: str, options=None, required=(), **hints: boo
 
 FIT = {"fit": {"type": "string", "enum": ["auto", "never"]}}
 WIDTH = {"width": {"type": "integer"}}
-FRESH = {"fresh": {"type": "boolean"}}
+FRESH, KEEP = {"fresh": {"type": "boolean"}}, {"keep": {"type": "boolean"}}
 FREE_TOOLS = {
-    "upload_free": tool_of("Upload an image", "path", options=FIT | WIDTH | FRESH, destructive_hint=False),
+    "upload_free": tool_of("Upload an image", "path", options=FIT | WIDTH | FRESH | KEEP, destructive_hint=False),
     "upload_batch": tool_of(
         "Upload images",
-        options={"paths": {"type": "array", "items": {"type": "string"}}, "pairs": {"type": "boolean"}} | FIT | WIDTH,
+        options={"paths": {"type": "array", "items": {"type": "string"}}, "pairs": {"type": "boolean"}}
+        | FIT
+        | WIDTH
+        | KEEP,
         required=["paths"],
         destructive_hint=False,
     ),
     "publish_markdown": tool_of(
-        "Publish a document's images",
+        "Publish a document",
         "path",
-        options={"out": {"type": "string"}, "dry_run": {"type": "boolean"}, "overwrite": {"type": "boolean"}},
+        options={"out": {"type": "string"}, "dry_run": {"type": "boolean"}, "overwrite": {"type": "boolean"}} | KEEP,
         destructive_hint=True,
     ),
     "find_uploads": tool_of(
-        "Find earlier uploads",
+        "Find uploads",
         options={"query": {"type": "string"}, "expiring_within_days": {"type": "integer"}},
         read_only_hint=True,
         open_world_hint=False,
@@ -109,7 +114,7 @@ FREE_TOOLS = {
     "upload_with_token": tool_of(
         "Upload with a token", "path", "token", options=FIT | WIDTH, destructive_hint=False, idempotent_hint=True
     ),
-    "get_upload_token": tool_of("Get an upload token", destructive_hint=True),
+    "get_upload_token": tool_of("Upload token", destructive_hint=True),
     "limits": tool_of("Limits in force", read_only_hint=True),
 }
 WALLET_TOOLS = {
@@ -143,7 +148,8 @@ async def test_ignored_arguments_are_named_in_the_text_and_the_structure(era, pi
         limits = await client.call_tool("limits", {"toolCallId": "x"})
     note = 'Ignored, since this tool has no such argument: "toolCallId".'
     assert result.structured_content["markdown"].endswith('width="24">')
-    assert (result.structured_content["note"], limits.structured_content["note"]) == (note, note)
+    assert result.structured_content["note"].endswith(f". {note}")
+    assert limits.structured_content["note"] == note
     assert (text(result).splitlines()[-1], text(limits).splitlines()[-1]) == (note, note)
 
 
@@ -175,7 +181,7 @@ async def test_invariant_1_no_byte_of_an_image_is_in_an_argument_or_an_answer(pi
         result = await client.call_tool("upload_free", {"path": str(pictures / "a.png")})
     arguments = {name for tool in tools for name in tool.input_schema["properties"]}
     output = result.model_dump_json()
-    documents = {"out", "dry_run", "overwrite"}
+    documents = {"out", "dry_run", "overwrite", "keep"}
     assert arguments == documents | {
         "path",
         "paths",

@@ -18,9 +18,12 @@ from img402_mcp.formats import FORMATS
 from img402_mcp.wire import img402 as wire
 from img402_mcp.wire.moments import NEVER, moment_in
 
-DOCUMENTED = "2026-09: up to 1 MB free for good, up to 10 MB free for 30 days, 0.01 USDC: up to 10 MB for good"
+DOCUMENTED_ON = "2026-09"
+DOCUMENTED = f"{DOCUMENTED_ON}: up to 1 MB free for good, up to 10 MB free for 30 days, 0.01 USDC: up to 10 MB for good"
 DEFAULT_TOKEN_LIFE = timedelta(minutes=10)
-DOCUMENTED_FREE_BYTES = (10_000_000, 1_000_000)
+DOCUMENTED_FREE_TIERS = ((10_000_000, 30), (1_000_000, None))
+"""Bytes and days; None: for good."""
+DOCUMENTED_FREE_BYTES = tuple(most for most, _ in DOCUMENTED_FREE_TIERS)
 DOCUMENTED_PAID_BYTES = 10 * 1024 * 1024
 """The hosted API's terms as last documented. They moved three times in 2026: only the API's own word decides."""
 

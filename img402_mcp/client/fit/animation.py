@@ -43,7 +43,7 @@ def _fit(film: Animation, order: Order) -> tuple[Outcome, bytes]:
     for quality in QUALITIES:
         if _is_worth_trying(film, quality, order.limit) and len(made := _encoded(film, quality)) <= order.limit:
             return Outcome(quality=quality), made
-    return _scaled(film, order.limit)
+    return _scaled(film, order)
 
 
 def _film(file: ImageFile.ImageFile, data: bytes) -> Animation:
@@ -105,9 +105,10 @@ def _encoded(film: Animation, quality: int | None) -> bytes:
     return target.getvalue()
 
 
-def _scaled(film: Animation, limit: int) -> tuple[Outcome, bytes]:
-    scale = max(MIN_SCALE, min(90, int(100 * (limit / _estimated_size(film, 80)) ** 0.55)))
-    while scale >= MIN_SCALE:
+def _scaled(film: Animation, order: Order) -> tuple[Outcome, bytes]:
+    limit, least = order.limit, max(MIN_SCALE, order.least_scale)
+    scale = max(least, min(90, int(100 * (limit / _estimated_size(film, 80)) ** 0.55)))
+    while scale >= least:
         if len(made := _encoded(_shrunk(film, scale), 80)) <= limit:
             return Outcome(quality=80, scale=scale), made
         scale = int(scale * 0.8)

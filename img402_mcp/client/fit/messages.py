@@ -67,6 +67,10 @@ REASONS = {
         "even at the lowest quality and size that are fit to be seen it stays larger",
         "Crop it, or send it where more is taken",
     ),
+    "kept": (
+        "to be kept longest it would have to shrink to less than half its width and height",
+        "Crop it, upload it in several parts, or call again with keep=false",
+    ),
     "ended": ("the program that decodes it ended without an answer", "Save it again with another program"),
 }
 """Code -> (what was in the way, the way out)."""
@@ -79,6 +83,8 @@ class Order:
     limit: int
     name: str
     formats: tuple[str, ...] = ()
+    least_scale: int = 1
+    """Percent. A result smaller than that is none."""
 
 
 @dataclass(frozen=True)
@@ -152,7 +158,7 @@ def order_in(message: bytes) -> tuple[Order, bytes]:
     """By the worker, which trusts the server."""
     line, _, data = message.partition(b"\n")
     head = json.loads(line)
-    return Order(head["limit"], head["name"], tuple(head["formats"])), data
+    return Order(head["limit"], head["name"], tuple(head["formats"]), head["least_scale"]), data
 
 
 def outcome_in(message: bytes) -> tuple[Outcome, bytes]:

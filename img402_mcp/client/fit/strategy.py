@@ -94,7 +94,7 @@ def _outcome(encoding: Encoding) -> Outcome:
 def _scaled(source: Source, estimates: Estimates) -> Made:
     """The sample is scaled until it should fit, and only then the whole."""
     scale = 95
-    while scale >= MIN_SCALE:
+    while scale >= max(MIN_SCALE, estimates.order.least_scale):
         smaller = estimates.scaled(scale)
         if smaller.best(source, estimates.order.limit):
             shrunk = replace(source, image=resized(source.image, scale))

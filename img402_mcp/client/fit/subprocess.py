@@ -64,20 +64,26 @@ async def fitted(  # noqa: PLR0913  # the last two are for tests, which have no 
     limit: int,
     formats: Collection[str] = ALL,
     *,
+    least_scale: int = 1,
     seconds: float = WALL_SECONDS,
     program: str = PROGRAM,
 ) -> Fitted:
-    """The image in at most `limit` bytes and one of the media types. Raises CannotFit."""
+    """The image in at most `limit` bytes and one of the media types, scaled to no less than so many percent.
+
+    Raises CannotFit.
+    """
     if len(data) <= limit and picture.format.media_type in formats:
         return Fitted(data, picture, "")
     names = tuple(each.name for each in FORMATS if each.media_type in formats)
     try:
         _demand_possible(picture, names)
-        answer = await _answer(program, packed(Order(limit, picture.format.name, names), data), limit, seconds)
+        answer = await _answer(
+            program, packed(Order(limit, picture.format.name, names, least_scale), data), limit, seconds
+        )
         outcome, smaller = _believed(answer)
         return _checked(outcome, smaller, Fitted(data, picture, ""), limit, names)
     except _GaveUp as given_up:
-        code = str(given_up)
+        code = "kept" if str(given_up) == "floor" and least_scale > 1 else str(given_up)
     raise CannotFit(_sentence(code, data, picture, limit))
 
 

@@ -7,11 +7,12 @@ hides no URL.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from anyio.to_thread import run_sync
 
-from img402_mcp.client.batch import Batch, upload_batch
+from img402_mcp.client.batch import Batch, lives_of, upload_batch
 from img402_mcp.client.files.documents import Document, place_for, read_document, write_document
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_glob import sizes_of
@@ -20,7 +21,7 @@ from img402_mcp.client.publish.disk import Found, ImageFile, images_of
 from img402_mcp.client.publish.local import local
 from img402_mcp.client.publish.references import Kind, LeftAlone, Reference, References, rewritten
 from img402_mcp.client.publish.urls import with_fragment
-from img402_mcp.client.upload import Progress, Upload, Uploader
+from img402_mcp.client.upload import Progress, Upload, Uploader, UploadOptions
 from img402_mcp.errors import Img402Error, ReadRefused, quoted
 
 
@@ -36,6 +37,8 @@ class PublishOptions:
     overwrite: bool = False
     longest: int | None = None
     by_tool: bool = False
+    keep: bool = True
+    """Documents outlive the days that a large image may have."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class Published:
     """Whether the document has more names that look like those of local images."""
     path_notes: tuple[str, ...] = ()
     """How the document's own path was read, where no file has exactly that name."""
+    lives: str = ""
+    """When its images expire, and what would make them last."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +97,8 @@ async def publish(uploader: Uploader, wanted: PublishOptions, progress: Progress
     """Raises ReadRefused, before anything is sent."""
     draft = await run_sync(_draft, wanted, uploader.roots)
     sizes = await run_sync(sizes_of, draft.images, uploader.roots)
-    batch = await upload_batch(uploader.upload, draft.images, progress, sizes)
+    upload = partial(uploader.upload, options=UploadOptions(keep=wanted.keep or None))
+    batch = await upload_batch(upload, draft.images, progress, sizes)
     text = rewritten(draft.document.text, _urls(draft, batch))
     note = await run_sync(_written, text, draft, uploader.roots, wanted.overwrite)
     uploads = tuple(
@@ -100,7 +106,9 @@ async def publish(uploader: Uploader, wanted: PublishOptions, progress: Progress
     )
     out = None if note else draft.place
     failures, found, path_notes = _failures(draft, batch), draft.found, draft.document.notes
-    return Published(text, uploads, failures, found.left_alone, out, note, found.names_others, path_notes)
+    return Published(
+        text, uploads, failures, found.left_alone, out, note, found.names_others, path_notes, lives_of(batch)
+    )
 
 
 def _urls(draft: "_Draft", batch: Batch) -> dict[Reference, str]:

@@ -25,7 +25,7 @@ def published(done: Published) -> Report:
         "failures": _reasons(done.failures),
         "left_alone": _reasons(done.left_alone[:MAX_LEFT_ALONE]),
         "out": str(done.out or ""),
-        "note": done.note,
+        "note": " ".join(filter(None, (done.note, done.lives))),
         "text": "" if done.out or done.note else done.text,
     }
     return Report(_headline(done, len(done.uploads), "uploaded"), fields)

@@ -55,6 +55,8 @@ class Settings:
     """What a file tells beside its picture is taken out before it is sent."""
     history: bool = True
     """What was uploaded is remembered in the state folder."""
+    keep: bool = False
+    """A free upload is made to fit what the API keeps longest, where the call does not say otherwise."""
     verify: bool = True
     """A new URL is asked once whether the image is there."""
     money: Money = Money()

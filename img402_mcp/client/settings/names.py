@@ -12,6 +12,7 @@ CLIENT_VARIABLES = VariableNames(
             "IMG402_APPROVE",
             "IMG402_DAILY_BUDGET",
             "IMG402_HISTORY",
+            "IMG402_KEEP",
             "IMG402_MAX_PAYMENT",
             "IMG402_NETWORKS",
             "IMG402_PAID_FLOW",

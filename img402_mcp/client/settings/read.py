@@ -25,8 +25,8 @@ def client_settings(
     allow_dirs: Sequence[str | Path] = (),
     state_dir: str | Path | None = None,
 ) -> Settings:
-    """IMG402_API_URL, IMG402_ALLOW_DIRS (separated by os.pathsep), IMG402_STATE_DIR, IMG402_SCRUB, _HISTORY, _VERIFY,
-    and what the readers beside this one read.
+    """IMG402_API_URL, IMG402_ALLOW_DIRS (separated by os.pathsep), IMG402_STATE_DIR, IMG402_SCRUB, _HISTORY, _KEEP,
+    _VERIFY, and what the readers beside this one read.
 
     Raises SettingsError.
     """
@@ -43,6 +43,7 @@ def client_settings(
         named_state_dir=file_path(state, "IMG402_STATE_DIR") if state else None,
         scrub=switch(environ, "IMG402_SCRUB"),
         history=switch(environ, "IMG402_HISTORY"),
+        keep=switch(environ, "IMG402_KEEP", "off"),
         verify=switch(environ, "IMG402_VERIFY"),
         money=money(environ, url),
         apis=tuple(found for api in APIS if (found := api.read(environ))),

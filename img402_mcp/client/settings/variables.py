@@ -40,8 +40,8 @@ def chosen(name: str, value: str, known: Sequence[str]) -> str:
     return value
 
 
-def switch(environ: Mapping[str, str], name: str) -> bool:
-    return chosen(name, environ.get(name) or "on", ("on", "off")) == "on"
+def switch(environ: Mapping[str, str], name: str, default: str = "on") -> bool:
+    return chosen(name, environ.get(name) or default, ("on", "off")) == "on"
 
 
 def usdc(environ: Mapping[str, str], name: str, default: int) -> int:

@@ -17,20 +17,20 @@ TOOLS = [
     ToolEntry(
         upload_free,
         "Upload an image",
-        "Upload a local image for free: public URL and markdown. Pass the path, not bytes. No delete.",
+        "Upload a local image free. Pass the path, not bytes. keep: make it last",
         ADDS,
     ),
-    ToolEntry(upload_batch, "Upload images", "Upload many images (paths, globs) free. pairs: a table", ADDS),
+    ToolEntry(upload_batch, "Upload images", "Upload paths or globs free. pairs: a table", ADDS),
     ToolEntry(
         publish_markdown,
-        "Publish a document's images",
-        "Upload the local images of a Markdown/HTML file for free and rewrite it, to `out` or the answer",
+        "Publish a document",
+        "Upload a Markdown/HTML file's local images free and rewrite it, to `out` or answer",
         OVERWRITES,
     ),
     ToolEntry(
         find_uploads,
-        "Find earlier uploads",
-        "Find URLs of earlier uploads. query: part of a path or URL; expiring_within_days: what expires that soon.",
+        "Find uploads",
+        "Find earlier uploads by a part of their path or URL; expiring_within_days: what expires so soon.",
         READS_HERE,
     ),
     ToolEntry(
@@ -41,17 +41,16 @@ TOOLS = [
     ),
     ToolEntry(
         get_upload_token,
-        "Get an upload token",
-        "Get a token for one paid upload. SPENDS MONEY where a wallet is set, else says how to pay. Rarely needed: "
-        "upload_paid does both steps.",
+        "Upload token",
+        "A token for one paid upload. SPENDS MONEY where a wallet is set, else says how to pay. Rarely needed: "
+        "upload_paid does both.",
         PAYS,
         spends=True,
     ),
     ToolEntry(
         limits,
         "Limits in force",
-        "What is in force: the API and its limits, the allowed folders, the working directory, the version. Call it "
-        "when an upload was refused.",
+        "The API and its limits, the allowed folders, the version. Call it when an upload was refused.",
         READS,
     ),
 ]

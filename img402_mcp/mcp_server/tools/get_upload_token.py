@@ -8,6 +8,7 @@ from img402_mcp.mcp_server.session import ToolContext
 
 if TYPE_CHECKING:
     from img402_mcp.client.apis.base import Receipt
+    from img402_mcp.client.lifetimes import Lifetimes
     from img402_mcp.client.paid_upload import Issued
     from img402_mcp.client.upload_price import UploadPrice
 
@@ -34,10 +35,20 @@ async def get_upload_token(ctx: ToolContext) -> Answer[TokenResult]:
     from img402_mcp.client.upload_price import upload_price  # noqa: PLC0415  # most sessions never pay
 
     if not ctx.session.has_wallet:
-        return _price_result(await upload_price(await ctx.session.uploader()))
+        here = await ctx.session.uploader()
+        return _with_worth(_price_result(await upload_price(here)), await here.api_limits.lifetimes())
     paid = await ctx.session.paid()
     bought = await paid.token(ctx.approval.approver(paid.uploader, "for one image upload"))
-    return _token_result(bought) if isinstance(bought, Issued) else _image_result(bought)
+    answer = _token_result(bought) if isinstance(bought, Issued) else _image_result(bought)
+    return _with_worth(answer, await paid.uploader.api_limits.lifetimes())
+
+
+def _with_worth(answer: Answer[TokenResult], lives: "Lifetimes") -> Answer[TokenResult]:
+    """It knows no file, so it says what a token buys beyond a free upload."""
+    from img402_mcp.client.lifetimes import bought  # noqa: PLC0415  # an uploader is open by now
+
+    note = bought(lives)
+    return answer._replace(text=f"{answer.text} {note}", result=answer.result._replace(note=note))
 
 
 def _price_result(price: "UploadPrice") -> Answer[TokenResult]:

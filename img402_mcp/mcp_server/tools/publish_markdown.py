@@ -30,17 +30,18 @@ class PublishResult(NamedTuple):
     text: str = ""
 
 
-async def publish_markdown(
+async def publish_markdown(  # noqa: PLR0913, PLR0917  # what the model may name
     ctx: ToolContext,
     path: str,
     out: str = "",
     dry_run: bool = False,  # noqa: FBT001, FBT002  # the names of a tool's arguments
     overwrite: bool = False,  # noqa: FBT001, FBT002  # the same
+    keep: bool = True,  # noqa: FBT001, FBT002  # the same
 ) -> Answer[PublishResult]:
     from img402_mcp.client.publish import report  # noqa: PLC0415  # with the parsers, which few sessions need
     from img402_mcp.client.publish.publish import PublishOptions, plan, publish  # noqa: PLC0415  # the same
 
-    wanted = PublishOptions(path, out, overwrite, LONGEST, by_tool=True)
+    wanted = PublishOptions(path, out, overwrite, LONGEST, by_tool=True, keep=keep)
     uploader = await ctx.session.uploader()
     if dry_run:
         return _answer(report.planned(await plan(uploader, wanted)))

@@ -37,16 +37,22 @@ class BatchResult(NamedTuple):
     note: str = ""
 
 
-async def upload_batch(
-    ctx: ToolContext, paths: list[str], *, fit: Fit = "auto", pairs: bool = False, width: int = 0
+async def upload_batch(  # noqa: PLR0913  # what the model may name
+    ctx: ToolContext,
+    paths: list[str],
+    *,
+    fit: Fit = "auto",
+    pairs: bool = False,
+    width: int = 0,
+    keep: bool | None = None,
 ) -> Answer[BatchResult]:
-    from img402_mcp.client.batch import markdown, upload_matching  # noqa: PLC0415  # few sessions need it
+    from img402_mcp.client.batch import lives_of, markdown, upload_matching  # noqa: PLC0415  # few sessions need it
 
     uploader = await ctx.session.uploader()
-    upload = partial(uploader.upload, options=upload_options(fit, width))
+    upload = partial(uploader.upload, options=upload_options(fit, width, keep=keep))
     batch = await upload_matching(upload, paths, uploader.roots, _progress_of(ctx))
-    block = markdown(batch, pairs=pairs)
-    return Answer(_in_words(batch, block), _structured(batch, block), is_error=not batch.uploads)
+    block, lives = markdown(batch, pairs=pairs), lives_of(batch)
+    return Answer(_in_words(batch, block, lives), _structured(batch, block, lives), is_error=not batch.uploads)
 
 
 def _progress_of(ctx: ToolContext) -> "Progress":
@@ -58,12 +64,13 @@ def _progress_of(ctx: ToolContext) -> "Progress":
     return progress
 
 
-def _structured(batch: "Batch", block: str) -> BatchResult:
+def _structured(batch: "Batch", block: str, lives: str) -> BatchResult:
     return BatchResult(
         uploads=[_one_uploaded(each) for each in batch.uploads],
         failures=[BatchFailed(path=each.path, error=str(each.error)) for each in batch.failures],
         retry=list(batch.retry),
         markdown=block,
+        note=lives,
     )
 
 
@@ -80,19 +87,17 @@ def _one_uploaded(uploaded: "Success") -> BatchUploaded:
     )
 
 
-def _in_words(batch: "Batch", block: str) -> str:
+def _in_words(batch: "Batch", block: str, lives: str) -> str:
     from img402_mcp.client.batch import in_words  # noqa: PLC0415  # the call has imported it
 
     remarks = [line for each in batch.uploads if (line := remark(each))]
     failures = [f"FAILED {in_words(failure)}" for failure in batch.failures]
-    return "\n".join(filter(None, (block, "", _summary(batch), *remarks, *failures, *_rest(batch))))
+    return "\n".join(filter(None, (block, "", _summary(batch, lives), *remarks, *failures, *_rest(batch))))
 
 
-def _summary(batch: "Batch") -> str:
-    ends = [moment(each.upload.receipt) for each in batch.uploads]
-    first = min(filter(None, ends), default="")
-    expiry = f"; the first expires {first}" if first else ""
-    return f"{len(batch.uploads)} uploaded, {len(batch.failures)} failed, {len(batch.unsent)} not tried{expiry}."
+def _summary(batch: "Batch", lives: str) -> str:
+    counts = f"{len(batch.uploads)} uploaded, {len(batch.failures)} failed, {len(batch.unsent)} not tried."
+    return " ".join(filter(None, (counts, lives)))
 
 
 def _rest(batch: "Batch") -> list[str]:

@@ -55,6 +55,8 @@ async def test_the_document_comes_back_with_urls_in_place_of_its_local_images(wi
     first, second = (upload["url"] for upload in answer["uploads"])
     changed = DOCUMENT.replace('](shots/one.png "', f']({first} "').replace("'shots/one.png'", f"'{first}'")
     changed = changed.replace("<./shots/../shots/t%20wo.png>", second)
+    note = answer.pop("note")
+    assert note.startswith("2 of 2 images expire, the first on ")
     assert answer == {
         "uploads": [{"image": "shots/one.png", "url": first}, {"image": "./shots/../shots/t%20wo.png", "url": second}],
         "failures": [missing(folder)],
@@ -65,7 +67,7 @@ async def test_the_document_comes_back_with_urls_in_place_of_its_local_images(wi
         "Local images: 2 uploaded, 1 failed, 1 left alone.\n"
         f'"shots/one.png" is {first}\n"./shots/../shots/t%20wo.png" is {second}\n'
         f'"gone.png" FAILED and stays as it was: {missing(folder)["reason"]}\n'
-        f'"shots/one.png" was left alone: <video poster> is not rewritten\n\n{changed}'
+        f'"shots/one.png" was left alone: <video poster> is not rewritten\n{note}\n\n{changed}'
     )
     assert (len(wire.posted), (folder / "a.md").read_bytes()) == (2, DOCUMENT.encode())
 
@@ -81,7 +83,7 @@ async def test_a_copy_is_written_and_its_text_is_not_in_the_answer(wire, folder)
     result = await asked(wire, folder, out=str(folder / "b.md"))
     answer = result.structured_content
     first, second = (upload["url"] for upload in answer["uploads"])
-    assert {*answer} == {"uploads", "failures", "left_alone", "out"}
+    assert {*answer} == {"uploads", "failures", "left_alone", "out", "note"}
     assert answer["out"] == str(folder / "b.md")
     assert text(result).endswith(f'\nThe copy is "{folder}/b.md".')
     written = (folder / "b.md").read_bytes().decode()

@@ -52,11 +52,12 @@ async def test_uploads_and_failures_are_listed_side_by_side(folder):
         "failures": [{"path": f"{folder}/notes.txt", "error": answer["failures"][0]["error"]}],
         "retry": [],
         "markdown": f"![shot2]({urls[0]})\n![shot10]({urls[1]})\n![photo]({urls[2]})",
+        "note": f"3 of 3 images expire, the first on {expiry[:10]}.",
     }
     assert removed.startswith("removed: ")
     assert lines == [
         *answer["markdown"].splitlines(),
-        f"3 uploaded, 1 failed, 0 not tried; the first expires {expiry}.",
+        f"3 uploaded, 1 failed, 0 not tried. {answer['note']}",
         f'"{folder}/photo.jpg": sent after: {removed}',
         f"FAILED {answer['failures'][0]['error']}",
     ]

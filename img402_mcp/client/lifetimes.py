@@ -1,0 +1,119 @@
+"""How long an image lives here, by its size: as the API states it, else as it was last documented.
+
+Terms move, so what is documented is a guess, and the expiry in an answer is the last word.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from math import inf
+from typing import NamedTuple
+
+from img402_mcp.client.apis.img402 import DOCUMENTED_FREE_TIERS, DOCUMENTED_ON
+from img402_mcp.wire.img402 import Limits, PaidTerms
+
+
+class Tier(NamedTuple):
+    """`days` None: for good."""
+
+    max_bytes: int
+    days: int | None
+
+    @property
+    def life(self) -> float:
+        return inf if self.days is None else self.days
+
+
+@dataclass(frozen=True)
+class Lifetimes:
+    free: tuple[Tier, ...]
+    """The smallest first."""
+    paid: PaidTerms | None = None
+    is_stated: bool = False
+
+    @property
+    def lasting(self) -> Tier:
+        """Where images live longest; of those the largest."""
+        return max(self.free, key=lambda tier: (tier.life, tier.max_bytes))
+
+    def tier_of(self, size: int) -> Tier | None:
+        return next((tier for tier in self.free if size <= tier.max_bytes), None)
+
+    def goal(self, size: int | None) -> int | None:
+        """The bytes that an image of that size has to come down to, to live longer; None: it lives longest already.
+
+        An image without a size is still to be converted.
+        """
+        own = self.free[0 if self.are_equal else -1] if size is None else self.tier_of(size)
+        return None if own and own.life >= self.lasting.life else self.lasting.max_bytes
+
+    @property
+    def are_equal(self) -> bool:
+        return len({tier.days for tier in self.free}) == 1
+
+
+def lifetimes(limits: Limits | None) -> Lifetimes:
+    if limits is None:
+        return Lifetimes(_sorted(Tier(*each) for each in DOCUMENTED_FREE_TIERS))
+    free = [Tier(each.max_bytes, each.days) for each in limits.free.tiers]
+    return Lifetimes(_sorted(free or [Tier(limits.free.max_bytes, limits.free.days)]), limits.paid, is_stated=True)
+
+
+def _sorted(tiers: Iterable[Tier]) -> tuple[Tier, ...]:
+    return tuple(sorted(tiers, key=lambda tier: tier.max_bytes))
+
+
+# In words
+
+
+def too_large_to_last(size: int, goal: int) -> str:
+    return (
+        f"The image has {size:,} bytes, and images up to {size_in_words(goal)} are kept longest here. keep would have "
+        "to make it smaller, and fit is off: allow fit, or leave out keep. Nothing was sent."
+    )
+
+
+def kept(days: int | None) -> str:
+    return "for good" if days is None else f"for {days} day{'' if days == 1 else 's'}"
+
+
+def size_in_words(count: int) -> str:
+    for unit, name in ((1_000_000, "MB"), (1024 * 1024, "MiB"), (1000, "kB")):
+        if count >= unit and count % unit == 0:
+            return f"{count // unit} {name}"
+    return f"{count:,} bytes"
+
+
+def life_note(expires_at: datetime | None, size: int, lives: Lifetimes, *, was_kept: bool) -> str:
+    """When an image that was uploaded for free expires, and what would make it last; empty where it never does."""
+    if expires_at is None:
+        return ""
+    return " ".join(filter(None, (expiry_note(expires_at), _advice(size, lives, was_kept=was_kept))))
+
+
+def expiry_note(expires_at: datetime | None) -> str:
+    return f"Expires {expires_at:%Y-%m-%d}." if expires_at else ""
+
+
+def _advice(size: int, lives: Lifetimes, *, was_kept: bool) -> str:
+    """By what is documented alone, an image that was kept and expires all the same shows that the terms are others."""
+    best, paid = lives.lasting, lives.paid
+    images = f"images up to {size_in_words(best.max_bytes)}"
+    if lives.goal(size):
+        return f"{images[0].upper()}{images[1:]} are kept {kept(best.days)} here: call again with keep=true."
+    if was_kept and not lives.is_stated and best.days is None:
+        return f"It was made to fit what was documented in {DOCUMENTED_ON} to be kept for good ({images})."
+    if paid and Tier(0, paid.days).life > best.life:
+        return f"A paid upload is kept {kept(paid.days)}, for {paid.price} USDC."
+    return ""
+
+
+def bought(lives: Lifetimes) -> str:
+    """What a token buys beyond a free upload."""
+    by = "stated" if lives.is_stated else f"documented in {DOCUMENTED_ON}"
+    free = ", ".join(f"up to {size_in_words(tier.max_bytes)} {kept(tier.days)}" for tier in lives.free)
+    paid = lives.paid
+    terms = f"up to {size_in_words(paid.max_bytes)} {kept(paid.days)}" if paid else "a larger or longer-lived image"
+    best = [tier.max_bytes for tier in lives.free if paid and tier.life >= Tier(0, paid.days).life]
+    only = f"; so it buys something only for images over {size_in_words(max(best))}" if best else ""
+    return f"A token buys one upload of {terms}. Free uploads ({by}): {free}{only}."
