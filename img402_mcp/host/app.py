@@ -25,13 +25,12 @@ from img402_mcp.host.apis.img402.paid import PaidContext
 from img402_mcp.host.apis.openapi import document
 from img402_mcp.host.cleanup import CleanupReport, clean_up_periodically
 from img402_mcp.host.context import Clock, Host
-from img402_mcp.host.daily_caps import DailyCaps
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.errors import UNCACHED, ApiError, problem
 from img402_mcp.host.http.lingering_close import LingeringClose
 from img402_mcp.host.http.timeouts import BodyTimeouts
 from img402_mcp.host.observability import access_log, health
-from img402_mcp.host.observability.access_log import AccessLog
+from img402_mcp.host.observability.telemetry import Telemetry
 from img402_mcp.host.pages import front
 from img402_mcp.host.payments.chain import Chain
 from img402_mcp.host.payments.facilitators.base import Facilitator
@@ -43,6 +42,7 @@ from img402_mcp.host.payments.products import payee, well_known
 from img402_mcp.host.payments.records import PaymentRecords
 from img402_mcp.host.payments.upload_tokens import UploadTokens
 from img402_mcp.host.private_files import private_folder, warnings
+from img402_mcp.host.rate_limits import DailyCaps
 from img402_mcp.host.secret_key import secret_of
 from img402_mcp.host.serving.fast_path import FastPath
 from img402_mcp.host.settings import HostSettings, PaidSettings
@@ -127,8 +127,7 @@ def _routes(host: Host, context: PaidContext | None, status: health.Health) -> l
 def _middleware(host: Host, metrics: "Metrics | None") -> list[Middleware]:
     """The outermost first."""
     return [
-        *_measured(metrics),
-        Middleware(AccessLog, trusted=host.settings.trusted_proxies),
+        Middleware(Telemetry, trusted=host.settings.trusted_proxies, metrics=metrics),
         # Starlette's own lies outside of all these: no log and no id would know of its answer.
         Middleware(ServerErrorMiddleware, handler=_broken),
         Middleware(LingeringClose),
@@ -191,14 +190,6 @@ def _metrics(host: Host) -> "Metrics | None":
     from img402_mcp.host.observability.metrics import Metrics  # noqa: PLC0415  # 60 ms, and off by default
 
     return Metrics(host.database, {route: kind for api in OTHER_APIS for route, kind in api.uploads.items()})
-
-
-def _measured(metrics: "Metrics | None") -> list[Middleware]:
-    if metrics is None:
-        return []
-    from img402_mcp.host.observability.metrics import Measured  # noqa: PLC0415  # the same
-
-    return [Middleware(Measured, metrics=metrics)]
 
 
 def _paid_context(host: Host, paid: PaidSettings, facilitator: Facilitator, settle_timeout: float) -> PaidContext:

@@ -11,9 +11,8 @@ from anyio import to_thread
 from sqlalchemy.exc import SQLAlchemyError
 
 from img402_mcp.host.context import Host
-from img402_mcp.host.daily_caps import forget_days_before
 from img402_mcp.host.db.periodic import claim_run
-from img402_mcp.host.hourly_limits import forget_hours_before
+from img402_mcp.host.rate_limits import forget_counts_before
 from img402_mcp.host.storage.blobs.base import Blobs
 from img402_mcp.host.storage.images import Images, parse_name
 
@@ -23,8 +22,6 @@ ROUND = timedelta(minutes=1)
 ORPHANS_EVERY = timedelta(minutes=59)
 # Bytes without a row may be an upload that has not come to its row yet; none takes an hour from one to the other.
 GRACE = timedelta(hours=1)
-# Counts of yesterday stay: an upload that began before midnight still counts itself there.
-A_DAY = timedelta(days=1)
 
 _log = logging.getLogger("img402_mcp.host.cleanup")
 
@@ -72,8 +69,7 @@ def remove_orphans(images: Images, blobs: Blobs, now: datetime) -> int:
         blobs.delete(*orphans)
         removed += len(orphans)
     with images.database.transaction() as connection:
-        forget_days_before(connection, now.date() - A_DAY)
-        forget_hours_before(connection, now)
+        forget_counts_before(connection, now)
     return removed
 
 

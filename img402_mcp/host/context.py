@@ -4,8 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
-from img402_mcp.host.daily_caps import DailyCaps
 from img402_mcp.host.db.database import Database
+from img402_mcp.host.rate_limits import DailyCaps
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.host.storage.blobs.base import Blobs
 from img402_mcp.host.storage.delete_urls import DeleteKeys

@@ -10,11 +10,21 @@ from sqlalchemy import Column, Connection, Engine, Integer, MetaData, Table, ins
 from sqlalchemy.schema import CreateIndex, CreateTable
 
 from img402_mcp.errors import SettingsError
-from img402_mcp.host.db.engine import POSTGRESQL, take_exclusive_lock
+from img402_mcp.host.db.engine import POSTGRESQL, SQLITE, take_exclusive_lock
 
 Migration = Mapping[str, Sequence[str]]
 """Dialect -> statements. IF EXISTS belongs into them: a table may not be there yet, and is then made as it is now."""
 
+_ONE_TABLE_OF_COUNTS = """\
+CREATE TABLE IF NOT EXISTS daily_counts (day DATE, who VARCHAR(64), uploads BIGINT);
+CREATE TABLE IF NOT EXISTS hourly_counts (hour BIGINT, who VARCHAR(64), requests BIGINT);
+CREATE TABLE rate_counts (
+    start BIGINT NOT NULL, who VARCHAR(64) NOT NULL, used BIGINT NOT NULL, PRIMARY KEY (start, who)
+);
+INSERT INTO rate_counts SELECT {start}, 'free ' || who, uploads FROM daily_counts;
+INSERT INTO rate_counts SELECT hour, who, requests FROM hourly_counts;
+DROP TABLE daily_counts;
+DROP TABLE hourly_counts"""
 STEPS: tuple[Migration, ...] = (
     # 2: counts go up to caps of 2^40.
     {
@@ -22,6 +32,11 @@ STEPS: tuple[Migration, ...] = (
             "ALTER TABLE IF EXISTS daily_counts ALTER COLUMN uploads TYPE BIGINT",
             "ALTER TABLE IF EXISTS hourly_counts ALTER COLUMN requests TYPE BIGINT",
         )
+    },
+    # 3: one table of counts in place of two.
+    {
+        SQLITE: _ONE_TABLE_OF_COUNTS.format(start="CAST(strftime('%s', day) AS INTEGER) * 1000").split(";\n"),
+        POSTGRESQL: _ONE_TABLE_OF_COUNTS.format(start="CAST(EXTRACT(EPOCH FROM day) AS BIGINT) * 1000").split(";\n"),
     },
 )
 FIRST = 1

@@ -18,9 +18,8 @@ from random import getrandbits
 from threading import Event, Thread
 from typing import ClassVar, NamedTuple, TextIO
 
-from anyio.lowlevel import checkpoint
-from starlette.datastructures import Headers, MutableHeaders
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.datastructures import Headers
+from starlette.types import Scope
 
 from img402_mcp.host.client_address import Address, client_address, is_trusted
 from img402_mcp.host.errors import CODE
@@ -33,7 +32,7 @@ REQUEST_ID = "X-Request-Id"
 _GIVEN = re.compile(r"[A-Za-z0-9._:=+/-]{1,64}", re.ASCII)
 
 _log = logging.getLogger(LOGGER)
-_current: ContextVar[str | None] = ContextVar("request_id", default=None)
+current: ContextVar[str | None] = ContextVar("request_id", default=None)
 """Of the request in hand, also in the threads that work for it."""
 
 
@@ -105,42 +104,19 @@ class _Lines(logging.Formatter):
             "logger": record.name,
             "message": record.getMessage(),
             "settings": getattr(record, "settings", None),
-            "request_id": _current.get(),
+            "request_id": current.get(),
             "exception": self.formatException(record.exc_info) if record.exc_info else None,
         }
         return json.dumps({name: value for name, value in line.items() if value is not None})
 
 
-class AccessLog:
-    """Gives each request an id, or takes the one that a trusted proxy gave it, and answers with it."""
-
-    def __init__(self, app: ASGIApp, trusted: Sequence[Network]) -> None:
-        self._app, self._trusted = app, trusted
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        request_id = id_for(scope, self._trusted)
-        # Never reset: the server runs each request in a context of its own, and names it in what it logs afterwards.
-        _current.set(request_id)
-        # What is answered from memory waits for nothing: a caller in this process who asks on and on, or is refused on
-        # and on, would keep everybody else from running.
-        await checkpoint()
-        answer = _Answer(send, request_id)
-        start = time.perf_counter()
-        try:
-            await self._app(scope, receive, answer.send)
-        finally:
-            log_request(
-                scope, Answered(request_id, answer.status, answer.bytes, time.perf_counter() - start), self._trusted
-            )
-
-
 class Answered(NamedTuple):
+    """`received` and `sent` are bytes of bodies."""
+
     request_id: str
     status: int
-    bytes: int
+    received: int
+    sent: int
     seconds: float
 
 
@@ -156,7 +132,7 @@ def log_request(scope: Scope, answered: Answered, trusted: Sequence[Network]) ->
     error = f', "error": "{scope[CODE]}"' if CODE in scope else ""
     line = (
         f'{{"time": "{_moment()}", "request_id": "{answered.request_id}", "method": {_in_json(scope["method"])}, '
-        f'"path": {_in_json(scope["path"])}, "status": {answered.status}, "bytes": {answered.bytes}, '
+        f'"path": {_in_json(scope["path"])}, "status": {answered.status}, "bytes": {answered.sent}, '
         f'"ms": {answered.seconds * 1000:.1f}, "client": "{_text(client_address(scope, trusted))}"{error}}}'
     )
     handler = _Gathered.of_this_process
@@ -173,16 +149,3 @@ def _text(address: Address | None) -> str:
 
 def _moment() -> str:
     return datetime.now(UTC).isoformat(timespec="milliseconds")
-
-
-class _Answer:
-    def __init__(self, send: Send, request_id: str) -> None:
-        self._send, self.request_id = send, request_id
-        self.status, self.bytes = 500, 0
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-            MutableHeaders(scope=message)[REQUEST_ID] = self.request_id
-        self.bytes += len(message.get("body", b""))
-        await self._send(message)

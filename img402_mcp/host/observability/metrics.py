@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from socket import AF_INET, AF_INET6, AddressFamily
 from socketserver import ThreadingMixIn
 from threading import BoundedSemaphore, Lock, Thread
-from typing import Any, Protocol
+from typing import Any
 from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 
 from prometheus_client import (
@@ -25,12 +25,13 @@ from prometheus_client import (
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
 from sqlalchemy.exc import SQLAlchemyError
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
 from img402_mcp.errors import SettingsError
 from img402_mcp.host.cleanup import CleanupReport
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.errors import CODE
+from img402_mcp.host.observability.access_log import Answered
 from img402_mcp.host.storage.quota import StoredUsage, stored_usage
 from img402_mcp.wire.img402 import FREE, PAID
 
@@ -45,17 +46,6 @@ USAGE_LIFE = 60  # seconds; a sum over all rows, however often somebody looks
 USAGE_TIMEOUT = 2  # seconds; Prometheus waits for 10
 READERS, READER_TIMEOUT = 8, 5  # at a time; seconds of silence
 _METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}
-
-
-class Exchange(Protocol):
-    """What is counted of one: bytes of bodies, both ways."""
-
-    @property
-    def status(self) -> int: ...
-    @property
-    def received(self) -> int: ...
-    @property
-    def sent(self) -> int: ...
 
 
 class Metrics:
@@ -86,14 +76,14 @@ class Metrics:
         self._removed.labels("expired").inc(report.expired)
         self._removed.labels("orphans").inc(report.orphans)
 
-    def answered(self, scope: Scope, exchange: "Exchange", seconds: float) -> None:
+    def answered(self, scope: Scope, answered: Answered) -> None:
         method = scope["method"] if scope["method"] in _METHODS else "other"
         route = getattr(scope.get("route"), "path", "none")
-        self.requests.labels(method, route, str(exchange.status)).inc()
-        self.seconds.labels(method, route).observe(seconds)
-        self.received.inc(exchange.received)
-        self.sent.inc(exchange.sent)
-        if exchange.status >= 400:
+        self.requests.labels(method, route, str(answered.status)).inc()
+        self.seconds.labels(method, route).observe(answered.seconds)
+        self.received.inc(answered.received)
+        self.sent.inc(answered.sent)
+        if answered.status >= 400:
             self.refusals.labels(scope.get(CODE, "other")).inc()
         elif method in {"POST", "PUT"} and route in self._kinds:
             self.uploads.labels(self._kinds[route]).inc()
@@ -172,39 +162,6 @@ class _ToLog:
 
     def flush(self) -> None:
         """Nothing waits here."""
-
-
-class Measured:
-    def __init__(self, app: ASGIApp, metrics: Metrics) -> None:
-        self._app, self._metrics = app, metrics
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        exchange, start = _Exchange(receive, send), time.perf_counter()
-        with self._metrics.in_flight.track_inprogress():
-            try:
-                await self._app(scope, exchange.receive, exchange.send)
-            finally:
-                self._metrics.answered(scope, exchange, time.perf_counter() - start)
-
-
-class _Exchange:
-    def __init__(self, receive: Receive, send: Send) -> None:
-        self._receive, self._send = receive, send
-        self.status, self.received, self.sent = 500, 0, 0
-
-    async def receive(self) -> Message:
-        message = await self._receive()
-        self.received += len(message.get("body", b""))
-        return message
-
-    async def send(self, message: Message) -> None:
-        if message["type"] == "http.response.start":
-            self.status = message["status"]
-        self.sent += len(message.get("body", b""))
-        await self._send(message)
 
 
 class _UsageCollector(Collector):

@@ -6,13 +6,14 @@ body, an image that is not here or not at hand.
 
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 from starlette.types import Scope
 
 from img402_mcp.host.context import Host
-from img402_mcp.host.observability.access_log import REQUEST_ID, Answered, id_for, log_request
+from img402_mcp.host.observability.access_log import REQUEST_ID, Answered, id_for
+from img402_mcp.host.observability.telemetry import report
 from img402_mcp.host.serving.response import (
     ACCEL_REDIRECT,
     ALIKE,
@@ -56,7 +57,9 @@ class FastPath:
             f'Cache-Control: {cache_control(image, now)}\r\nETag: "{image.id}"\r\n{more}'
             f"Content-Length: {len(data)}\r\n{REQUEST_ID}: {request_id}\r\n\r\n"
         )
-        self._log_request(scope, Answered(request_id, 200, len(data), time.perf_counter() - start))
+        scope["route"] = ROUTE
+        answered = Answered(request_id, 200, 0, len(data), time.perf_counter() - start)
+        report(scope, answered, self._trusted, self._metrics)
         return head.encode() + data
 
     def _status(self, server_headers: Sequence[tuple[bytes, bytes]]) -> str:
@@ -65,15 +68,3 @@ class FastPath:
             lines = (b"HTTP/1.1 200 OK", *(b": ".join(header) for header in server_headers), b"")
             self._server_headers, self._own = server_headers, b"\r\n".join(lines).decode()
         return self._own
-
-    def _log_request(self, scope: Scope, answered: Answered) -> None:
-        log_request(scope, answered, self._trusted)
-        if self._metrics is not None:
-            scope["route"] = ROUTE
-            self._metrics.answered(scope, _Exchange(answered.status, 0, answered.bytes), answered.seconds)
-
-
-class _Exchange(NamedTuple):
-    status: int
-    received: int
-    sent: int

@@ -13,11 +13,11 @@ from sqlalchemy.engine import URL
 
 from img402_mcp.formats import PNG, WEBP
 from img402_mcp.host.apis.io42.submissions import AGENTS, PROJECTS, SUBMISSIONS, AlreadyUploaded, Submissions
-from img402_mcp.host.daily_caps import DailyCaps
 from img402_mcp.host.db.database import METADATA, Database
 from img402_mcp.host.db.plain import Transaction
 from img402_mcp.host.errors import ApiError
 from img402_mcp.host.payments.upload_tokens import AlreadyRedeemed, redeem
+from img402_mcp.host.rate_limits import DailyCaps
 from img402_mcp.host.storage.images import Images, StoredImage, new_id
 from img402_mcp.wire.img402 import FreeTerms
 

@@ -1,5 +1,6 @@
 """Schema versions: upgrades lose nothing, are all or nothing, and an older program refuses a newer schema."""
 
+import re
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
@@ -63,6 +64,13 @@ def names_of(engine: Engine) -> set[str]:
         return set(connection.exec_driver_sql("SELECT id FROM images").scalars())
 
 
+def counts_in(engine: Engine) -> set[tuple[int, str, int]]:
+    """Ids of agents and tokens, which each older database has of its own, as ID."""
+    with engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT start, who, used FROM rate_counts").all()
+    return {(start, re.sub(r" \w{13}$", " ID", who), used) for start, who, used in rows}
+
+
 def adding(column: str) -> Migration:
     return dict.fromkeys((SQLITE, POSTGRESQL), (f"ALTER TABLE images ADD COLUMN {column} VARCHAR(8)",))
 
@@ -81,12 +89,13 @@ def test_a_database_without_a_version_counts_as_the_first_and_loses_nothing(engi
         StoredImage("aaaaaaaaaaaaa", PNG, 5, MOMENT, None, paid=True),
     )
     with database.transaction() as connection:
-        connection.exec_driver_sql("UPDATE daily_counts SET uploads = 1099511627776 + uploads")
+        connection.exec_driver_sql("UPDATE rate_counts SET used = 1099511627776 + used")
     database.close()
+    assert counts_in(engine) == {(1770508800000, "free *", 1099511627779)}
 
 
 def test_an_older_versions_database_is_upgraded_and_works(engine: Engine):
-    """It holds a free and a paid image, a submission with its fee, an input and its token."""
+    """It holds a free and a paid image, a submission with its fee, an input and its token, and what they count."""
     dump = (OLDER / f"host_{engine.dialect.name}.sql").read_text(encoding="utf-8")
     run(engine, "".join(line for line in dump.splitlines(keepends=True) if line.strip() not in NOT_FOR_A_TRANSACTION))
     database = Database(engine.url)
@@ -110,6 +119,13 @@ def test_an_older_versions_database_is_upgraded_and_works(engine: Engine):
         "submissions": [("sub_1", "image/png")],
         "tokens": [("app", True)],
         "fee": (250_000, True),
+    }
+    day, hour = 1736899200000, 1736942400000
+    assert counts_in(engine) == {
+        (day, "free *", 1),
+        (day, "free 127.0.0.1", 1),
+        *((hour, f"io42 {who}", 2) for who in ("*", "ID")),
+        *((hour, f"studio {who}", 1) for who in ("*", "ID")),
     }
 
 

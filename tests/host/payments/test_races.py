@@ -16,15 +16,14 @@ from sqlalchemy.engine import make_url
 from img402_mcp.formats import PNG
 from img402_mcp.host.apis.io42.accounts import Io42Accounts
 from img402_mcp.host.apis.io42.submissions import Submissions
-from img402_mcp.host.daily_caps import DailyCaps
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.db.engine import open_engine
 from img402_mcp.host.db.periodic import claim_run
 from img402_mcp.host.errors import ApiError
-from img402_mcp.host.hourly_limits import HourlyLimits
 from img402_mcp.host.payments.payload import PaymentPayload, presented
 from img402_mcp.host.payments.records import PaymentRecords
 from img402_mcp.host.payments.upload_tokens import AlreadyRedeemed, UploadTokens, redeem
+from img402_mcp.host.rate_limits import DailyCaps, HourlyLimits
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.host.storage.images import Images, StoredImage, new_id
 from img402_mcp.wire import x402

@@ -12,7 +12,7 @@ FREE = [
     "storage/blobs/test_base.py",
     "test_invariant_10_visible_only_whole.py",
     "apis/io42/test_submit.py",
-    "test_daily_caps.py",
+    "test_rate_limits.py",
     "test_memory.py",
     "apis/io42/test_presigned_put.py",
     "db/test_schema.py",

@@ -35,9 +35,9 @@ from img402_mcp.host.apis.io42.submissions import (
 from img402_mcp.host.context import Host
 from img402_mcp.host.db.plain import Transaction
 from img402_mcp.host.errors import UNCACHED, ApiError
-from img402_mcp.host.hourly_limits import Allowance, HourlyLimits
 from img402_mcp.host.payments.payload import presented
 from img402_mcp.host.payments.paywall import EXPOSED, PaymentRequiredError, Paywall, pending
+from img402_mcp.host.rate_limits import Allowance, HourlyLimits
 from img402_mcp.host.settings.io42 import Io42HostSettings
 from img402_mcp.host.storage.images import PRIVATE_ID, StoredImage, new_id
 from img402_mcp.host.storage.quota import held

@@ -15,8 +15,8 @@ from img402_mcp.host.api_keys import bearer
 from img402_mcp.host.apis.studio.tokens import StudioToken, StudioTokens
 from img402_mcp.host.context import Host
 from img402_mcp.host.errors import UNCACHED, ApiError
-from img402_mcp.host.hourly_limits import Allowance, HourlyLimits
 from img402_mcp.host.payments.paywall import Paywall
+from img402_mcp.host.rate_limits import Allowance, HourlyLimits
 from img402_mcp.host.serving.response import missing, private_response
 from img402_mcp.host.settings.studio import StudioHostSettings
 from img402_mcp.host.storage.images import PRIVATE_ID, StoredImage, new_id, parse_name

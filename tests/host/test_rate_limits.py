@@ -1,4 +1,4 @@
-"""Daily caps: what counts, for whom, and that several workers agree."""
+"""Daily caps and hourly limits: what counts, for whom, and that several workers agree."""
 
 from asyncio import gather
 from collections.abc import Callable
@@ -14,8 +14,8 @@ from starlette.types import ASGIApp
 from img402_mcp.host.app import create_app
 from img402_mcp.host.cleanup import remove_orphans
 from img402_mcp.host.client_address import client_address, shared_by
-from img402_mcp.host.daily_caps import _COUNTS
 from img402_mcp.host.db.database import Database
+from img402_mcp.host.rate_limits import _COUNTS
 from img402_mcp.host.settings import HostSettings, host_settings
 from img402_mcp.host.storage.images import Images
 from img402_mcp.host.storage.opening import open_blobs
@@ -97,13 +97,13 @@ def test_counts_of_yesterday_stay_for_uploads_that_began_before_midnight(
     """A cleanup that removed their rows could wait for them while they wait for it."""
     blobs = open_blobs(settings().blobs, settings().objects)
     database = Database(settings().database)
-    today = clock.now.date()
+    today = clock.now.replace(hour=0, minute=0, second=0, microsecond=0)
     with database.transaction() as connection:
         for days in range(3):
-            connection.execute(insert(_COUNTS), {"day": today - timedelta(days), "who": "*", "uploads": 1})
+            connection.execute(insert(_COUNTS), {"start": today - timedelta(days), "who": "free *", "used": 1})
     remove_orphans(Images(database), blobs, clock.now)
     with database.reading() as connection:
-        left = set(connection.execute(select(_COUNTS.c.day)).scalars())
+        left = set(connection.execute(select(_COUNTS.c.start)).scalars())
     database.close()
     assert left == {today, today - timedelta(days=1)}
 
