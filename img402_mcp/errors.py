@@ -3,6 +3,7 @@
 Img402Error
 ├── SettingsError     a setting or flag is unusable; nothing was started
 ├── ReadRefused       we would not open or send this file; nothing left the machine
+│   └── OutsideRoots  it is not inside an allowed folder, and the user can allow its folder
 ├── UploadRejected    the API would not take it, and said why
 │   └── TokenRefused  the upload token is wrong, used or has run out
 ├── PaymentRefused    we would not pay: the budget, the offer or the user says no; nothing was signed
@@ -12,6 +13,8 @@ Img402Error
     ├── AnswerLost    the request was on its way when it timed out or broke off: it may have been carried out
     └── BadAnswer     the answer makes no sense for this API
 """
+
+from pathlib import Path
 
 
 class Img402Error(Exception):
@@ -24,6 +27,14 @@ class SettingsError(Img402Error):
 
 class ReadRefused(Img402Error):
     pass
+
+
+class OutsideRoots(ReadRefused):
+    """`folder` is what the path's text names, there or not."""
+
+    def __init__(self, message: str, folder: Path) -> None:
+        super().__init__(message)
+        self.folder = folder
 
 
 class UploadRejected(Img402Error):

@@ -1,12 +1,11 @@
 """The user's own list of folders: only a person at a terminal can add to it, since it decides what agents may send."""
 
 import sys
-from pathlib import Path
 from types import SimpleNamespace as Flags
 
 from img402_mcp.client.files.allow_list import listed, write_list
 from img402_mcp.client.files.roots import existing_folder
-from img402_mcp.client.settings.folders import VARIABLE, allow_list_file, is_too_wide
+from img402_mcp.client.settings.folders import VARIABLE, allow_list_file, why_not_allowed
 from img402_mcp.client.settings.variables import file_path
 from img402_mcp.errors import SettingsError, quoted
 
@@ -27,7 +26,7 @@ def _show() -> int:
 
 def _add(name: str) -> int:
     folder = existing_folder(name, "`img402-mcp allow`")
-    if reason := refused(folder):
+    if reason := why_not_allowed(folder):
         raise SettingsError(
             f"{quoted(str(folder))} {reason}, so it is not allowed as a whole. Name a folder inside it."
         )
@@ -53,12 +52,6 @@ def _remove(name: str) -> int:
     write_list(file, left)
     print(f"No longer allowed: {gone}")
     return 0
-
-
-def refused(folder: Path) -> str:
-    """Why a folder cannot be allowed as a whole, as a clause; empty: it can."""
-    hidden = next((part for part in folder.parts[1:] if part.startswith(".")), "")
-    return is_too_wide(folder) or ("is hidden, or inside a hidden folder" if hidden else "")
 
 
 def _demand_a_person(warning: str) -> None:

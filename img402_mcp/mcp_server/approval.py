@@ -5,13 +5,12 @@ shows it, and the call is made again with the answer. So nobody is asked where n
 price, and an answer counts for that price: where it has risen meanwhile, nothing is signed.
 """
 
-import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
-from mcp_types.version import MODERN_PROTOCOL_VERSIONS
+from mcp_types import InputRequiredResult
 
 from img402_mcp.errors import PaymentRefused
+from img402_mcp.mcp_server.questions import YesOrNo, answered, ask, can_ask
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
@@ -22,11 +21,6 @@ if TYPE_CHECKING:
     from img402_mcp.client.upload import Uploader
 
 _ASKED = "pay"
-_FORM: dict[str, Any] = {
-    "type": "object",
-    "properties": {"pay": {"type": "boolean", "description": "Pay this once"}},
-    "required": ["pay"],
-}
 
 
 class Question(Exception):  # no error
@@ -81,23 +75,11 @@ class Approval(NamedTuple):
 
 def approval_of(context: "Context[Any, Any]") -> Approval:
     """With the answer that came with this call, where an earlier one was ended by a question."""
-    capabilities = context.client_capabilities
-    elicitation = capabilities.elicitation if capabilities else None
-    can_elicit = elicitation is not None and (elicitation.form is not None or elicitation.url is None)
-    said, asked = (context.input_responses or {}).get(_ASKED), context.request_state
-    if not isinstance(said, ElicitResult) or asked is None:
-        return Approval(can_elicit)
-    return Approval(can_elicit, _answer(json.loads(asked)["price"], said))  # the SDK has sealed what we gave it
+    said = answered(context, _ASKED)
+    return Approval(can_ask(context), UserAnswer(said[0]["price"], said[1]) if said else None)
 
 
 async def asked(context: "Context[Any, Any]", question: Question) -> InputRequiredResult | UserAnswer:
     """The question for the client to come back with; or, in the protocol's older revisions, the answer itself."""
-    if context.protocol_version in MODERN_PROTOCOL_VERSIONS:
-        form = ElicitRequest(params=ElicitRequestFormParams(message=str(question), requested_schema=_FORM))
-        return InputRequiredResult(input_requests={_ASKED: form}, request_state=json.dumps({"price": question.price}))
-    said = await context.session.elicit_form(str(question), _FORM, related_request_id=context.request_id)
-    return _answer(question.price, said)
-
-
-def _answer(price: int, said: ElicitResult) -> UserAnswer:
-    return UserAnswer(price, said.action == "accept" and (said.content or {}).get("pay") is True)
+    said = await ask(context, YesOrNo(_ASKED, str(question), "Pay this once", {"price": question.price}))
+    return said if isinstance(said, InputRequiredResult) else UserAnswer(question.price, said)

@@ -11,6 +11,8 @@ from img402_mcp.client.deadline import CALL_SECONDS, current
 from img402_mcp.mcp_server.approval import Approval
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     import httpx2
     from mcp.server.mcpserver import Context
 
@@ -31,6 +33,8 @@ class Session:
     transport: "httpx2.AsyncBaseTransport | None"
     stack: AsyncExitStack
     call_seconds: float
+    asked_for: "set[Path]" = field(default_factory=set)
+    """Folders that the person was asked to allow, and has answered."""
     _opened: dict[object, object] = field(default_factory=dict)
     _lock: anyio.Lock = field(default_factory=anyio.Lock)
 

@@ -12,9 +12,10 @@ from mcp.shared.exceptions import MCPError
 from mcp_types import CallToolResult, InputRequiredResult, TextContent, ToolAnnotations
 
 from img402_mcp.client.deadline import deadline
-from img402_mcp.errors import Img402Error, UploadFailed
+from img402_mcp.errors import Img402Error, OutsideRoots, UploadFailed
 from img402_mcp.mcp_server.approval import Approval, Question, approval_of, asked
 from img402_mcp.mcp_server.arguments import Arguments, read_arguments
+from img402_mcp.mcp_server.folder_permission import ask_for_folder, take_answer
 from img402_mcp.mcp_server.results import Answer, sayable, structure_of
 from img402_mcp.mcp_server.schema import input_schema, output_schema, parameters_of
 from img402_mcp.mcp_server.session import Session, ToolContext
@@ -83,14 +84,23 @@ class ServedTool(Tool):
     async def _answered(
         self, read: Arguments, session: Session, context: Context[Any, Any]
     ) -> CallToolResult | InputRequiredResult:
+        """With the person's answers: a call is carried out anew after each."""
+        take_answer(session, context)
         approval = approval_of(context)
-        try:
-            return await self._carried_out(read, session, context, approval)
-        except Question as question:
-            said = await asked(context, question)
-        if isinstance(said, InputRequiredResult):
-            return said
-        return await self._carried_out(read, session, context, approval._replace(answer=said))
+        while True:
+            try:
+                return await self._carried_out(read, session, context, approval)
+            except Question as question:
+                said = await asked(context, question)
+                if isinstance(said, InputRequiredResult):
+                    return said
+                approval = approval._replace(answer=said)
+            except OutsideRoots as refused:
+                answered = await ask_for_folder(refused, session, context)
+                if isinstance(answered, InputRequiredResult):
+                    return answered
+                if not answered:
+                    raise
 
     async def _carried_out(
         self, read: Arguments, session: Session, context: Context[Any, Any], approval: Approval

@@ -44,9 +44,10 @@ class AllowList:
         return cls(Roots(tuple(because), because, may_grow=True), _users_list())
 
     def roots(self) -> Roots:
-        if self.file is None:
+        if self.file is None and not self.fixed.may_grow:
             return self.fixed
-        added = dict.fromkeys(_existing(listed(self.file)), BY_THE_USER) | self.session
+        users = _existing(listed(self.file)) if self.file else ()
+        added = dict.fromkeys(users, BY_THE_USER) | self.session
         reasons = {**self.fixed.reasons, **{path: why for path, why in added.items() if path not in self.fixed.reasons}}
         return Roots(tuple(reasons), reasons, may_grow=True)
 

@@ -12,7 +12,7 @@ from urllib.parse import unquote_to_bytes
 from img402_mcp.client.files.refusal import FileRefused, outside
 from img402_mcp.client.files.roots import MAX_PATH_LENGTH, Roots
 from img402_mcp.client.files.windows_names import is_remote, oddity, without_namespace
-from img402_mcp.errors import ReadRefused, quoted
+from img402_mcp.errors import OutsideRoots, ReadRefused, quoted
 
 WINDOWS = os.name == "nt"
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
@@ -21,19 +21,27 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
 def refusal(path: str, reason: FileRefused, roots: Roots, base: Path | None) -> ReadRefused:
     """The folders are named only where a folder is the reason."""
     start = _start(path, base) if reason.outside or reason.missing else ""
-    folders = f"{roots.in_words()}{_way_in(path, roots, base)}" if reason.outside else ""
-    return ReadRefused(" ".join(filter(None, (f"{quoted(path)} {reason.clause}.", reason.hint, start, folders))))
+    folder = _folder_to_allow(path, roots, base) if reason.outside else None
+    way_in = f"Ask the user to run: img402-mcp allow {quoted(str(folder), MAX_PATH_LENGTH)}" if folder else ""
+    parts = (f"{quoted(path)} {reason.clause}.", reason.hint, start, roots.in_words() if reason.outside else "", way_in)
+    sentence = " ".join(filter(None, parts))
+    return OutsideRoots(sentence, folder) if folder else ReadRefused(sentence)
 
 
-def _way_in(path: str, roots: Roots, base: Path | None) -> str:
+def _folder_to_allow(path: str, roots: Roots, base: Path | None) -> Path | None:
     """By the text alone: the same for what is there and what is not."""
     if not roots.may_grow:
-        return ""
+        return None
     try:
-        folder = str(Path(absolute(path, roots, base)).parent)
+        return before_marks(Path(absolute(path, roots, base)).parent)
     except (FileRefused, RuntimeError):
-        return ""
-    return f" To allow another one, ask the user to run: img402-mcp allow {quoted(folder, MAX_PATH_LENGTH)}"
+        return None
+
+
+def before_marks(path: Path) -> Path:
+    """What a pattern says before its first `*` or `?`: a folder; what has none is itself."""
+    marked = (at for at, name in enumerate(path.parts) if "*" in name or "?" in name)
+    return Path(*path.parts[: next(marked, len(path.parts))])
 
 
 def located_in_roots(text: str, roots: Roots, base: Path | None) -> Path:

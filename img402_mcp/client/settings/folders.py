@@ -95,6 +95,12 @@ def is_too_wide(folder: Path) -> str:
     return ""
 
 
+def why_not_allowed(folder: Path) -> str:
+    """Why not even the user can allow a folder as a whole, as a clause; empty: the user can."""
+    hidden = next((part for part in folder.parts[1:] if part.startswith(".")), "")
+    return is_too_wide(folder) or ("is hidden, or inside a hidden folder" if hidden else "")
+
+
 def home_folder() -> Path | None:
     """None for a user without one: a container's unknown id, a Windows service."""
     try:

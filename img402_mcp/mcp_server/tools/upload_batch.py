@@ -5,6 +5,7 @@ from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 from img402_mcp.client.result_text import moment, note_of, remark
+from img402_mcp.mcp_server.folder_permission import ask_before_many
 from img402_mcp.mcp_server.results import Answer, Fit, upload_options
 from img402_mcp.mcp_server.session import ToolContext
 
@@ -50,6 +51,7 @@ async def upload_batch(  # noqa: PLR0913  # what the model may name
 
     uploader = await ctx.session.uploader()
     upload = partial(uploader.upload, options=upload_options(fit, width, keep=keep))
+    await ask_before_many(ctx, paths)
     batch = await upload_matching(upload, paths, uploader.roots, _progress_of(ctx))
     block, lives = markdown(batch, pairs=pairs), lives_of(batch)
     return Answer(_in_words(batch, block, lives), _structured(batch, block, lives), is_error=not batch.uploads)
