@@ -21,7 +21,7 @@ from img402_mcp.client.publish.references import LeftAlone, Reference, Reference
 from img402_mcp.client.publish.tags import Markup, Tag, read
 from img402_mcp.client.publish.unread import unread
 
-IN_COMMENT = "it is in a comment"
+IN_COMMENT = "it is in a comment, or in an HTML tag that nothing ends"
 _MARK = '<img src="#">'
 _BLOCKS = frozenset({"BlockQuote", "CodeBlock", "Heading", "Item", "List", "Paragraph", "Table"})
 
@@ -73,7 +73,10 @@ def found(text: str) -> References:
 
 
 def _unmasked(found: References) -> References:
-    shown = (replace(each, target=unmasked(each.target), url=unmasked(each.url)) for each in found.references)
+    shown = (
+        replace(each, target=unmasked(each.target), url=unmasked(each.url), written=unmasked(each.written))
+        for each in found.references
+    )
     left = (replace(each, target=unmasked(each.target)) for each in found.left_alone)
     return replace(found, references=tuple(shown), left_alone=tuple(left), linked=tuple(map(unmasked, found.linked)))
 
@@ -170,7 +173,7 @@ class _Reading:
             self.understood.append((start, end))
         elif kind == "Code":
             self.understood.append((start, end))
-            self.seen.append((start, end))
+            self.seen += [] if self._text.endswith("{", 0, start) else [(start, end)]  # JSX: src={`shot.png`}
         elif kind == "Start":
             self._start(name, data, start, end)
 

@@ -1,4 +1,4 @@
-"""Where a style sheet, or a style attribute, names an image by `url()` (CSS Syntax Level 3)."""
+"""Where a style sheet, or a style attribute, names an image: in `url()`, or as a string in `image-set()`."""
 
 import re
 from collections.abc import Iterator
@@ -10,19 +10,36 @@ _BARE = rf"""(?:[^"'()\\ \t\n\r\f]|\\[0-9a-f]{{1,6}}+{_SPACE}?|\\[^\n\r\f0-9a-f]
 _TOKEN = re.compile(
     r"/\*.*?(?:\*/|\Z)"  # a comment, also one without an end
     rf"""|(?<![\w-])url\({_SPACE}*+(?:"({_DOUBLE})"|'({_SINGLE})'|({_BARE})){_SPACE}*+(?:\)|\Z)"""
-    rf"""|"{_DOUBLE}"?|'{_SINGLE}'?"""  # a string, also one without an end
-    r"|\\.",
+    rf"""|"({_DOUBLE})"|'({_SINGLE})'|"{_DOUBLE}|'{_SINGLE}"""  # a string, also one without an end
+    r"|\\."
+    r"|@(?:import|namespace)(?![\w-])|(?<![\w-])(?:-webkit-)?image-set\(|\(|\)",
     re.IGNORECASE | re.DOTALL,
 )
+_IN_URL = {1, 2, 3}
 _ESCAPE = re.compile(r"\\(?:([0-9a-f]{1,6})(?:\r\n|[ \t\n\r\f])?|(\r\n|[\n\r\f])|(.))", re.IGNORECASE | re.DOTALL)
 
 
 def urls(css: str) -> Iterator[tuple[int, int, str]]:
     """Where each URL is written, without quotes, and what it means."""
+    is_rule = False
+    functions: list[str] = []
     for token in _TOKEN.finditer(css):
         if token.lastindex:
-            start, end = token.span(token.lastindex)
-            yield start, end, _ESCAPE.sub(_escaped, css[start:end])
+            if not is_rule and _is_url(token, functions):
+                start, end = token.span(token.lastindex)
+                yield start, end, _ESCAPE.sub(_escaped, css[start:end])
+            is_rule = False
+        elif token[0].endswith("("):
+            functions.append(token[0])
+        elif token[0] == ")":
+            del functions[-1:]
+        else:
+            is_rule = token[0].startswith("@") or (is_rule and token[0].startswith("/*"))
+
+
+def _is_url(token: re.Match[str], functions: list[str]) -> bool:
+    """Whether it is a url(), or a string that an image-set() holds itself: the one in its type("image/png") is not."""
+    return token.lastindex in _IN_URL or bool(functions and functions[-1] != "(")
 
 
 def _escaped(found: re.Match[str]) -> str:

@@ -7,6 +7,7 @@ reference is left alone.
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from html import unescape
 from itertools import accumulate
 from typing import Any
 
@@ -130,9 +131,11 @@ def _destination(text: str, at: int, end: int, target: str) -> Reference | None:
     start = gap.end() if gap else at
     bracketed = _BRACKETED.match(text, start, end)
     stop = bracketed.end() if bracketed else _bare_end(text, start, end)
-    if stop == start or _meaning(text[start:stop]) != target:
+    raw = text[start:stop]
+    if stop == start or _meaning(raw) != target:
         return None
-    return Reference(start, stop, target, Writing.DESTINATION, target)
+    written = unescape(raw.strip("<>")) if "\\" in raw else ""
+    return Reference(start, stop, target, Writing.DESTINATION, target, written)
 
 
 def _bare_end(text: str, at: int, end: int) -> int:

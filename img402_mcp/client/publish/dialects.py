@@ -62,7 +62,8 @@ def _is_escaped(text: str, at: int) -> bool:
 
 
 _WIKILINK = re.compile(r"(!?)\[\[([^\[\]|\n]{1,500}+)((?:\|[^\[\]|\n]{0,500}+){0,9})\]\]")
-_SIZE = re.compile(r"([0-9]{1,5})(?:x([0-9]{1,5}))?\Z")
+_NAMESPACE = re.compile(r"\A(?:file|image):(?!/)", re.IGNORECASE)
+_SIZE = re.compile(r"(?=x?[0-9])([0-9]{1,5})?(?:x([0-9]{1,5})?)?(?:px)?\Z")
 _KEY = re.compile(r"(alt|width|height)\s*=\s*(.*)\Z")
 _LENGTH = re.compile(r"([0-9]{1,5}%?)(?:px)?\Z")
 _LAYOUT = re.compile(r"(?:align|class)\s*=|(?:float|frame)\Z")
@@ -70,7 +71,7 @@ _SPECIAL = re.compile(r"([\\`*_<>&!~^$])")
 
 
 def _take_wikilink(images: _Found, match: re.Match[str], understood: Understood) -> None:
-    target = match[2].rstrip("\\").strip()
+    target = _NAMESPACE.sub("", match[2].rstrip("\\").strip())
     if not names_image(target) or understood.has_link(*match.span()) or _is_defined(match):
         return
     images.seen.append(match.span())
@@ -80,7 +81,7 @@ def _take_wikilink(images: _Found, match: re.Match[str], understood: Understood)
     else:
         url = target.replace("%", "%25").replace("?", "%3F")  # a wikilink names a file as it is
         look = _in_paragraph(look) if _meets_html(match, understood) else look
-        images.shown.append(Reference(*match.span(), target, look.writing, url, look.before, look.after))
+        images.shown.append(Reference(*match.span(), target, look.writing, url, before=look.before, after=look.after))
 
 
 _LABEL = re.compile(r"(?:\A|\[(?!\^))[^\[\]]*+\]:\s*\Z")
@@ -100,7 +101,7 @@ class _Look:
 
 def _look(target: str, options: Iterable[str]) -> _Look | None:
     """What is written around the URL; None where an option is not understood."""
-    said = {"alt": PurePosixPath(target).stem}
+    said = {"alt": PurePosixPath(target.replace("\\", "/")).stem}
     for option in options:
         size, key = _SIZE.match(option), _KEY.match(option)
         if _LAYOUT.match(option):

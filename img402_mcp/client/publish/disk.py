@@ -96,7 +96,8 @@ class _Folder:
 
     def file(self, reference: Reference) -> tuple[str, Reading]:
         """The one that a browser takes; where there is none, the only one that another reading of the URL leads to."""
-        distinct = {self.path(reading.path): reading for reading in reversed([*readings(reference.url)])}
+        written = "" if reference.by_base else reference.written
+        distinct = {self.path(reading.path): reading for reading in reversed([*readings(reference.url, written)])}
         first = next(readings(reference.url))
         place = self.path(first.path)
         if len(distinct) > 1 or reference.before:

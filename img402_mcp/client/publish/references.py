@@ -32,6 +32,8 @@ class Reference:
     writing: Writing
     url: str = ""
     """The target as seen from the document's folder, when its base is known."""
+    written: str = ""
+    """The destination as it is written, where a backslash in it may be meant as one."""
     before: str = ""
     after: str = ""
     """What is written around the URL, where more than the URL is replaced."""

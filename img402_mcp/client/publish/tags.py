@@ -20,8 +20,11 @@ _UNSHOWN = frozenset(["audio", "canvas", "noscript", "object", "template", "vide
 """Their content is shown only where something else fails, or never."""
 _WITHIN = {"source": "picture"} | dict.fromkeys(("tbody", "td", "tfoot", "th", "thead", "tr"), "table")
 """They mean nothing outside the other."""
-INERT = frozenset({"noscript", "template"})
+_SHADOW = "template shadowrootmode"
+"""Its content is shown, where it is the first in its host."""
+INERT = frozenset({"noscript", "template", _SHADOW})
 """Their content is not even part of the document."""
+_HOST = re.compile(r"article|aside|blockquote|body|div|footer|h[1-6]|header|main|nav|p|section|span|[a-z][^ ]*-[^ ]*")
 
 _TAG_NAME = re.compile(r"</?([A-Za-z][^ \t\n\f\r/>]*+)")
 _EQUALS = r"[ \t\n\f\r]*+=[ \t\n\f\r]*+"
@@ -79,8 +82,9 @@ def read(html: str, block_end: BlockEnd | None = None) -> Markup:
     """
     reader = _Reader(html, block_end)
     reader.read()
-    hidden = reader.hidden()
-    inert = (each for each in hidden if each[2] in INERT)
+    spans = reader.unshown()
+    hidden = (each for each in spans if each[2] != _SHADOW)
+    inert = (each for each in spans if each[2] in INERT)
     return Markup(tuple(reader.tags), tuple(reader.styles), Hidden(hidden), Hidden(inert))
 
 
@@ -111,6 +115,11 @@ def _tag(html: str, at: int) -> tuple[str, int, int] | None:
     return (name[1].lower(), name.end(), end + 1) if html.startswith(">", end) else None
 
 
+def _is_shadow(html: str, tag: Tag) -> bool:
+    start, end = attributes(html, tag).get("shadowrootmode", (0, 0))
+    return html[start:end].lower() in {"open", "closed"}
+
+
 class _Reader:
     def __init__(self, html: str, block_end: BlockEnd | None) -> None:
         self.tags: list[Tag] = []
@@ -119,8 +128,9 @@ class _Reader:
         self._block_end = block_end
         self._raw = _RAW if block_end else _RAW | {"noscript"}
         self._foreign = _Foreign()
-        self._open: dict[str, list[int]] = {name: [] for name in _UNSHOWN}
-        self._hidden: list[tuple[int, int, str]] = []
+        self._open: dict[str, list[tuple[int, str]]] = {name: [] for name in _UNSHOWN}
+        self._unshown: list[tuple[int, int, str]] = []
+        self._parent = ""  # of what follows at once
         self._unclosed: dict[str, int] = {}
         self._around: Counter[str] = Counter()
 
@@ -129,10 +139,10 @@ class _Reader:
         while at >= 0:
             at = self._html.find("<", self._behind(at))
 
-    def hidden(self) -> list[tuple[int, int, str]]:
+    def unshown(self) -> list[tuple[int, int, str]]:
         """A template that is never closed goes on to the end of an HTML document."""
         left = [] if self._block_end else self._open["template"]
-        return [*self._hidden, *((start, len(self._html), "template") for start in left)]
+        return [*self._unshown, *((start, len(self._html), name) for start, name in left)]
 
     def _behind(self, at: int) -> int:
         """Where the markup that begins with this "<" ends."""
@@ -166,9 +176,11 @@ class _Reader:
             return len(self._html) if follows.isascii() and follows.isalpha() else self._after(">", at)
         name, _, end = found
         self._foreign.end(name)
+        self._parent = ""
         self._around[name] = max(self._around[name] - 1, 0)
         if self._open.get(name):
-            self._hidden.append((self._open[name].pop(), at, name))
+            start, element = self._open[name].pop()
+            self._unshown.append((start, at, element))
         return end
 
     def _start_tag(self, at: int) -> int:
@@ -185,7 +197,9 @@ class _Reader:
         if is_foreign:
             return self._style_of_svg(end) if name == "style" else end
         if name in self._open:
-            self._open[name].append(end)
+            is_shadow = name == "template" and _HOST.fullmatch(self._parent) and _is_shadow(self._html, self.tags[-1])
+            self._open[name].append((end, _SHADOW if is_shadow else name))
+        self._parent = name
         return self._raw_text(name, end) if name in self._raw else end
 
     def _style_of_svg(self, at: int) -> int:

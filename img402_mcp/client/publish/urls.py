@@ -103,8 +103,11 @@ class Reading:
     drops_fragment: bool = True
 
 
-def readings(url: str) -> Iterator[Reading]:
-    """What a browser makes of it first; then "%", "?", "#" and "\\" as parts of a file's name."""
+def readings(url: str, written: str = "") -> Iterator[Reading]:
+    """What a browser makes of it first; then "%", "?", "#" and "\\" as parts of a file's name.
+
+    `written`: the same with its backslashes. Markdown drops that of `img\\_a.png`.
+    """
     text = _path_of_file(url.strip())
     path = _SUFFIX.sub("", text)
     yield Reading(_decoded(path))
@@ -112,7 +115,8 @@ def readings(url: str) -> Iterator[Reading]:
     for whole, drops in ((text.partition("#")[0], True), (text, False)):
         yield Reading(_decoded(whole), f'the "{_marks(whole)}" in it is read as part of the file name', drops)
         yield Reading(whole, f'the "%" and "{_marks(whole)}" in it are read as part of the file name', drops)
-    yield Reading(_decoded(path).replace("\\", "/"), 'the "\\" in it is read as "/"')
+    for each in filter(None, (path, _SUFFIX.sub("", written))):
+        yield Reading(_decoded(each).replace("\\", "/"), 'the "\\" in it is read as "/"')
 
 
 def _marks(text: str) -> str:

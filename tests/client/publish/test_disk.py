@@ -12,8 +12,19 @@ from img402_mcp.client.publish.mentions import MAX_LISTED
 from img402_mcp.client.publish.publish import references
 from img402_mcp.client.publish.references import Kind
 
-NAMES = ("shot.png", "docs/shot.png", "docs/full.png", "docs/assets/shot.png", "docs/my shot.png", "docs/deep/only.png")
+NAMES = (
+    "shot.png",
+    "docs/shot.png",
+    "docs/full.png",
+    "docs/assets/shot.png",
+    "docs/my shot.png",
+    "docs/deep/only.png",
+    "docs/assets/_s.png",
+    "docs/_my/(1) s.png",
+    "docs/deep/_my s.png",
+)
 SPACED = "my shot.png"
+BACKSLASH = r'the "\" in it is read as "/"'
 
 
 @pytest.fixture
@@ -71,11 +82,14 @@ def test_of_two_readings_of_a_name_the_one_that_is_there_counts(docs, there, wri
 @pytest.mark.parametrize(
     ("text", "name", "file", "note"),
     [
-        pytest.param(
-            r"![a](assets\shot.png)", "a.md", "assets/shot.png", r'the "\" in it is read as "/"', id="markdown"
-        ),
+        pytest.param(r"![a](assets\shot.png)", "a.md", "assets/shot.png", BACKSLASH, id="markdown"),
         pytest.param(r"<img src='assets\shot.png'>", "a.html", "assets/shot.png", "", id="html"),
         pytest.param("<img src='as\nsets/\tshot.png '>", "a.html", "assets/shot.png", "", id="line-end-and-tab"),
+        pytest.param(r"![a](assets\_s.png)", "a.md", "assets/_s.png", BACKSLASH, id="markdown-drops-the-backslash"),
+        pytest.param(r"![a](<.\_my\(1) s.png>)", "a.md", "_my/(1) s.png", BACKSLASH, id="in-angle-brackets"),
+        pytest.param("![r]\n\n[r]: deep\\_my s.png", "a.md", "deep/_my s.png", BACKSLASH, id="in-a-definition"),
+        pytest.param(r"![a](deep\_gone.png)", "a.md", "deep_gone.png", "", id="neither-is-there"),
+        pytest.param(r"![[assets\shot.png]]", "a.md", "assets/shot.png", BACKSLASH, id="wikilink-with-a-backslash"),
         pytest.param("<img src='file:my%20shot.png'>", "a.html", SPACED, "", id="relative-file-url"),
         pytest.param(
             "<base href=assets/><img src=shot.png>",
@@ -127,7 +141,23 @@ OTHERS = [
     pytest.param("<embed src=full.png>", "a.html", ["full.png"], id="embed"),
     pytest.param("<link rel=icon href=full.png>", "a.html", ["full.png"], id="icon"),
     pytest.param("<img data-original=full.png>", "a.html", ["full.png"], id="another-way-to-load-late"),
-    pytest.param("<p style=\"x:image-set('full.png' 1x)\">", "a.html", ["full.png"], id="image-set"),
+    pytest.param("<style>@import 'full.png';</style>", "a.html", ["full.png"], id="import-of-css"),
+    pytest.param("<style>@import /* x */ url(full.png);</style>", "a.html", ["full.png"], id="import-of-css-by-url"),
+    pytest.param("<style>p{a:image('full.png')}</style>", "a.html", ["full.png"], id="string-in-css"),
+    pytest.param("<img src={`full.png`} />", "a.md", ["full.png"], id="template-literal-of-jsx"),
+    pytest.param("<iframe src=full.png></iframe>", "a.html", ["full.png"], id="frame"),
+    pytest.param("<input type=image src=full.png>", "a.html", ["full.png"], id="button"),
+    pytest.param("<video poster='full.png?x'></video>", "a.html", ["full.png?x"], id="poster"),
+    pytest.param("<link rel=preload as=image href=full.png>", "a.html", ["full.png"], id="preload"),
+    pytest.param("<object data=full.png></object>", "a.html", ["full.png"], id="object"),
+    pytest.param("<svg><image xlink:href='./full.png' /></svg>", "a.html", ["./full.png"], id="image-of-svg"),
+    pytest.param("<svg><rect fill='url(full.png)' /></svg>", "a.html", ["full.png"], id="fill-of-svg"),
+    pytest.param("<picture><source src=full.png></picture>", "a.html", ["full.png"], id="source-without-srcset"),
+    pytest.param("<div data-bg=full.png></div>", "a.html", ["full.png"], id="data-of-a-script"),
+    pytest.param("<area href=full.png>", "a.html", ["full.png"], id="area"),
+    pytest.param("<script>\n\n![a](full.png)", "a.md", ["full.png"], id="behind-an-open-script"),
+    pytest.param("<td>![a](my shot.png)</td>", "a.md", [SPACED], id="markdown-in-html"),
+    pytest.param("<pre>![a](full.png)</pre>", "a.md", ["full.png"], id="markdown-in-pre"),
     pytest.param("<script>var x = 'assets/shot.png'</script>", "a.html", ["assets/shot.png"], id="script"),
     pytest.param("<script type=application/json>['full.png']</script>", "a.html", ["full.png"], id="json"),
     pytest.param("<textarea>![a](full.png)</textarea>", "a.html", ["full.png"], id="text"),

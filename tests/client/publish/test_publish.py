@@ -136,6 +136,31 @@ def test_a_definition_names_the_url_once_for_all_images_of_its_label(text, expec
             "<style>p{a:url(U0);b:url('U1')}</style>",
             id="css-escapes",
         ),
+        pytest.param(
+            "<style>p{a:image-set('p.png' 1x, url(q.png) type('x.png'), f('y.png'))}</style>",
+            "<style>p{a:image-set('U0' 1x, url(U1) type('x.png'), f('y.png'))}</style>",
+            id="image-set",
+        ),
+        pytest.param(
+            "<p style='a:-WEBKIT-image-set( /* ( */ &quot;p.png&quot; 1x), url(q.png)'>",
+            "<p style='a:-WEBKIT-image-set( /* ( */ &quot;U0&quot; 1x), url(U1)'>",
+            id="image-set-in-an-attribute",
+        ),
+        pytest.param(
+            "<style>@import 'p.png';@namespace/**/ url(p.png);@imports url(q.png);x-image-set('p.png')</style>",
+            "<style>@import 'p.png';@namespace/**/ url(p.png);@imports url(U0);x-image-set('p.png')</style>",
+            id="css-that-names-no-image",
+        ),
+        pytest.param(
+            "<p><template shadowrootmode=Open><img src=p.png></template></p>",
+            "<p><template shadowrootmode=Open><img src=U0></template></p>",
+            id="shadow-root",
+        ),
+        pytest.param(
+            "<x-y> <template shadowrootmode=closed><base href=a/><img src=p.png></template></x-y>",
+            "<x-y> <template shadowrootmode=closed><base href=a/><img src=U0></template></x-y>",
+            id="a-base-in-a-shadow-root-counts-for-nothing",
+        ),
         pytest.param("<img srcset='a&comma;b.png 1x,c.png'>", "<img srcset='U0 1x,U1'>", id="srcset-with-references"),
         pytest.param("<p><img src=p.png>é<img src=q.png></p>", "<p><img src=U0>é<img src=U1></p>", id="two"),
         pytest.param("<img src=p.png", "<img src=p.png", id="unfinished"),
@@ -170,6 +195,7 @@ def test_html_within_markdown_names_the_url(text, expected):
     assert numbered(text) == expected
 
 
+SHADOW = "<template shadowrootmode=open>"
 IN_SPAN = '<span><img alt="p" src="U0" width="30"></span>'
 
 
@@ -196,6 +222,11 @@ IN_SPAN = '<span><img alt="p" src="U0" width="30"></span>'
         pytest.param("![[p.png|300x200]]", '<img alt="p" src="U0" width="300" height="200">', id="wikilink-size"),
         pytest.param("![[p.png|A < B|30]]", '<img alt="A &lt; B" src="U0" width="30">', id="wikilink-words-and-width"),
         pytest.param("![[p_q.png|*A*]]", r"![\*A\*](U0)", id="wikilink-words"),
+        pytest.param("![[p.png|30x]] x", '<img alt="p" src="U0" width="30"> x', id="wikilink-width-and-x"),
+        pytest.param("![[p.png|x20px]] x", '<img alt="p" src="U0" height="20"> x', id="wikilink-height"),
+        pytest.param("![[p.png|x]] x", "![x](U0) x", id="wikilink-x-is-a-word"),
+        pytest.param("[[File:p.png|30px]] x", '<img alt="p" src="U0" width="30"> x', id="mediawiki"),
+        pytest.param("[[Image:i\\p.png]]", "![p](U0)", id="mediawiki-and-a-backslash"),
         pytest.param("[[p.png]] and [[ q.png ]]", "![p](U0) and ![q](U1)", id="gollum"),
         pytest.param(
             "[[p.png|alt=A b|width=30px|height=50%]]",
@@ -319,6 +350,26 @@ def test_whatever_shows_no_local_image_stays_and_is_not_mentioned(text):
         pytest.param(
             "<canvas><img src=p.png></canvas>", LeftAlone("p.png", hidden_in("canvas")), id="fallback-of-a-canvas"
         ),
+        *(
+            pytest.param(html, LeftAlone("p.png", hidden_in("template")), id=name)
+            for name, html in (
+                ("shadow-root-of-no-host", "<a><template shadowrootmode=open><img src=p.png></template></a>"),
+                ("shadow-root-of-no-mode", "<p><template shadowrootmode=x><img src=p.png></template></p>"),
+                (
+                    "shadow-root-in-a-template",
+                    "<template><p><template shadowrootmode=open></template><img src=p.png></p></template>",
+                ),
+                (
+                    "second-shadow-root",
+                    f"<p>{SHADOW}</template>{SHADOW}<img src=p.png></template>",
+                ),
+                (
+                    "template-in-a-shadow-root",
+                    "<p><template shadowrootmode=open><template><img src=p.png></template></template></p>",
+                ),
+            )
+        ),
+        pytest.param('<div x="\n\n![a](p.png)', LeftAlone("p.png", IN_COMMENT), id="unfinished-value"),
         pytest.param("<embed src=p.png>", LeftAlone("p.png", "<embed src> is not rewritten"), id="embed"),
         pytest.param("<link href=p.png>", LeftAlone("p.png", "<link href> is not rewritten"), id="icon"),
         pytest.param("![a]({{ url }}/p.png)", LeftAlone("{{ url }}/p.png", TEMPLATE), id="template-language"),
@@ -425,8 +476,9 @@ def test_a_url_is_written_so_that_it_is_read_back(text, kind, expected):
 # One text, read more easily than fifty quoted ones. "~" stands for a space.
 BOMBS = r"""
 ![ ![a]( <img~ < > [^1]:~ |a ` <!-- &amp; <div> ![a] \ <p><b><i> ![[ ![[a.png| [[a.png]] ![](a~b.png ![](a~ ![](~~
-![](a~" ![a~[b](c)~ {/* %% {% <script> <style>a{b:url( <style>/* <p~style=' <svg><style> <template> <a~= <a~x=' </
-<video></video> <![CDATA[ <svg></math> a.png~ <img~srcset='a, <table~background=a.png>
+![](a~" ![a~[b](c)~ {/* %% {% <script> <style>a{b:url( <style>a{b:image-set( <style>a{b:image-set("a.png" @import(((
+<style>/* <p~style=' <svg><style> <template> <a~= <a~x=' </ <video></video> <![CDATA[ <svg></math> a.png~
+<img~srcset='a, <table~background=a.png>
 """
 MARKS = [mark.replace("~", " ") for mark in BOMBS.split()]
 
