@@ -1,27 +1,32 @@
 import json
 import os
-from dataclasses import asdict
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import SimpleNamespace as Flags
 
 import anyio
+import click
 
 from img402_mcp.client.settings.folders import home_folder
-from img402_mcp.doctor.finding import Findings
+from img402_mcp.doctor.finding import Finding, Level
 from img402_mcp.doctor.runner import run_checks
+
+COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
 
 
 def run(flags: Flags) -> int:
     found = anyio.run(run_checks, dict(os.environ), home_folder() or _here(), _here())
+    findings = [(name, each) for name, several in found.items() for each in several]
     if flags.json:
-        print(
-            json.dumps(
-                [{"check": name} | asdict(each) for name, several in found.items() for each in several], indent=2
-            )
-        )
+        print(json.dumps([_entry(name, each) for name, each in findings], indent=2))
     else:
-        _print(found)
-    return int(any(each.level == "fail" for several in found.values() for each in several))
+        click.echo("\n".join(lines(findings, verbose=flags.verbose)))
+    return int(any(each.level == "fail" for _, each in findings))
+
+
+def _entry(check: str, finding: Finding) -> dict[str, str]:
+    return {"check": check, "level": finding.level, "said": finding.said, "fix": finding.fix}
 
 
 def _here() -> Path:
@@ -31,8 +36,17 @@ def _here() -> Path:
         return Path(os.path.sep)
 
 
-def _print(found: dict[str, Findings]) -> None:
-    wide = max(map(len, found))
-    for name, several in found.items():
-        for each in several:
-            print(f"{each.level:<4}  {name:<{wide}}  {each.said}{f' Fix: {each.fix}' if each.fix else ''}")
+def lines(findings: Iterable[tuple[str, Finding]], *, verbose: bool) -> Iterator[str]:
+    """One for each finding, and at the end what they come to."""
+    shown = [(name, each) for name, each in findings if verbose or not each.is_unset]
+    wide = max((len(name) for name, _ in shown), default=0)
+    for name, each in shown:
+        level = click.style(f"{each.level:<4}", fg=COLOURS[each.level])
+        yield f"{level}  {name:<{wide}}  {each.said}{f' Fix: {each.fix}' if each.fix else ''}"
+    yield _sum(Counter(each.level for _, each in shown))
+
+
+def _sum(levels: Counter[Level]) -> str:
+    """`All is well.`, `2 to fix`, `1 to fix, 2 to look at`."""
+    counts = ((levels["fail"], "to fix"), (levels["warn"], "to look at"))
+    return ", ".join(f"{count} {what}" for count, what in counts if count) or "All is well."

@@ -126,9 +126,11 @@ def _expiry(entry: HistoryEntry, now: float) -> str:
     if entry.expires_at is None:
         return "never" if entry.expiry_known else "unknown"
     left = entry.expires_at - now
-    if left <= 0:
-        return "expired"
-    return next(f"in {left / unit:.0f} {name}" for unit, name in _UNITS if left >= 2 * unit or unit == 1)
+    return f"in {time_left(left)}" if left > 0 else "expired"
+
+
+def time_left(seconds: float) -> str:
+    return next(f"{seconds / unit:.0f} {name}" for unit, name in _UNITS if seconds >= 2 * unit or unit == 1)
 
 
 _UNITS = ((DAY, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds"))

@@ -184,7 +184,8 @@ def allow(**flags: object) -> int:
     return perform("allow", flags)
 
 
-@main.command(epilog=examples("doctor"))
+@main.command(epilog=examples("doctor", "doctor --verbose"))
+@click.option("--verbose", is_flag=True, help="Also show what is not set or not used.")
 @as_json(help="Print one JSON array.")
 def doctor(**flags: object) -> int:
     """Find what is set up wrong and say how to fix it.

@@ -18,17 +18,17 @@ _VARIABLE = re.compile(r"%([^%:]+)(?::[^%]*)?(?=%)")
 """What cmd replaces, in double quotes too, where there is a variable of that name."""
 
 
-def retry_lines(paths: Sequence[str], *, windows: bool = os.name == "nt") -> Iterator[str]:
+def lines_to_paste(purpose: str, words: Sequence[str], *, windows: bool = os.name == "nt") -> Iterator[str]:
     """One line; two where cmd and PowerShell want a path written differently."""
     if not windows:
-        yield f"To retry: {_joined(paths, shlex.quote)}"
+        yield f"{purpose}: {_joined(words, shlex.quote)}"
         return
-    for_cmd, for_powershell = _joined(paths, _for_cmd), _joined(paths, _for_powershell)
+    for_cmd, for_powershell = _joined(words, _for_cmd), _joined(words, _for_powershell)
     if for_cmd == for_powershell:
-        yield f"To retry: {for_cmd}"
+        yield f"{purpose}: {for_cmd}"
         return
-    yield f"To retry in PowerShell: {for_powershell}"
-    yield f"To retry in cmd: {for_cmd}"
+    yield f"{purpose} in PowerShell: {for_powershell}"
+    yield f"{purpose} in cmd: {for_cmd}"
 
 
 def _joined(paths: Sequence[str], word: Callable[[str], str]) -> str:

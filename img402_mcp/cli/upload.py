@@ -3,9 +3,9 @@
 import json
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing
-from functools import partial
+from datetime import UTC, datetime
 from glob import has_magic
 from pathlib import Path
 from types import SimpleNamespace as Flags
@@ -13,17 +13,23 @@ from typing import Any
 
 import anyio
 
+from img402_mcp.cli.help import PROGRAM
+from img402_mcp.cli.history import time_left
 from img402_mcp.cli.progress_bar import ProgressBar
-from img402_mcp.cli.shell_words import retry_lines
-from img402_mcp.client.batch import PARTS, Batch, Success, UploadOne, in_words, markdown, upload_matching
+from img402_mcp.cli.shell_words import lines_to_paste
+from img402_mcp.client.apis.base import Receipt
+from img402_mcp.client.batch import Batch, Success, in_words, markdown, upload_matching
 from img402_mcp.client.files.allow_list import AllowList
 from img402_mcp.client.files.paths import absolute
-from img402_mcp.client.files.refusal import FileRefused
+from img402_mcp.client.files.refusal import A_FOLDER, FileRefused
 from img402_mcp.client.files.roots import Roots
-from img402_mcp.client.result_text import remark, upload_fields
+from img402_mcp.client.result_text import facts_of, upload_fields
 from img402_mcp.client.settings import Settings, client_settings
 from img402_mcp.client.upload import Progress, Upload, UploadOptions, open_uploader
-from img402_mcp.errors import SettingsError
+from img402_mcp.errors import SettingsError, quoted
+
+UploadWith = Callable[..., Awaitable[Upload]]
+"""`upload` of the free or the paid uploader."""
 
 MAX_FILES = 10_000
 """A shell has expanded its pattern, and a person looks on."""
@@ -70,30 +76,30 @@ def _folder(path: str) -> Path | None:
 
 
 async def _done(settings: Settings, roots: Roots, flags: Flags, finished: list[Success]) -> Batch:
-    with closing(ProgressBar(sys.stderr, PARTS)) as bar:
+    with closing(ProgressBar(sys.stderr)) as bar:
         async with _uploading(settings, roots, flags) as upload:
-            recording = partial(_record, upload, finished)
-            return await upload_matching(recording, flags.paths, roots, bar.show, most=MAX_FILES)
+
+            async def one(path: str, progress: Progress | None) -> Upload:
+                """A known URL is never lost, not even when the others are interrupted."""
+                with bar.image(path) as enter:
+                    options = UploadOptions(not flags.no_fit, flags.fresh, flags.width, on_stage=enter)
+                    done = await upload(path, bar.sending(path, progress), options=options)
+                finished.append(Success(path, done))
+                return done
+
+            return await upload_matching(one, flags.paths, roots, bar.show, most=MAX_FILES)
 
 
 @asynccontextmanager
-async def _uploading(settings: Settings, roots: Roots, flags: Flags) -> AsyncIterator[UploadOne]:
-    options = UploadOptions(fit=not flags.no_fit, fresh=flags.fresh, width=flags.width)
+async def _uploading(settings: Settings, roots: Roots, flags: Flags) -> AsyncIterator[UploadWith]:
     async with open_uploader(settings, roots) as uploader:
         if not flags.paid:
-            yield partial(uploader.upload, options=options)
+            yield uploader.upload
             return
         from img402_mcp.client.paid_upload import open_paid_uploader  # noqa: PLC0415  # a free upload needs none of it
 
         with open_paid_uploader(uploader) as paid:
-            yield partial(paid.upload, options=options)
-
-
-async def _record(upload: UploadOne, finished: list[Success], path: str, progress: Progress | None) -> Upload:
-    """A known URL is never lost, not even when the others are interrupted."""
-    done = await upload(path, progress)
-    finished.append(Success(path, done))
-    return done
+            yield paid.upload
 
 
 def _interrupted(finished: Sequence[Success], flags: Flags) -> int:
@@ -108,14 +114,26 @@ def _interrupted(finished: Sequence[Success], flags: Flags) -> int:
 def _show(batch: Batch, flags: Flags) -> None:
     if text := _printed(batch, flags):
         print(text, flush=True)
-    for line in filter(None, map(remark, batch.uploads)):
-        print(line, file=sys.stderr)
+    for each in batch.uploads:
+        facts = filter(None, (_life(each.upload.receipt), facts_of(each.upload)))
+        print(f"{quoted(each.path)}: {', '.join(facts)}", file=sys.stderr)
     for failure in batch.failures:
         print(f"img402-mcp: {in_words(failure)}", file=sys.stderr)
     if batch.unsent:
         print(f"img402-mcp: Stopped early: {batch.stopped_by} {len(batch.unsent)} not tried.", file=sys.stderr)
     if batch.retry and len(batch.paths) > 1:
-        print("\n".join(retry_lines(batch.retry)), file=sys.stderr)
+        print("\n".join(lines_to_paste("To retry", batch.retry)), file=sys.stderr)
+    for folder in (failure.path for failure in batch.failures if A_FOLDER in str(failure.error)):
+        words = (PROGRAM, "upload", f"{folder.rstrip('/')}/*")
+        print("\n".join(lines_to_paste("To upload the images in it", words)), file=sys.stderr)
+
+
+def _life(receipt: Receipt) -> str:
+    """How long the link lives, as far as the API says so."""
+    if receipt.expires_at is None:
+        return "" if receipt.notes else "kept for good"
+    left = (receipt.expires_at - datetime.now(UTC)).total_seconds()
+    return f"expires in {time_left(max(left, 0))} ({receipt.expires_at:%Y-%m-%d %H:%M}Z)"
 
 
 def _printed(batch: Batch, flags: Flags) -> str:

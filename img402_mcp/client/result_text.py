@@ -75,12 +75,15 @@ def upload_text(upload: "Upload") -> str:
 
 def remark(uploaded: "Success") -> str:
     """What was done to it or is doubtful; most have none."""
-    upload = uploaded.upload
+    facts = facts_of(uploaded.upload)
+    return f"{quoted(uploaded.path)}: {facts}" if facts else ""
+
+
+def facts_of(upload: "Upload") -> str:
     reused = "already uploaded, so its existing URL is returned" if upload.reused else ""
     done = f"sent after: {'; '.join(upload.done)}" if upload.done else ""
     doubt = "NOT verified" if upload.verified is False else ""
-    facts = ", ".join(filter(None, (reused, done, doubt, note_of(upload))))
-    return f"{quoted(uploaded.path)}: {facts}" if facts else ""
+    return ", ".join(filter(None, (reused, done, doubt, note_of(upload))))
 
 
 def open_payment_text(payment: "Payment") -> str:

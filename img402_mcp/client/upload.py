@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 
 import httpx2
@@ -42,12 +42,14 @@ class UploadOptions:
     """What is asked of one upload. `width` in CSS pixels makes the snippet an `<img>`; 0: plain markdown.
 
     `keep`: make it fit what the API keeps longest; None: as IMG402_KEEP says.
+    `on_stage` is given what begins: "fitting", "preparing", "checking the URL".
     """
 
     fit: bool = True
     fresh: bool = False
     width: int = 0
     keep: bool | None = None
+    on_stage: Callable[[str], None] = field(default=lambda _: None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not 0 <= self.width <= WIDEST:
@@ -127,15 +129,14 @@ class Uploader:
         media_types: Collection[str] = MEDIA_TYPES,
         least_scale: int = 1,
     ) -> Image:
-        """The image in at most `limit` bytes; as it is, where it fits or must not be touched. Raises ReadRefused.
-
-        None: no limit is known, and it is only converted where it must be.
-        """
+        """The image in at most `limit` bytes, if one is known; as it is where that will do. Raises ReadRefused."""
         is_taken = limit is None or len(image.data) <= limit
         if not options.fit or (is_taken and not image.must_be_converted):
             return image
         most = limit or max(DOCUMENTED_FREE_BYTES)
+        options.on_stage("fitting")
         smaller = await fitted(image.data, image.picture, most, media_types, least_scale=least_scale)
+        options.on_stage("preparing")
         return replace(image, data=smaller.data, picture=smaller.picture, done=(*image.done, smaller.step))
 
     async def fitting_taken(
@@ -159,6 +160,7 @@ class Uploader:
             return replace(uploaded(replace(image, done=()), receipt, options), notes=(*image.notes, OTHERWISE))
         sent = sent_facts(image)
         trouble = await self.reuse.remember(image, sent, receipt, self._terms(options, kind, price, goal))
+        options.on_stage("checking the URL")
         verdict = await self._verdict(receipt.url, sent)
         answer = judged(uploaded(image, receipt, options), verdict)
         life = await self.api_limits.life_note(receipt, was_kept=goal is not None) if kind == FREE else ""
@@ -290,8 +292,8 @@ def on_sent(image: Image, progress: Progress | None) -> OnSent | None:
 
     async def report(sent: int) -> None:
         nonlocal furthest
-        if progress is not None and min(sent, total) > furthest:
-            furthest = min(sent, total)
-            await progress(furthest, total)
+        if progress is not None and (now := min(sent, total)) > furthest:
+            furthest = now
+            await progress(now, total)
 
     return report if progress else None

@@ -11,7 +11,7 @@ from typing import Any
 from anyio.to_thread import run_sync
 
 from img402_mcp.doctor import variables
-from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, warn
+from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, unset, warn
 from img402_mcp.errors import quoted
 
 MAX_BYTES = 20_000_000
@@ -58,7 +58,7 @@ def _agents(agents: Iterable[AgentConfig]) -> Iterator[Finding]:
     found = [finding for agent in there for finding in _agent(agent)]
     names = ", ".join(dict.fromkeys(agent.name for agent in there))
     yield from found or [
-        ok(f"none of {names} starts img402-mcp" if there else "no configuration of a known agent here")
+        ok(f"none of {names} starts img402-mcp") if there else unset("no configuration of a known agent here")
     ]
 
 

@@ -11,11 +11,13 @@ Level = Literal["ok", "warn", "fail"]
 
 @dataclass(frozen=True)
 class Finding:
-    """`fix` is the way out; empty where all is well. No secret stands in either."""
+    """`fix` is the way out; empty where all is well. Neither text holds a secret."""
 
     level: Level
     said: str
     fix: str = ""
+    is_unset: bool = False
+    """Nothing is set or used here, which is fine and seldom of interest."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,10 @@ Check = Callable[[CheckContext], Awaitable[Findings]]
 
 def ok(said: str) -> Finding:
     return Finding("ok", said)
+
+
+def unset(said: str) -> Finding:
+    return Finding("ok", said, is_unset=True)
 
 
 def warn(said: str, fix: str) -> Finding:

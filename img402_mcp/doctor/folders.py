@@ -17,7 +17,7 @@ from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.private_files import is_open_to_others, way_to_close
 from img402_mcp.client.settings import Settings
 from img402_mcp.client.settings.folders import allow_list_file
-from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, warn
+from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, unset, warn
 from img402_mcp.errors import SettingsError, quoted
 
 
@@ -115,7 +115,7 @@ async def history(context: CheckContext) -> Findings:
 
 def _history(folder: Path) -> Findings:
     if not (folder / "ledger" / "ledger.db").exists():
-        return [ok("none yet")]
+        return [unset("none yet")]
     try:
         History.open(folder).close()
     except SettingsError as error:
@@ -129,7 +129,7 @@ async def journal(context: CheckContext) -> Findings:
 
 def _journal(folder: Path) -> Findings:
     if not (folder / "payments" / "journal.db").exists():
-        return [ok("none yet")]
+        return [unset("none yet")]
     try:
         with closing(Journal.open(folder)) as opened:
             pending = len(opened.open_payments())

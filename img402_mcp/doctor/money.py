@@ -7,7 +7,7 @@ from anyio.to_thread import run_sync
 from img402_mcp.client.payments.wallet import unlocked
 from img402_mcp.client.settings import Money, WalletSource
 from img402_mcp.client.settings.variables import file_path
-from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, warn
+from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, unset, warn
 from img402_mcp.doctor.folders import private
 from img402_mcp.errors import SettingsError
 from img402_mcp.wire.x402 import usdc
@@ -21,7 +21,7 @@ MUCH = 10_000_000
 async def wallet(context: CheckContext) -> Findings:
     source = context.settings.money.wallet
     if source is None:
-        return [] if any(name.startswith("IMG402_WALLET_") for name in context.broken) else [ok("no wallet is set")]
+        return [] if any(name.startswith("IMG402_WALLET_") for name in context.broken) else [unset("no wallet is set")]
     password_file = context.environ.get("IMG402_WALLET_PASSWORD_FILE", "")
     return await run_sync(lambda: [_opened(source), *_exposed(source, password_file)])
 

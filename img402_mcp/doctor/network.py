@@ -12,7 +12,7 @@ from img402_mcp.client.http import Request, Response, Send
 from img402_mcp.client.payments.chain import Node
 from img402_mcp.client.settings import HOSTED_API
 from img402_mcp.client.settings.api import ApiSettings
-from img402_mcp.doctor.finding import Check, CheckContext, Finding, Findings, fail, ok, warn
+from img402_mcp.doctor.finding import Check, CheckContext, Finding, Findings, fail, ok, unset, warn
 from img402_mcp.errors import BadAnswer, NotReached, UploadFailed, quoted
 from img402_mcp.wire.img402 import FREE, OPENAPI, Limits
 from img402_mcp.wire.moments import http_date
@@ -105,7 +105,7 @@ def _ahead(headers: Mapping[str, str]) -> float | None:
 
 
 async def proxy(context: CheckContext) -> Findings:
-    return [*_proxies(context.environ), *_certificates(context.environ)] or [ok("no proxy is set")]
+    return [*_proxies(context.environ), *_certificates(context.environ)] or [unset("no proxy is set")]
 
 
 def _proxies(environ: Mapping[str, str]) -> Iterator[Finding]:
@@ -139,7 +139,7 @@ async def node(context: CheckContext) -> Findings:
     """Asks what every node of the chain can answer; the URL may hold a key, so it is not shown."""
     url = context.settings.money.rpc_url
     if not url:
-        return [ok("IMG402_RPC_URL is not set")]
+        return [unset("IMG402_RPC_URL is not set")]
     refusals = []
     for name in context.settings.money.networks:
         try:
@@ -157,7 +157,7 @@ def other(api: type[ApiSettings]) -> Check:
     async def check(context: CheckContext) -> Findings:
         configured = context.settings.of(api)
         if configured is None:
-            return [] if api.secret in context.broken else [ok(f"{api.secret} is not set")]
+            return [] if api.secret in context.broken else [unset(f"{api.secret} is not set")]
         return await _answers(context, configured.url)
 
     return check

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from img402_mcp.cli.shell_words import retry_lines
+from img402_mcp.cli.shell_words import lines_to_paste
 
 PATHS = [
     pytest.param("shots/a.png", id="plain"),
@@ -23,7 +23,7 @@ PATHS = [
 
 @pytest.mark.parametrize("path", PATHS)
 def test_sh_reads_the_path_that_was_meant(path):
-    (line,) = retry_lines([path, "b.png"], windows=False)
+    (line,) = lines_to_paste("To retry", [path, "b.png"], windows=False)
     if path.isprintable():
         assert shlex.split(line.removeprefix("To retry: ")) == [path, "b.png"]
 
@@ -46,7 +46,7 @@ def test_sh_reads_the_path_that_was_meant(path):
     ],
 )
 def test_powershell_and_cmd_get_what_they_read(path, powershell, cmd):
-    lines = [*retry_lines([path], windows=True)]
+    lines = [*lines_to_paste("To retry", [path], windows=True)]
     same = [f"To retry: {cmd}"]
     assert lines == (
         same if cmd == powershell else [f"To retry in PowerShell: {powershell}", f"To retry in cmd: {cmd}"]
@@ -59,7 +59,7 @@ def test_cmd_itself_reads_the_path_that_was_meant(path, tmp_path):
     """Fed as if it were typed: a file of commands would read `%` in another way."""
     if not path.isascii():
         pytest.skip("what is typed here has the code page of the console")
-    *_, line = retry_lines([path], windows=True)
+    *_, line = lines_to_paste("To retry", [path], windows=True)
     show = tmp_path / "show.py"
     show.write_text("import sys; print(ascii(sys.argv[1:]))", encoding="utf-8")
     typed = f'"{sys.executable}" "{show}" {line.partition(": ")[2]}\r\n'

@@ -1,23 +1,22 @@
 """`img402-mcp upload`: what goes to stdout, what to stderr, how it ends."""
 
-import io
 import json
 import os
 import pty
 import re
+import shlex
 import signal
 import subprocess
 import sys
-import termios
 import threading
 from contextlib import ExitStack, suppress
+from datetime import UTC, datetime, timedelta
 from itertools import combinations, count
 from pathlib import Path
 
 import pytest
 
 from img402_mcp.cli import main, upload
-from img402_mcp.cli.progress_bar import ProgressBar, line
 from img402_mcp.client.batch import AT_ONCE
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.http import Response
@@ -77,7 +76,8 @@ def command(capsys):
     ],
 )
 def test_stdout_holds_only_what_is_to_be_pasted(api, shots, command, flags, printed):
-    assert command(*flags, *shots("a")) == (0, printed.format(api=api.url), "")
+    paths = shots("a")
+    assert command(*flags, *paths) == (0, printed.format(api=api.url), f'"{paths[0]}": kept for good\n')
 
 
 def test_each_image_has_a_line_in_the_order_of_the_paths(api, shots, command):
@@ -110,16 +110,17 @@ def test_json_holds_the_fields_of_the_tools_and_what_failed(api, shots, command)
 def test_an_existing_url_is_noted_on_stderr_and_fresh_uploads_again(api, shots, command):
     (path,) = shots("a")
     first, again, fresh = command("--url", path), command("--url", path), command("--url", "--fresh", path)
-    assert first == (0, f"{api.url}/1.png\n", "")
-    assert again == (0, f"{api.url}/1.png\n", f'"{path}": already uploaded, so its existing URL is returned\n')
-    assert fresh == (0, f"{api.url}/2.png\n", "")
+    assert first == (0, f"{api.url}/1.png\n", f'"{path}": kept for good\n')
+    known = f'"{path}": kept for good, already uploaded, so its existing URL is returned\n'
+    assert again == (0, f"{api.url}/1.png\n", known)
+    assert fresh == (0, f"{api.url}/2.png\n", f'"{path}": kept for good\n')
 
 
 def test_what_was_done_to_an_image_is_noted_on_stderr(api, command):
     shot = str(SAMPLES / "exif.jpg")
     code, printed, stderr = command("--url", shot)
     assert (code, printed) == (0, f"{api.url}/1.png\n")
-    assert re.fullmatch(rf'"{shot}": sent after: removed: camera model, comment\n', stderr)
+    assert re.fullmatch(rf'"{shot}": kept for good, sent after: removed: camera model, comment\n', stderr)
 
 
 def test_a_too_large_image_is_fitted_unless_that_is_forbidden(api, tmp_path, picture_of, command):
@@ -128,7 +129,7 @@ def test_a_too_large_image_is_fitted_unless_that_is_forbidden(api, tmp_path, pic
     refused, fitted = command("--url", "--no-fit", "a.png"), command("--url", "a.png")
     assert refused[:2] == (1, "")
     assert refused[2].startswith('img402-mcp: "a.png": The image has 3,')
-    assert fitted == (0, f"{api.url}/1.png\n", '"a.png": sent after: png 3 kB -> png 1 kB, lossless\n')
+    assert fitted == (0, f"{api.url}/1.png\n", '"a.png": kept for good, sent after: png 3 kB -> png 1 kB, lossless\n')
 
 
 def test_images_that_the_api_no_longer_accepts_are_named_for_a_retry(api, shots, command):
@@ -145,6 +146,38 @@ def test_control_characters_in_a_name_are_escaped(api, shots, command):
     stderr = command(*shots("a\x1b[2J", "b"))[2]
     assert "\x1b" not in stderr
     assert "a\\x1b[2J.png" in stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("expiry", "said"),
+    [
+        pytest.param({"days": 7, "minutes": 1}, "expires in 7 days ({at:%Y-%m-%d %H:%M}Z)", id="days"),
+        pytest.param({"hours": 47}, "expires in 47 hours ({at:%Y-%m-%d %H:%M}Z)", id="hours"),
+        pytest.param({"days": -1}, "expires in 0 seconds ({at:%Y-%m-%d %H:%M}Z)", id="past"),
+    ],
+)
+def test_how_long_the_link_lives_is_said_on_stderr(api, shots, command, expiry, said):
+    at = datetime.now(UTC) + timedelta(**expiry)
+    api.on_upload = lambda _: reply(200, {"url": f"{api.url}/1.png", "id": "1", "expiresAt": at.isoformat()})
+    (path,) = shots("a")
+    assert command("--url", path) == (0, f"{api.url}/1.png\n", f'"{path}": {said.format(at=at)}\n')
+
+
+def test_an_expiry_that_the_api_does_not_state_is_not_invented(api, shots, command):
+    api.on_upload = lambda _: reply(200, {"url": f"{api.url}/1.png", "id": "1"})
+    (path,) = shots("a")
+    assert command("--url", path)[2] == f'"{path}": The API named no usable expiry.\n'
+
+
+@pytest.mark.parametrize("name", ["shots", "shots/", "my shots", "[odd]"])
+def test_a_folder_is_answered_with_the_pattern_that_names_its_images(api, tmp_path, picture_of, command, name):
+    (tmp_path / name).mkdir()
+    (tmp_path / name / "a.png").write_bytes(picture_of(3, 2))
+    code, printed, stderr = command(name)
+    assert (code, printed) == (1, "")
+    assert f'"{name}" is a folder; ' in stderr
+    program, *words = shlex.split(re.search("(?m)^To upload the images in it: (.*)$", stderr)[1])
+    assert (program, command(*words[1:])[:2]) == ("img402-mcp", (0, f"![a]({api.url}/1.png)\n"))
 
 
 # Which folders
@@ -277,48 +310,8 @@ def test_an_interrupt_says_what_was_done_until_then(api, shots):
     done = len(re.findall(r"(?m)^!\[quick\d+\]\(\S+\)$", printed))
     assert (program.returncode, printed.count("\n")) == (130, done)
     assert done > 0
-    assert stderr.startswith("\r\x1b[K[")
+    assert stderr.startswith("\r\x1b[?25l[")
+    assert re.search(r"\r +\r\x1b\[\?25h\"[^\x1b]*\Z", stderr), "the bar is wiped out before anything else is said"
     assert stderr.endswith(
-        f"\r\x1b[K\rimg402-mcp: Interrupted; {done} uploaded until then. {upload.IN_THE_HISTORY}\r\n"
+        f"kept for good\r\nimg402-mcp: Interrupted; {done} uploaded until then. {upload.IN_THE_HISTORY}\r\n"
     )
-
-
-# The bar
-
-
-@pytest.mark.parametrize(
-    ("done", "width", "shown"),
-    [
-        pytest.param(0, 80, f"[{'-' * 40}] 0 % of 4 images", id="begin"),
-        pytest.param(250, 80, f"[{'#' * 25}{'-' * 15}] 62 % of 4 images", id="half-a-file"),
-        pytest.param(400, 29, "[########] 100 % of 4 images", id="narrow"),
-        pytest.param(200, 24, "50 % of 4 images", id="no-room-for-a-bar"),
-        pytest.param(200, 6, "50 % ", id="no-room-at-all"),
-    ],
-)
-def test_the_bar_keeps_within_the_width(done, width, shown):
-    assert line(done, 400, 100, width) == shown
-    assert len(shown) < width
-
-
-async def test_the_bar_is_removed_from_the_terminal_at_the_end(monkeypatch):
-    monkeypatch.setenv("TERM", "xterm")
-    ours, theirs = pty.openpty()
-    termios.tcsetwinsize(theirs, (24, 30))
-    with os.fdopen(theirs, "w", encoding="utf-8") as terminal:
-        bar = ProgressBar(terminal, 100)
-        await bar.show(100, 200)
-        await bar.show(100, 200)
-        bar.close()
-    written = all_of(ours)
-    assert written == b"\r\x1b[K[#####-----] 50 % of 2 images\r\r\x1b[K\r"
-
-
-@pytest.mark.parametrize("term", ["xterm", "dumb"])
-async def test_without_a_terminal_no_bar_is_drawn(term, monkeypatch):
-    monkeypatch.setenv("TERM", term)
-    stderr = io.StringIO()
-    bar = ProgressBar(stderr, 100)
-    await bar.show(100, 200)
-    bar.close()
-    assert stderr.getvalue() == ""

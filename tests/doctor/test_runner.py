@@ -57,11 +57,12 @@ def test_the_whole_is_one_line_for_each_finding_and_shows_no_secret(tmp_path):
         "IMG402_STUDIO_URL": NOWHERE,
     }
     done = doctor(**plain, **secrets)
-    lines = [line.split(maxsplit=2) for line in done.stdout.splitlines()]
+    *findings, last = done.stdout.splitlines()
+    lines = [line.split(maxsplit=2) for line in findings]
     levels = {name: level for level, name, _ in lines}
     assert (done.returncode, done.stderr) == (1, "")
     assert {name for name, level in levels.items() if level == "fail"} == {"api", "rpc", "io42", "studio"}
-    assert levels["server"] == "ok"
+    assert (levels["server"], last) == ("ok", f"4 to fix, {[*levels.values()].count('warn')} to look at")
     assert not re.search(rf"{KEY[2:]}|secret", done.stdout)
     assert not (tmp_path / "state").exists()
 

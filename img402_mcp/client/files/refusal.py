@@ -19,6 +19,7 @@ def outside() -> FileRefused:
     return FileRefused("is not inside an allowed folder", outside=True)
 
 
+A_FOLDER = "is a folder; the path of one file was wanted"
 LINKED = "goes through a link that leads in a circle, or that was put there while it was read"
 ON_MACOS = "on macOS allow its app under Privacy & Security, Files and Folders"
 REASONS = {

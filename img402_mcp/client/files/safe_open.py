@@ -25,7 +25,7 @@ from pathlib import Path
 
 from img402_mcp.client.files.cloud_files import downloaded, is_elsewhere
 from img402_mcp.client.files.held_files import HELD, is_held_open
-from img402_mcp.client.files.refusal import LINKED, REASONS, FileRefused
+from img402_mcp.client.files.refusal import A_FOLDER, LINKED, REASONS, FileRefused
 
 Opening = Callable[[Path], AbstractContextManager[int]]
 
@@ -90,7 +90,7 @@ def _checked(descriptor: int, seen: os.stat_result) -> Iterator[int]:
 
 def _demand_file(status: os.stat_result) -> None:
     if stat.S_ISDIR(status.st_mode):
-        raise FileRefused("is a folder; the path of one file was wanted")
+        raise FileRefused(A_FOLDER)
     if stat.S_ISLNK(status.st_mode):
         raise FileRefused(LINKED)
     if not stat.S_ISREG(status.st_mode):
