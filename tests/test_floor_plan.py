@@ -60,8 +60,9 @@ PLAN = {
         "io42_fees": "payments settings",
         "io42_submit": "apis files http io42_fees lost_answers payments settings ssrf_guard upload",
         "studio_upload": "apis files settings upload",
-        "batch": "files upload",
+        "batch": "files lifetimes upload",
         "publish": "batch files upload",
+        "renew": "batch files history reuse upload",
         "result_text": "apis batch paid_upload payments upload",
     },
     f"{PACKAGE}.host": {

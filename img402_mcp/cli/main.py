@@ -9,15 +9,13 @@ docs/commands.md. Without a command, `img402-mcp` serves MCP over stdio: see `__
 
 from collections.abc import Sequence
 from functools import partial
-from importlib import import_module
-from types import SimpleNamespace as Flags
 
 import click
 
 from img402_mcp import __version__
-from img402_mcp.cli import host_admin
+from img402_mcp.cli import earlier_uploads, host_admin
 from img402_mcp.cli.help import PROGRAM, Group, colour, examples, show
-from img402_mcp.cli.parameters import Whole, files, folders
+from img402_mcp.cli.parameters import Whole, allow_dir, files, folders, perform
 from img402_mcp.client.snippets import WIDEST
 
 
@@ -41,11 +39,6 @@ def complete(instruction: str) -> int:
     return completion.complete(main, instruction)
 
 
-def perform(command: str, flags: dict[str, object], action: str = "") -> int:
-    code: int = import_module(f"img402_mcp.cli.{command}").run(Flags(action=action, **flags))
-    return code
-
-
 def demand_one(*names: str) -> None:
     """More than one of these flags is a usage error."""
     context = click.get_current_context()
@@ -66,14 +59,6 @@ def main() -> None:
     """Turn a local image into a public URL. Without a command, serve MCP over stdio."""
 
 
-allow_dir = click.option(
-    "--allow-dir",
-    "allow_dirs",
-    multiple=True,
-    metavar="DIR",
-    shell_complete=folders,
-    help="A folder whose images may be uploaded; repeatable.",
-)
 as_json = partial(click.option, "--json", is_flag=True)
 
 
@@ -115,6 +100,7 @@ def serve(**flags: object) -> int:
 )
 @click.option("--no-fit", is_flag=True, help="Send each file as it is, whatever the API's limit.")
 @click.option("--fresh", is_flag=True, help="Upload again what was uploaded before. For free uploads only.")
+@click.option("--keep/--no-keep", default=None, help="Make it fit what the API keeps longest. For free uploads only.")
 @allow_dir
 def upload(**flags: object) -> int:
     """Upload images and print their markdown, one a line.
@@ -136,6 +122,7 @@ def upload(**flags: object) -> int:
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be uploaded. Nothing is sent or written.")
 @click.option("--overwrite", is_flag=True, help="FILE may exist, and may be PATH itself.")
+@click.option("--no-keep", is_flag=True, help="Do not make images fit what the API keeps longest.")
 @as_json(help="Print what was done, and the document, as one JSON object.")
 @allow_dir
 def publish(**flags: object) -> int:
@@ -281,6 +268,8 @@ def host(context: click.Context, /, **flags: object) -> int:
 
 
 host.add_command(host_admin.group())
+main.add_command(earlier_uploads.renew)
+main.add_command(earlier_uploads.delete)
 
 
 @main.command("completion", epilog=examples("completion zsh > ~/.zfunc/_img402-mcp", "completion fish | source"))

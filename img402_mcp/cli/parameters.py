@@ -1,5 +1,7 @@
-"""What the values of arguments and flags may be, and what a shell offers for them."""
+"""What commands share: what arguments and flags may be, what a shell offers for them, and how a command runs."""
 
+from importlib import import_module
+from types import SimpleNamespace as Flags
 from typing import TYPE_CHECKING
 
 import click
@@ -39,3 +41,18 @@ def _offered(incomplete: str, kind: str) -> "list[CompletionItem]":
     from click.shell_completion import CompletionItem  # noqa: PLC0415  # only a shell needs it
 
     return [CompletionItem(incomplete, type=kind)]
+
+
+allow_dir = click.option(
+    "--allow-dir",
+    "allow_dirs",
+    multiple=True,
+    metavar="DIR",
+    shell_complete=folders,
+    help="A folder whose images may be uploaded; repeatable.",
+)
+
+
+def perform(command: str, flags: dict[str, object], action: str = "") -> int:
+    code: int = import_module(f"img402_mcp.cli.{command}").run(Flags(action=action, **flags))
+    return code

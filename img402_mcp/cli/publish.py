@@ -28,7 +28,7 @@ def run(flags: Flags) -> int:
 async def _done(flags: Flags) -> Report:
     settings = client_settings(os.environ, allow_dirs=flags.allow_dirs)
     allow_list = AllowList.of(settings, chosen_folders([each for each in (flags.path, flags.out) if each]))
-    wanted = PublishOptions(flags.path, flags.out, flags.overwrite)
+    wanted = PublishOptions(flags.path, flags.out, flags.overwrite, keep=not flags.no_keep)
     async with open_uploader(settings, allow_list) as uploader:
         if flags.dry_run:
             return report.planned(await plan(uploader, wanted))

@@ -18,7 +18,7 @@ from img402_mcp.cli.history import time_left
 from img402_mcp.cli.progress_bar import ProgressBar
 from img402_mcp.cli.shell_words import lines_to_paste
 from img402_mcp.client.apis.base import Receipt
-from img402_mcp.client.batch import Batch, Success, in_words, markdown, upload_matching
+from img402_mcp.client.batch import Batch, Success, in_words, lives_of, markdown, upload_matching
 from img402_mcp.client.files.allow_list import AllowList
 from img402_mcp.client.files.paths import absolute
 from img402_mcp.client.files.refusal import A_FOLDER, FileRefused
@@ -40,6 +40,8 @@ IN_THE_HISTORY = "What was on its way may have arrived: `img402-mcp history` tel
 def run(flags: Flags) -> int:
     if flags.fresh and flags.paid:
         raise SettingsError("--fresh does not go with --paid: what a file's bytes were paid for is never paid again.")
+    if flags.keep and flags.paid:
+        raise SettingsError("--keep does not go with --paid: it makes a free upload last.")
     settings = client_settings(os.environ, allow_dirs=flags.allow_dirs)
     roots = AllowList.of(settings, chosen_folders(flags.paths)).roots()
     finished: list[Success] = []
@@ -82,7 +84,7 @@ async def _done(settings: Settings, roots: Roots, flags: Flags, finished: list[S
             async def one(path: str, progress: Progress | None) -> Upload:
                 """A known URL is never lost, not even when the others are interrupted."""
                 with bar.image(path) as enter:
-                    options = UploadOptions(not flags.no_fit, flags.fresh, flags.width, on_stage=enter)
+                    options = UploadOptions(not flags.no_fit, flags.fresh, flags.width, flags.keep, on_stage=enter)
                     done = await upload(path, bar.sending(path, progress), options=options)
                 finished.append(Success(path, done))
                 return done
@@ -117,6 +119,8 @@ def _show(batch: Batch, flags: Flags) -> None:
     for each in batch.uploads:
         facts = filter(None, (_life(each.upload.receipt), facts_of(each.upload)))
         print(f"{quoted(each.path)}: {', '.join(facts)}", file=sys.stderr)
+    if (lives := lives_of(batch)).count(". "):  # more than when they expire
+        print(lives.replace("keep=true", "--keep"), file=sys.stderr)
     for failure in batch.failures:
         print(f"img402-mcp: {in_words(failure)}", file=sys.stderr)
     if batch.unsent:

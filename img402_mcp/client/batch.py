@@ -15,6 +15,7 @@ from anyio.to_thread import run_sync
 
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_glob import expanded
+from img402_mcp.client.lifetimes import expiry_note
 from img402_mcp.client.upload import Progress, Upload
 from img402_mcp.errors import Img402Error, NotReached, ReadRefused, UploadFailed, UploadRejected, quoted
 
@@ -206,11 +207,12 @@ def _is_limit(error: Img402Error) -> bool:
 
 def lives_of(batch: Batch) -> str:
     """What the answers of a batch have in common: when the first image expires, and what would make them last."""
-    expiring = [(each.upload.receipt.expires_at, each.upload.life) for each in batch.uploads if each.upload.life]
+    living = [(each.upload.receipt.expires_at, each.upload.life) for each in batch.uploads]
+    expiring = [(moment, life or expiry_note(moment)) for moment, life in living if moment]
     if len(batch.uploads) == 1 or not expiring:
         return "".join(life for _, life in expiring)
     advice = dict.fromkeys(life.partition(". ")[2] for _, life in expiring)
-    first = min(moment for moment, _ in expiring if moment)
+    first = min(moment for moment, _ in expiring)
     some = f"{len(expiring)} of {len(batch.uploads)} images expire, the first on {first:%Y-%m-%d}."
     return " ".join(filter(None, (some, *advice)))
 

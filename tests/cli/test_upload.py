@@ -15,6 +15,7 @@ from itertools import combinations, count
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from img402_mcp.cli import main, upload
 from img402_mcp.client.batch import AT_ONCE
@@ -23,6 +24,7 @@ from img402_mcp.client.http import Response
 from img402_mcp.errors import SettingsError
 from img402_mcp.mcp_server.results import UploadResult
 from tests.fakes.api import Api
+from tests.fakes.september import September
 from tests.fakes.serving import Hanging, on_a_socket, reply
 
 SAMPLES = Path(__file__).parent.parent / "samples"
@@ -315,3 +317,21 @@ def test_an_interrupt_says_what_was_done_until_then(api, shots):
     assert stderr.endswith(
         f"kept for good\r\nimg402-mcp: Interrupted; {done} uploaded until then. {upload.IN_THE_HISTORY}\r\n"
     )
+
+
+def test_what_expires_is_said_on_stderr_with_the_flag_that_makes_it_last(monkeypatch, api, command, tmp_path):
+    september = September()
+    Image.effect_noise((800, 700), 60).convert("RGB").save(tmp_path / "large.png", compress_level=0)
+    with on_a_socket(september.answer) as september.url:
+        monkeypatch.setenv("IMG402_API_URL", september.url)
+        plain, kept = command("--url", "large.png"), command("--url", "--keep", "large.png")
+    advice = "Expires 2026-12-28. Images up to 1 MB are kept for good here: call again with --keep."
+    assert (plain[:2], plain[2].splitlines()[-1]) == ((0, f"{september.url}/1.png\n"), advice)
+    assert kept[:2] == (0, f"{september.url}/2.png\n")
+    assert '"large.png": kept for good, ' in kept[2]
+    assert "xpires" not in kept[2]
+
+
+def test_keep_does_not_go_with_paid(api, shots):
+    with pytest.raises(SettingsError, match="--keep does not go with --paid"):
+        main.run(["upload", "--keep", "--paid", *shots("a")])

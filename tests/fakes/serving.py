@@ -64,7 +64,7 @@ def on_a_socket(answer: Answer) -> Iterator[str]:
             else:
                 self._send(response)
 
-        do_POST = do_GET  # noqa: N815  # as the library names it
+        do_POST = do_DELETE = do_GET  # noqa: N815  # as the library names it
 
         def _send(self, response: Response) -> None:
             self.send_response(response.status)
