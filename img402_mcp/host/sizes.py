@@ -4,7 +4,9 @@ _UNITS = (("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10))
 
 
 def short_size(count: int) -> str:
-    """1048576 -> `1 MB`."""
+    """1048576 -> `1 MB`. So is 1000000, as an operator may have said it."""
+    if count >= 1_000_000 and count % 1_000_000 == 0:
+        return f"{count // 1_000_000} MB"
     for unit, scale in _UNITS:
         if count >= scale:
             return f"{count / scale:.4g} {unit}"

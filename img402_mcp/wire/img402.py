@@ -91,6 +91,11 @@ class FreeTerms(Message):
     uploads_a_day: Count | None = None
     uploads_a_day_per_address: Count | None = None
 
+    def days_for(self, size: int) -> int | None:
+        """Of an image of that size; None: forever."""
+        smallest_first = sorted(self.tiers, key=lambda tier: tier.max_bytes)
+        return next((tier.days for tier in smallest_first if size <= tier.max_bytes), self.days)
+
 
 class PaidTerms(Message):
     """What a paid upload gets. `price` is decimal USDC, such as 0.01, on `network`; days None: forever."""
@@ -100,6 +105,9 @@ class PaidTerms(Message):
     price: Annotated[str, Field(pattern=r"^[0-9]{1,9}(\.[0-9]{1,6})?$")]
     network: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,32}$")]
     token_minutes: Count
+
+    def days_for(self, _size: int) -> int | None:
+        return self.days
 
 
 class Limits(Message):

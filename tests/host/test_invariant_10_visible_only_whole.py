@@ -21,11 +21,13 @@ from img402_mcp.host.storage.opening import open_blobs, open_store
 from img402_mcp.host.storage.receive import Incoming
 from img402_mcp.host.storage.spool import Body
 from img402_mcp.host.storage.store import PendingImage, described
+from img402_mcp.wire.img402 import FreeTerms
 from tests.fakes.fixtures import Hosting, Names, Sample
 from tests.fakes.uploads import upload_free
 
 Settings = Callable[..., HostSettings]
 NOW = datetime(2026, 2, 8, tzinfo=UTC)
+WEEK = FreeTerms(max_bytes=1_000_000, days=7)
 
 UPLOAD_FAILED = {
     "error": "upload_failed",
@@ -63,7 +65,7 @@ class Rooms:
             self.images.add(transaction, image)
 
         return await self.store.put(
-            PendingImage(incoming.body, lambda: described(incoming, NOW, days=7), insert, nullcontext())
+            PendingImage(incoming.body, lambda: described(incoming, NOW, WEEK), insert, nullcontext())
         )
 
 

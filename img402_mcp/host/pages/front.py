@@ -100,7 +100,7 @@ def _page(settings: HostSettings, links: dict[str, str]) -> str:
             "media_types": ",".join(form.media_type for form in FORMATS),
             "formats": terms.listed([form.name for form in FORMATS]),
             "size": short_size(free.max_bytes),
-            "kept": terms.duration(free.days),
+            "kept": terms.lives(free),
             "daily": terms.daily(free),
             "curl": curl_line(url),
             "mcp": mcp_configuration(url),

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 
 from img402_mcp.host.payments.requirements import PLAY_MONEY
 from img402_mcp.host.settings import PaidSettings
+from img402_mcp.host.sizes import short_size
 from img402_mcp.wire.img402 import FreeTerms
 
 
@@ -17,6 +18,12 @@ def duration(days: int | None) -> str:
     if days is None:
         return "for good"
     return "for 1 day" if days == 1 else f"for {days:,} days"
+
+
+def lives(terms: FreeTerms) -> str:
+    """`for 7 days`, or `for good up to 1 MB, for 30 days up to 10 MB`."""
+    each = [f"{duration(tier.days)} up to {short_size(tier.max_bytes)}" for tier in terms.tiers]
+    return ", ".join(each) or duration(terms.days)
 
 
 def daily(terms: FreeTerms) -> str:

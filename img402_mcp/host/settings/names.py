@@ -23,6 +23,7 @@ HOST_VARIABLES = VariableNames(
             "IMG402_HOST_FREE_DAILY_PER_ADDRESS",
             "IMG402_HOST_FREE_DAYS",
             "IMG402_HOST_FREE_MAX_BYTES",
+            "IMG402_HOST_FREE_TIERS",
             "IMG402_HOST_HEAD_SECONDS",
             "IMG402_HOST_IMAGE_MAX_AGE",
             "IMG402_HOST_IMAGE_URL",

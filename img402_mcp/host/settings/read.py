@@ -12,6 +12,7 @@ from sqlalchemy.exc import ArgumentError
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.host.settings.apis import APIS
 from img402_mcp.host.settings.delivery import delivery
+from img402_mcp.host.settings.free import A_CENTURY, free_terms
 from img402_mcp.host.settings.model import (
     HostSettings,
     Network,
@@ -35,14 +36,8 @@ from img402_mcp.host.settings.variables import (
 )
 from img402_mcp.wire import x402
 from img402_mcp.wire.evm import address_flaw
-from img402_mcp.wire.img402 import FreeTerms, PaidTerms
+from img402_mcp.wire.img402 import PaidTerms
 
-MAX_BYTES = 1_048_576
-DAYS = 7
-# Together with 1 MB and 7 days the first keeps a host that was left open to the world under 70 GB; an agent at
-# work makes some hundreds of screenshots a day, so the second stops a loop gone wild and nobody else.
-DAILY = 10_000
-DAILY_PER_ADDRESS = 1_000
 PAID_MAX_BYTES = 5 * 1_048_576
 PAID_DAYS = 365
 PRICE = "0.01"
@@ -50,7 +45,6 @@ TOKEN_MINUTES = 10
 TRUST_USED = "0.05"  # five uploads: what a lost answer of a facilitator may cost, where no chain can be asked
 OBJECT_STORES = ("s3", "gs", "az")
 _WHERE_FROM = ", such as the output of `openssl rand -hex 32`. Leave it out to have one made in the data folder."
-A_CENTURY = 36_500
 LARGEST_STORE = 1 << 60
 AN_HOUR = 3600
 
@@ -73,7 +67,7 @@ def host_settings(
         objects=objects,
         database=database,
         public_url=_public_url(public_url or environ.get("IMG402_HOST_PUBLIC_URL") or default_public_url or ""),
-        free=_free_terms(environ),
+        free=free_terms(environ),
         trusted_proxies=_networks(environ.get("IMG402_HOST_TRUSTED_PROXIES") or ""),
         paid=_paid(environ),
         secret=_secret(environ.get("IMG402_HOST_SECRET") or None, database),
@@ -86,18 +80,6 @@ def host_settings(
 
 def _default_data() -> Path:
     return Path(user_data_dir("img402-mcp", appauthor=False)) / "host"
-
-
-def _free_terms(environ: Mapping[str, str]) -> FreeTerms:
-    return FreeTerms(
-        max_bytes=integer(environ, "IMG402_HOST_FREE_MAX_BYTES", MAX_BYTES, (1, LARGEST)),
-        days=integer(environ, "IMG402_HOST_FREE_DAYS", DAYS, (0, A_CENTURY)) or None,
-        uploads_a_day=integer(environ, "IMG402_HOST_FREE_DAILY", DAILY, (0, LARGEST)) or None,
-        uploads_a_day_per_address=integer(
-            environ, "IMG402_HOST_FREE_DAILY_PER_ADDRESS", DAILY_PER_ADDRESS, (0, LARGEST)
-        )
-        or None,
-    )
 
 
 def _paid(environ: Mapping[str, str]) -> PaidSettings | None:

@@ -15,6 +15,7 @@ from img402_mcp.host.storage.blobs.base import Blobs
 from img402_mcp.host.storage.images import FREE_ID, PAID_ID, StoredImage, new_id
 from img402_mcp.host.storage.receive import Incoming
 from img402_mcp.host.storage.spool import Body
+from img402_mcp.wire.img402 import FreeTerms, PaidTerms
 
 # A year is a year also for a cache that asks some seconds after the upload: paid time is rounded up.
 A_MINUTE = timedelta(minutes=1)
@@ -74,8 +75,10 @@ class ThreadedStore:
         return image
 
 
-def described(incoming: Incoming, now: datetime, days: int | None, *, paid: bool = False) -> StoredImage:
+def described(incoming: Incoming, now: datetime, terms: FreeTerms | PaidTerms, *, paid: bool = False) -> StoredImage:
     """The image that it will be. Blocks; raises ApiError for what is none."""
+    form = incoming.examine().format  # only then is it known how long it is
+    days = terms.days_for(incoming.size)
     created = now.replace(microsecond=now.microsecond // 1000 * 1000)
     expires = None if days is None else created + timedelta(days=days)
     if expires is not None and paid:
@@ -83,4 +86,4 @@ def described(incoming: Incoming, now: datetime, days: int | None, *, paid: bool
     if paid and not incoming.path.exists():  # a full disk is noticed before money moves
         raise FileNotFoundError("The body's file vanished.")
     image_id = new_id(PAID_ID if paid else FREE_ID)
-    return StoredImage(image_id, incoming.examine().format, incoming.size, created, expires, paid)
+    return StoredImage(image_id, form, incoming.size, created, expires, paid)

@@ -74,7 +74,8 @@ async def _terms(here: "Uploader") -> tuple[bool, str]:
 
 def _in_words(api_limits: "Limits") -> str:
     free = api_limits.free
-    duration = f"kept {free.days} days" if free.days is not None else "kept for good"
+    lives = [f"{_kept(tier.days)} up to {tier.max_bytes} bytes" for tier in free.tiers]
+    duration = ", ".join(lives) or _kept(free.days)
     caps = [
         f"{count} uploads a day {whose}"
         for count, whose in ((free.uploads_a_day, "in all"), (free.uploads_a_day_per_address, "for each address"))
@@ -84,9 +85,12 @@ def _in_words(api_limits: "Limits") -> str:
     return f"{sentence}; {_paid_in_words(api_limits.paid)}" if api_limits.paid else sentence
 
 
+def _kept(days: int | None) -> str:
+    return "kept for good" if days is None else f"kept {days} days"
+
+
 def _paid_in_words(paid: "PaidTerms") -> str:
-    duration = f"kept {paid.days} days" if paid.days is not None else "kept for good"
-    return f"for {paid.price} USDC on {paid.network} up to {paid.max_bytes} bytes, {duration}"
+    return f"for {paid.price} USDC on {paid.network} up to {paid.max_bytes} bytes, {_kept(paid.days)}"
 
 
 def _text(answer: LimitsResult) -> str:

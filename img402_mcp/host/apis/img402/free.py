@@ -60,7 +60,7 @@ async def _upload_free(host: Host, request: Request) -> StoredImage:
     example = f"curl -F {FIELD}=@screenshot.png {host.settings.public_url}{FREE}"
     try:
         async with incoming_image(request, host.blobs.spool, ImageRules(free.max_bytes, example)) as incoming:
-            describe = partial(described, incoming, now, free.days)
+            describe = partial(described, incoming, now, free)
             return await host.store.put(PendingImage(incoming.body, describe, insert, host.quota.room(incoming.size)))
     except (OSError, SQLAlchemyError) as error:
         _log.exception("an upload failed")

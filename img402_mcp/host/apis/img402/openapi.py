@@ -51,13 +51,18 @@ def schemas() -> Json:
 
 
 def _upload(settings: HostSettings) -> Json:
-    duration = "forever" if settings.free.days is None else f"for {settings.free.days} days"
+    free = settings.free
+    lives = [f"{_kept(tier.days)} up to {tier.max_bytes} bytes" for tier in free.tiers] or [_kept(free.days)]
     return {
         "operationId": "uploadFree",
-        "summary": f"Upload an image of at most {settings.free.max_bytes} bytes, kept {duration}.",
+        "summary": f"Upload an image of at most {free.max_bytes} bytes, kept {', '.join(lives)}.",
         "requestBody": _image_body(),
         "responses": {"200": _answer("The image is public.", "UploadedImage") | _LINK} | _problems(FREE_CODES),
     }
+
+
+def _kept(days: int | None) -> str:
+    return "forever" if days is None else f"for {days} days"
 
 
 def _paid(settings: HostSettings) -> Json:

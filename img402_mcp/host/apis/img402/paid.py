@@ -197,7 +197,7 @@ def _receiving(context: PaidContext, request: Request) -> AbstractAsyncContextMa
 
 def _described(context: PaidContext, incoming: Incoming) -> tuple[StoredImage, str]:
     """The image that it will be, and the sha256 of its bytes. Blocks."""
-    image = described(incoming, context.host.now(), context.paid.terms.days, paid=True)
+    image = described(incoming, context.host.now(), context.paid.terms, paid=True)
     with incoming.body.view() as data:
         return image, hashlib.sha256(data).hexdigest()
 
