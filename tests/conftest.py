@@ -1,4 +1,5 @@
 import json
+import os
 import re
 import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -32,6 +33,12 @@ settings.load_profile("repeatable")  # --hypothesis-profile=search is loaded aft
 def pytest_collection_finish() -> None:
     """Tests that import eth_account themselves raise the limit for all the others; the product never does."""
     sys.setrecursionlimit(RECURSION_LIMIT)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items if os.name == "nt" else ():
+        if needed := item.get_closest_marker("posix"):
+            item.add_marker(pytest.mark.skip(**needed.kwargs))
 
 
 def databases() -> set[str]:

@@ -19,6 +19,7 @@ from img402_mcp.client.history import History, HistoryEntry, expiring_before
 from img402_mcp.errors import SettingsError
 from tests.fakes.folders import in_memory
 from tests.fakes.history import DAY, ENTRY, NOW
+from tests.fakes.posix import LINKS, MODES
 
 REMEMBERING = Path(__file__).with_name("remembering.py")
 ASKED = (ENTRY.api, "free", ENTRY.source, "scrub fit")
@@ -139,6 +140,7 @@ def test_the_spelling_of_a_name_does_not_matter(history, name, query):
     assert [entry.id for entry in history.find(query, now=NOW)] == ["1"]
 
 
+@LINKS
 def test_a_file_is_found_by_its_relative_path_and_through_a_link(history, tmp_path, monkeypatch):
     folder = tmp_path.resolve() / "shots"
     folder.mkdir()
@@ -204,12 +206,14 @@ def test_an_empty_query_forgets_nothing(history, query):
     assert (history.forget(query), history.find(now=NOW)) == (0, [ENTRY])
 
 
+@MODES
 def test_the_files_are_readable_only_by_their_owner(history, state_dir):
     remembered(history, ENTRY)
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in state_dir.rglob("*")}
     assert modes == {"ledger": 0o700, "ledger.db": 0o600, "ledger.db-wal": 0o600, "ledger.db-shm": 0o600}
 
 
+@MODES
 def test_a_folder_that_others_could_read_is_made_private(state_dir):
     folder = state_dir / "ledger"
     folder.mkdir(mode=0o755)

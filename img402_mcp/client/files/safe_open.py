@@ -30,6 +30,8 @@ from img402_mcp.client.files.refusal import A_FOLDER, LINKED, REASONS, FileRefus
 Opening = Callable[[Path], AbstractContextManager[int]]
 
 
+_INVALID_NAME = 123
+"""What Windows answers for a name that no file can have."""
 _THROUGH = ("O_RDONLY", "O_PATH", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
 _FOR_READING = ("O_RDONLY", "O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT")
 
@@ -104,6 +106,8 @@ def read_bytes(path: Path, limit: int, opening: Opening, purpose: str = "sent") 
     except FileNotFoundError:
         raise FileRefused("does not exist", missing=True) from None
     except OSError as error:
+        if getattr(error, "winerror", None) == _INVALID_NAME:
+            raise FileRefused("does not exist", missing=True) from None
         held = HELD if is_held_open(path, error) else ""
         raise FileRefused(held or REASONS.get(error.errno or 0) or f"cannot be read: {error.strerror}") from None
 

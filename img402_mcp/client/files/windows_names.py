@@ -39,6 +39,8 @@ def _share(text: str) -> str:
 def oddity(text: str) -> str:
     """What is wrong with a name in the path, as a clause that goes on from the path; empty where nothing is."""
     for part in PureWindowsPath(text).parts[bool(PureWindowsPath(text).anchor) :]:
+        if re.search(r'[<>"|]', part):  # no file has such a name, so other readings of it are tried
+            continue
         if ":" in part:
             return "names a stream of a file, after a colon; the plain path was wanted"
         if part not in (".", "..") and part.endswith((".", " ")):

@@ -10,6 +10,7 @@ from img402_mcp.client.files.allow_list import AllowList, listed, write_list
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.settings import client_settings
 from img402_mcp.errors import SettingsError
+from tests.fakes.posix import MODES
 
 
 @pytest.fixture
@@ -68,6 +69,7 @@ def test_a_list_that_cannot_be_read_allows_nothing(tmp_path, content):
     assert listed(tmp_path / "list") == []
 
 
+@MODES
 def test_the_list_is_for_the_user_alone(tmp_path):
     file = tmp_path / "config" / "list"
     write_list(file, [tmp_path])

@@ -22,6 +22,7 @@ from img402_mcp.client.files.documents import (
 )
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.errors import ReadRefused
+from tests.fakes.posix import DEVICES, LINKS, MODES, NAMES
 
 OUTSIDE = "is not inside an allowed folder"
 NO_FILE = "not a regular file"
@@ -84,7 +85,7 @@ def test_a_document_is_read_as_it_is(allow, roots, name, content, text):
     [
         pytest.param("../secret/s.md", None, OUTSIDE, id="outside"),
         pytest.param("../secret/none.md", None, OUTSIDE, id="nothing-outside"),
-        pytest.param("to-secret.md", None, OUTSIDE, id="link-to-outside"),
+        pytest.param("to-secret.md", None, OUTSIDE, marks=LINKS, id="link-to-outside"),
         pytest.param("none.md", None, "does not exist", id="missing"),
         pytest.param("folder.md", None, "is a folder", id="folder"),
         pytest.param("pipe.md", None, NO_FILE, id="pipe"),
@@ -125,6 +126,7 @@ def test_anything_but_a_document_in_the_allowed_folders_is_refused_with_the_reas
     assert said in refusal(lambda: read_document(str(named), roots), named, roots)
 
 
+@MODES
 def test_a_copy_is_written_whole_and_leaves_no_other_file(allow, roots, document):
     before = os.umask(0o027)
     try:
@@ -135,6 +137,7 @@ def test_a_copy_is_written_whole_and_leaves_no_other_file(allow, roots, document
     assert stat.S_IMODE((allow / "sub" / "b.md").stat().st_mode) == 0o640
 
 
+@MODES
 def test_overwriting_replaces_the_file_and_keeps_its_permissions(allow, roots, document):
     (allow / "a.md").chmod(0o604)
     assert written(allow / "a.md", document, roots, overwrite=True) == b"new"
@@ -148,16 +151,17 @@ def test_a_hard_link_is_replaced_and_the_file_outside_stays(allow, roots, docume
     assert (allow.parent / "secret" / "s.md").read_bytes() == b"secret"
 
 
+@DEVICES
 @pytest.mark.parametrize("overwrite", [False, True])
 @pytest.mark.parametrize(
     ("path", "said"),
     [
         pytest.param("../secret/b.md", OUTSIDE, id="outside"),
         pytest.param("sub/../../secret/b.md", OUTSIDE, id="outside-by-dots"),
-        pytest.param("to-secret/b.md", OUTSIDE, id="linked-folder"),
-        pytest.param("to-secret.md", NO_FILE, id="link-to-a-file-outside"),
-        pytest.param("to-new-secret.md", NO_FILE, id="link-to-a-new-file-outside"),
-        pytest.param("to-a.md", NO_FILE, id="link-to-a-file-inside"),
+        pytest.param("to-secret/b.md", OUTSIDE, marks=LINKS, id="linked-folder"),
+        pytest.param("to-secret.md", NO_FILE, marks=LINKS, id="link-to-a-file-outside"),
+        pytest.param("to-new-secret.md", NO_FILE, marks=LINKS, id="link-to-a-new-file-outside"),
+        pytest.param("to-a.md", NO_FILE, marks=LINKS, id="link-to-a-file-inside"),
         pytest.param("folder.md", NO_FILE, id="folder"),
         pytest.param("pipe.md", NO_FILE, id="pipe"),
         pytest.param("none/b.md", NO_FOLDER, id="no-folder"),
@@ -193,6 +197,7 @@ def test_nothing_that_exists_is_overwritten_without_overwrite(allow, roots, docu
     assert (allow / "a.md").read_bytes() == b"# a\r\n"
 
 
+@LINKS
 @pytest.mark.parametrize(
     ("change", "said"),
     [
@@ -248,6 +253,7 @@ def as_nobody() -> Iterator[None]:
         os.seteuid(before)
 
 
+@MODES
 def test_a_folder_that_may_not_be_written_is_refused_before_anything_is_sent(document):
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o555)
@@ -257,6 +263,7 @@ def test_a_folder_that_may_not_be_written_is_refused_before_anything_is_sent(doc
     assert "may not be written" in said
 
 
+@NAMES
 @pytest.mark.parametrize("by_tool", [True, False], ids=["tool", "person"])
 @pytest.mark.parametrize(
     ("path", "said"),
@@ -341,6 +348,7 @@ def test_a_root_may_be_hidden_itself(allow, document):
     assert place_for(str(place), document, roots, overwrite=False, by_tool=True) == place
 
 
+@NAMES
 def test_the_names_above_a_root_are_not_judged(tmp_path, document):
     folder = tmp_path.resolve() / "a:b" / "Foo Inc." / ".x"
     folder.mkdir(parents=True)

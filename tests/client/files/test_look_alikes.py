@@ -10,6 +10,7 @@ from img402_mcp.client.files.look_alikes import readings
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_glob import expanded
 from img402_mcp.errors import ReadRefused
+from tests.fakes.posix import NAMES
 
 NARROW = "Screenshot 2026-01-02 at 9.41.00\u202fAM.png"
 PLAIN = "Screenshot 2026-01-02 at 9.41.00 AM.png"
@@ -94,6 +95,7 @@ def test_where_money_moves_it_is_only_named(place, sample):
     assert f'does not exist. Did you mean "{ascii(str(path))[1:-1]}"?' in str(refused.value)
 
 
+@NAMES
 def test_another_case_is_another_file_and_only_named(place, sample):
     path = put(place, "Shot-2.PNG", sample("plain.png"))
     with pytest.raises(ReadRefused) as refused:

@@ -10,6 +10,9 @@ import sys
 
 import pytest
 
+from tests.fakes.posix import PROCESSES
+
+pytestmark = PROCESSES
 PRIVACY = "may not be read by this server; on macOS allow its app under Privacy & Security, Files and Folders"
 PERSON = "A person can write it with `img402-mcp publish --out`."
 MOUNTING = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'

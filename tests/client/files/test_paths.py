@@ -9,6 +9,7 @@ from img402_mcp.client.files.image import read_image
 from img402_mcp.client.files.safe_open import Opening
 from img402_mcp.errors import quoted
 from tests.client.files.world import LIMIT, OUTSIDE, World, allowed, because, refusal, whole
+from tests.fakes.posix import LINKS, OPEN_FILES
 
 
 @pytest.mark.parametrize(
@@ -27,14 +28,14 @@ from tests.client.files.world import LIMIT, OUTSIDE, World, allowed, because, re
         pytest.param("FILE://LOCALHOST{allow}/shot.png", "{allow}/shot.png", id="file-url-in-capitals"),
         pytest.param("file://{allow}/%73hot.png", "{allow}/shot.png", id="file-url-encoded"),
         pytest.param("file://{allow}/sub/%2e%2e/shot.png", "{allow}/shot.png", id="file-url-encoded-up"),
-        pytest.param("{allow}/to-file", "{allow}/shot.png", id="link-to-file"),
-        pytest.param("{allow}/to-folder/shot.png", "{allow}/sub/shot.png", id="link-to-folder"),
-        pytest.param("{allow}/to-link", "{allow}/shot.png", id="link-to-link"),
-        pytest.param("{allow}/to-up-and-back", "{allow}/shot.png", id="link-with-up"),
-        pytest.param("{allow}/to-second/shot.png", "{second}/shot.png", id="link-to-second-root"),
-        pytest.param("{allow}/to-second/../shot.png", "{allow}/shot.png", id="up-behind-a-link"),
+        pytest.param("{allow}/to-file", "{allow}/shot.png", marks=LINKS, id="link-to-file"),
+        pytest.param("{allow}/to-folder/shot.png", "{allow}/sub/shot.png", marks=LINKS, id="link-to-folder"),
+        pytest.param("{allow}/to-link", "{allow}/shot.png", marks=LINKS, id="link-to-link"),
+        pytest.param("{allow}/to-up-and-back", "{allow}/shot.png", marks=LINKS, id="link-with-up"),
+        pytest.param("{allow}/to-second/shot.png", "{second}/shot.png", marks=LINKS, id="link-to-second-root"),
+        pytest.param("{allow}/to-second/../shot.png", "{allow}/shot.png", marks=LINKS, id="up-behind-a-link"),
         pytest.param("{allow}/none/../shot.png", "{allow}/shot.png", id="up-from-a-missing-folder"),
-        pytest.param("{secret}/to-allow/shot.png", "{allow}/shot.png", id="link-from-outside"),
+        pytest.param("{secret}/to-allow/shot.png", "{allow}/shot.png", marks=LINKS, id="link-from-outside"),
     ],
 )
 @pytest.mark.usefixtures("links")
@@ -97,6 +98,7 @@ def test_a_refused_relative_path_names_where_it_started(world: World):
     )
 
 
+@OPEN_FILES
 def test_a_relative_path_in_a_deleted_working_directory_starts_at_the_top(
     world: World, monkeypatch: pytest.MonkeyPatch
 ):

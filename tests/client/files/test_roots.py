@@ -19,6 +19,7 @@ from tests.client.files.world import (
     refusal,
     whole,
 )
+from tests.fakes.posix import DEVICES, LINKS, NAMES, WORDS
 
 
 def test_roots_are_resolved_and_named_once(world: World, monkeypatch: pytest.MonkeyPatch):
@@ -65,6 +66,7 @@ def test_a_root_that_is_no_folder_is_refused_at_start(world: World, given: list[
     assert str(caught.value) == world.path(said)
 
 
+@LINKS
 def test_a_root_that_is_a_link_is_resolved_at_start(world: World):
     (world.here / "linked").symlink_to(world.allow)
     roots = Roots.resolve([world.here / "linked"])
@@ -82,6 +84,7 @@ def test_a_root_that_was_deleted_and_made_anew_goes_on_working(world: World):
     assert read_image(f"{world.allow}/shot.png", world.roots, limit=LIMIT).data == world.image
 
 
+@LINKS
 def test_a_root_in_another_spelling_is_the_same_root_and_its_paths_get_its_own_spelling(tmp_path: Path):
     """The disk says whether two spellings are one folder; a link does so here, as a disk without case does there."""
     here = tmp_path.resolve()
@@ -97,6 +100,7 @@ def test_a_root_in_another_spelling_is_the_same_root_and_its_paths_get_its_own_s
     assert spelled == {"Caf\u00e9": found, "CAFE\u0301": found, "CAFE": None, "cafe\u0301": None}
 
 
+@WORDS
 def test_the_whole_file_system_can_be_a_root(world: World):
     assert read_image(f"{world.secret}/shot.png", Roots.resolve(["/"]), limit=LIMIT).data == world.secret_image
 
@@ -117,19 +121,19 @@ def test_the_whole_file_system_can_be_a_root(world: World):
         pytest.param("{allow}/none/../../secret/shot.png", id="up-from-a-missing-folder"),
         pytest.param("{allow}/..", id="only-up"),
         pytest.param("{here}", id="parent-of-the-root"),
-        pytest.param("/", id="top"),
+        pytest.param("/", marks=WORDS, id="top"),
         pytest.param("{allow}/" + "../" * 900 + "etc/passwd", id="up-beyond-the-top"),
         pytest.param("file://{secret}/shot.png", id="file-url"),
         pytest.param("file://{allow}/%2e%2e/secret/shot.png", id="file-url-encoded-up"),
         pytest.param("file://{allow}%2f..%2fsecret%2fshot.png", id="file-url-encoded-slash"),
-        pytest.param("{allow}/to-secret-file", id="link-to-secret"),
-        pytest.param("{allow}/to-secret-folder", id="link-to-secret-folder"),
-        pytest.param("{allow}/to-secret-folder/shot.png", id="through-a-link-to-the-secret-folder"),
-        pytest.param("{allow}/to-secret-none", id="link-to-missing"),
-        pytest.param("{allow}/to-secret-link", id="link-to-secret-loop"),
-        pytest.param("{allow}/to-root/etc/passwd", id="link-to-the-top"),
-        pytest.param("/dev/zero", id="device"),
-        pytest.param("/proc/self/environ", id="proc"),
+        pytest.param("{allow}/to-secret-file", marks=LINKS, id="link-to-secret"),
+        pytest.param("{allow}/to-secret-folder", marks=LINKS, id="link-to-secret-folder"),
+        pytest.param("{allow}/to-secret-folder/shot.png", marks=LINKS, id="through-a-link-to-the-secret-folder"),
+        pytest.param("{allow}/to-secret-none", marks=LINKS, id="link-to-missing"),
+        pytest.param("{allow}/to-secret-link", marks=LINKS, id="link-to-secret-loop"),
+        pytest.param("{allow}/to-root/etc/passwd", marks=LINKS, id="link-to-the-top"),
+        pytest.param("/dev/zero", marks=WORDS, id="device"),
+        pytest.param("/proc/self/environ", marks=WORDS, id="proc"),
         pytest.param("~", id="home"),
         pytest.param("~/.ssh/id_ed25519", id="key-in-home"),
     ],
@@ -146,6 +150,7 @@ def test_invariant_2_outside_the_roots_there_is_one_answer(
     assert refusal(path, world.roots, opening=opening) == f"{quoted(path)} {OUTSIDE} {allowed(world.roots)}"
 
 
+@DEVICES
 @pytest.mark.parametrize("made", ["nothing", "file", "folder", "link-to-file", "link-elsewhere", "loop", "pipe"])
 @pytest.mark.parametrize("detour", ["{here}/maybe/../allow/shot.png", "{here}/maybe/x/../../allow/shot.png"])
 def test_invariant_2_a_detour_through_the_outside_reveals_nothing(world: World, made: str, detour: str):
@@ -162,6 +167,7 @@ def test_invariant_2_a_detour_through_the_outside_reveals_nothing(world: World, 
     assert read_image(world.path(detour), world.roots, limit=LIMIT).data == world.image
 
 
+@NAMES
 def test_invariant_2_the_folder_above_a_root_is_never_searched_for_a_name_alike(world: World):
     roots = Roots.resolve([world.allow])
     world.allow.rename(world.here / "ALLOW")

@@ -11,6 +11,7 @@ import pytest
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_glob import MAX_FILES, Expanded, expanded
 from img402_mcp.errors import quoted
+from tests.fakes.posix import LINKS, MODES, OPEN_FILES
 
 OUTSIDE = "is not inside an allowed folder."
 NO_FILE = "matches no file. Links and hidden files are only found by their names."
@@ -46,7 +47,7 @@ def world(tmp_path):
 
 
 def names(world, found: Expanded) -> list[str]:
-    return [path.removeprefix(f"{world.allow}/") for path in found.paths]
+    return [Path(path).relative_to(world.allow).as_posix() for path in found.paths]
 
 
 def reasons(found: Expanded) -> list[str]:
@@ -114,6 +115,7 @@ def test_a_plain_path_comes_back_as_it_is(world, path):
     assert (result.paths, result.refused) == ([path], ())
 
 
+@LINKS
 def test_a_link_named_like_a_class_is_that_link(world):
     (world.allow / "[x].png").symlink_to(world.allow / "shot2.png")
     assert expanded(["[x].png"], world.roots, world.allow).paths == ["[x].png"]
@@ -221,6 +223,7 @@ def test_a_long_pattern_of_stars_ends_soon(world):
     assert NO_FILE in said
 
 
+@MODES
 def test_a_folder_that_may_not_be_listed_hides_none_of_the_others(world):
     (world.allow / "a" / "b").chmod(0)
     found = names(world, expanded(["a/**/*.png"], world.roots, world.allow))
@@ -252,6 +255,7 @@ def test_all_patterns_of_a_call_share_one_budget_of_names(world):
     ]
 
 
+@OPEN_FILES
 def test_in_a_deleted_working_directory_an_absolute_pattern_still_works(world, monkeypatch):
     gone = world.here / "gone"
     gone.mkdir()

@@ -29,6 +29,7 @@ from tests.client.files.world import (
     refusal,
     whole,
 )
+from tests.fakes.posix import DEVICES, LINKS, MODES
 
 EMPTY = "is empty: still being written, or not yet downloaded from its cloud drive"
 
@@ -38,18 +39,20 @@ EMPTY = "is empty: still being written, or not yet downloaded from its cloud dri
     [
         pytest.param("{allow}/none.png", "does not exist.", id="missing"),
         pytest.param("{allow}/none/shot.png", "does not exist.", id="missing-folder"),
-        pytest.param("{allow}/to-nothing", "does not exist.", id="link-to-nothing"),
+        pytest.param("{allow}/to-nothing", "does not exist.", marks=LINKS, id="link-to-nothing"),
         pytest.param("{allow}/%2e%2e/secret/shot.png", "does not exist.", id="percent-is-literal"),
         pytest.param("{allow}/shot.png'", "does not exist.", id="trailing-quote"),
         pytest.param("{allow}/shot.png.", "does not exist.", id="trailing-dot"),
         pytest.param("{allow}/...", "does not exist.", id="three-dots"),
         pytest.param("{allow}", "is a folder; the path of one file was wanted.", id="root"),
         pytest.param("{allow}/sub", "is a folder; the path of one file was wanted.", id="folder"),
-        pytest.param("{allow}/to-folder", "is a folder; the path of one file was wanted.", id="link-to-folder"),
-        pytest.param("{allow}/pipe", NO_FILE, id="pipe"),
-        pytest.param("{allow}/socket", NO_FILE, id="socket"),
-        pytest.param("{allow}/to-loop", LINKED, id="loop"),
-        pytest.param("{allow}/to-loop-a", LINKED, id="loop-of-two"),
+        pytest.param(
+            "{allow}/to-folder", "is a folder; the path of one file was wanted.", marks=LINKS, id="link-to-folder"
+        ),
+        pytest.param("{allow}/pipe", NO_FILE, marks=DEVICES, id="pipe"),
+        pytest.param("{allow}/socket", NO_FILE, marks=DEVICES, id="socket"),
+        pytest.param("{allow}/to-loop", LINKED, marks=LINKS, id="loop"),
+        pytest.param("{allow}/to-loop-a", LINKED, marks=LINKS, id="loop-of-two"),
         pytest.param("{allow}/shot.png/none", NO_FOLDER, id="below-a-file"),
         pytest.param("{allow}/" + "a" * 256, "holds a name that is too long for the file system.", id="name-too-long"),
     ],
@@ -61,12 +64,14 @@ def test_a_refusal_inside_the_roots_names_the_reason(world: World, opening: Open
     assert said == f"{quoted(path)} {because(clause, world.roots)}"
 
 
+@LINKS
 @pytest.mark.usefixtures("links")
 def test_a_loop_of_folders_is_refused(world: World):
     path = f"{world.allow}/to-loop/shot.png"
     assert refusal(path, world.roots) == f'"{path}" {NO_FOLDER}'
 
 
+@LINKS
 def test_a_very_long_chain_of_links_is_read_or_refused(world: World):
     (world.allow / "0").symlink_to("shot.png")
     for number in range(1, 1500):
@@ -76,6 +81,7 @@ def test_a_very_long_chain_of_links_is_read_or_refused(world: World):
     assert outcome(path, world.roots) in {world.image, f'"{path}" {OUTSIDE} {allowed(world.roots)}'}
 
 
+@DEVICES
 @pytest.mark.parametrize("device", ["/dev/zero", "/dev/null", "/dev/tty", "/dev/random"])
 def test_a_device_in_a_root_is_refused(opening: Opening, device: str):
     roots = Roots.resolve(["/dev"])
@@ -83,6 +89,7 @@ def test_a_device_in_a_root_is_refused(opening: Opening, device: str):
     assert said == f'"{device}" {NO_FILE}'
 
 
+@DEVICES
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="only Linux has /proc")
 @pytest.mark.parametrize(
     ("name", "clause"),
@@ -140,6 +147,7 @@ def open_to_all(sample: Callable[[str], bytes]) -> Iterator[Path]:
         (folder / "passage").chmod(0o755)
 
 
+@MODES
 def test_what_the_user_may_not_read_is_refused_and_a_folder_need_only_be_passable(open_to_all: Path, world: World):
     names = ["unreadable.png", "closed/shot.png", "passage/shot.png", "passage/Shot.png"]
     command = [sys.executable, "-c", AS_NOBODY, str(open_to_all), *names]

@@ -72,6 +72,8 @@ def test_a_long_path_of_a_drive_is_the_plain_one(text, plain):
         pytest.param(r"C:\COM10.png", "", id="no-such-port"),
         pytest.param(r"C:\a.b.png", "", id="dots-inside"),
         pytest.param(r"..\shot.png", "", id="up"),
+        pytest.param(r'"C:\a b.png"', "", id="quoted"),
+        pytest.param(r"<C:\a.png>", "", id="in-brackets"),
     ],
 )
 def test_a_name_that_windows_reads_otherwise_is_refused(text, clause):

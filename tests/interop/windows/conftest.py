@@ -32,6 +32,7 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def machine() -> Iterator[Machine]:
     if not BUILT.exists():
         build(BUILT)
+    subprocess.run(["wineserver", "--persistent"], env=wine(BUILT), check=False)  # else it boots for each program
     yield Machine(BUILT)
     subprocess.run(["wineserver", "--kill"], env=wine(BUILT), check=False)
 

@@ -43,6 +43,7 @@ class Machine:
         module: bool = True,
         here: Path | None = None,
         env: Mapping[str, str] | None = None,
+        seconds: float = 200,
     ) -> subprocess.CompletedProcess[bytes]:
         """A command of the product; with `module=False` any words for the Python there."""
         command = [*python(self.folder), *(MODULE if module else ()), *words]
@@ -52,7 +53,7 @@ class Machine:
             env=wine(self.folder) | {**self.environ} | {**(env or {})},
             capture_output=True,
             cwd=here or self.drive,
-            timeout=200,
+            timeout=seconds,
             check=False,
         )
 

@@ -1,0 +1,31 @@
+"""The unit tests of the rooms that Windows matters to, run there. What needs POSIX is marked with its reason."""
+
+import re
+
+import pytest
+
+from tests.interop.windows.build import CHECKOUT
+from tests.interop.windows.machine import Machine
+
+SECONDS = 1500
+OPTIONS = ["-q", "-p", "no:cacheprovider", "--basetemp", r"C:\tests", "--timeout", "200"]
+ROOMS = {
+    "tests/client/files": 700,
+    "tests/client/test_history.py": 30,
+    "tests/client/test_private_files.py": 5,
+    "tests/client/payments": 150,
+    "tests/client/fit": 40,
+    "tests/client/publish": 300,
+    "tests/cli": 60,
+}
+"""Each with the fewest tests that must have passed there."""
+
+
+@pytest.mark.timeout(SECONDS + 100)
+@pytest.mark.parametrize(("room", "fewest"), ROOMS.items(), ids=ROOMS)
+def test_what_can_run_there_passes(machine: Machine, room: str, fewest: int):
+    command = ["-B", "-X", "utf8", "-m", "pytest", *OPTIONS, room]
+    done = machine.run(*command, module=False, here=CHECKOUT, seconds=SECONDS)
+    said = done.stdout.decode(errors="replace")
+    passed = re.search(r"(\d+) passed", said)
+    assert (done.returncode, passed is not None and int(passed[1]) >= fewest) == (0, True), said[-5000:]
