@@ -1,8 +1,8 @@
 """The images of a Markdown document: CommonMark with GitHub's tables and footnotes, and `dialects`.
 
-pulldown-cmark decides what an image is and which bytes it spans; `destinations` finds where its destination
-is written. The document's HTML, in all its pieces, is read as one text, with a mark for each Markdown image. So an
-image that an HTML comment hides is not shown, even where Markdown sees nothing of the comment.
+pulldown-cmark decides what an image is and which bytes it spans; `destinations` finds where its destination is
+written. All HTML in the document is read as one text, with a mark for each Markdown image. This shows which images an
+HTML comment hides, even where Markdown does not recognize the comment.
 """
 
 from bisect import bisect_right
@@ -21,22 +21,22 @@ from img402_mcp.client.publish.references import LeftAlone, Reference, Reference
 from img402_mcp.client.publish.tags import Markup, Tag, read
 from img402_mcp.client.publish.unread import unread
 
-IN_COMMENT = "it is in a comment, or in an HTML tag that nothing ends"
+IN_COMMENT = 'it is in a comment, or in an HTML tag without its ">"'
 _MARK = '<img src="#">'
 _BLOCKS = frozenset({"BlockQuote", "CodeBlock", "Heading", "Item", "List", "Paragraph", "Table"})
 
 
 @dataclass(frozen=True, slots=True)
 class _Piece:
-    """A piece of HTML. `at` orders it in the document; `place` is where its text is there, if that is known."""
+    """A piece of HTML. `at` orders the pieces; `place` is where the text is in the document, if that is known."""
 
     at: int
     text: str
     place: int | None = None
     block: int = 0
-    """Which block of HTML it belongs to; 0: none."""
+    """The number of its HTML block; 0 outside of blocks."""
     mark: MarkdownImage | Reference | None = None
-    """The Markdown image that it stands for."""
+    """The Markdown image that it represents."""
 
 
 class _Whole:
@@ -51,13 +51,13 @@ class _Whole:
         self.text = "".join(piece.text for piece in self._pieces)
 
     def place(self, at: int) -> int | None:
-        """Where in the document this character is; None: that is not known."""
+        """Where this character is in the document; None if that is not known."""
         index = bisect_right(self._starts, at) - 1
         place = self._pieces[index].place
         return None if place is None else place + at - self._starts[index]
 
     def block_end(self, at: int) -> int:
-        """Where the block of HTML ends that the character before is in; outside a block, here."""
+        """The end of the HTML block that holds the previous character; outside of blocks, `at` itself."""
         return self._block_ends.get(self.piece(at - 1).block, at)
 
     def piece(self, at: int) -> _Piece:
@@ -100,7 +100,7 @@ def _found(text: str) -> References:
     )
 
 
-# What is shown
+# Which images are shown
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class _Sight:
     shown: list[MarkdownImage | Reference]
     hidden: list[LeftAlone]
     markup: Markup
-    """Without the marks, and what comments of a dialect hide."""
+    """Without the marks, and without what a comment of a dialect hides."""
 
 
 def _seen(markup: Markup, whole: _Whole, comments: dialects.Understood) -> _Sight:
@@ -134,30 +134,30 @@ def _judge(image: MarkdownImage | Reference, element: str, sight: _Sight) -> Non
         sight.shown.append(image)
 
 
-# What the parser saw
+# What the parser reports
 
 
 class _Reading:
-    """The document's events one after another."""
+    """Collects what the parser's events say."""
 
     def __init__(self, text: str) -> None:
         self.pieces: list[_Piece] = []
         self.understood: list[Span] = []
         """Code, HTML, images."""
         self.blocks: list[Span] = []
-        """Blocks of HTML."""
+        """HTML blocks."""
         self.seen: list[Span] = []
-        """Links, and code within a line."""
+        """Links and inline code."""
         self.link_starts: list[int] = []
         self.linked: list[str] = []
         self._text = text
         self._open: list[MarkdownImage] = []
         self._is_behind_html = False
 
-    def take(self, event: Any, start: int, end: int) -> None:  # noqa: ANN401  # one of thirty; see pyromark.event
+    def take(self, event: Any, start: int, end: int) -> None:  # noqa: ANN401  # has one of thirty shapes; see pyromark.event
         if event == {"End": "Image"}:
             self._open.pop()
-        if self._open:  # an image within another's alt text is alt text
+        if self._open:  # an image in another image's alt text is text
             self._open[0].alt_end = max(self._open[0].alt_end, end)
         elif isinstance(event, dict):
             ((kind, data),) = event.items()
@@ -181,7 +181,7 @@ class _Reading:
         if name == "HtmlBlock":
             self.blocks.append((start, end))
         elif name in _BLOCKS and self._is_behind_html:
-            self.pieces.append(_Piece(start, "<p>"))  # a tag that is not finished goes on to there
+            self.pieces.append(_Piece(start, "<p>"))  # it ends a tag that is still open there
         if name == "CodeBlock":
             self.understood.append((start, end))
         elif name == "Link":
@@ -205,7 +205,7 @@ def _read(text: str) -> _Reading:
 
 
 def _pieces(raw: str, text: str, start: int, end: int, block: int) -> Iterator[_Piece]:
-    """A line of raw HTML is the end of its source line: a block quote's `>` or an indentation is left off before it."""
+    """One for each line. The parser drops the `>` of a block quote and the indentation before it."""
     lines, sources = raw.splitlines(keepends=True), text[start:end].splitlines(keepends=True)
     if len(lines) != len(sources):
         yield _Piece(start, raw, None, block)

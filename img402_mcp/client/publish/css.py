@@ -8,9 +8,9 @@ _DOUBLE = r'[^"\\\n\r\f]*+(?:\\.[^"\\\n\r\f]*+)*'
 _SINGLE = _DOUBLE.replace('"', "'")
 _BARE = rf"""(?:[^"'()\\ \t\n\r\f]|\\[0-9a-f]{{1,6}}+{_SPACE}?|\\[^\n\r\f0-9a-f])+"""
 _TOKEN = re.compile(
-    r"/\*.*?(?:\*/|\Z)"  # a comment, also one without an end
+    r"/\*.*?(?:\*/|\Z)"  # a comment, possibly unclosed
     rf"""|(?<![\w-])url\({_SPACE}*+(?:"({_DOUBLE})"|'({_SINGLE})'|({_BARE})){_SPACE}*+(?:\)|\Z)"""
-    rf"""|"({_DOUBLE})"|'({_SINGLE})'|"{_DOUBLE}|'{_SINGLE}"""  # a string, also one without an end
+    rf"""|"({_DOUBLE})"|'({_SINGLE})'|"{_DOUBLE}|'{_SINGLE}"""  # a string, possibly unclosed
     r"|\\."
     r"|@(?:import|namespace)(?![\w-])|(?<![\w-])(?:-webkit-)?image-set\(|\(|\)",
     re.IGNORECASE | re.DOTALL,
@@ -20,7 +20,7 @@ _ESCAPE = re.compile(r"\\(?:([0-9a-f]{1,6})(?:\r\n|[ \t\n\r\f])?|(\r\n|[\n\r\f])
 
 
 def urls(css: str) -> Iterator[tuple[int, int, str]]:
-    """Where each URL is written, without quotes, and what it means."""
+    """Where each URL is written, without its quotes, and what it means."""
     is_rule = False
     functions: list[str] = []
     for token in _TOKEN.finditer(css):
@@ -38,7 +38,7 @@ def urls(css: str) -> Iterator[tuple[int, int, str]]:
 
 
 def _is_url(token: re.Match[str], functions: list[str]) -> bool:
-    """Whether it is a url(), or a string that an image-set() holds itself: the one in its type("image/png") is not."""
+    """Whether it is a url(), or a string directly in an image-set(): the one in type("image/png") is not a URL."""
     return token.lastindex in _IN_URL or bool(functions and functions[-1] != "(")
 
 

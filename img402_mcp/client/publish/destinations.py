@@ -1,6 +1,6 @@
 """Where the destination of a Markdown image is written, by CommonMark's grammar (6.3).
 
-What is found there is read by the parser once more. Where that differs from what the parser saw in the document, the
+The parser reads what is found there once more. If the result differs from what it reported for the document, the
 reference is left alone.
 """
 
@@ -30,7 +30,7 @@ PlaceOfByte = Callable[[int], int]
 
 @dataclass
 class MarkdownImage:
-    """One that the parser saw; `alt_end` is where the destination may be looked for."""
+    """An image that the parser reported. Its destination is after `alt_end`."""
 
     start: int
     end: int
@@ -40,7 +40,7 @@ class MarkdownImage:
     alt_end: int
 
 
-def image_in(event: Any, start: int, end: int) -> MarkdownImage | None:  # noqa: ANN401  # one of thirty shapes; see pyromark.event
+def image_in(event: Any, start: int, end: int) -> MarkdownImage | None:  # noqa: ANN401  # has one of thirty shapes; see pyromark.event
     data = _image_data(event)
     if not data:
         return None
@@ -60,7 +60,7 @@ _CONTINUATION = bytes(range(0x80, 0xC0))
 
 
 def place_of_byte(text: str) -> PlaceOfByte:
-    """From a place in the text's UTF-8 to the place of the same character."""
+    """A function from a place in the text's UTF-8 to the place of the same character."""
     if text.isascii():
         return int
     data = text.encode()
@@ -74,7 +74,7 @@ def place_of_byte(text: str) -> PlaceOfByte:
     return place
 
 
-# Where a destination is
+# Finding a destination
 
 
 def references(text: str, images: list[MarkdownImage]) -> References:
@@ -100,9 +100,9 @@ _LABEL = re.compile(r"\[(?:[^\[\]\\]|\\.)*\]:", re.DOTALL)
 
 
 def _defined(text: str, first: dict[str, int]) -> References:
-    """A definition's destination, once for all images of its label; a link of that label goes along.
+    """The destination of each definition that an image uses, once for all images and links of its label.
 
-    `first`: label -> where its first image is.
+    `first` maps a label to the place of its first image.
     """
     place = place_of_byte(text)
     shown: list[Reference] = []
@@ -119,14 +119,14 @@ def _defined(text: str, first: dict[str, int]) -> References:
     return References(tuple(shown), tuple(left), None, tuple(seen))
 
 
-# Spaces, and one line's end with whatever marks the block quotes that go on behind it.
+# Spaces, and one line end with the marks of the block quotes that continue after it.
 _GAP = re.compile(r"[ \t]*(?:(?:\r\n?|\n)[ \t>]*)?")
 _BRACKETED = re.compile(r"<(?:[^<>\\\r\n]|\\.)*>")
 _BARE = re.compile(r"\\[!-/:-@\[-`{-~]|[^\x00-\x20\x7f()\\]++|[()\\]")
 
 
 def _destination(text: str, at: int, end: int, target: str) -> Reference | None:
-    """The destination that follows, if it means `target`."""
+    """The destination at `at`, if it means `target`."""
     gap = _GAP.match(text, at, end)
     start = gap.end() if gap else at
     bracketed = _BRACKETED.match(text, start, end)
@@ -139,7 +139,7 @@ def _destination(text: str, at: int, end: int, target: str) -> Reference | None:
 
 
 def _bare_end(text: str, at: int, end: int) -> int:
-    """Up to a space, a control character, or a parenthesis that closes what was not opened."""
+    """Up to a space, a control character, or an unmatched closing parenthesis."""
     depth = 0
     while one := _BARE.match(text, at, end):
         depth += (one[0] == "(") - (one[0] == ")")
@@ -150,7 +150,7 @@ def _bare_end(text: str, at: int, end: int) -> int:
 
 
 def _meaning(raw: str) -> str | None:
-    """What the parser takes this destination for."""
+    """What this destination means to the parser."""
     return next(_targets(f"![]({raw})"), None)
 
 

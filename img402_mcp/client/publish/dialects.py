@@ -1,7 +1,7 @@
-"""What CommonMark does not know and other viewers of Markdown do: wikilinks and comments.
+"""What CommonMark does not define and other Markdown viewers do: wikilinks and comments.
 
-A wikilink is `![[a.png|300]]` in Obsidian and `[[a.png|width=300px]]` in gollum. Each pattern takes a bounded stretch,
-so that no text costs the square of its length.
+A wikilink is `![[a.png|300]]` in Obsidian and `[[a.png|width=300px]]` in gollum. The length of each match is bounded,
+so that the time does not grow with the square of the text.
 """
 
 import re
@@ -17,7 +17,7 @@ from img402_mcp.client.publish.urls import names_image
 
 
 class Understood:
-    """What CommonMark has given a meaning already: code, HTML, images, front matter; and where links begin."""
+    """What already has a meaning in CommonMark: code, HTML and images; and where links begin."""
 
     def __init__(self, spans: Iterable[Span], links: Iterable[int]) -> None:
         ordered = sorted(spans)
@@ -50,7 +50,7 @@ def found(text: str, understood: Understood) -> References:
 
 
 _NEAR = 100
-"""How many characters before an image are looked at."""
+"""The number of characters before an image that are examined."""
 
 
 def _is_escaped(text: str, at: int) -> bool:
@@ -77,9 +77,9 @@ def _take_wikilink(images: _Found, match: re.Match[str], understood: Understood)
     images.seen.append(match.span())
     look = _look(target, [option.rstrip("\\").strip() for option in match[3].split("|")[1:]])
     if look is None:
-        images.left.append(LeftAlone(target, f"what its wikilink says of its layout is not understood: {match[3]}"))
+        images.left.append(LeftAlone(target, f"the layout options of its wikilink are not understood: {match[3]}"))
     else:
-        url = target.replace("%", "%25").replace("?", "%3F")  # a wikilink names a file as it is
+        url = target.replace("%", "%25").replace("?", "%3F")  # a wikilink is a file name, not a URL
         look = _in_paragraph(look) if _meets_html(match, understood) else look
         images.shown.append(Reference(*match.span(), target, look.writing, url, before=look.before, after=look.after))
 
@@ -100,7 +100,7 @@ class _Look:
 
 
 def _look(target: str, options: Iterable[str]) -> _Look | None:
-    """What is written around the URL; None where an option is not understood."""
+    """What is written around the URL; None if an option is not understood."""
     said = {"alt": PurePosixPath(target.replace("\\", "/")).stem}
     for option in options:
         size, key = _SIZE.match(option), _KEY.match(option)
@@ -130,8 +130,8 @@ def _backslashed(found: re.Match[str]) -> str:
     return f"\\{found[1]}"
 
 
-# An `<img>` alone on its line begins a block of HTML: the lines below are then no Markdown, and an unfinished tag above
-# goes on in it (CommonMark 4.6). Within another element it is in a paragraph, as the wikilink was.
+# An `<img>` alone on its line starts an HTML block (CommonMark 4.6). The lines below it are then not read as Markdown,
+# and an unclosed tag above swallows it. In a `<span>` it stays in the paragraph, as the wikilink did.
 
 
 _CONTAINERS = " \t\r\n>*+-0123456789.)"
@@ -139,7 +139,7 @@ _TEXT_BELOW = re.compile(r"[ \t]*(?:\r\n?|\n)[ \t>]*[^ \t>\r\n]")
 
 
 def _meets_html(match: re.Match[str], understood: Understood) -> bool:
-    """Whether text follows on the next line, or HTML may be what comes before."""
+    """Whether text follows on the next line, or HTML may precede it."""
     if _TEXT_BELOW.match(match.string, match.end()):
         return True
     before = match.string[max(match.start() - _NEAR, 0) : match.start()]
@@ -153,7 +153,7 @@ def _in_paragraph(look: _Look) -> _Look:
     return replace(look, before=f"<span>{look.before}", after=f"{look.after}</span>")
 
 
-# What is not shown
+# Comments
 
 
 _COMMENTS = (

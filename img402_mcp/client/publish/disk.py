@@ -1,4 +1,4 @@
-"""The files that a document's images are, and what else in the document names an image that is there."""
+"""The files of a document's images, and the other places in the document that name an existing image."""
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
@@ -16,30 +16,30 @@ from img402_mcp.client.publish.references import LeftAlone, Reference, Reference
 from img402_mcp.client.publish.urls import Reading, cleaned, names_image, readings
 from img402_mcp.errors import ReadRefused, quoted
 
-LINKED = "a link leads to it, and links are not rewritten"
+LINKED = "a link points to it, and links are not rewritten"
 MAX_IMAGES = 200  # of one document; a free API takes some hundred uploads a day
 
 
 @dataclass
 class ImageFile:
-    """One file, with all that names it."""
+    """One file, with all references to it."""
 
     target: str
     note: str = ""
     references: dict[Reference, bool] = field(default_factory=dict)
-    """Each with whether its fragment is left out of the file's name."""
+    """The value says whether the fragment is not part of the file name."""
 
 
 @dataclass(frozen=True)
 class Found:
     images: Mapping[str, ImageFile]
-    """By the path of the file."""
+    """Path of the file -> image."""
     left_alone: tuple[LeftAlone, ...]
     names_others: bool
 
 
 def images_of(document: Document, found: References, roots: Roots) -> Found:
-    """Raises ReadRefused where they are too many. It blocks."""
+    """Raises ReadRefused if there are too many. Blocks."""
     folder = _Folder(document.path.parent, roots)
     _demand_few({folder.path(next(readings(each.url)).path) for each in found.references}, document)
     images: dict[str, ImageFile] = {}
@@ -62,17 +62,17 @@ def _demand_few(paths: set[str], document: Document) -> None:
 
 
 def _by_base(reference: Reference, reading: Reading) -> str:
-    """Where a base leads to another file than the URL alone would."""
+    """A note, if the base makes it another file than the URL alone."""
     return f"found as {quoted(reading.path)}" if reference.by_base else ""
 
 
 def _linked(found: References, folder: "_Folder") -> Iterator[LeftAlone]:
-    """Those that are here: a full-size image behind a small one stays behind when the document goes out."""
+    """Linked images that exist: a full-size image that a thumbnail links to is not published with the document."""
     return (LeftAlone(url, LINKED) for url in islice(found.linked, MAX_LISTED) if folder.has(url))
 
 
 def _mentioned(text: str, seen: Iterable[Span], left: Iterable[LeftAlone], folder: "_Folder") -> Mentions:
-    """Without what was left alone with a reason of its own."""
+    """Without those that are already listed with a reason."""
     reported = {folder.path(next(readings(cleaned(each.target))).path) for each in left}
     others = mentions(text, seen, folder.images, folder.has)
     unreported = (each for each in others.found if folder.path(each.path) not in reported)
@@ -80,22 +80,22 @@ def _mentioned(text: str, seen: Iterable[Span], left: Iterable[LeftAlone], folde
 
 
 class _Folder:
-    """The folder that a document's relative paths start at."""
+    """The document's folder, where its relative paths start."""
 
     def __init__(self, folder: Path, roots: Roots) -> None:
         self._folder, self._roots = folder, roots
 
     @cached_property
     def images(self) -> tuple[str, ...]:
-        """Those in it and below it."""
+        """Those in the folder and below it."""
         return tuple(filter(names_image, files_below(self._folder)))
 
     def path(self, path: str) -> str:
-        """One text for one place, so that an image is sent once. What names another host stays, to be refused."""
+        """The same text for the same file, so that it is sent once. A URL with a host stays, and is refused later."""
         return path if path.lower().startswith("file:") else os.path.normpath(self._folder / path)
 
     def file(self, reference: Reference) -> tuple[str, Reading]:
-        """The one that a browser takes; where there is none, the only one that another reading of the URL leads to."""
+        """The file that a browser would use or, if it does not exist, the only one of the other readings."""
         written = "" if reference.by_base else reference.written
         distinct = {self.path(reading.path): reading for reading in reversed([*readings(reference.url, written)])}
         first = next(readings(reference.url))
@@ -109,12 +109,12 @@ class _Folder:
         return place, first
 
     def _linked(self, reference: Reference) -> list[str]:
-        """A wikilink names a file wherever it is."""
+        """A wikilink names a file in any folder."""
         end = f"/{next(readings(reference.url)).path}"
         return [path for path in self.images if reference.before and f"/{path}".endswith(end)]
 
     def has(self, path: str) -> bool:
-        """Whether it leads to a file from here or, with "/" first, from a folder above."""
+        """Whether the path leads to a file from here or, if it starts with "/", from a parent folder."""
         return any(sizes_of(self._tried(path), self._roots).values())
 
     def _tried(self, written: str) -> Iterable[str]:

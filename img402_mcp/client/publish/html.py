@@ -17,7 +17,7 @@ NOT_PLACED = "its place in the text could not be found"
 _BACKGROUNDS = frozenset(["body", "table", "tbody", "td", "tfoot", "th", "thead", "tr"])
 _CANDIDATES = {("img", "srcset"), ("source", "srcset"), ("link", "imagesrcset")}
 _LAZY = {"data-src": False, "data-srcset": True}
-"""Written on any element, as scripts do that load images late; True: several candidates."""
+"""Read on any element, since scripts load images late from them. True: it holds several candidates."""
 _REPORTED = {
     ("embed", "src"),
     ("feimage", "href"),
@@ -29,7 +29,7 @@ _REPORTED = {
     ("object", "data"),
     ("video", "poster"),
 }
-"""They name images, and are not rewritten."""
+"""These name images and are not rewritten."""
 _ALTERNATIVES = frozenset({"alt", "title", "aria-label"})
 _INTERESTING = re.compile(r"src|style|background|href|data|poster", re.IGNORECASE)
 _NEEDS_HOST = re.compile(r"(?:https?|wss?|ftp):|//", re.IGNORECASE)
@@ -52,7 +52,7 @@ def found(text: str) -> References:
 
 
 def in_markup(markup: Markup, html: str, place: Place) -> References:
-    """`place` finds where in the document a character of the HTML is; None: nowhere."""
+    """`place` maps a character of the HTML to its place in the document, or to None."""
     all_found = _Found()
     for tag in markup.tags:
         if _INTERESTING.search(html, tag.name_end, tag.end):
@@ -139,7 +139,7 @@ _STYLES = {Writing.STYLE, Writing.STYLE_ATTRIBUTE}
 
 def _named(meant: Value, found: Iterable[tuple[int, int, str]], writing: Writing) -> Iterator[Reference]:
     for start, end, target in found:
-        if writing not in _STYLES or names_image(target):  # a style sheet names fonts and others, too
+        if writing not in _STYLES or names_image(target):  # a style sheet also names fonts
             yield Reference(meant.place(start), meant.place(end), target, writing, cleaned(target))
 
 
@@ -159,7 +159,7 @@ def _placed_span(start: int, end: int, place: Place) -> list[Span]:
 
 
 def base_of(markup: Markup, html: str, place: Place) -> Base | None:
-    """The first with an href counts (WHATWG HTML, 4.2.3)."""
+    """The first `<base>` with an href counts (WHATWG HTML, 4.2.3)."""
     for tag in markup.tags:
         if tag.name == "base" and not tag.is_foreign and not markup.inert.element(tag.start):
             named = attributes(html, tag)
@@ -171,9 +171,9 @@ def base_of(markup: Markup, html: str, place: Place) -> Base | None:
 def _base(text: str, start: int | None, is_restricted: bool) -> Base:  # noqa: FBT001  # one of three facts
     href = without_suffix(cleaned(text))
     if start is None or is_template(text) or text.startswith("{"):
-        return Base(href, start or 0, f"a template or a quote hides what <base href> says: {quoted(text)}")
+        return Base(href, start or 0, f"a template or a block quote makes <base href> unclear: {quoted(text)}")
     if is_restricted:
-        return Base(href, start, "the document's policy restricts <base>")
+        return Base(href, start, "the document's content security policy restricts <base>")
     if _FALLS_BACK.match(href):
         return Base("", start)
     if _NEEDS_HOST.match(href) and not _HAS_HOST.match(href):
@@ -182,7 +182,7 @@ def _base(text: str, start: int | None, is_restricted: bool) -> Base:  # noqa: F
 
 
 def _is_restricted(markup: Markup, html: str) -> bool:
-    """A content security policy may forbid a base."""
+    """Whether a content security policy may forbid the base."""
     metas = (attributes(html, tag) for tag in markup.tags if tag.name == "meta")
     contents = (value(html, *each["content"]).text for each in metas if {"content", "http-equiv"} <= each.keys())
     return any("base-uri" in content.lower() for content in contents)

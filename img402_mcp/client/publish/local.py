@@ -1,4 +1,4 @@
-"""Which of the images that a document names are files on this machine, as seen from the document's folder."""
+"""Which images of a document are files on this machine, with their URLs relative to the document's folder."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -7,12 +7,12 @@ from posixpath import normpath
 from img402_mcp.client.publish.references import Base, LeftAlone, Reference, References
 from img402_mcp.client.publish.urls import cleaned, is_local, is_relative, is_template, names_image, resolved
 
-TEMPLATE = "a template fills in a part of it"
+TEMPLATE = "a template fills in part of it"
 BEFORE_BASE = "a <base href> comes after it, and browsers differ in what they then show"
 
 
 def local(found: References) -> References:
-    """The local ones alone, in the document's order."""
+    """Only the local ones, in the document's order."""
     shown: list[Reference] = []
     left = [*_left_alone(found)]
     for reference in sorted(found.references, key=lambda each: each.start):
@@ -34,7 +34,7 @@ def _left_alone(found: References) -> Iterator[LeftAlone]:
 
 
 def _doubt(reference: Reference, base: Base | None) -> str:
-    """Why it is not clear which image this is."""
+    """Why it is unclear which image this is; empty if it is clear."""
     if is_template(reference.target):
         return TEMPLATE
     if base is None or not is_relative(reference.url):

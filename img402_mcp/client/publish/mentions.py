@@ -1,7 +1,7 @@
-"""Local images that a document names where no image is understood: front matter, shortcodes, JSX, scripts, metadata.
+"""Local images that a document names in another way: in front matter, shortcodes, JSX, scripts, metadata.
 
-A plain search for the names of the images that lie in the document's folder and below it, and for paths that lead to
-an image. What it finds is reported, never rewritten.
+A plain search for the names of the images in the document's folder and below it, and for paths of existing images.
+What it finds is listed, never rewritten.
 """
 
 import re
@@ -19,24 +19,24 @@ from img402_mcp.client.publish.urls import IMAGE_ENDINGS, names_image
 from img402_mcp.errors import quoted
 
 MAX_LISTED = 30
-MAX_LOOKED_AT = 20_000  # names in one text; a page has some dozens
-MAX_TRIED = 500  # paths that are looked for on the disk
-_LONGEST = 300  # characters of a name with its path
+MAX_LOOKED_AT = 20_000  # names in one text; a page has a few dozen
+MAX_TRIED = 500  # paths checked on disk
+_LONGEST = 300  # characters of a path
 _NAME = re.compile(rf"\.(?:{'|'.join(sorted(IMAGE_ENDINGS))})(?![\w-])", re.IGNORECASE)
 _DELIMITER = re.compile(r"[\s\"'`()<>\[\]{}|,;=]")
 _REMOTE = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://|//|www\.|(?:blob|cid|data|mailto):", re.IGNORECASE)
 
 Exists = Callable[[str], bool]
-"""Whether a path, as it is written, leads to a file."""
+"""Whether a path leads to a file, as it is written."""
 
 
 @dataclass(frozen=True)
 class Mention:
     path: str
-    """Of the image."""
+    """The image's path."""
     line: int
     words: str
-    """The line, as far as it is worth showing."""
+    """The part of the line to show."""
 
     @property
     def left_alone(self) -> LeftAlone:
@@ -49,11 +49,11 @@ class Mention:
 class Mentions:
     found: tuple[Mention, ...] = ()
     names_any: bool = False
-    """Whether anything at all looks like the name of a local image, there or not."""
+    """Whether anything looks like the name of a local image, existing or not."""
 
 
 def mentions(text: str, seen: Iterable[Span], images: Iterable[str], exists: Exists) -> Mentions:
-    """`images`: the paths of those in the document's folder and below it. Each is reported once."""
+    """`images` are the paths of those in the document's folder and below it. Each is listed once."""
     names = _Names(images)
     found: dict[str, Mention] = {}
     ends = [*_ends(text, Understood(seen, ()))]
@@ -69,7 +69,7 @@ def mentions(text: str, seen: Iterable[Span], images: Iterable[str], exists: Exi
 
 
 def _ends(text: str, seen: Understood) -> Iterator[int]:
-    """Where what looks like the name of a local image ends."""
+    """Where each text ends that looks like the name of a local image."""
     for match in islice(_NAME.finditer(text), MAX_LOOKED_AT):
         if not seen.overlaps(*match.span()) and not _REMOTE.match(_token(text, match.end())):
             yield match.end()
@@ -87,7 +87,7 @@ def _mention(text: str, path: str, end: int) -> Mention:
 
 
 class _Names:
-    """The images by their names, as they may be written."""
+    """The images by name, in each way that the name may be written."""
 
     def __init__(self, images: Iterable[str]) -> None:
         self._paths: dict[str, list[str]] = {}
@@ -97,7 +97,7 @@ class _Names:
         self._lengths = sorted({len(name) for name in self._paths}, reverse=True)
 
     def path(self, text: str, end: int) -> str:
-        """Of the image whose name ends here; of several the one whose path is written, or the nearest."""
+        """The path of the image whose name ends here; of several, the one whose path is written, or the nearest."""
         for length in self._lengths:
             start = end - length
             if start >= 0 and text[start:end] in self._paths and not _goes_on(text, start):
@@ -112,7 +112,7 @@ def _writings(name: str) -> set[str]:
 
 
 def _goes_on(text: str, start: int) -> bool:
-    """Whether the name begins before this place: "a.png" is not named in "banana.png"."""
+    """Whether the name starts earlier: "banana.png" does not name "a.png"."""
     return start > 0 and (text[start - 1].isalnum() or text[start - 1] in "_-.%")
 
 

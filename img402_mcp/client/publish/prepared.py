@@ -1,8 +1,8 @@
-"""A Markdown text as the parser is to read it: each character in its place, but for what viewers read otherwise.
+"""A Markdown text as the parser should read it. Every character keeps its place.
 
-Front matter and a byte order mark become blank. Spaces within a destination are masked, and a size behind it
-(`=300x200`) becomes blank. A `<textarea>` that is never closed becomes an ordinary tag, as it is on GitHub. Each
-pattern takes a bounded stretch, so that no text costs the square of its length.
+Front matter and a byte order mark become blank. Spaces within a destination are masked, and a size after it
+(`=300x200`) becomes blank. A `<textarea>` that is never closed becomes an ordinary tag, as on GitHub. The length of
+each match is bounded, so that the time does not grow with the square of the text.
 """
 
 import re
@@ -10,7 +10,7 @@ from html import unescape
 
 from img402_mcp.client.publish.urls import names_image
 
-_MASKS = {" ": "\ufdd0", "\t": "\ufdd1"}  # noncharacters: no text means anything by them
+_MASKS = {" ": "\ufdd0", "\t": "\ufdd1"}  # Unicode noncharacters, which have no meaning in a text
 _MASK = str.maketrans(_MASKS)
 _UNMASK = str.maketrans({mask: space for space, mask in _MASKS.items()})
 
@@ -59,7 +59,7 @@ def _prepared_inline(match: re.Match[str]) -> str:
 
 
 def _prepared_destination(written: str) -> str:
-    """A destination with what is behind it."""
+    """`written` is a destination with what comes after it."""
     url = destination(written)
     if not names_image(meaning(url)):
         return written
@@ -68,7 +68,7 @@ def _prepared_destination(written: str) -> str:
 
 
 def destination(written: str) -> str:
-    """Without a title and a size."""
+    """What is written, without a title and a size."""
     for _ in range(2):
         written = _BEHIND.sub("", written)
     return written.rstrip(" \t")
@@ -88,7 +88,7 @@ _DEFINITION = re.compile(
 
 
 def _with_definitions(text: str) -> str:
-    """Those that an image uses: others may be prose."""
+    """Only definitions that an image uses: others may be prose."""
     used = {folded(found[2] or found[1]) for found in _USE.finditer(text)}
 
     def prepared_definition(match: re.Match[str]) -> str:
@@ -98,5 +98,5 @@ def _with_definitions(text: str) -> str:
 
 
 def folded(label: str) -> str:
-    """Labels that match are the same (CommonMark 0.31, 6.3)."""
+    """The same text for labels that match (CommonMark 0.31, 6.3)."""
     return " ".join(label.casefold().split())

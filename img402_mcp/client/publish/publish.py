@@ -1,8 +1,8 @@
-"""From a document to the same document with public URLs: its images are uploaded, each once, and it is rewritten.
+"""Uploads a document's images, each once, and returns the document with their public URLs.
 
-An image that fails leaves its references as they were, and its reason is reported with the URLs of the others. What
-cannot be done at all, such as writing where something exists, is refused before anything is sent. What fails afterwards
-hides no URL.
+If an image fails, its references stay as they are, and the reason is reported with the URLs of the others. What cannot
+work at all, such as writing to a name that exists, is refused before anything is sent. A failure after that hides no
+URL.
 """
 
 from collections.abc import Mapping
@@ -27,9 +27,9 @@ from img402_mcp.errors import Img402Error, ReadRefused, quoted
 
 @dataclass(frozen=True)
 class PublishOptions:
-    """What to publish. `longest`, in bytes: a longer text is not returned, so it needs `out`.
+    """What to publish. A text of more than `longest` bytes is not returned, so it needs `out`.
 
-    `by_tool`: a model chose `out`, not a person.
+    `by_tool` says that a model chose `out`, not a person.
     """
 
     path: str
@@ -44,10 +44,10 @@ class PublishOptions:
 @dataclass(frozen=True)
 class PublishedImage:
     target: str
-    """As the document names it, for the first time."""
+    """Its first name in the document."""
     upload: Upload
     note: str = ""
-    """Why this file was taken, where another reading of the target was possible."""
+    """Why this file was chosen, if the target can be read in another way."""
 
 
 @dataclass(frozen=True)
@@ -63,12 +63,12 @@ class Published:
     failures: tuple[Failed, ...]
     left_alone: tuple[LeftAlone, ...]
     out: Path | None
-    """The copy; None: none was asked for, or writing it failed, as `note` then says."""
+    """The copy; None if none was asked for, or if writing it failed, as `note` then says."""
     note: str = ""
     names_others: bool = False
-    """Whether the document has more names that look like those of local images."""
+    """Whether the document has other names that look like local images."""
     path_notes: tuple[str, ...] = ()
-    """How the document's own path was read, where no file has exactly that name."""
+    """How the path of the document was read, if no file has exactly that name."""
     lives: str = ""
     """When its images expire, and what would make them last."""
 
@@ -78,7 +78,7 @@ class Readable:
     target: str
     size_bytes: int
     note: str = ""
-    """Why this file would be taken, as in PublishedImage."""
+    """Why this file would be chosen, as in PublishedImage."""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def _urls(draft: "_Draft", batch: Batch) -> dict[Reference, str]:
 
 
 async def plan(uploader: Uploader, wanted: PublishOptions) -> Planned:
-    """The same without sending or writing. Raises ReadRefused."""
+    """Does the same without sending or writing anything. Raises ReadRefused."""
     draft = await run_sync(_draft, wanted, uploader.roots)
 
     sizes, refused = dict[str, int](), dict[str, str]()
@@ -185,7 +185,7 @@ def _failures(draft: _Draft, batch: Batch) -> tuple[Failed, ...]:
 
 
 def _written(text: str, draft: _Draft, roots: Roots, overwrite: bool) -> str:  # noqa: FBT001  # run_sync passes by place
-    """Empty, or what went wrong, with the images sent and their URLs known."""
+    """What went wrong, if anything: the images are sent by now, and their URLs are known."""
     try:
         if draft.place:
             write_document(text, draft.place, draft.document, roots, overwrite=overwrite)
@@ -195,9 +195,9 @@ def _written(text: str, draft: _Draft, roots: Roots, overwrite: bool) -> str:  #
 
 
 FOUND_BY = {Kind.MARKDOWN: commonmark.found, Kind.HTML: html.found}
-"""Every image, remote ones too."""
+"""All images, including remote ones."""
 
 
 def references(text: str, kind: Kind) -> References:
-    """The local images that a document shows, in the document's order, and where it names them."""
+    """The local images that a document shows, in its order, and where it names them."""
     return local(FOUND_BY[kind](text))

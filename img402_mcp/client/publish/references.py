@@ -1,4 +1,4 @@
-"""Where a document names an image, and the same document with other names. Pure: no disk, no network."""
+"""Where a document names its images, and how it is rewritten. Pure: no disk, no network."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping
@@ -12,7 +12,7 @@ class Kind(Enum):
 
 
 class Writing(Enum):
-    """How a URL is written at that place."""
+    """How a URL is written at a place."""
 
     DESTINATION = "a link destination of Markdown"
     ATTRIBUTE = "an attribute's value"
@@ -24,23 +24,23 @@ class Writing(Enum):
 
 @dataclass(frozen=True)
 class Reference:
-    """`text[start:end]` is what a URL would replace, brackets and all; `target` is what it means."""
+    """A URL replaces `text[start:end]`, including any brackets; `target` is what that text means."""
 
     start: int
     end: int
     target: str
     writing: Writing
     url: str = ""
-    """The target as seen from the document's folder, when its base is known."""
+    """The target relative to the document's folder, once the base is known."""
     written: str = ""
-    """The destination as it is written, where a backslash in it may be meant as one."""
+    """The destination as written, if it has a backslash that may be part of a Windows path."""
     before: str = ""
     after: str = ""
-    """What is written around the URL, where more than the URL is replaced."""
+    """Written around the URL, if more than the URL is replaced."""
     shown_at: int | None = None
-    """Where the image is shown, if not at `start`."""
+    """Where the image is shown, if that is not at `start`."""
     by_base: bool = False
-    """Whether the document's base has changed what the target means."""
+    """Whether the document's base changes what the target means."""
 
 
 @dataclass(frozen=True)
@@ -53,7 +53,7 @@ class LeftAlone:
 
 @dataclass(frozen=True)
 class Base:
-    """What the document's `<base>` says. `unclear`: why it is not known what that makes of a URL."""
+    """The document's `<base>`. `unclear` says why its effect on a URL is not known."""
 
     href: str
     start: int
@@ -70,13 +70,13 @@ class References:
     left_alone: tuple[LeftAlone, ...]
     base: Base | None = field(default=None, compare=False)
     seen: tuple[Span, ...] = field(default=(), compare=False)
-    """What has been understood, whatever it names."""
+    """What has been understood, whether or not it is a local image."""
     linked: tuple[str, ...] = field(default=(), compare=False)
-    """Images that a link leads to."""
+    """Images that a link points to."""
 
 
 def rewritten(text: str, urls: Mapping[Reference, str]) -> str:
-    """The same text, byte for byte, with these references naming these URLs."""
+    """The same text with these URLs in place of the references."""
     return "".join(_pieces(text, urls))
 
 
@@ -102,7 +102,7 @@ def _candidate(url: str) -> str:
 
 
 def _unquoted(url: str) -> str:
-    """Markdown knows no `=` there (CommonMark 0.31, 6.6)."""
+    """Markdown allows no `=` there (CommonMark 0.31, 6.6)."""
     return _candidate(url).replace("=", "&#61;")
 
 

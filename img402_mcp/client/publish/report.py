@@ -1,4 +1,4 @@
-"""What became of a document's images, as fields and as lines: the same for a model, a person and a script."""
+"""The result of publishing a document, as fields and as lines: the same for a model, a person and a script."""
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from img402_mcp.errors import quoted
 
 Fields = dict[str, Any]
 MAX_LEFT_ALONE = 100
-"""In one answer; some thousand tokens."""
+"""In one answer; a few thousand tokens."""
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ def _counted(outcome: Published | Planned, images: int, verb: str) -> str:
         cut = f" (the first {MAX_LEFT_ALONE} are listed)" if left > MAX_LEFT_ALONE else ""
         return f"Local images: {images} {verb}, {failures} failed, {left:,} left alone{cut}."
     if outcome.names_others:
-        return "No local image was found. The document has names that look like images, and none of them is here."
+        return "No local image was found. The document has names that look like images, but no such file exists here."
     return "The document shows no local image."
 
 

@@ -1,7 +1,7 @@
-"""The live start tags of an HTML text, and where their attributes are written.
+"""The start tags of an HTML text, and where their attributes are written.
 
-It reads as browsers do (WHATWG HTML, 13.2.5 and 13.2.6), as far as that decides what is markup: comments, raw text,
-foreign content, and elements whose content is not shown. It builds no tree, so its time grows with the text alone.
+Comments, raw text, foreign content and elements whose content is not shown are read as in browsers (WHATWG HTML, 13.2.5
+and 13.2.6). No tree is built, so the time grows only with the length of the text.
 """
 
 import re
@@ -15,16 +15,16 @@ Span = tuple[int, int]
 BlockEnd = Callable[[int], int]
 
 _RAW = frozenset(["iframe", "noembed", "noframes", "plaintext", "script", "style", "textarea", "title", "xmp"])
-"""Their content is text. GitHub shows their tags as text in Markdown."""
+"""Their content is text. In Markdown, GitHub shows even their tags as text."""
 _UNSHOWN = frozenset(["audio", "canvas", "noscript", "object", "template", "video"])
-"""Their content is shown only where something else fails, or never."""
+"""Their content is a fallback, or is never shown."""
 _WITHIN = {"source": "picture"} | dict.fromkeys(("tbody", "td", "tfoot", "th", "thead", "tr"), "table")
-"""They mean nothing outside the other."""
+"""These are ignored outside of the other element."""
 _SHADOW = "template shadowrootmode"
-"""Its content is shown, where it is the first in its host."""
+"""Its content is shown if it is the first element in its host."""
 INERT = frozenset({"noscript", "template", _SHADOW})
-"""Their content is not even part of the document."""
-_HOST = re.compile(r"article|aside|blockquote|body|div|footer|h[1-6]|header|main|nav|p|section|span|[a-z][^ ]*-[^ ]*")
+"""Their content is not part of the document."""
+_HOST = re.compile(r"article|aside|blockquote|body|div|footer|h[1-6]|header|main|nav|p|section|span|[a-z]\S*-\S*")
 
 _TAG_NAME = re.compile(r"</?([A-Za-z][^ \t\n\f\r/>]*+)")
 _EQUALS = r"[ \t\n\f\r]*+=[ \t\n\f\r]*+"
@@ -40,7 +40,7 @@ _STYLE_OF_SVG = re.compile(r"[^<]*+(?=</style)", re.IGNORECASE)
 
 @dataclass(frozen=True, slots=True)
 class Tag:
-    """`html[start:end]` is a start tag. `name` is lower case; of SVG and MathML where `is_foreign`."""
+    """`html[start:end]` is a start tag. `name` is in lower case. `is_foreign`: it belongs to SVG or MathML."""
 
     name: str
     start: int
@@ -50,7 +50,7 @@ class Tag:
 
 
 class Hidden:
-    """Stretches of the text that are not shown, each with the element that hides it."""
+    """Parts of the text that are not shown, each with the element that hides it."""
 
     def __init__(self, spans: Iterable[tuple[int, int, str]]) -> None:
         self._spans = sorted(spans)
@@ -58,7 +58,7 @@ class Hidden:
         self._ends = [*accumulate((end for _, end, _ in self._spans), max)]
 
     def element(self, at: int) -> str:
-        """The one that hides what is there; empty: none."""
+        """The element that hides this place; empty if none does."""
         last = bisect_right(self._starts, at) - 1
         if last < 0 or self._ends[last] <= at:
             return ""
@@ -69,16 +69,16 @@ class Hidden:
 class Markup:
     tags: tuple[Tag, ...]
     styles: tuple[Span, ...]
-    """Where the contents of `<style>` are."""
+    """The contents of `<style>` elements."""
     hidden: Hidden
     inert: Hidden
 
 
 def read(html: str, block_end: BlockEnd | None = None) -> Markup:
-    """A whole document; with `block_end`, the HTML of a Markdown document.
+    """Reads an HTML document or, with `block_end`, the HTML of a Markdown document.
 
-    There raw text begins and ends in one block of HTML, whose end `block_end` finds, and what is never closed hides
-    nothing: prose has a `<title>` now and then.
+    In Markdown, raw text ends in the HTML block where it starts, which `block_end` finds, and an element that is never
+    closed hides nothing: prose may mention a `<title>`.
     """
     reader = _Reader(html, block_end)
     reader.read()
@@ -89,7 +89,7 @@ def read(html: str, block_end: BlockEnd | None = None) -> Markup:
 
 
 def attributes(html: str, tag: Tag) -> dict[str, Span]:
-    """Name -> where its value is written, without quotes. Of two alike the first counts."""
+    """Name -> where its value is written, without quotes. The first of two with the same name counts."""
     spans: dict[str, Span] = {}
     for one in _attributes(html, tag.name_end):
         if one[1]:
@@ -98,14 +98,14 @@ def attributes(html: str, tag: Tag) -> dict[str, Span]:
 
 
 def _attributes(html: str, at: int) -> Iterator[re.Match[str]]:
-    """One by one: a group caught in a possessive one is a SystemError in some releases of Python 3.11."""
+    """One by one: a group inside a possessive one is a SystemError in some releases of Python 3.11."""
     while one := _ATTRIBUTE.match(html, at):
         yield one
         at = one.end()
 
 
 def _tag(html: str, at: int) -> tuple[str, int, int] | None:
-    """The name of the tag that begins here, and where the name and the tag end; None: the tag has no end."""
+    """The name of the tag at `at`, and where the name and the tag end; None if the tag has no end."""
     name = _TAG_NAME.match(html, at)
     if not name:
         return None
@@ -130,7 +130,7 @@ class _Reader:
         self._foreign = _Foreign()
         self._open: dict[str, list[tuple[int, str]]] = {name: [] for name in _UNSHOWN}
         self._unshown: list[tuple[int, int, str]] = []
-        self._parent = ""  # of what follows at once
+        self._parent = ""  # the element of the last tag, if it is a start tag
         self._unclosed: dict[str, int] = {}
         self._around: Counter[str] = Counter()
 
@@ -140,12 +140,12 @@ class _Reader:
             at = self._html.find("<", self._behind(at))
 
     def unshown(self) -> list[tuple[int, int, str]]:
-        """A template that is never closed goes on to the end of an HTML document."""
+        """In an HTML document, a template that is never closed extends to the end."""
         left = [] if self._block_end else self._open["template"]
         return [*self._unshown, *((start, len(self._html), name) for start, name in left)]
 
     def _behind(self, at: int) -> int:
-        """Where the markup that begins with this "<" ends."""
+        """The end of the markup that starts with this "<"."""
         mark = self._html[at + 1 : at + 2]
         if mark.isascii() and mark.isalpha():
             return self._start_tag(at)
@@ -171,7 +171,7 @@ class _Reader:
 
     def _end_tag(self, at: int) -> int:
         found = _tag(self._html, at)
-        if not found:  # "</>" and "</3" are comments of a kind; a tag without an end is dropped, and all behind it
+        if not found:  # "</>" and "</3" are comments; a tag without an end hides the rest
             follows = self._html[at + 2 : at + 3]
             return len(self._html) if follows.isascii() and follows.isalpha() else self._after(">", at)
         name, _, end = found
@@ -208,7 +208,7 @@ class _Reader:
         return at
 
     def _raw_text(self, name: str, at: int) -> int:
-        """Where the raw text ends that begins here."""
+        """The end of the raw text that starts here."""
         limit = self._block_end(at) if self._block_end else len(self._html)
         end = None if self._unclosed.get(name) == limit else _end_of(name, self._html, at, limit)
         if end is None:
@@ -228,7 +228,7 @@ def _end_of(name: str, html: str, at: int, limit: int) -> int | None:
 
 
 def _end_of_script(html: str, at: int, limit: int) -> int | None:
-    """A script that begins in a script's comment ends there (13.2.5.17 and following)."""
+    """A script that starts in a script's comment ends in it (13.2.5.17 and following)."""
     is_comment = is_inner = False
     for found in _IN_SCRIPT.finditer(html, at, limit):
         mark = found[0].lower()
@@ -251,13 +251,13 @@ _BREAKOUT = frozenset({
     "h4", "h5", "h6", "head", "hr", "i", "img", "li", "listing", "menu", "meta", "nobr", "ol", "p", "pre", "ruby", "s",
     "small", "span", "strike", "strong", "sub", "sup", "table", "tt", "u", "ul", "var",
 })  # fmt: skip
-"""HTML again, wherever they are (13.2.6.5)."""
+"""These end SVG and MathML (13.2.6.5)."""
 _INTEGRATION = frozenset(["annotation-xml", "desc", "foreignobject", "mi", "mn", "mo", "ms", "mtext", "title"])
 _FOREIGN = frozenset({"svg", "math"})
 
 
 class _Foreign:
-    """Whether the reader is in SVG or MathML, where no element has raw text and CDATA is known."""
+    """Tracks whether the reader is in SVG or MathML, which have CDATA and no raw text."""
 
     def __init__(self) -> None:
         self._open: list[str] = []
@@ -272,7 +272,7 @@ class _Foreign:
         return bool(self._open) and self._open[-1] not in _INTEGRATION
 
     def start(self, name: str, *, is_closed: bool) -> bool:
-        """Whether the element that begins is foreign."""
+        """Whether the element that starts is foreign."""
         if name in _BREAKOUT:
             self._leave()
         is_foreign = self.inside or name in _FOREIGN

@@ -1,4 +1,4 @@
-"""Markdown in a block of HTML, which CommonMark shows as text: the local images that it names."""
+"""Images in Markdown that is inside an HTML block, where CommonMark treats it as text."""
 
 import re
 from collections.abc import Iterable, Iterator
@@ -7,8 +7,8 @@ from img402_mcp.client.publish.prepared import INLINE, destination, meaning
 from img402_mcp.client.publish.references import LeftAlone, Span
 from img402_mcp.client.publish.urls import names_image
 
-IN_BLOCK = "it is in a block of HTML, where Markdown is text; an empty line before it ends the block"
-UNCLOSED = "it is in the HTML that {} begins and nothing ends, where Markdown is text"
+IN_BLOCK = "it is inside an HTML block, where Markdown is plain text; an empty line before it ends the block"
+UNCLOSED = "it is inside HTML that {} opens and nothing closes, where Markdown is plain text"
 _WIKILINK = re.compile(r"!?\[\[([^\[\]|\n]{1,500}+)")
 _RAW = re.compile(r"<(script|pre|style|textarea)(?=[\s>])", re.IGNORECASE)
 _END_OF_RAW = re.compile(r"</(?:script|pre|style|textarea)>", re.IGNORECASE)
@@ -29,7 +29,7 @@ def _inline(text: str, start: int, end: int) -> Iterator[str]:
 
 
 def _reason(block: str) -> str:
-    """Empty: a comment or a script, whose content nobody takes for Markdown."""
+    """Empty for a comment or a script, whose content is not meant as Markdown."""
     if raw := _RAW.match(block):
         return "" if _END_OF_RAW.search(block) else UNCLOSED.format(f"<{raw[1].lower()}>")
     if block.startswith("<!--"):

@@ -9,7 +9,7 @@ IMAGE_ENDINGS = frozenset({
     "apng", "avif", "bmp", "gif", "heic", "heif", "ico", "jfif", "jpe", "jpeg", "jpg", "png", "svg", "tif", "tiff",
     "webp",
 })  # fmt: skip
-"""What looks like the name of an image, whether or not it can be sent."""
+"""A name that ends in one of these looks like an image, whether or not it can be sent."""
 
 _SCHEME = re.compile(r"[a-z][a-z0-9+.-]+:", re.IGNORECASE)  # of one letter it is a drive of Windows
 _DRIVE = re.compile(r"[a-z]:", re.IGNORECASE)
@@ -23,7 +23,7 @@ _LAST_DOTS = re.compile(r"(?:\A|/)(?:\.|%2e){1,2}\Z", re.IGNORECASE)
 
 
 def is_local(url: str) -> bool:
-    """A path, or a file: URL; not another place of the web, nor of this document."""
+    """Whether it is a path or a file: URL, and not a place on the web or in this document."""
     text = url.strip()
     if _FILE.match(text):
         return True
@@ -36,12 +36,12 @@ def without_suffix(url: str) -> str:
 
 
 def names_image(url: str) -> bool:
-    """Whether it ends as the name of an image does."""
+    """Whether it ends like the name of an image."""
     return _SUFFIX.sub("", url.strip()).rpartition(".")[2].lower() in IMAGE_ENDINGS
 
 
 def is_template(url: str) -> bool:
-    """Whether a program fills in a part of it later: `{{ base }}/shot.png`."""
+    """Whether a program fills in part of it later: `{{ base }}/shot.png`."""
     return bool(_TEMPLATE.search(url))
 
 
@@ -55,7 +55,7 @@ def cleaned(url: str) -> str:
 
 
 def resolved(url: str, base: str = "") -> str:
-    """The URL as seen from the document's folder, where `base` is what its `<base>` says; empty: no image."""
+    """The URL relative to the document's folder. `base` is what `<base>` says. Empty if it names no image."""
     text = _plain(url)
     if not text or _is_absolute(text):
         return text
@@ -69,7 +69,7 @@ def resolved(url: str, base: str = "") -> str:
 
 
 def is_relative(url: str) -> bool:
-    """Whether a `<base>` changes what it means."""
+    """Whether a `<base>` may change what it means."""
     text = _plain(url)
     return bool(text) and not _is_absolute(text)
 
@@ -88,7 +88,7 @@ def _is_absolute(text: str) -> bool:
 
 
 def _folder(path: str) -> str:
-    """What comes before a name that is relative to this: "a/b" is in "a/", and "a/.." is a folder."""
+    """The folder that names relative to `path` start from: "a/b" is in "a/", and "a/.." is a folder."""
     if _LAST_DOTS.search(path):
         return f"{path}/"
     return path[: path.rfind("/") + 1]
@@ -96,7 +96,7 @@ def _folder(path: str) -> str:
 
 @dataclass(frozen=True)
 class Reading:
-    """A path that a URL may mean. `note` says how it was read, where a browser reads it otherwise."""
+    """A path that a URL may mean. `note` says how it was read, if a browser reads it in another way."""
 
     path: str
     note: str = ""
@@ -104,9 +104,9 @@ class Reading:
 
 
 def readings(url: str, written: str = "") -> Iterator[Reading]:
-    """What a browser makes of it first; then "%", "?", "#" and "\\" as parts of a file's name.
+    """What a browser takes it for; then "%", "?", "#" and "\\" as parts of a file's name.
 
-    `written`: the same with its backslashes. Markdown drops that of `img\\_a.png`.
+    `written` is the same with all backslashes. Markdown drops the one in `img\\_a.png`.
     """
     text = _path_of_file(url.strip())
     path = _SUFFIX.sub("", text)
@@ -124,7 +124,7 @@ def _marks(text: str) -> str:
 
 
 def _path_of_file(text: str) -> str:
-    """The path of a file: URL of this machine; with another host it stays, to be refused."""
+    """The path in a file: URL of this machine. With another host it stays as it is, and is refused later."""
     file = _FILE.match(text)
     host, slash, path = text[7:].partition("/")
     if not file or host.lower() not in {"", "localhost"} or not slash:
@@ -140,7 +140,7 @@ def _decoded(path: str) -> str:
 
 
 def fragment_in(target: str) -> str:
-    """Kept, since GitHub shows by `#gh-dark-mode-only` one of two images."""
+    """Kept, since `#gh-dark-mode-only` makes GitHub show one of two images."""
     found = _FRAGMENT.search(target.strip())
     return found[0] if found else ""
 

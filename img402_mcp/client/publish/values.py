@@ -1,4 +1,4 @@
-"""What an attribute's value means, with the place of each of its characters; and the candidates of a srcset."""
+"""What an attribute's value means, and where each of its characters is written; the candidates of a srcset."""
 
 import re
 from bisect import bisect_right
@@ -12,15 +12,15 @@ _REFERENCE = re.compile(r"&(?:#[0-9]+;?|#[xX][0-9a-fA-F]+;?|([A-Za-z][A-Za-z0-9]
 
 @dataclass(frozen=True)
 class Value:
-    """`text` is what is written at `start`, with its character references resolved."""
+    """`text` is the value written at `start`, with its character references resolved."""
 
     text: str
     start: int
     cuts: tuple[tuple[int, int], ...] = ()
-    """Places in `text` behind a reference, each with how much longer what is written is up to there."""
+    """Places in `text` after a reference, each with how much longer the written value is up to there."""
 
     def place(self, at: int) -> int:
-        """Where the character of `text` at `at` is written; at its end, where what is written ends."""
+        """Where the character `text[at]` is written; at the end of `text`, where the value ends."""
         cut = bisect_right(self.cuts, (at, 1 << 60)) - 1
         return self.start + at + (self.cuts[cut][1] if cut >= 0 else 0)
 

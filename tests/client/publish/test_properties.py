@@ -21,7 +21,8 @@ https://e/x.png file:///p.png data:x <img src= <img srcset=' " ' srcset='a.png,b
 ![[p.png]] ![[p.png|30]] [[q.png|alt=x]] ![a](p =3x2) =3x2) "t") {/* */} %%
 <style> </style> p{a:url(p.png)} url('q.png') style='a:url(p.png)' style="a:url(&quot;p.png&quot;)"
 data-src=p.png background=p.png <table </table> <base href=b/> <base href='https://e/'>
-<noscript> </noscript> <title> <video> </video> <math> </svg>
+![a](p q.png) q.png) [r]:p ![a](p\_q.png) image-set('p.png' @import </template> <template shadowrootmode=open>
+<style>p{a:image-set( <noscript> </noscript> <title> <video> </video> <math> </svg>
 """
 GAPS = ("", " ", "\n", "\n\n", "\r\n", "\r", "\t", "    ", "\n> ", "\n  ")
 documents = st.one_of(

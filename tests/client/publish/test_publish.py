@@ -376,7 +376,7 @@ def test_whatever_shows_no_local_image_stays_and_is_not_mentioned(text):
         pytest.param("<img src='{% static p.png %}'>", LeftAlone("{% static p.png %}", TEMPLATE), id="template-tag"),
         pytest.param(
             "[[p.png|frame]]",
-            LeftAlone("p.png", "what its wikilink says of its layout is not understood: |frame"),
+            LeftAlone("p.png", "the layout options of its wikilink are not understood: |frame"),
             id="layout-of-a-wikilink",
         ),
         pytest.param(
