@@ -73,7 +73,7 @@ def _print(found: Entry | list[Entry], *, as_json: bool) -> None:
     for entry in [found] if isinstance(found, dict) else found:
         print("  ".join(f"{name}={_word(value)}" for name, value in entry.items()))
     if isinstance(found, dict) and found.keys() & {"key", "token"}:
-        print("It is shown this once; the host keeps its hash alone.", file=sys.stderr)
+        print("It is shown only once; the host keeps only its hash.", file=sys.stderr)
 
 
 def _moment(value: object) -> str:

@@ -1,1 +1,1 @@
-"""The other wing: the same API hosted by oneself. Of ours it sees wire, formats and errors only."""
+"""The host: the same API on your own machine. It imports only wire, formats and errors from outside."""

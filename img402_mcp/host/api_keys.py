@@ -1,4 +1,4 @@
-"""Keys of agents and tokens of the studio: printed once, stored as hashes."""
+"""Agents' keys and studio tokens: printed once, stored as hashes."""
 
 import hashlib
 import re
@@ -13,7 +13,7 @@ def new_credential(prefix: str) -> str:
 
 
 def hash_of(credential: str) -> str:
-    """No salt and no stretching: nobody guesses 160 random bits."""
+    """No salt and no stretching: 160 random bits cannot be guessed."""
     return hashlib.sha256(credential.encode()).hexdigest()
 
 

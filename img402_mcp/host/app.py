@@ -1,4 +1,4 @@
-"""The host's door: the route table and the lifespan."""
+"""The host's application: route table, middleware and lifespan."""
 
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable
@@ -61,7 +61,7 @@ _log = logging.getLogger("img402_mcp.host.payments")
 _failures = logging.getLogger("img402_mcp.host.failures")
 _folders = logging.getLogger("img402_mcp.host.folders")
 
-OTHER_APIS = apis()  # here, so that anyone who opens the database after this import gets the tables of each
+OTHER_APIS = apis()  # here, so that whatever opens the database after this import has the tables of each
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -78,9 +78,9 @@ def create_app(
     facilitator: Facilitator | None = None,
     settle_timeout: float = SETTLE_TIMEOUT,
 ) -> Starlette:
-    """Creates folders and tables where they are missing; raises SettingsError where it cannot.
+    """Creates missing folders and tables; raises SettingsError where it cannot.
 
-    `authorize` makes the headers that the remote facilitator asks for; `facilitator` takes its place altogether.
+    `authorize` makes the headers that the remote facilitator requires; `facilitator` replaces it completely.
     """
     host = _open(settings, now)
     metrics, status = _metrics(host), health.Health(host)
@@ -104,13 +104,13 @@ def create_app(
     )
     app.state.drain, app.state.metrics = status.drain, metrics
     app.state.fast_path = FastPath(host, metrics).answer
-    # A redirect to a tidier path would name whatever Host the request came with.
+    # A redirect to a normalised path would repeat the request's Host header.
     app.router.redirect_slashes = False
     return app
 
 
 def _routes(host: Host, context: PaidContext | None, status: health.Health) -> list[Route]:
-    """The first that fits answers; an image's name fits nearly everything."""
+    """The first match answers; an image's name matches almost everything, so it comes last."""
     settings, paywall = host.settings, context.paywall if context else None
     return [
         *front.routes(settings),
@@ -125,7 +125,7 @@ def _routes(host: Host, context: PaidContext | None, status: health.Health) -> l
 
 
 def _middleware(host: Host, metrics: "Metrics | None") -> list[Middleware]:
-    """The outermost first."""
+    """Outermost first."""
     return [
         Middleware(Telemetry, trusted=host.settings.trusted_proxies, metrics=metrics),
         # Starlette's own lies outside of all these: no log and no id would know of its answer.
@@ -153,7 +153,7 @@ OUT_OF_REACH = (OSError, SQLAlchemyError)
 
 
 def unreachable(settings: HostSettings, error: Exception) -> SettingsError:
-    why = str(error).partition("\n")[0]  # sqlalchemy goes on about its documents
+    why = str(error).partition("\n")[0]  # sqlalchemy adds links to its documentation
     return SettingsError(
         f"The host cannot open its data (blobs in {settings.blobs}, rows in {settings.database!r}): {why}. "
         "Check --data, IMG402_HOST_BLOBS and IMG402_HOST_DATABASE."
@@ -193,7 +193,7 @@ def _metrics(host: Host) -> "Metrics | None":
 
 
 def _paid_context(host: Host, paid: PaidSettings, facilitator: Facilitator, settle_timeout: float) -> PaidContext:
-    # Where the chain itself can be asked, nothing is taken on trust.
+    # Where the chain can be asked, nothing is trusted without asking it.
     trust_used = 0 if paid.rpc_url else paid.trust_used
     paywall = Paywall(
         payee(paid), facilitator, PaymentRecords(host.database, host.now), host.now, trust_used, settle_timeout
@@ -204,7 +204,7 @@ def _paid_context(host: Host, paid: PaidSettings, facilitator: Facilitator, sett
 
 def _facilitator(host: Host, paid: PaidSettings, authorize: Authorize | None) -> Facilitator:
     if paid.facilitator == "play":
-        _log.warning("PLAY MONEY: payments on this host move nothing, and whatever they buy is given away.")
+        _log.warning("PLAY MONEY: payments on this host move no money, so what they buy is free.")
         return Play(host.database, host.now)
     chain = Chain(paid.rpc_url, paid.network) if paid.rpc_url else None
     return Remote(paid.facilitator_url, chain, authorize)
@@ -230,7 +230,7 @@ def _lifespan(
 
 
 def _ignore(_report: CleanupReport) -> None:
-    """Who is told where there are no metrics."""
+    """Called in place of the metrics where there are none."""
 
 
 def _openapi(settings: HostSettings) -> Endpoint:
@@ -259,7 +259,7 @@ async def _no_such_route(_request: Request, error: Exception) -> Response:
     http_error = cast("HTTPException", error)
     code = HTTPStatus(http_error.status_code).name.lower()
     return problem(
-        http_error.status_code, code, f"{http_error.detail}. See {OPENAPI} for what there is.", http_error.headers
+        http_error.status_code, code, f"{http_error.detail}. {OPENAPI} lists the routes.", http_error.headers
     )
 
 
@@ -274,4 +274,4 @@ async def _unavailable(_request: Request, error: Exception) -> Response:
 
 
 async def _broken(_request: Request, _error: Exception) -> Response:
-    return problem(500, "internal_error", "The host failed; its log tells why.")
+    return problem(500, "internal_error", "The host failed; the reason is in its log.")

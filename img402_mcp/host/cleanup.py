@@ -1,4 +1,4 @@
-"""What is past its time goes: first the row, then the bytes, so that no row is ever without them."""
+"""Removes expired images: first the row, then the bytes, so that no row is ever without its bytes."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ BATCH = 100  # a short transaction, so that uploads do not wait for it
 ROUND = timedelta(minutes=1)
 # A little less than 60 rounds, so that the sixtieth does not just miss it.
 ORPHANS_EVERY = timedelta(minutes=59)
-# Bytes without a row may be an upload that has not come to its row yet; none takes an hour from one to the other.
+# Bytes without a row may be an upload whose row is not written yet; no upload takes an hour for that.
 GRACE = timedelta(hours=1)
 
 _log = logging.getLogger("img402_mcp.host.cleanup")
@@ -35,7 +35,7 @@ class CleanupReport:
 
 
 async def clean_up_periodically(host: Host, report: Callable[[CleanupReport], None]) -> None:
-    """Each worker asks every minute; one of all is told that it is its turn. The spool is each one's own."""
+    """Each worker asks every minute, and one of them gets the turn. Each worker cleans its own spool."""
     while True:
         try:
             report(await to_thread.run_sync(_round, host.images, host.blobs, host.now()))
@@ -52,7 +52,7 @@ def _round(images: Images, blobs: Blobs, now: datetime) -> CleanupReport:
 
 
 def remove_expired_images(images: Images, blobs: Blobs, now: datetime) -> int:
-    """Expired images. Stopped anywhere, it leaves at worst bytes without a row. How many they were."""
+    """Removes expired images and returns how many. Interrupted anywhere, it leaves at worst bytes without a row."""
     removed = 0
     while names := images.remove_expired(now, BATCH):
         blobs.delete(*names)
@@ -61,7 +61,7 @@ def remove_expired_images(images: Images, blobs: Blobs, now: datetime) -> int:
 
 
 def remove_orphans(images: Images, blobs: Blobs, now: datetime) -> int:
-    """What crashes left behind, and counts of the past. Whatever is not named like an image is not ours."""
+    """Removes what crashes left behind, and old counts. A file that is not named like an image is not ours."""
     blobs.clear_spool(now - GRACE)
     removed = 0
     for names in _batches(filter(parse_name, blobs.names(now - GRACE))):

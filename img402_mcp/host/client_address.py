@@ -1,4 +1,4 @@
-"""Who is asking: the socket's peer, or what proxies of our own say about it."""
+"""The client's address: the socket's peer, or what our own proxies say."""
 
 from collections.abc import Sequence
 from functools import lru_cache
@@ -15,8 +15,8 @@ Address = IPv4Address | IPv6Address
 def client_address(scope: Scope, trusted: Sequence[Network]) -> Address | None:
     """The nearest address that is not a trusted proxy; None for a peer without one (a Unix socket).
 
-    X-Forwarded-For is read from the right, each entry believed only because a trusted proxy wrote it, so that
-    what a client puts there itself is never reached.
+    X-Forwarded-For is read from the right, and each entry counts only because a trusted proxy wrote it, so that
+    an entry that the client wrote itself is never reached.
     """
     address = _parsed(scope["client"][0]) if scope.get("client") else None
     if not trusted:
@@ -32,13 +32,13 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> Address | None:
 
 
 def is_trusted(scope: Scope, trusted: Sequence[Network]) -> bool:
-    """Whether the socket's peer is a proxy of ours."""
+    """Whether the socket's peer is one of our proxies."""
     address = _parsed(scope["client"][0]) if scope.get("client") else None
     return address is not None and any(address in network for network in trusted)
 
 
 def shared_by(address: Address | None) -> str:
-    """Whom a cap counts: one IPv4 address, or the /64 that a single IPv6 customer has to itself."""
+    """Who shares a cap: one IPv4 address, or the /64 that a single IPv6 customer has."""
     if isinstance(address, IPv6Address):
         return str(ip_network((address, 64), strict=False))
     return str(address or "unknown")

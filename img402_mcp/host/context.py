@@ -19,7 +19,7 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True)
 class Host:
-    """`now` is in UTC. `delete_keys` None: only the person who runs the host deletes."""
+    """`now` is in UTC. `delete_keys` None: only the operator deletes images."""
 
     settings: HostSettings
     blobs: Blobs

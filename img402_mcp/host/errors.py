@@ -1,4 +1,4 @@
-"""What the host says when it will not: `{error, message}`, a code for programs and a sentence that shows the way."""
+"""Refusals: `{error, message}`, a code for programs and a sentence that says what to do."""
 
 from collections.abc import Mapping
 
@@ -20,7 +20,7 @@ CODE = "img402.code"
 
 
 class ApiError(Exception):
-    """An upload that will not be taken, by one of the codes of the wire's error reference."""
+    """A refused request, with one of the codes in the wire's error table."""
 
     def __init__(self, code: str, message: str, *, retry_after: int | None = None) -> None:
         super().__init__(message)

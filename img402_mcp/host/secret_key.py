@@ -1,4 +1,4 @@
-"""The host's secret: what IMG402_HOST_SECRET says, or one made once in the data folder."""
+"""The host's secret: IMG402_HOST_SECRET, or one that is created once in the data folder."""
 
 import os
 import secrets
@@ -31,9 +31,9 @@ def secret_of(settings: HostSettings) -> bytes:
 
 
 def stored_secret(folder: Path) -> bytes:
-    """From the file `secret` in the folder. Several workers that start at once come to the same one.
+    """Read from the file `secret` in the folder. Workers that start together get the same one.
 
-    Raises OSError, and SettingsError for a file that was cut or that others can read.
+    Raises OSError, and SettingsError for a truncated file or one that others can read.
     """
     path = folder / "secret"
     if not path.exists():
@@ -42,8 +42,8 @@ def stored_secret(folder: Path) -> bytes:
     demand_strong(secret, f"The host's secret {path}", f". {_RESTORE}")
     if is_open_to_others(found):
         raise SettingsError(
-            f"The host's secret {path} can be read by other users (mode {stat.S_IMODE(found.st_mode):04o}), and who "
-            f"knows it can delete every image and forge signed URLs. Run `chmod 600 {path}`. If somebody may have "
+            f"The host's secret {path} can be read by other users (mode {stat.S_IMODE(found.st_mode):04o}), and anyone "
+            f"who knows it can delete every image and forge signed URLs. Run `chmod 600 {path}`. If somebody may have "
             f"read it: {_RESTORE}"
         )
     return secret
@@ -58,7 +58,7 @@ def _read(path: Path) -> tuple[bytes, os.stat_result]:
 
 
 def _make(path: Path) -> None:
-    """Written whole under another name, then linked: anyone who is first wins, and nobody reads half a secret."""
+    """Written completely under another name, then linked: the first one wins, and nobody reads half a secret."""
     draft = path.with_name(f"secret.{secrets.token_hex(8)}")
     with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(secrets.token_bytes(LENGTH))

@@ -1,4 +1,4 @@
-"""Numbers of bytes as people read them: on the page, in refusals, in what is sold."""
+"""Numbers of bytes for people: on the page, in refusals, in product descriptions."""
 
 _UNITS = (("GB", 1 << 30), ("MB", 1 << 20), ("KB", 1 << 10))
 

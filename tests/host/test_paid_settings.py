@@ -72,7 +72,7 @@ def test_no_repr_shows_the_secret_or_the_nodes_key(settings: Settings):
     [
         pytest.param(
             {"IMG402_HOST_PAY_TO": PAYEE},
-            "IMG402_HOST_PAY_TO is set, and nobody is named to check and settle payments. Set "
+            "IMG402_HOST_PAY_TO is set, but nothing is set to check and settle payments. Set "
             "IMG402_HOST_FACILITATOR_URL to an x402 facilitator, or IMG402_HOST_FACILITATOR=play for play money.",
             id="no-facilitator",
         ),
@@ -84,7 +84,7 @@ def test_no_repr_shows_the_secret_or_the_nodes_key(settings: Settings):
         pytest.param(
             {**BASICS, "IMG402_HOST_FACILITATOR": "play", "IMG402_HOST_NETWORK": "base"},
             "IMG402_HOST_FACILITATOR is play and IMG402_HOST_NETWORK is base. A signature over base is real money to "
-            "anyone who holds it: play money goes with base-sepolia only.",
+            "anyone who has it, so use play money only with base-sepolia.",
             id="play-money-on-base",
         ),
         pytest.param(

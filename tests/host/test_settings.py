@@ -108,7 +108,7 @@ def test_where_hosts_may_share_a_database_their_secret_must_be_given():
         host_settings({"IMG402_HOST_DATABASE": "postgresql://me@db/x"}, public_url=URL)
     assert str(refused.value) == (
         "IMG402_HOST_DATABASE is PostgreSQL, which several hosts may share, and tokens and signed URLs of one must "
-        "hold at all: set IMG402_HOST_SECRET to the same text on each, such as the output of `openssl rand -hex 32`."
+        "work on all: set IMG402_HOST_SECRET to the same text on each, such as the output of `openssl rand -hex 32`."
     )
 
 
@@ -239,7 +239,7 @@ def test_an_unusable_public_url_is_explained(value: str, shown: str):
     with pytest.raises(SettingsError) as refused:
         host_settings({"IMG402_HOST_PUBLIC_URL": value})
     assert str(refused.value) == (
-        f'The public URL is "{shown}"; give http(s)://name[:port] as the world sees this host, with --public-url or '
+        f'The public URL is "{shown}"; give http(s)://name[:port] as clients reach this host, with --public-url or '
         "IMG402_HOST_PUBLIC_URL."
     )
 

@@ -1,1 +1,1 @@
-"""What the person who runs the host may do: `host admin`."""
+"""The operator's work on images: `host admin images`."""

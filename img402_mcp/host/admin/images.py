@@ -1,6 +1,6 @@
-"""Which images the host keeps, for the person who runs it: shown, counted, deleted, and held against their bytes.
+"""Images for the operator: listed, counted, deleted, and compared with their stored bytes.
 
-All of it works while the host runs, and blocks.
+Everything here works while the host runs, and blocks.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ Entry = dict[str, Any]
 
 DAYS_SHOWN = 7
 _PAGE = 1000
-_DAY = 86_400_000  # of milliseconds, as moments are kept
+_DAY = 86_400_000  # milliseconds, as moments are stored
 _COLUMNS = ("id", "extension", "size_bytes", "created_at")
 _ALL = union_all(
     select(*(IMAGES.c[name] for name in _COLUMNS), IMAGES.c.expires_at, IMAGES.c.paid),
@@ -47,7 +47,7 @@ WAYS_OUT = {
 
 @dataclass(frozen=True)
 class ImageFilter:
-    """Which images; None: all. `kind` is free, paid or private, the moments are of the upload."""
+    """Which images to list; None: all. `kind` is free, paid or private; the moments are upload times."""
 
     kind: str | None = None
     since: datetime | None = None
@@ -77,18 +77,18 @@ class ImagesAdmin:
             return [_entry(row) for row in connection.execute(query)]
 
     def usage(self) -> list[Entry]:
-        """By kind, then the days on which most bytes came, of what is still here."""
+        """By kind, then by the days with the most bytes, of the images that still exist."""
         kinds = [
             {"kind": it.kind, "images": it.images, "bytes": it.size_bytes} for it in stored_usage(self.rows.database)
         ]
         return kinds + self._biggest_days()
 
     def delete(self, names: list[str]) -> list[Entry]:
-        """By id, name or address. A worker that had one of them in its memory forgets it within seconds."""
+        """By id, name or URL. A worker that has one in its cache drops it within seconds."""
         return [self._delete(*it) for it in [(name, _id_in(name)) for name in names]]
 
     def verify(self, *, deep: bool) -> list[Entry]:
-        """What is wrong: rows without their bytes, bytes without a row. Holds the names of all bytes in memory."""
+        """Finds rows without bytes and bytes without a row. Holds the names of all stored files in memory."""
         stored = dict(self.blobs.sizes(self.now() + timedelta(days=1)))
         faults = [*self._faulty_rows(stored, deep=deep), *self._orphans(stored)]
         return [{"image": name, "fault": fault, "way_out": WAYS_OUT[fault]} for name, fault in faults]
@@ -112,11 +112,14 @@ class ImagesAdmin:
         try:
             self.blobs.delete(*gone)
         except OSError:
-            return entry | {"fault": "its bytes could not be removed now", "way_out": WAYS_OUT["orphan"]}
+            return entry | {
+                "fault": "its bytes could not be removed now",
+                "way_out": WAYS_OUT["orphan"],
+            }
         return entry
 
     def _faulty_rows(self, stored: dict[str, int], *, deep: bool) -> Iterator[tuple[str, str]]:
-        """Takes out of `stored` what has a row. What is past its time is the cleanup's, with bytes or without."""
+        """Removes from `stored` what has a row. Expired images are the cleanup's, with bytes or without."""
         for name, size in self._rows():
             fault = self._fault(name, size, stored.pop(name, None), deep=deep)
             if fault and self._is_still_here(name):
@@ -135,7 +138,7 @@ class ImagesAdmin:
 
     def _fault(self, name: str, size: int, found: int | None, *, deep: bool) -> str:
         try:
-            if found is None or deep:  # a row that is newer than the list of bytes has them all the same
+            if found is None or deep:  # a row that is newer than the list still has its bytes
                 data = self.blobs.read(name, 0, size)
                 found = len(data) if found is None else found
         except FileNotFoundError:
@@ -148,7 +151,7 @@ class ImagesAdmin:
         return not self.rows.unknown([name])
 
     def _orphans(self, stored: dict[str, int]) -> Iterator[tuple[str, str]]:
-        """Of those without a row, the ones that are no upload on its way to its row."""
+        """Bytes without a row that cannot be an upload whose row is about to be written."""
         old = (name for name in self.blobs.names(self.now() - GRACE) if name in stored and parse_name(name))
         for name in old:
             if self.rows.unknown([name]):
@@ -170,7 +173,7 @@ def _id_in(given: str) -> str:
     name = given.rpartition("/")[2]
     image_id, dot, _ = name.partition(".")
     if not parse_name(name if dot else f"{image_id}.{FORMATS[0].extension}"):
-        raise SettingsError(f"{quoted(given)} is not an image of a host; give its id, its name or its address.")
+        raise SettingsError(f"{quoted(given)} does not name an image of a host; give its id, its name or its URL.")
     return image_id
 
 

@@ -1,4 +1,4 @@
-"""The APIs of this host: a folder for each. Of img402's own the app knows by itself."""
+"""The APIs of this host: a folder for each. The app imports img402's own directly."""
 
 from importlib import import_module
 from typing import TYPE_CHECKING

@@ -1,6 +1,6 @@
-"""What the people who look after an API's accounts share. Each API has its own in `accounts.py`; all of it blocks.
+"""What the accounts of all APIs share. Each API has its own in `accounts.py`; everything here blocks.
 
-Credentials are told once, when they are made; what is kept are hashes.
+Credentials are shown once, when they are made; only hashes are stored.
 """
 
 from collections.abc import Callable

@@ -11,7 +11,7 @@ from img402_mcp.host.settings import HostSettings
 
 @dataclass(frozen=True)
 class Api:
-    """What the host asks of an API besides img402. `API` in its `api.py` is one."""
+    """What the host needs from an API besides img402. Each API's `api.py` has one, `API`."""
 
     routes: Callable[[Host, Paywall | None], Sequence[Route]]
     """The paywall is None where this host takes no payments."""

@@ -1,4 +1,4 @@
-"""Taking an image down by the URL that its upload was answered with.
+"""Deleting an image by the URL in its upload's answer.
 
 GET only asks: link previews and crawlers follow every link that they see.
 """
@@ -19,7 +19,7 @@ from img402_mcp.host.storage.images import parse_name
 _log = logging.getLogger("img402_mcp.host.failures")
 _HEADERS = {
     "Cache-Control": "no-store",
-    "Referrer-Policy": "no-referrer",  # the key is in the address
+    "Referrer-Policy": "no-referrer",  # the key is in the URL
     "X-Robots-Tag": "noindex",
     "X-Content-Type-Options": "nosniff",
     "Content-Security-Policy": "default-src 'none'; img-src 'self'; form-action 'self'; base-uri 'none'; "
@@ -50,7 +50,7 @@ def routes(host: Host) -> list[Route]:
 async def _delete(host: Host, request: Request) -> Response:
     name = request.path_params["name"]
     if host.delete_keys is None or not host.delete_keys.fits(name, request.query_params.get("key", "")):
-        message = "This is not a delete URL of this host. Use it exactly as the upload was answered."
+        message = "This is not a delete URL of this host. Use the URL exactly as it was in the upload's answer."
         return problem(403, "access_denied", message, _HEADERS)
     if request.method in {"GET", "HEAD"}:
         image = await to_thread.run_sync(host.images.find, name.partition(".")[0])
@@ -63,7 +63,7 @@ async def _delete(host: Host, request: Request) -> Response:
 
 
 def delete_image(host: Host, name: str) -> bool:
-    """Blocks. Whether it was there. Bytes that cannot be removed now are without a row, and the cleanup takes them."""
+    """Blocks. Returns whether it existed. Bytes that cannot be removed now have no row, so the cleanup removes them."""
     parsed = parse_name(name)
     gone = host.images.remove(parsed[0]) if parsed else ()
     try:

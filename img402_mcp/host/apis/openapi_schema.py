@@ -1,4 +1,4 @@
-"""Pieces that the description of each API is made of."""
+"""Parts of the OpenAPI description that the APIs share."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,7 +11,7 @@ SCHEMAS = "#/components/schemas/"
 
 
 def schemas(prefix: str, *models: type[BaseModel]) -> Json:
-    """The models and what they are made of, each under its name with the prefix."""
+    """The schemas of the models and of their parts, each under its name with the prefix."""
     found: Json = {}
     for model in models:
         schema = model.model_json_schema(

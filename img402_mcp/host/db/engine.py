@@ -110,7 +110,7 @@ def _switch_to_wal(cursor: DBAPICursor) -> None:
 def _check_file(_connection: DBAPIConnection, entry: ConnectionPoolEntry, _fairy: object) -> None:
     """Rows written to a file that was removed or replaced would be lost, and nothing would say so."""
     if file_identity(entry.info["path"]) != entry.info["file"]:
-        raise DisconnectionError("The database's file is another one now.")
+        raise DisconnectionError("The database's file was replaced.")
 
 
 def file_identity(path: str) -> tuple[int, int]:

@@ -21,10 +21,10 @@ TRAILER_BYTES = 8192  # far more than the checksums that they are used for
 PIPELINED = 16  # hardly anybody does; a packet could hold thousands, each of which costs its objects
 LINGER = 2  # seconds in which an answer is read by who still sends
 
-MALFORMED = 400, "bad_request", "This is not an HTTP request that can be read."
+MALFORMED = 400, "bad_request", "This is not a valid HTTP request."
 TOO_MUCH = 431, "headers_too_large", f"The head has more than {HEADERS} headers or {HEAD_BYTES} bytes."
 TRAILERS_TOO_LARGE = 431, "headers_too_large", f"The body's trailers have more than {TRAILER_BYTES} bytes."
-TOO_SLOW = 408, "too_slow", "The request's head did not come in time."
+TOO_SLOW = 408, "too_slow", "The request's head did not arrive in time."
 STALLED = 503, "busy", "The body stalled while others waited for a connection. Send it again."
 
 

@@ -12,11 +12,11 @@ STALLED = 10  # a tenth of what a body may fall behind, 2 seconds: a good one ha
 
 Peer = tuple[str, int] | None
 Refusal = tuple[int, str, str]
-FULL = 503, "busy", "The host has as many connections as it can hold, all at work. Try again in a moment."
+FULL = 503, "busy", "The host has as many connections as it can handle, all of them busy. Try again in a moment."
 HAS_ITS_SHARE = (
     503,
     "busy",
-    "Your address has as many connections as one may have here, all at work. Use fewer, or try again in a moment.",
+    "Your address has as many connections as it may have here, all of them busy. Use fewer, or try again in a moment.",
 )
 
 

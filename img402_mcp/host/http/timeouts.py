@@ -29,7 +29,7 @@ class BodyTimeouts:
 
     def _refusal(self) -> ASGIApp:
         most, least = self._timeouts.body, self._timeouts.rate
-        message = f"The body stalled: it may fall {most} s behind {least} bytes a second, no more. Send it again."
+        message = f"The body was too slow: it may fall at most {most} s behind {least} bytes a second. Send it again."
         return problem(408, "too_slow", message)
 
 

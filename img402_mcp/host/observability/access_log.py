@@ -1,6 +1,6 @@
-"""The log: one line of JSON for each request, and one for each thing that somebody else has to say.
+"""The log: one line of JSON for each request, and one for each message of a library.
 
-A query is left out of it, since people put secrets there, and so do we: the keys of upload, preview and delete URLs.
+Queries are left out, since they may hold secrets, such as the keys of upload, preview and delete URLs.
 """
 
 import json
@@ -37,13 +37,13 @@ current: ContextVar[str | None] = ContextVar("request_id", default=None)
 
 
 def write_to(stream: TextIO) -> None:
-    """Each line is JSON and nothing else, the server's own complaints too."""
+    """Every line is JSON, the server's own warnings included."""
     handler = _Gathered.of_this_process = _Gathered(stream)
     handler.setFormatter(_Lines())
-    # None: whatever a library thinks worth a warning.
+    # None: any library's warnings.
     for name in (None, "img402_mcp.host", "uvicorn"):
         logger = logging.getLogger(name)
-        logger.handlers = [handler]  # not beside another one, which would write each line once more, as plain text
+        logger.handlers = [handler]  # without the root handlers, which would write each line once more as plain text
         logger.propagate = False
 
 
@@ -53,9 +53,9 @@ def log_settings(settings: HostSettings) -> None:
 
 
 class _Gathered(logging.StreamHandler[TextIO]):
-    """Writes the lines of some moments together: to write and flush each costs more than a small answer.
+    """Writes lines in groups: writing and flushing each one costs more than a small answer.
 
-    The process's orderly end flushes; killed outright, it takes those moments' lines with it.
+    A normal exit flushes; a killed process loses the lines of its last moments.
     """
 
     of_this_process: ClassVar["_Gathered | None"] = None
@@ -71,7 +71,7 @@ class _Gathered(logging.StreamHandler[TextIO]):
         self.flush()
 
     def add(self, line: str) -> None:
-        """From any thread: what is added while others are written is written next."""
+        """May be called from any thread; what is added during a write is written next."""
         self._lines.append(line)
         if not self._some.is_set():
             self._some.set()
@@ -91,7 +91,7 @@ class _Gathered(logging.StreamHandler[TextIO]):
 
 
 def flush() -> None:
-    """Before the process ends: uvicorn ends it by the signal that it got, so that nothing else would."""
+    """Called before the process ends: uvicorn ends it by the signal that it got, so no exit handler would run."""
     if _Gathered.of_this_process is not None:
         _Gathered.of_this_process.flush()
 
@@ -124,11 +124,11 @@ def id_for(scope: Scope, trusted: Sequence[Network]) -> str:
     given = Headers(scope=scope).get(REQUEST_ID) if is_trusted(scope, trusted) else None
     if given and _GIVEN.fullmatch(given):
         return given
-    return f"{getrandbits(64):016x}"  # not secret, and asks nothing of the system
+    return f"{getrandbits(64):016x}"  # not secret, and needs no system call
 
 
 def log_request(scope: Scope, answered: Answered, trusted: Sequence[Network]) -> None:
-    """Put together by hand and past the logger's records, which cost as much as all else of a small answer."""
+    """Built by hand and without logging records, which cost as much as everything else in a small answer."""
     error = f', "error": "{scope[CODE]}"' if CODE in scope else ""
     line = (
         f'{{"time": "{_moment()}", "request_id": "{answered.request_id}", "method": {_in_json(scope["method"])}, '

@@ -1,6 +1,6 @@
-"""Does it live, and may requests be sent to it: two questions, since a host that waits for its database lives.
+"""Liveness and readiness: two questions, since a host that waits for its database is alive.
 
-Anybody may ask, so what an answer costs is bounded: the parts are tried every few seconds at most.
+Anybody may ask, so the cost is bounded: each part is tried at most every few seconds.
 """
 
 import logging
@@ -22,9 +22,9 @@ from img402_mcp.host.storage.blobs.base import ARRIVING
 
 ALIVE, READY = "/healthz", "/readyz"
 _PROBES = 1  # threads for each part: one that hangs is enough
-LIFE = timedelta(seconds=5)  # for which a finding holds
-TIMEOUT = 10  # seconds; silence is no readiness
-# No name of an image, so no cleanup and no request can come to it. It stays, so that two workers do not collide.
+LIFE = timedelta(seconds=5)  # for which a result is reused
+TIMEOUT = 10  # seconds; no answer means not ready
+# Not an image's name, so no cleanup and no request touches it. It is not removed, so that workers do not collide.
 PROBE = "readyz.probe"
 
 _log = logging.getLogger("img402_mcp.host.failures")
@@ -33,7 +33,7 @@ _log = logging.getLogger("img402_mcp.host.failures")
 class Health:
     def __init__(self, host: Host, timeout: float = TIMEOUT) -> None:
         self._host, self._timeout = host, timeout
-        # Threads of its own: where all the others wait for the store, the database is not to blame.
+        # Its own threads: where all others wait for the store, the database must not look broken.
         self._probes = [
             ("reach its database", host.images.check, CapacityLimiter(_PROBES)),
             ("write to its store", self._write, CapacityLimiter(_PROBES)),
@@ -42,11 +42,11 @@ class Health:
         self._trouble, self._found_at, self._turn = "", datetime.min.replace(tzinfo=UTC), anyio.Lock()
 
     def drain(self) -> None:
-        """From now on it is not ready; anything that comes is still answered. May be called in a signal's handler."""
+        """From now on it is not ready; requests are still answered. May be called in a signal handler."""
         self._draining = True
 
     async def trouble(self) -> str:
-        """Why no requests should be sent here; empty: none."""
+        """Why no requests should be sent here; empty: it is ready."""
         if self._draining:
             return "The host is about to stop."
         async with self._turn:
@@ -68,7 +68,7 @@ class Health:
         return ""
 
     def _write(self) -> None:
-        """A byte goes the way of an image's. No quota is asked: a full host is good for all that only looks."""
+        """Stores a byte like an image's bytes. No quota applies: a full host still serves images."""
         descriptor, name = tempfile.mkstemp(dir=self._host.blobs.spool, suffix=ARRIVING)
         try:
             with os.fdopen(descriptor, "wb") as file:

@@ -1,6 +1,6 @@
-"""What Prometheus is told, on a port of its own. Imported only where it is asked for.
+"""Metrics for Prometheus, on a separate port. Imported only where they are switched on.
 
-Labels have few values: routes as they stand in the route table, never a path, an id or an address.
+Labels have few values: routes as in the route table, never a path, an id or an address.
 """
 
 import logging
@@ -37,19 +37,19 @@ from img402_mcp.wire.img402 import FREE, PAID
 
 _log = logging.getLogger("img402_mcp.host.failures")
 
-# When each series began, as a series of its own: twice as many for what nobody asks.
+# Switches off the `_created` series: they would double the number, and nobody uses them.
 disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no types for it
 
-# From a hot GET's half millisecond to a large body over a slow line.
+# From half a millisecond for a cached GET to a large body over a slow line.
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
-USAGE_LIFE = 60  # seconds; a sum over all rows, however often somebody looks
+USAGE_LIFE = 60  # seconds for which a sum over all rows is reused
 USAGE_TIMEOUT = 2  # seconds; Prometheus waits for 10
 READERS, READER_TIMEOUT = 8, 5  # at a time; seconds of silence
 _METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}
 
 
 class Metrics:
-    """`kinds`: the routes of uploads besides img402's, and as what they are counted."""
+    """`kinds`: the upload routes besides img402's, with the kind that each counts as."""
 
     def __init__(self, database: Database, kinds: Mapping[str, str]) -> None:
         self._kinds = {FREE: "free", PAID: "paid", **kinds}
@@ -59,12 +59,16 @@ class Metrics:
         where = ["method", "route"]
         self.requests = Counter("img402_requests", "Requests answered.", [*where, "status"], registry=own)
         self.seconds = Histogram(
-            "img402_request_seconds", "From head to end of the answer.", where, buckets=BUCKETS, registry=own
+            "img402_request_seconds",
+            "From the request's head to the end of the answer.",
+            where,
+            buckets=BUCKETS,
+            registry=own,
         )
         self.received = Counter("img402_received_bytes", "Bytes of bodies read.", registry=own)
         self.sent = Counter("img402_sent_bytes", "Bytes of bodies sent.", registry=own)
-        self.in_flight = Gauge("img402_requests_in_flight", "Requests in hand.", registry=own)
-        self.uploads = Counter("img402_uploads", "Uploads answered 200, replays too.", ["kind"], registry=own)
+        self.in_flight = Gauge("img402_requests_in_flight", "Requests in progress.", registry=own)
+        self.uploads = Counter("img402_uploads", "Uploads answered 200, replays included.", ["kind"], registry=own)
         self.refusals = Counter("img402_refusals", "Answers of 400 and more.", ["code"], registry=own)
         self.payments = Counter("img402_payments", "Settlements tried.", ["outcome"], registry=own)
         self._removed = Counter("img402_cleanup_removed", "Expired images and orphans removed.", ["what"], registry=own)
@@ -91,7 +95,7 @@ class Metrics:
 
 @contextmanager
 def serving(metrics: Metrics, address: tuple[str, int]) -> Iterator[str]:
-    """Yields the address that it can be read at. A thread answers, so that a busy host is seen too."""
+    """Yields the address where they can be read. A thread answers, so that a busy host can be observed too."""
     host, port = address
     family = AF_INET6 if ":" in host else AF_INET
     bound: type[_Server] = type("Bound", (_Server,), {"address_family": family})
@@ -113,10 +117,10 @@ def serving(metrics: Metrics, address: tuple[str, int]) -> Iterator[str]:
 
 
 class _Server(ThreadingMixIn, WSGIServer):
-    """A thread for each of a few; to more than these it closes."""
+    """A few threads; further connections are closed."""
 
     daemon_threads = True
-    request_queue_size = 64  # so that one who waits is refused and not left waiting
+    request_queue_size = 64  # so that a further reader is refused and not left waiting
     address_family: AddressFamily = AF_INET
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # the library's
@@ -136,25 +140,25 @@ class _Server(ThreadingMixIn, WSGIServer):
             self._readers.release()
 
     def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401, ARG002  # the library's
-        _log.debug("somebody who asked for the metrics went away", exc_info=True)
+        _log.debug("a client of the metrics closed the connection", exc_info=True)
 
 
 class _Handler(WSGIRequestHandler):
     timeout = READER_TIMEOUT
 
     def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401  # the library's
-        """The access log is of the other port."""
+        """Nothing: the access log is for the main port."""
 
     def get_stderr(self) -> Any:  # noqa: ANN401  # a stream
         return _ToLog()
 
 
 class _ToLog:
-    """The stream that the library complains to: the log is JSON, all of it."""
+    """A stream for the library's messages: every line of the log must be JSON."""
 
     def write(self, text: str) -> int:
         if text.strip():
-            _log.error("the metrics could not be told: %s", text.strip())
+            _log.error("the metrics could not be served: %s", text.strip())
         return len(text)
 
     def writelines(self, lines: Sequence[str]) -> None:
@@ -165,7 +169,7 @@ class _ToLog:
 
 
 class _UsageCollector(Collector):
-    """The sums are made beside the scrape: a database that is away, or hangs, costs the other series nothing."""
+    """The sums are made apart from the scrape, so a missing or hanging database does not affect the other series."""
 
     def __init__(self, database: Database) -> None:
         self._database, self._lock = database, Lock()
@@ -180,7 +184,7 @@ class _UsageCollector(Collector):
         for it in found:
             images.add_metric([it.kind], it.images)
             size.add_metric([it.kind], it.size_bytes)
-        up = GaugeMetricFamily("img402_stored_up", "1: the sums of what is kept could be had.", value=bool(found))
+        up = GaugeMetricFamily("img402_stored_up", "1: the sums of stored images are available.", value=bool(found))
         return iter((images, size, up))
 
     def describe(self) -> Iterator[Any]:
@@ -188,7 +192,7 @@ class _UsageCollector(Collector):
         return iter(())
 
     def _summed_up(self) -> Sequence[StoredUsage]:
-        """None of them, where they cannot be had."""
+        """No series where the sums are not available."""
         if not self._is_fresh():
             self._begun().join(USAGE_TIMEOUT)
         return self._usage if self._is_fresh() else ()
@@ -205,7 +209,7 @@ class _UsageCollector(Collector):
         try:
             self._usage, self._until = stored_usage(self._database), time.monotonic() + USAGE_LIFE
         except (OSError, SQLAlchemyError):
-            _log.warning("what is kept could not be summed up for the metrics", exc_info=True)
+            _log.warning("the sums for the metrics are not available", exc_info=True)
 
     def _is_fresh(self) -> bool:
         return time.monotonic() < self._until

@@ -1,4 +1,4 @@
-"""GET / and what the page is made of. The settings stay while the host runs, so that all is made once."""
+"""GET / and the page's assets. The settings do not change while the host runs, so everything is built once."""
 
 import json
 import shlex
@@ -26,13 +26,13 @@ _PROGRAM = "/absolute/path/to/img402-mcp/.venv/bin/img402-mcp"
 _PICTURES = "/absolute/path/to/your/screenshots"
 _SAFE = {"X-Content-Type-Options": "nosniff", "Referrer-Policy": "no-referrer"}
 _CLOSED = {"Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'"}
-# What has its hash in its name never changes under that name.
+# A file with its hash in its name never changes.
 _FOR_EVER = "public, max-age=31536000, immutable"
 
 
 @dataclass(frozen=True)
 class Part:
-    """One file of the page, as it is sent."""
+    """One of the page's files, as it is sent."""
 
     name: str
     body: bytes
@@ -43,7 +43,7 @@ class Part:
 
     @property
     def link(self) -> str:
-        """Relative, so that the page works at whatever address it was opened."""
+        """Relative, so that the page works at any address."""
         stem, _, extension = self.name.partition(".")
         return f"assets/{stem}-{self.digest}.{extension}"
 
@@ -67,7 +67,7 @@ def routes(settings: HostSettings) -> list[Route]:
 
 
 def content_security_policy(image_url: str) -> str:
-    """Images come from the public URL too, which need not be where the page was opened."""
+    """Images come from the public URL too, which may differ from the page's address."""
     scheme, netloc, *_ = urlsplit(image_url)
     images = f"{scheme}://{quote(netloc, safe=':[]')}"  # a comma or semicolon would end the rule
     return (

@@ -38,13 +38,13 @@ function markdown(name, url) {
 // What needs no upload to be refused. The server's word is final; a type that the browser does not know is its to tell.
 function refusal(file) {
   if (file.type && !mediaTypes.includes(file.type)) {
-    return `It is ${file.type}; ${formats} are taken here.`;
+    return `It is ${file.type}; ${formats} are accepted here.`;
   }
   if (file.size === 0) {
-    return "It is empty. Check that it was written before it was sent.";
+    return "It is empty. Check that it was completely written.";
   }
   if (file.size > maxBytes) {
-    return `It has ${size(file.size)}; at most ${size(maxBytes)} are taken here. Make it smaller: fewer pixels, or WebP.`;
+    return `It has ${size(file.size)}; at most ${size(maxBytes)} are accepted here. Make it smaller: fewer pixels, or WebP.`;
   }
   return null;
 }

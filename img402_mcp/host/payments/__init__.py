@@ -1,1 +1,1 @@
-"""Payments from the payee's side: 402, proof, settlement, and what was bought."""
+"""Payments on the payee's side: 402, proof, settlement, and what was bought."""

@@ -1,4 +1,4 @@
-"""What became of an authorization, asked of the chain itself over JSON-RPC.
+"""The outcome of an authorization, read from the chain itself over JSON-RPC.
 
 `authorizationState` alone does not tell a payment from a cancellation, so the transfer is looked for.
 """
@@ -22,7 +22,7 @@ TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 ANSWER_LIMIT = 1_048_576
 TIMEOUT = httpx2.Timeout(10)
 SLACK = 300  # blocks, for clocks that differ
-SPAN = 5000  # blocks: nearly three hours, and no more than public nodes let one ask for
+SPAN = 5000  # blocks: nearly three hours, and within the range that public nodes allow
 
 
 class Chain:
@@ -34,7 +34,7 @@ class Chain:
         await self._client.aclose()
 
     async def outcome(self, claim: Claim, since: datetime) -> Settled | Rejected | Unknown:
-        """Rejected only where it can never be settled any more: cancelled, or past its window by the chain's clock."""
+        """Rejected only where it can never be settled again: cancelled, or past its window by the chain's clock."""
         try:
             return await self._outcome(claim, since)
         except (httpx2.HTTPError, ValueError, KeyError, TypeError, RecursionError) as error:
@@ -62,7 +62,7 @@ class Chain:
         where = {"address": self._network.usdc, "fromBlock": hex(first), "toBlock": hex(last), "topics": topics}
         found = await self._call("eth_getLogs", where)
         if not found:
-            return Unknown("it was used or cancelled, in a block where nobody looked")
+            return Unknown("it was used or cancelled, in a block outside the searched range")
         (used,) = found
         if used["topics"][0] == AUTHORIZATION_CANCELED:
             return Rejected("authorization_canceled")
@@ -88,5 +88,5 @@ class Chain:
 
 
 def _follows(log: Mapping[str, Any], used: Mapping[str, Any]) -> bool:
-    """USDC logs the transfer right behind the use of its authorization; another transfer may be about another one."""
+    """USDC logs the transfer directly after the authorization's use; any other transfer may belong to another one."""
     return number(log["logIndex"]) == number(used["logIndex"]) + 1

@@ -1,4 +1,4 @@
-"""A request's proof of payment, of either version: read strictly, and held against what is asked."""
+"""A request's proof of payment, in either version: read strictly, and checked against the offer."""
 
 import hashlib
 import re
@@ -41,7 +41,7 @@ class PaymentPayload:
 
     @property
     def fingerprint(self) -> str:
-        """The same for the same signed payment, whichever version carries it."""
+        """Equal for the same signed payment, in either version."""
         paid = self.authorization
         parts = (self.payer, paid.to, paid.value, paid.valid_after, paid.valid_before, self.nonce)
         return _hash(*parts, self.message.payload.signature)
@@ -77,10 +77,10 @@ def _read(version: int, value: str) -> PaymentPayload:
         return PaymentPayload(message, _identifier(document))
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
-        why = f"its field {where} is missing or not as x402 v{version} has it"
+        why = f"its field {where} is missing or not as in x402 v{version}"
     except ValueError as error:
         why = str(error)
-    raise ApiError("invalid_payment", f"The header {name} holds no proof of payment that can be read: {why}.")
+    raise ApiError("invalid_payment", f"The header {name} does not hold a readable proof of payment: {why}.")
 
 
 def _identifier(document: Mapping[str, Any]) -> str | None:
@@ -91,14 +91,14 @@ def _identifier(document: Mapping[str, Any]) -> str | None:
     if identifier is None:
         return None
     if not isinstance(identifier, str) or not _IDENTIFIER.fullmatch(identifier):
-        raise ValueError("its payment-identifier is not of 16 to 128 letters, digits, - and _")
+        raise ValueError("its payment-identifier must be 16 to 128 letters, digits, - and _")
     return identifier
 
 
 def claim(proof: PaymentPayload, sale: Sale, payee: Payee) -> Claim:
-    """What the facilitator is told: made of the fields that were checked here, so that it cannot read another payment.
+    """What the facilitator gets: built from the fields that were checked here, so that it cannot read another payment.
 
-    The payment-identifier stays here: it tells the payer from those who read the chain.
+    The payment-identifier is not sent: it distinguishes the payer from readers of the chain.
     """
     offer = requirements_v2(sale, payee).dump() if proof.version == 2 else requirements_v1(sale, payee).dump()
     return Claim(
@@ -121,16 +121,19 @@ def _forwarded(proof: PaymentPayload, payee: Payee, offer: dict[str, Any]) -> di
 
 
 def mismatch(proof: PaymentPayload, sale: Sale, payee: Payee, now: datetime) -> tuple[str, str] | None:
-    """What is wrong with it by the offer's own terms, as x402's reason and a sentence; None if nothing is."""
+    """How it differs from the offer, as x402's reason and a sentence; None if it does not."""
     paid, price = proof.authorization, f"{x402.usdc(sale.price)} USDC on {payee.network.name}"
     if not _accepts(proof.message, sale, payee):
-        return "invalid_payment_requirements", f"The proof is for another offer; asked is {price} to {payee.pay_to}."
+        return (
+            "invalid_payment_requirements",
+            f"The proof is for another offer; this one asks for {price} to {payee.pay_to}.",
+        )
     if paid.to.lower() != payee.pay_to.lower():
         return "invalid_exact_evm_payload_recipient_mismatch", f"It pays {paid.to}; the payee is {payee.pay_to}."
     if paid.value != sale.price:
         return (
             "invalid_exact_evm_payload_authorization_value_mismatch",
-            f"It pays {paid.value} atomic units; asked is {price}, which is exactly {sale.price}.",
+            f"It pays {paid.value} atomic units; the price is {price}, which is exactly {sale.price}.",
         )
     if paid.valid_before <= now.timestamp():
         return "invalid_exact_evm_payload_authorization_valid_before", "The proof has expired; nothing was charged."

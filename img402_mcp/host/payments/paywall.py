@@ -1,7 +1,7 @@
-"""Money before goods: 402 out, proof in, verified, reserved, settled once, and the same proof gets the same again.
+"""The paywall: answers 402, then verifies, reserves and settles a proof once; the same proof gets the same answer.
 
-A payment is bound to one product at its first use. Anyone who shows a known proof settles nothing again; while nobody
-knows its outcome it is answered 503, and never with a fresh 402, which would ask for the money twice.
+A payment is bound to one product at its first use. A known proof is never settled again; while its outcome is
+unknown the answer is 503, and never a new 402, which would ask for the money twice.
 """
 
 import json
@@ -24,7 +24,7 @@ from img402_mcp.host.payments.records import ONCE, PaymentRecord, PaymentRecords
 from img402_mcp.host.payments.requirements import Payee, Sale, required_v1, required_v2
 from img402_mcp.wire import x402
 
-# How long a copy of a proof waits for the one that is being settled before it is told to come back.
+# How long a copy of a proof waits for the one that is being settled before it is asked to retry.
 SETTLE_TIMEOUT = 8.0
 POLL = 0.05
 RENEW_SECONDS = 2
@@ -34,7 +34,7 @@ _log = logging.getLogger("img402_mcp.host.payments")
 
 
 class PaymentRequiredError(ApiError):
-    """The 402: what is asked, in v1's words in the body and in v2's in the header."""
+    """The 402: the offer as v1 in the body and as v2 in the header."""
 
     def __init__(self, sale: Sale, payee: Payee, code: str, message: str, proof: PaymentPayload | None = None) -> None:
         super().__init__(code, message)
@@ -57,7 +57,7 @@ EXPOSED = {
 
 
 def _receipt_header(proof: PaymentPayload | None, payee: Payee, receipt: x402.SettlementResponse) -> dict[str, str]:
-    """In the version that the proof came in."""
+    """In the proof's own version."""
     if proof is None:
         return {}
     network = payee.network.caip2 if proof.version == 2 else payee.network.name
@@ -84,23 +84,23 @@ class Paywall:
         return PaymentRequiredError(sale, self.payee, "payment_required", message)
 
     async def known(self, proof: PaymentPayload, sale: Sale) -> PaymentRecord | None:
-        """The payment, if this proof was shown before. Raises ApiError where it was bound to something else."""
+        """The payment, if this proof came before. Raises ApiError where it is bound to something else."""
         payment = await to_thread.run_sync(self._payments.find, proof.key(self.payee.network))
         return payment and _bound(payment, proof, sale)
 
     async def sold(self, sale: Sale) -> PaymentRecord | None:
-        """The payment of what is sold once, paid or on its way."""
+        """The payment for a product that is sold once, paid or in flight."""
         if not sale.product.startswith(ONCE):
             return None
         return await to_thread.run_sync(self._payments.sold, sale.product)
 
     def check(self, proof: PaymentPayload, sale: Sale) -> None:
-        """Raises PaymentRequiredError for a proof that does not meet the offer; asks nobody."""
+        """Raises PaymentRequiredError for a proof that does not match the offer; asks no facilitator."""
         if found := mismatch(proof, sale, self.payee, self._now()):
             raise PaymentRequiredError(sale, self.payee, *found, proof=proof)
 
     async def charge(self, proof: PaymentPayload, sale: Sale) -> PaymentRecord:
-        """The payment, paid. Raises ApiError: 402 if it was refused, 409 if it is bound, 503 if nobody knows yet."""
+        """The payment, paid. Raises ApiError: 402 if it was refused, 409 if it is bound, 503 if it is unknown."""
         payment = await self.known(proof, sale) or await self._reserved(proof, sale)
         deadline = anyio.current_time() + self._settle_timeout
         while not payment.paid:
@@ -125,7 +125,7 @@ class Paywall:
         self.check(proof, sale)
         verdict = await self.facilitator.verify(claim(proof, sale, self.payee))
         if isinstance(verdict, Rejected):
-            # Another copy of this proof may have been settled since the look into the book.
+            # Another copy of this proof may have been settled since the record was read.
             if payment := await self.known(proof, sale):
                 return payment
             raise self._refused(proof, sale, verdict)
@@ -135,12 +135,12 @@ class Paywall:
         payment = await to_thread.run_sync(reserve)
         if payment is None:
             if await self.sold(sale):
-                raise pending("another payment for the same is being settled")
+                raise pending("another payment for the same thing is being settled")
             raise ApiError("payment_conflict", "The payment-identifier belongs to another payment; use a new one.")
         return _bound(payment, proof, sale)
 
     async def _settle(self, payment: PaymentRecord, proof: PaymentPayload, sale: Sale) -> None:
-        """Returns once it is paid, else raises ApiError. Called by who has the lease."""
+        """Returns once it is paid, else raises ApiError. The caller has the lease."""
         async with self._renewing(payment):
             outcome = await self._outcome(claim(proof, sale, self.payee), payment)
         if isinstance(outcome, Settled):
@@ -156,9 +156,9 @@ class Paywall:
             raise pending(outcome.reason)
 
     async def _outcome(self, claim: Claim, payment: PaymentRecord) -> Settled | Rejected | Unknown:
-        """A refusal is certain at the first attempt only: behind a second one the first may have moved the money.
+        """A refusal is conclusive only at the first attempt: before a second one the first may have moved the money.
 
-        Nor need the second attempt say so: some facilitators call a used authorization a failed transaction.
+        And the second attempt need not show it: some facilitators report a used authorization as a failed transaction.
         """
         outcome = await self.facilitator.settle(claim)
         used = isinstance(outcome, Rejected) and outcome.used
@@ -183,11 +183,11 @@ class Paywall:
             tasks.cancel_scope.cancel()
 
     def _refused(self, proof: PaymentPayload, sale: Sale, why: Rejected) -> PaymentRequiredError:
-        message = f"The payment was refused ({why.reason}); it bought nothing here."
+        message = f"The payment was refused ({why.reason}) and bought nothing."
         return PaymentRequiredError(sale, self.payee, why.reason, message, proof)
 
     def _note(self, what: str, proof: PaymentPayload, detail: str) -> None:
-        """Payer and nonce are on the chain anyway; signature and payment-identifier are in no log."""
+        """Payer and nonce are public on the chain; signature and payment-identifier are never logged."""
         money = "PLAY MONEY payment" if self.facilitator.play_money else "payment"
         _log.info("%s %s: payer %s nonce %s (%s)", money, what, proof.payer, proof.nonce, quoted(detail))
 
@@ -198,21 +198,23 @@ async def _repeatedly(renew: Callable[[], None]) -> None:
         try:
             await to_thread.run_sync(renew)
         except SQLAlchemyError:
-            # At worst somebody else tries to settle too, which the chain allows once.
+            # At worst another worker tries to settle too, which the chain allows only once.
             _log.exception("a settlement's lease could not be renewed")
 
 
 def _bound(payment: PaymentRecord, proof: PaymentPayload, sale: Sale) -> PaymentRecord:
-    """The same answer is only for who shows the same proof, with what the chain does not show, for the same thing."""
+    """The same answer needs the same proof, payment-identifier (which is not on the chain) and product."""
     if payment.fingerprint != proof.fingerprint:
-        raise ApiError("payment_conflict", "Another proof is known here under this payer and nonce.")
+        raise ApiError("payment_conflict", "Another proof with this payer and nonce is already known here.")
     if payment.identifier_hash is not None and payment.identifier_hash != proof.identifier_hash:
         raise ApiError(
             "payment_conflict",
-            "This payment came with a payment-identifier the first time; show the proof with that same id.",
+            "This payment first came with a payment-identifier; send the proof with the same id.",
         )
     if payment.product != sale.product:
-        raise ApiError("payment_conflict", "This payment was made for something else here; it buys nothing twice.")
+        raise ApiError(
+            "payment_conflict", "This payment was already used for something else here; a payment buys only one thing."
+        )
     return payment
 
 
@@ -220,6 +222,6 @@ def pending(reason: str) -> ApiError:
     return ApiError(
         "payment_pending",
         f"The outcome of this payment is not known yet ({reason}). Send this request again with the same proof, "
-        "never with another one: it will be charged once.",
+        "never with a new one: it is charged only once.",
         retry_after=RETRY_AFTER,
     )

@@ -1,4 +1,4 @@
-"""What this host sells, and how it says so to those who look around."""
+"""What this host sells, and how it describes that to directories."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ from img402_mcp.wire.x402 import usdc
 
 Json = dict[str, Any]
 
-# One upload, behind whichever door it is paid for.
+# One upload, whichever route it is paid on.
 PRODUCT = "img402 upload"
 TOKEN_ANSWER: Json = {"token": "a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4e5f6a1b2", "expiresAt": "2026-02-08T01:10:00.000Z"}
 
@@ -53,7 +53,7 @@ def upload_sale(paid: PaidSettings, public_url: str) -> Sale:
         price=paid.price,
         url=f"{public_url}{PAID}",
         title="Image upload",
-        summary="One image's public URL, paid for and answered at once.",
+        summary="One image's public URL, paid for and returned at once.",
         example_prompt="Put this small picture online and give me its address.",
         description=f"{_money(paid)} for one image's public URL. Send the image as the multipart field {FIELD}, or as "
         f"JSON. For more than a few KB buy a token first, at {public_url}{TOKEN}. {_terms(paid)}",
@@ -87,7 +87,7 @@ def _upload_answer(paid: PaidSettings, public_url: str) -> Json:
 
 
 def well_known(paid: PaidSettings, public_url: str) -> Json:
-    """`resources` is what crawlers read, `items` is in the form of x402's discovery lists."""
+    """`resources` is for crawlers, `items` has the form of x402's discovery lists."""
     sales = (token_sale(paid, public_url), upload_sale(paid, public_url))
     return {
         "version": 1,

@@ -1,4 +1,4 @@
-"""The book of payments: one row for each authorization, written before its money moves.
+"""The payment records: one row for each authorization, written before its money moves.
 
 The row decides every race: who settles, and what the payment is bound to. It holds hashes of the proof, never the
 proof itself. Everything here blocks and is called in threads.
@@ -30,8 +30,8 @@ from img402_mcp.host.db.engine import insert_for
 from img402_mcp.host.payments.payload import PaymentPayload
 from img402_mcp.wire.x402 import Network
 
-# How long a settlement belongs to a worker that gives no sign of life. It renews its lease all the while, so this
-# is only the time that a payment waits after a crash.
+# How long a silent worker keeps the right to settle. A live one renews its lease, so a payment waits this long
+# only after a crash.
 LEASE = timedelta(seconds=6)
 
 RESERVED, PAID = "reserved", "paid"
@@ -62,7 +62,7 @@ Index("one_payment", _PAYMENTS.c.product, unique=True, sqlite_where=_IS_ONCE, po
 
 @dataclass(frozen=True)
 class PaymentRecord:
-    """`attempts`: how often somebody began to settle it. `settlement`: the transaction, once paid."""
+    """`attempts`: how often a settlement was started. `settlement`: the transaction, once paid."""
 
     key: str
     fingerprint: str
@@ -84,12 +84,12 @@ class PaymentRecords:
             return _payment(connection.execute(select(_PAYMENTS).where(_is(key))).first())
 
     def sold(self, product: str) -> PaymentRecord | None:
-        """The one payment of a product that is sold once, paid or on its way."""
+        """The one payment for a product that is sold once, paid or in flight."""
         with self._database.reading() as connection:
             return _payment(connection.execute(select(_PAYMENTS).where(_PAYMENTS.c.product == product)).first())
 
     def reserve(self, proof: PaymentPayload, network: Network, product: str, amount: int) -> PaymentRecord | None:
-        """The row of this authorization, made now or before. None: another has its identifier or its product."""
+        """This authorization's row, new or existing. None: another one has its identifier or its product."""
         key, now = proof.key(network), self._now()
         row = {
             "key": key,
@@ -108,13 +108,13 @@ class PaymentRecords:
         }
         with self._database.transaction() as connection:
             made = insert_for(connection, _PAYMENTS).values(row).on_conflict_do_nothing().returning(_PAYMENTS)
-            # What was in its way may have been freed before the look at it: then it is tried again.
+            # The conflicting row may have been freed before it was read: then it is tried again.
             while not (found := connection.execute(made).all() or _in_the_way(connection, row)):
                 pass
         return next((_payment(it) for it in found if it.key == key), None)
 
     def lease(self, key: str) -> PaymentRecord | None:
-        """The right to settle it, for one at a time; None while somebody else has it, or it is paid or gone."""
+        """The right to settle it, for one at a time; None while another worker has it, or if it is paid or gone."""
         now = self._now()
         taken = (
             update(_PAYMENTS)
@@ -129,13 +129,13 @@ class PaymentRecords:
         self._change(payment, leased_until=self._now() + LEASE)
 
     def release(self, payment: PaymentRecord) -> None:
-        """It has no outcome yet; the next who shows the proof may try."""
+        """It has no outcome yet; the next request with the proof may try."""
         self._change(payment, leased_until=self._now())
 
     def settled(self, payment: PaymentRecord, settlement: str) -> None:
-        """Anyone who learns it: money that has moved is never forgotten because a lease ran out.
+        """Accepted from any attempt: a settlement is never lost because a lease ran out.
 
-        Nor because a facilitator named the transaction with what a database does not store (NUL, lone surrogates).
+        Nor because the transaction's name contains what a database does not store (NUL, lone surrogates).
         """
         row = update(_PAYMENTS).where(_is(payment.key), _PAYMENTS.c.state == RESERVED)
         transaction = "".join(filter(str.isprintable, settlement))[:256]
@@ -143,7 +143,7 @@ class PaymentRecords:
             connection.execute(row.values(state=PAID, settlement=transaction))
 
     def free(self, payment: PaymentRecord) -> None:
-        """It was refused for certain: as if it had never been shown."""
+        """It was conclusively refused: as if it had never come."""
         with self._database.transaction() as connection:
             connection.execute(delete(_PAYMENTS).where(_of_attempt(payment)))
 
@@ -157,7 +157,7 @@ def _is(key: str) -> ColumnElement[bool]:
 
 
 def _in_the_way(connection: Connection, row: Mapping[str, object]) -> Sequence[Row[tuple[object, ...]]]:
-    """The payments beside which this one cannot be: one for each unique column."""
+    """The existing payments that conflict with this one: one for each unique column."""
     same = _is(str(row["key"])) | (_IS_ONCE & (_PAYMENTS.c.product == row["product"]))
     if row["identifier_hash"] is not None:
         ours = _PAYMENTS.c.identifier_hash == row["identifier_hash"]
@@ -166,7 +166,7 @@ def _in_the_way(connection: Connection, row: Mapping[str, object]) -> Sequence[R
 
 
 def _of_attempt(payment: PaymentRecord) -> ColumnElement[bool]:
-    """Its row, unless it was settled or another attempt began meanwhile."""
+    """Its row, unless it was settled or another attempt has begun."""
     return _is(payment.key) & (_PAYMENTS.c.state == RESERVED) & (_PAYMENTS.c.attempts == payment.attempts)
 
 

@@ -1,4 +1,4 @@
-"""What is for sale, as x402 tells it: in a 402, in v1's and v2's words, and to those who look around."""
+"""What is for sale, as x402 describes it: in a 402, as v1 and v2, and in directories."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -7,8 +7,8 @@ from typing import Any
 from img402_mcp.wire import x402
 
 Json = dict[str, Any]
-PLAY_MONEY = "PLAY MONEY, of no worth: "
-# Long enough to sign and send, or for a person to say yes; it is what the hosted API offers.
+PLAY_MONEY = "PLAY MONEY, worth nothing: "
+# Long enough to sign and send, or for a person to agree; the hosted API offers the same.
 TIMEOUT_SECONDS = 300
 
 _IDENTIFIER_SCHEMA: Json = {
@@ -30,9 +30,9 @@ class Payee:
 
 @dataclass(frozen=True)
 class Sale:
-    """What one address sells.
+    """What one route sells.
 
-    `product` is what a payment is bound to: several addresses may be doors to one. `price` is in atomic units,
+    `product` is what a payment is bound to: several routes may sell one product. `price` is in atomic units,
     `envelope` makes the API's own 402 body of x402's.
     """
 

@@ -1,4 +1,4 @@
-"""What a payment buys at img402: one upload, by a token or at once. The row in `bought_images` is the one decision.
+"""What a payment buys at img402: one upload, by a token or at once. The row in `bought_images` decides.
 
 Tokens are made of the host's secret, so that only their hashes are stored and the same payment still gets the same
 one. Everything here blocks and is called in threads.
@@ -35,7 +35,7 @@ _BOUGHT = Table(
     Column("sha256", String(64), nullable=False),
 )
 
-# As text: sqlalchemy's own insert with ON CONFLICT is one dialect's or the other's.
+# As text: sqlalchemy's own insert with ON CONFLICT is specific to one dialect.
 _REDEEM = text(
     "INSERT INTO bought_images (payment, image_id, sha256) VALUES (:payment, :image_id, :sha256) "
     "ON CONFLICT DO NOTHING RETURNING payment"
@@ -55,10 +55,10 @@ class Bought:
 
 
 class AlreadyRedeemed(ApiError):
-    """Somebody else was first with this payment."""
+    """Another request was first with this payment."""
 
     def __init__(self) -> None:
-        super().__init__("invalid_token", "This payment has bought its one image already.")
+        super().__init__("invalid_token", "This payment has already bought its one image.")
 
 
 class UploadTokens:
@@ -66,7 +66,7 @@ class UploadTokens:
         self._database, self._secret, self._life = database, secret, life
 
     def token(self, payment: str, now: datetime) -> TokenAnswer:
-        """The payment's live token, or its next one: a payment buys an upload, not ten minutes."""
+        """The payment's valid token, or a new one: a payment buys an upload, not ten minutes."""
         with self._database.transaction() as connection:
             number = _last_number(connection, payment)
             while True:
@@ -91,7 +91,7 @@ class UploadTokens:
 
 
 def redeem(transaction: Transaction, payment: str, image: StoredImage, sha256: str) -> None:
-    """In the transaction that adds the image's row. Raises AlreadyRedeemed; then nothing of it may be committed."""
+    """Runs in the transaction that adds the image's row, which must not be committed after AlreadyRedeemed."""
     if not [*transaction.execute(_REDEEM, {"payment": payment, "image_id": image.id, "sha256": sha256})]:
         raise AlreadyRedeemed
 
@@ -111,7 +111,7 @@ def _token(connection: Connection, value: str) -> IssuedToken | None:
 
 
 def _issue(connection: Connection, value: str, payment: str, number: int, expires_at: datetime) -> None:
-    """Where another worker was first, its row stands."""
+    """Where another worker was first, its row is kept."""
     row = insert_for(connection, _TOKENS).values(
         hash=_hash(value), payment=payment, number=number, expires_at=expires_at
     )

@@ -1,4 +1,4 @@
-"""The host's settings: `host_settings(environ)` reads every IMG402_HOST_* variable, and nothing else does."""
+"""The host's settings: only `host_settings(environ)` reads the IMG402_HOST_* variables."""
 
 from img402_mcp.host.settings.delivery import Delivery
 from img402_mcp.host.settings.model import (

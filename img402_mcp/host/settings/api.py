@@ -1,11 +1,11 @@
-"""What the settings of every API besides img402 have in common."""
+"""The base of the settings of each API besides img402."""
 
 from collections.abc import Mapping
 from typing import ClassVar, Self
 
 
 class ApiHostSettings:
-    """A dataclass with a default for each field: the documented terms."""
+    """A dataclass whose defaults are the documented limits."""
 
     name: ClassVar[str]
     variables: ClassVar[tuple[str, ...]]

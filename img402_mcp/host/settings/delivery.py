@@ -10,7 +10,7 @@ from img402_mcp.host.settings.variables import A_DAY, integer, web_address
 
 @dataclass(frozen=True)
 class Delivery:
-    """`image_url` None: images are announced at the public URL. `max_age`: for so many seconds an object may be cached.
+    """`image_url` None: answers name images at the public URL. `max_age`: how many seconds an object may be cached.
 
     `accel`: the location at which nginx has the images' folder; None: the host sends the bytes.
     """

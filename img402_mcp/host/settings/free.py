@@ -9,8 +9,8 @@ from img402_mcp.wire.img402 import FreeTerms, FreeTier
 
 MAX_BYTES = 1_048_576
 DAYS = 7
-# Together with 1 MB and 7 days the first keeps a host that was left open to the world under 70 GB; an agent at
-# work makes some hundreds of screenshots a day, so the second stops a loop gone wild and nobody else.
+# With 1 MB and 7 days the first keeps a host that is open to the world under 70 GB. A busy agent makes some
+# hundreds of screenshots a day, so the second stops only a runaway loop.
 DAILY = 10_000
 DAILY_PER_ADDRESS = 1_000
 A_CENTURY = 36_500

@@ -9,14 +9,14 @@ from img402_mcp.host.settings.api import ApiHostSettings
 from img402_mcp.host.settings.variables import A_DAY_OF_MINUTES, LARGEST, integer
 from img402_mcp.wire import io42
 
-# Platform-wide: a hundred agents at their own limit, so that only a flood meets it.
+# For all agents together: a hundred at their own limit, so that only a flood reaches it.
 HOURLY_ALL = 10_000
 MAX_PIXELS = 65_535
 
 
 @dataclass(frozen=True)
 class Io42HostSettings(ApiHostSettings):
-    """Terms of submissions; `pixels` of each side, fewest and most. No hourly limit: None."""
+    """Limits of submissions; `pixels`: the minimum and maximum of each side. Hourly limits may be None."""
 
     name: ClassVar[str] = "io42"
     variables: ClassVar[tuple[str, ...]] = (

@@ -1,4 +1,4 @@
-"""What the host can be told: one frozen object, read once from the environment by `read`."""
+"""The host's settings: one frozen object, read once from the environment by `read`."""
 
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
@@ -36,9 +36,9 @@ class PaidSettings:
 class Timeouts:
     """`connections` of one process; `head`, `body` and `answer` in seconds, `rate` in bytes a second."""
 
-    # A process has 1024 descriptors unless told otherwise; an upload needs two, and the database some.
+    # A process has 1024 descriptors by default; an upload needs two, and the database some.
     connections: int = 400
-    # Others: Apache 20, nginx 60. A head is one packet.
+    # Apache has 20, nginx 60. A head is one packet.
     head: int = 10
     # Apache: 20 seconds and 500 bytes a second; Kestrel: 5 and 240. The slowest mobile net has 5000.
     body: int = 20
@@ -48,7 +48,7 @@ class Timeouts:
 
 @dataclass(frozen=True)
 class Upkeep:
-    """`metrics`: address and port, None: off. Seconds: `drain` before the socket closes, `stop` for what is in hand.
+    """`metrics`: address and port; None: off. Seconds: `drain` before the socket closes, `stop` for running requests.
 
     `most_bytes` None: no limit.
     """
@@ -56,10 +56,10 @@ class Upkeep:
     delete_urls: bool = True
     metrics: tuple[str, int] | None = None
     most_bytes: int | None = None
-    # Room for the database's log and for what arrives at this moment; a system without it is ill anyway.
+    # Room for the database's log and for arriving bodies; a system without that has other problems too.
     floor_bytes: int = 256 * MEGABYTE
     drain: int = 0
-    # Docker kills after 10 seconds unless told otherwise, Kubernetes after 30, systemd after 90.
+    # By default Docker kills after 10 seconds, Kubernetes after 30, systemd after 90.
     stop: int = 25
 
 
@@ -87,7 +87,7 @@ class HostSettings:
 
     @property
     def image_url(self) -> str:
-        """Where images are announced at."""
+        """The base address of image URLs in answers."""
         return self.delivery.image_url or self.public_url
 
     def of(self, api: type[OfApi]) -> OfApi:

@@ -44,6 +44,6 @@ HOST_VARIABLES = VariableNames(
             "IMG402_HOST_TRUST_USED",
         }
     ).union(*(api.variables for api in APIS)),
-    # A client on the same machine reads these two. Any other name that lacks nothing but HOST_ is a mistake.
+    # A client on the same machine reads these two. Any other name that only lacks HOST_ is a mistake.
     others=("IMG402_PAY_TO", "IMG402_RPC_URL"),
 )

@@ -42,7 +42,7 @@ PAID_MAX_BYTES = 5 * 1_048_576
 PAID_DAYS = 365
 PRICE = "0.01"
 TOKEN_MINUTES = 10
-TRUST_USED = "0.05"  # five uploads: what a lost answer of a facilitator may cost, where no chain can be asked
+TRUST_USED = "0.05"  # five uploads: what a facilitator's lost answer may cost, where no chain can be asked
 OBJECT_STORES = ("s3", "gs", "az")
 _WHERE_FROM = ", such as the output of `openssl rand -hex 32`. Leave it out to have one made in the data folder."
 LARGEST_STORE = 1 << 60
@@ -56,7 +56,7 @@ def host_settings(
     public_url: str | None = None,
     default_public_url: str | None = None,
 ) -> HostSettings:
-    """A flag wins over its variable; `default_public_url` (the bound socket's) stands where neither is given."""
+    """A flag wins over its variable; `default_public_url` (the bound socket's) is used where neither is given."""
     HOST_VARIABLES.check(environ)
     folder = Path(data or environ.get("IMG402_HOST_DATA") or _default_data()).expanduser().absolute()
     blobs, objects = _blobs(environ.get("IMG402_HOST_BLOBS") or "", folder / "blobs")
@@ -152,7 +152,7 @@ def _pay_to(text: str) -> str:
 
 
 def _facilitator(environ: Mapping[str, str]) -> tuple[str, str]:
-    """Play money runs only when asked for by name."""
+    """Play money must be requested by name."""
     kind = environ.get("IMG402_HOST_FACILITATOR") or "remote"
     url = service(environ, "IMG402_HOST_FACILITATOR_URL")
     if kind not in ("remote", "play"):
@@ -161,7 +161,7 @@ def _facilitator(environ: Mapping[str, str]) -> tuple[str, str]:
         return kind, ""
     if not url:
         raise SettingsError(
-            "IMG402_HOST_PAY_TO is set, and nobody is named to check and settle payments. Set "
+            "IMG402_HOST_PAY_TO is set, but nothing is set to check and settle payments. Set "
             "IMG402_HOST_FACILITATOR_URL to an x402 facilitator, or IMG402_HOST_FACILITATOR=play for play money."
         )
     return kind, url
@@ -174,7 +174,7 @@ def _chain(environ: Mapping[str, str], facilitator: str) -> x402.Network:
     if facilitator == "play" and name != x402.BASE_SEPOLIA.name:
         raise SettingsError(
             f"IMG402_HOST_FACILITATOR is play and IMG402_HOST_NETWORK is {name}. A signature over {name} is real "
-            "money to anyone who holds it: play money goes with base-sepolia only."
+            "money to anyone who has it, so use play money only with base-sepolia."
         )
     return x402.NETWORKS[name]
 
@@ -183,7 +183,7 @@ def _secret(text: str | None, database: URL) -> str | None:
     if text is None and database.get_backend_name() == "postgresql":
         raise SettingsError(
             "IMG402_HOST_DATABASE is PostgreSQL, which several hosts may share, and tokens and signed URLs of one "
-            "must hold at all: set IMG402_HOST_SECRET to the same text on each, such as the output of "
+            "must work on all: set IMG402_HOST_SECRET to the same text on each, such as the output of "
             "`openssl rand -hex 32`."
         )
     if text is not None:
@@ -226,7 +226,7 @@ def _database(text: str | None, default: Path) -> URL:
 
 
 def _public_url(text: str) -> str:
-    way_out = "as the world sees this host, with --public-url or IMG402_HOST_PUBLIC_URL"
+    way_out = "as clients reach this host, with --public-url or IMG402_HOST_PUBLIC_URL"
     return web_address(text, "The public URL", way_out)
 
 

@@ -1,4 +1,4 @@
-"""The settings as they may be read by anyone who reads the log."""
+"""The settings as they may be shown in the log."""
 
 from collections.abc import Iterator
 from dataclasses import fields, is_dataclass
@@ -10,12 +10,12 @@ from sqlalchemy.engine import URL
 from img402_mcp.host.settings.model import HostSettings
 
 Shown = str | int | bool | None
-# Some services have their customers' keys in the path.
+# Some services put their customers' keys into the path.
 _MAY_HOLD_A_KEY = "paid.facilitator_url"
 
 
 def shown(settings: HostSettings) -> dict[str, Shown]:
-    """`free.max_bytes` -> 1048576. Of what is secret, only whether it is there."""
+    """`free.max_bytes` -> 1048576. For a secret, only whether it is set."""
     return dict(_flat("", settings))
 
 
@@ -40,7 +40,7 @@ def _part(name: str, value: object, *, secret: bool) -> Iterator[tuple[str, Show
 
 
 def _word(name: str, value: object) -> Shown:
-    if isinstance(value, URL):  # a password may stand in the query too
+    if isinstance(value, URL):  # a password may be in the query too
         return value.set(query={}).render_as_string(hide_password=True)
     if isinstance(value, tuple):
         return ", ".join(map(str, value))

@@ -8,14 +8,14 @@ from img402_mcp.host.settings.api import ApiHostSettings
 from img402_mcp.host.settings.variables import A_DAY_OF_MINUTES, LARGEST, integer
 from img402_mcp.wire import studio
 
-# Of one token, and platform-wide: a hundred tokens at their own limit, so that only a flood meets it.
+# For one token, and for all: a hundred tokens at their own limit, so that only a flood reaches it.
 HOURLY, HOURLY_ALL = 100, 10_000
-PREVIEW_MINUTES = 15  # long enough to look, short enough that a link which leaks is soon worth nothing
+PREVIEW_MINUTES = 15  # long enough to look at it, short enough that a leaked link soon stops working
 
 
 @dataclass(frozen=True)
 class StudioHostSettings(ApiHostSettings):
-    """Terms of the studio's inputs. No hourly limit: None."""
+    """Limits of the studio's inputs. Hourly limits may be None."""
 
     name: ClassVar[str] = "studio"
     variables: ClassVar[tuple[str, ...]] = (

@@ -1,4 +1,4 @@
-"""What a variable of the environment may say, one kind each. Raises SettingsError: what came, what was wanted."""
+"""One reader for each kind of environment variable. Each raises SettingsError with what came and what was wanted."""
 
 from collections.abc import Mapping
 from urllib.parse import SplitResult, urlsplit
@@ -48,7 +48,7 @@ def service(environ: Mapping[str, str], name: str) -> str:
 
 
 def split_url(text: str) -> SplitResult | None:
-    """None also for what could break out of a curl line or a header."""
+    """None also for text that could break out of a curl command or a header."""
     if not text.isascii() or not text.isprintable() or any(mark in text for mark in " \"'`\\<>$"):
         return None
     try:

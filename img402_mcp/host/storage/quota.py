@@ -29,7 +29,7 @@ _NEVER = datetime.min.replace(tzinfo=UTC)
 
 class StorageFull(ApiError):
     def __init__(self, why: str) -> None:
-        message = f"The host is full ({why}) and takes no uploads until there is room. Nothing was stored."
+        message = f"The host is full ({why}) and accepts no uploads until there is room. Nothing was stored."
         super().__init__("storage_full", message, retry_after=RETRY_AFTER)
 
 

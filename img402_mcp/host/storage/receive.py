@@ -67,7 +67,9 @@ class Incoming:
 
     def check_not_empty(self) -> None:
         if not self.size:
-            raise ApiError("empty_file", "The image has zero bytes. Check that it was written before it was sent.")
+            raise ApiError(
+                "empty_file", "The image has zero bytes. Check that it was completely written before it was sent."
+            )
 
     def examine(self) -> Picture:
         """Walk the whole structure, and leave nothing but the image: repaired, and cut at its end. Blocks."""
@@ -102,7 +104,7 @@ def _image(data: Buffer, formats: tuple[Format, ...]) -> Repaired:
 
 
 def _unsupported(what_it_is: str, formats: tuple[Format, ...]) -> ApiError:
-    message = f"The file {what_it_is}. {_names(formats)} taken; the bytes decide, not the name."
+    message = f"The file {what_it_is}. {_names(formats)} accepted; the bytes decide, not the name."
     return ApiError("unsupported_format", message)
 
 
@@ -135,7 +137,7 @@ async def incoming_image(request: Request, spool: Path, rules: ImageRules) -> As
 
 async def _receive(request: Request, incoming: Incoming, rules: ImageRules) -> None:
     if (encoding := request.headers.get("content-encoding", "identity")) != "identity":
-        raise _no_file(f"The body's Content-Encoding is {quoted(encoding)}: it is taken only as it is.", rules)
+        raise _no_file(f"The body's Content-Encoding is {quoted(encoding)}: send it without one.", rules)
     kind, options = parse_options_header(request.headers.get("content-type"))
     if kind == b"multipart/form-data" and options.get(b"boundary"):
         form = _Form(options[b"boundary"], incoming, rules)
@@ -231,7 +233,7 @@ class _Form:
 
     def _name_part(self) -> None:
         if self._name == self._rules.field and self._name in self._names:
-            raise _no_file(f'The form has the field "{self._name}" twice; one image a request.', self._rules)
+            raise _no_file(f'The form has the field "{self._name}" twice; one image per request.', self._rules)
         self._names.append(self._name)
 
     def _pass_on(self, data: bytes, start: int, end: int) -> None:
@@ -249,10 +251,10 @@ def _image_in_json(body: bytes, rules: ImageRules) -> bytes:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        raise _no_file("The body says it is JSON and is not.", rules) from None
+        raise _no_file("The body claims to be JSON and is not.", rules) from None
     text = document.get(JSON_FIELD) if isinstance(document, dict) else None
     if not isinstance(text, str):
-        raise _no_file(f'The JSON has no text "{JSON_FIELD}".', rules)
+        raise _no_file(f'The JSON has no string "{JSON_FIELD}".', rules)
     try:
         return base64.b64decode(_without_data_prefix(text), validate=True)
     except ValueError:

@@ -84,6 +84,6 @@ def described(incoming: Incoming, now: datetime, terms: FreeTerms | PaidTerms, *
     if expires is not None and paid:
         expires = expires.replace(second=0, microsecond=0) + A_MINUTE
     if paid and not incoming.path.exists():  # a full disk is noticed before money moves
-        raise FileNotFoundError("The body's file vanished.")
+        raise FileNotFoundError("The body's file disappeared.")
     image_id = new_id(PAID_ID if paid else FREE_ID)
     return StoredImage(image_id, form, incoming.size, created, expires, paid)

@@ -107,7 +107,7 @@ async def test_a_renewed_key_replaces_the_old_one(admin: Admin, client: AsyncCli
             id="unknown-project",
         ),
         pytest.param(
-            "projects set logos", "Nothing to change was named: give --fee, --status or --kind.", id="no-change"
+            "projects set logos", "Nothing to change was given: use --fee, --status or --kind.", id="no-change"
         ),
         pytest.param(
             "submissions add s --project logos --agent nobody",
@@ -142,7 +142,7 @@ def test_without_json_it_prints_lines_and_says_that_the_key_is_shown_once(data: 
         for more in (["agents", "add", "bot"], ["agents", "list"])
     )
     assert added.stdout.startswith("agent=bot  key=io42_")
-    assert added.stderr == "It is shown this once; the host keeps its hash alone.\n"
+    assert added.stderr == "It is shown only once; the host keeps only its hash.\n"
     assert listed.stdout.startswith("agent=bot  created_at=20")
 
 

@@ -88,7 +88,7 @@ async def test_a_wrong_key_does_not_reveal_what_exists(client: AsyncClient, answ
     assert (there.status_code, there.content, there.headers) == (403, missing.content, missing.headers)
     assert there.json() == {
         "error": "access_denied",
-        "message": "This is not a delete URL of this host. Use it exactly as the upload was answered.",
+        "message": "This is not a delete URL of this host. Use the URL exactly as it was in the upload's answer.",
     }
     assert nonsense.status_code in {403, 404}
     assert (await client.get(answer["url"])).status_code == 200

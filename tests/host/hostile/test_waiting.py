@@ -93,7 +93,7 @@ def test_a_stalled_body_is_refused_with_a_reason_and_not_waited_for(hasty_host: 
         "close",
         {
             "error": "too_slow",
-            "message": "The body stalled: it may fall 1 s behind 500 bytes a second, no more. Send it again.",
+            "message": "The body was too slow: it may fall at most 1 s behind 500 bytes a second. Send it again.",
         },
     )
 

@@ -184,7 +184,7 @@ async def test_prices_are_shown_where_uploads_are_sold(hosting: Hosting):
 async def test_play_money_is_announced(hosting: Hosting):
     html = await html_of(hosting, **PLAYING)
     assert '<p class="play"><strong>PLAY MONEY.</strong> Payments on this host move nothing' in html
-    assert section(html, "paid")["Price"] == "PLAY MONEY, of no worth: 0.01 USDC on base-sepolia"
+    assert section(html, "paid")["Price"] == "PLAY MONEY, worth nothing: 0.01 USDC on base-sepolia"
 
 
 async def test_the_public_address_is_escaped_everywhere(data: Path):

@@ -13,7 +13,7 @@ from tests.fakes.keys import PAYEE
 
 SOMEBODY = "0x" + "99" * 20
 NOW = 1_770_552_000  # the test's clock
-WRONG_OFFER = f"The proof is for another offer; asked is 0.01 USDC on base to {PAYEE}."
+WRONG_OFFER = f"The proof is for another offer; this one asks for 0.01 USDC on base to {PAYEE}."
 
 
 @pytest.mark.parametrize("path", ["/api/upload/token", "/api/upload"])
@@ -24,14 +24,14 @@ WRONG_OFFER = f"The proof is for another offer; asked is 0.01 USDC on base to {P
             1,
             {"value": 9999},
             "invalid_exact_evm_payload_authorization_value_mismatch",
-            "It pays 9999 atomic units; asked is 0.01 USDC on base, which is exactly 10000.",
+            "It pays 9999 atomic units; the price is 0.01 USDC on base, which is exactly 10000.",
             id="underpaid",
         ),
         pytest.param(
             1,
             {"value": 10001},
             "invalid_exact_evm_payload_authorization_value_mismatch",
-            "It pays 10001 atomic units; asked is 0.01 USDC on base, which is exactly 10000.",
+            "It pays 10001 atomic units; the price is 0.01 USDC on base, which is exactly 10000.",
             id="overpaid",
         ),
         pytest.param(
@@ -76,7 +76,7 @@ WRONG_OFFER = f"The proof is for another offer; asked is 0.01 USDC on base to {P
             2,
             {"value": 9999},
             "invalid_exact_evm_payload_authorization_value_mismatch",
-            "It pays 9999 atomic units; asked is 0.01 USDC on base, which is exactly 10000.",
+            "It pays 9999 atomic units; the price is 0.01 USDC on base, which is exactly 10000.",
             id="right-offer-underpaid",
         ),
     ],
@@ -122,7 +122,7 @@ async def test_what_the_facilitator_refuses_is_not_reserved(shop: AsyncClient, p
 
 
 def unreadable(header: str, why: str) -> tuple[int, dict[str, str]]:
-    message = f"The header {header} holds no proof of payment that can be read: {why}."
+    message = f"The header {header} does not hold a readable proof of payment: {why}."
     return 400, {"error": "invalid_payment", "message": message}
 
 
@@ -139,7 +139,7 @@ def tampered(**changed: object) -> str:
     return x402.encoded({"x402Version": 1, "scheme": "exact", "network": "base", "payload": payload})
 
 
-NOT_AS_V1 = "its field payload.authorization.{} is missing or not as x402 v1 has it"
+NOT_AS_V1 = "its field payload.authorization.{} is missing or not as in x402 v1"
 
 
 @pytest.mark.parametrize(
@@ -151,7 +151,7 @@ NOT_AS_V1 = "its field payload.authorization.{} is missing or not as x402 v1 has
         pytest.param(b64encode(b"[]").decode(), "the header holds no JSON object", id="a-list"),
         pytest.param(b64encode(b"[" * 20_000).decode(), "the header is not base64 of JSON", id="deep"),
         pytest.param(
-            b64encode(b"{}").decode(), "its field network is missing or not as x402 v1 has it", id="nothing-in-it"
+            b64encode(b"{}").decode(), "its field network is missing or not as in x402 v1", id="nothing-in-it"
         ),
         pytest.param(tampered(value="1e4"), NOT_AS_V1.format("value"), id="value-1e4"),
         pytest.param(tampered(value="0x2710"), NOT_AS_V1.format("value"), id="value-hex"),
@@ -174,7 +174,7 @@ async def test_a_malformed_identifier_is_a_bad_request(shop: AsyncClient, proof:
     message = x402.decoded(proof()["PAYMENT-SIGNATURE"])
     message["extensions"]["payment-identifier"]["info"]["id"] = identifier
     answer = await shop.post("/api/upload/token", headers={"PAYMENT-SIGNATURE": x402.encoded(message)})
-    why = "its payment-identifier is not of 16 to 128 letters, digits, - and _"
+    why = "its payment-identifier must be 16 to 128 letters, digits, - and _"
     assert (answer.status_code, answer.json()) == unreadable("PAYMENT-SIGNATURE", why)
     assert bank.verified == []
 

@@ -36,7 +36,7 @@ async def buy(client: AsyncClient, proof: dict[str, str]) -> Response:
 def pending(reason: str) -> tuple[int, dict[str, str]]:
     message = (
         f"The outcome of this payment is not known yet ({reason}). Send this request again with the same proof, "
-        "never with another one: it will be charged once."
+        "never with a new one: it is charged only once."
     )
     return 503, {"error": "payment_pending", "message": message}
 
@@ -211,7 +211,7 @@ async def test_a_conclusive_refusal_frees_the_payment(shop: AsyncClient, proof: 
     assert (refused.status_code, refused.json()["error"], refused.json()["message"]) == (
         402,
         "insufficient_funds",
-        "The payment was refused (insufficient_funds); it bought nothing here.",
+        "The payment was refused (insufficient_funds) and bought nothing.",
     )
     assert (await buy(shop, paid)).status_code == 200
     assert len(bank.book) == 1
@@ -286,8 +286,8 @@ async def test_a_known_payment_is_answered_after_its_window_has_closed(
     assert len(bank.settled) == 1
 
 
-WITH_THAT_ID = "This payment came with a payment-identifier the first time; show the proof with that same id."
-OTHER_PROOF = "Another proof is known here under this payer and nonce."
+WITH_THAT_ID = "This payment first came with a payment-identifier; send the proof with the same id."
+OTHER_PROOF = "Another proof with this payer and nonce is already known here."
 
 
 @pytest.mark.parametrize(
@@ -339,7 +339,7 @@ async def test_a_payment_for_one_product_does_not_buy_another(
     paid = presented(proof())
     assert paid is not None
     with pytest.raises(
-        ApiError, match="This payment was made for something else here; it buys nothing twice."
+        ApiError, match="This payment was already used for something else here; a payment buys only one thing."
     ) as refused:
         await money.charge(paid, replace(sale, product="something else"))
     assert (refused.value.code, len(bank.settled)) == ("payment_conflict", 1)

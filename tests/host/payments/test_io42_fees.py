@@ -136,7 +136,7 @@ async def test_one_proof_pays_for_one_submission(agent: Io42Agent, intent: Inten
         409,
         {
             "code": "PAYMENT_CONFLICT",
-            "message": "This payment was made for something else here; it buys nothing twice.",
+            "message": "This payment was already used for something else here; a payment buys only one thing.",
         },
     )
     assert len(bank.book) == 1

@@ -188,7 +188,7 @@ async def test_an_expired_unused_token_is_replaced_for_the_same_payment(
         {
             "error": "token_expired",
             "message": "The token has expired unused. Send the same proof of payment to /api/upload/token again for "
-            "the next one.",
+            "a new one.",
         },
     )
     second = (await buy(shop, paid)).json()
@@ -207,7 +207,7 @@ async def test_a_used_token_takes_no_other_image(
     await upload_paid(shop, sample("plain.png"), {"X-Upload-Token": token})
     assert status_and_body(await upload_paid(shop, sample("still.gif"), {"X-Upload-Token": token})) == (
         401,
-        {"error": "invalid_token", "message": "This payment has bought its one image already."},
+        {"error": "invalid_token", "message": "This payment has already bought its one image."},
     )
     assert len(rows()) == len(on_disk()) == 1
 
@@ -279,7 +279,7 @@ async def test_without_a_payee_the_paid_routes_name_the_setting(client: AsyncCli
         404,
         {
             "error": "not_found",
-            "message": "This host takes no payments: IMG402_HOST_PAY_TO is not set. Free uploads go to /api/free.",
+            "message": "This host accepts no payments: IMG402_HOST_PAY_TO is not set. Free uploads go to /api/free.",
         },
     )
 

@@ -61,7 +61,7 @@ def test_a_fee_that_may_still_be_settled_is_not_given_up(desk: SimpleNamespace, 
     with pytest.raises(SettingsError) as refused:
         desk.release(None)
     assert str(refused.value) == (
-        'The fee of submission "sub_1" was signed at 12:00:00 UTC and may still be settled. Look at the chain, and '
+        'The fee of submission "sub_1" was signed at 12:00:00 UTC and may still be settled. Check the chain, and '
         "release it as unpaid an hour after it was signed."
     )
     assert desk.book.sold(FEE) == desk.payment
@@ -70,12 +70,12 @@ def test_a_fee_that_may_still_be_settled_is_not_given_up(desk: SimpleNamespace, 
 def test_a_fee_that_a_worker_is_settling_is_left_alone(desk: SimpleNamespace, clock: SimpleNamespace):
     clock.now += timedelta(hours=2)
     desk.book.lease(desk.payment.key)
-    with pytest.raises(SettingsError, match="being settled at this moment"):
+    with pytest.raises(SettingsError, match="being settled right now"):
         desk.release(None)
     assert desk.book.sold(FEE) is not None
 
 
 @pytest.mark.parametrize("words", [[], ["--paid", "0xabc", "--unpaid"]], ids=["neither", "both"])
 def test_the_outcome_must_be_given(data: Path, words: list[str]):
-    with pytest.raises(SettingsError, match="Say what became of the fee: --paid TRANSACTION or --unpaid."):
+    with pytest.raises(SettingsError, match="--paid TRANSACTION or --unpaid"):
         main.run(["host", "admin", "submissions", "release", "sub_1", "--data", str(data), *words])

@@ -28,7 +28,7 @@ async def test_a_full_host_refuses_until_there_is_room_and_serves_what_it_has(
             "600",
             {
                 "error": "storage_full",
-                "message": "The host is full (it keeps at most 3000 bytes (2.93 KB)) and takes no uploads until "
+                "message": "The host is full (it keeps at most 3000 bytes (2.93 KB)) and accepts no uploads until "
                 "there is room. Nothing was stored.",
             },
         )

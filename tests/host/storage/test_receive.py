@@ -125,7 +125,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
             MULTIPART,
             form(("image", PNG), ("image", PNG)),
             "no_file",
-            f'The form has the field "image" twice; one image a request. {HOW}',
+            f'The form has the field "image" twice; one image per request. {HOW}',
             id="two-images",
         ),
         pytest.param(
@@ -174,15 +174,19 @@ PNG = b"\x89PNG\r\n\x1a\n"
             "", PNG, "no_file", f'The request\'s Content-Type is "": no multipart form and no JSON. {HOW}', id="curl-T"
         ),
         pytest.param(
-            "application/json", b"{", "no_file", f"The body says it is JSON and is not. {HOW}", id="half-json"
+            "application/json", b"{", "no_file", f"The body claims to be JSON and is not. {HOW}", id="half-json"
         ),
         pytest.param(
             "application/json", b"[" * 100_000, "no_file", f"The JSON has more than 500 values. {HOW}", id="deep-json"
         ),
         pytest.param(
-            "application/json", b'{"image": ""}', "no_file", f'The JSON has no text "file". {HOW}', id="json-image-key"
+            "application/json",
+            b'{"image": ""}',
+            "no_file",
+            f'The JSON has no string "file". {HOW}',
+            id="json-image-key",
         ),
-        pytest.param("application/json", b"[]", "no_file", f'The JSON has no text "file". {HOW}', id="json-list"),
+        pytest.param("application/json", b"[]", "no_file", f'The JSON has no string "file". {HOW}', id="json-list"),
         pytest.param(
             "application/json",
             in_json("iVBO\nRw0K"),
@@ -194,21 +198,21 @@ PNG = b"\x89PNG\r\n\x1a\n"
             MULTIPART,
             form(("image", b"")),
             "empty_file",
-            "The image has zero bytes. Check that it was written before it was sent.",
+            "The image has zero bytes. Check that it was completely written before it was sent.",
             id="empty-file",
         ),
         pytest.param(
             "application/json",
             in_json(""),
             "empty_file",
-            "The image has zero bytes. Check that it was written before it was sent.",
+            "The image has zero bytes. Check that it was completely written before it was sent.",
             id="empty-base64",
         ),
         pytest.param(
             MULTIPART,
             form(("image", b"%PDF-1.7" + b" " * 100)),
             "unsupported_format",
-            "The file is a PDF; render it to PNG first. PNG, JPEG, GIF and WebP are taken; "
+            "The file is a PDF; render it to PNG first. PNG, JPEG, GIF and WebP are accepted; "
             "the bytes decide, not the name.",
             id="pdf",
         ),
@@ -216,7 +220,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
             MULTIPART,
             form(("image", b"PK\x03\x04")),
             "unsupported_format",
-            "The file is a zip archive (or an Office document). PNG, JPEG, GIF and WebP are taken; "
+            "The file is a zip archive (or an Office document). PNG, JPEG, GIF and WebP are accepted; "
             "the bytes decide, not the name.",
             id="short-zip",
         ),
@@ -225,7 +229,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
             form(("image", PNG)),
             "unsupported_format",
             "The file is a PNG that is cut off, or still being written: try again once it is complete, or save it "
-            "again. PNG, JPEG, GIF and WebP are taken; "
+            "again. PNG, JPEG, GIF and WebP are accepted; "
             "the bytes decide, not the name.",
             id="cut-off-png",
         ),
@@ -303,12 +307,12 @@ async def test_an_upload_split_at_every_byte_is_the_same_upload(client: AsyncCli
 async def test_unknown_addresses_and_methods_are_answered_in_json(client: AsyncClient):
     assert status_and_body(await client.get("/no/such/page")) == (
         404,
-        {"error": "not_found", "message": "Not Found. See /openapi.json for what there is."},
+        {"error": "not_found", "message": "Not Found. /openapi.json lists the routes."},
     )
     refused = await client.get("/api/free")
     assert status_and_body(refused) == (
         405,
-        {"error": "method_not_allowed", "message": "Method Not Allowed. See /openapi.json for what there is."},
+        {"error": "method_not_allowed", "message": "Method Not Allowed. /openapi.json lists the routes."},
     )
     assert refused.headers["allow"] == "POST"
 

@@ -76,7 +76,7 @@ def test_play_money_is_the_first_thing_said(visiting: Visiting, playing: str):
     page = visiting(playing)
     said = page.locator("main").inner_text()
     assert said.startswith("PLAY MONEY. Payments on this host move nothing and are worth nothing.")
-    assert "PLAY MONEY, of no worth: 0.01 USDC on base-sepolia" in said
+    assert "PLAY MONEY, worth nothing: 0.01 USDC on base-sepolia" in said
 
 
 def test_the_focus_is_seen(page: Any, screenshots: Path):

@@ -145,18 +145,18 @@ def test_pasted_text_is_answered_with_a_hint(page: Any):
     [
         pytest.param(
             file("big.png", b"\x89PNG\r\n\x1a\n" + bytes(1_048_576)),
-            "Not uploaded. It has 1 MB (1,048,584 bytes); at most 1 MB (1,048,576 bytes) are taken here. "
+            "Not uploaded. It has 1 MB (1,048,584 bytes); at most 1 MB (1,048,576 bytes) are accepted here. "
             "Make it smaller: fewer pixels, or WebP.",
             id="too-large",
         ),
         pytest.param(
             file("notes.txt", b"Dear diary", "text/plain"),
-            "Not uploaded. It is text/plain; PNG, JPEG, GIF and WebP are taken here.",
+            "Not uploaded. It is text/plain; PNG, JPEG, GIF and WebP are accepted here.",
             id="wrong-type",
         ),
         pytest.param(
             file("empty.png", b""),
-            "Not uploaded. It is empty. Check that it was written before it was sent.",
+            "Not uploaded. It is empty. Check that it was completely written.",
             id="empty",
         ),
     ],
@@ -174,7 +174,7 @@ def test_the_servers_word_is_final(page: Any):
     choose(page, file("renamed.png", b"%PDF-1.7 " + bytes(200)))
     words = page.locator(REFUSED).locator(".state").inner_text()
     assert words.startswith("Not uploaded. The file ")
-    assert words.endswith("PNG, JPEG, GIF and WebP are taken; the bytes decide, not the name.")
+    assert words.endswith("PNG, JPEG, GIF and WebP are accepted; the bytes decide, not the name.")
 
 
 def test_a_limit_that_the_page_does_not_know_yet_is_shown_in_the_servers_words(

@@ -1,4 +1,4 @@
-"""The img402 API (docs/specs/img402.md), as far as it is free."""
+"""The free half of the img402 API (docs/specs/img402.md)."""
 
 import logging
 from functools import partial
@@ -69,7 +69,7 @@ async def _upload_free(host: Host, request: Request) -> StoredImage:
 
 
 def uploaded(host: Host, image: StoredImage, *, deletable: bool = True) -> UploadedImage:
-    """`deletable`: who asks is sure to be the one who uploaded it."""
+    """`deletable`: the caller is known to be the uploader."""
     return UploadedImage(
         url=f"{host.settings.image_url}/{image.name}",
         id=image.id,

@@ -1,4 +1,4 @@
-"""What openapi.json says of the img402 API and of the images."""
+"""What openapi.json says about the img402 API and the images."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -34,7 +34,7 @@ _LINK = {
     "links": {
         "image": {
             "operationId": "getImage",
-            "description": "Where `contentType` is image/png; the others end in their own ways. `url` has it all.",
+            "description": "Where `contentType` is image/png; other types have other endings. `url` is complete.",
             "parameters": {"name": "{$response.body#/id}.png"},
         }
     }
@@ -98,7 +98,7 @@ def _bought(paid: PaidSettings, sale: Sale, operation: str) -> Json:
 
 
 def _paid_answers(schema: Json, codes: Iterable[str]) -> Json:
-    """An identical payment gets an identical answer."""
+    """The same payment gets the same answer."""
     paid = {"description": "Paid for.", "content": {"application/json": {"schema": schema}}}
     required = {"description": "Payment required: x402, v1 in the body and v2 in the header PAYMENT-REQUIRED."}
     return {"200": paid, "402": required} | _problems(codes)
@@ -138,7 +138,7 @@ def _answer(description: str, model: str) -> Json:
 
 
 def _deleting(settings: HostSettings) -> Json:
-    """`deleteUrl` names the whole address, so nobody needs this who has one."""
+    """`deleteUrl` is complete, so clients that have one do not need this."""
     if not settings.upkeep.delete_urls:
         return {}
     text: Json = {"schema": {"type": "string"}}
@@ -147,11 +147,11 @@ def _deleting(settings: HostSettings) -> Json:
         text | {"name": "key", "in": "query", "required": True, "description": "as in deleteUrl"},
     ]
     page: Json = {"description": "A page for a person.", "content": {"text/html": {}}}
-    denied = _answer("access_denied: not what deleteUrl said", "Problem")
+    denied = _answer("access_denied: not the URL in deleteUrl", "Problem")
     answers: dict[str, tuple[str, Json]] = {
         "get": ("Asks whether to delete; deletes nothing.", {"200": page, "404": page}),
-        "post": ("What the page's button does.", {"200": page}),
-        "delete": ("The image is gone, whether it was there or not.", {"204": {"description": "Gone."}}),
+        "post": ("The request that the page's button sends.", {"200": page}),
+        "delete": ("The image no longer exists, whether or not it did before.", {"204": {"description": "Gone."}}),
     }
     return {
         f"{DELETING}{{name}}": {

@@ -1,6 +1,6 @@
 """The paid half of the img402 API: a token, or an upload at once, for a payment.
 
-Both addresses are doors to one product: the same payment gets the same token and, once used, the same image.
+Both routes sell one product: the same payment gets the same token and, once it is used, the same image.
 """
 
 import hashlib
@@ -72,7 +72,7 @@ async def _preflight(_request: Request) -> Response:
 
 
 def off() -> Response:
-    message = f"This host takes no payments: IMG402_HOST_PAY_TO is not set. Free uploads go to {FREE}."
+    message = f"This host accepts no payments: IMG402_HOST_PAY_TO is not set. Free uploads go to {FREE}."
     return problem(404, "not_found", message)
 
 
@@ -81,7 +81,7 @@ async def _token(context: PaidContext, request: Request) -> Response:
     async with _stored():
         proof, quota, largest = presented(request.headers), context.host.quota, context.paid.terms.max_bytes
         if proof is None:
-            # Nobody is asked to pay for a token that is good for nothing.
+            # Nobody should pay for a token that cannot be used.
             await to_thread.run_sync(quota.check, largest)
             raise context.paywall.required(sale)
         known = await context.paywall.known(proof, sale)
@@ -117,7 +117,7 @@ def _answer(answer: BaseModel, headers: dict[str, str]) -> Response:
 
 
 def _goods(context: PaidContext, payment: PaymentRecord) -> TokenAnswer | UploadedImage:
-    """Unused: its token. Used: its image."""
+    """The payment's token while it is unused, then its image."""
     return _bought(context, payment.key) or context.upload_tokens.token(payment.key, context.host.now())
 
 
@@ -130,10 +130,10 @@ def _bought(context: PaidContext, payment: str) -> UploadedImage | None:
 
 
 def _shown(context: PaidContext, bought: Bought, payment: str, expired: ApiError) -> UploadedImage:
-    """An image once more. Its delete URL only where the asker is sure to be the buyer.
+    """An image that was sold before, with its delete URL only where the caller is known to be the buyer.
 
-    Once settled, a proof is on the chain for everybody, and with it anyone who likes gets the token of a payment: only
-    with a payment-identifier do they show whose they are.
+    Once settled, a proof is public on the chain, and anyone can get the payment's token with it. Only a
+    payment-identifier shows that the caller is the buyer.
     """
     image = context.host.images.find(bought.image_id)
     if image is None or (image.expires_at and image.expires_at <= context.host.now()):
@@ -149,14 +149,14 @@ async def _upload_with_token(context: PaidContext, request: Request, value: str)
         raise ApiError("invalid_token", f"This host has issued no such token. Get one at {TOKEN}.")
     bought = await to_thread.run_sync(context.upload_tokens.bought, token.payment)
     if bought is None and token.expires_at <= context.host.now():
-        message = f"The token has expired unused. Send the same proof of payment to {TOKEN} again for the next one."
+        message = f"The token has expired unused. Send the same proof of payment to {TOKEN} again for a new one."
         raise ApiError("token_expired", message)
     async with _receiving(context, request) as incoming:
         return await _redeemed(context, incoming, token.payment)
 
 
 async def _redeemed(context: PaidContext, incoming: Incoming, payment: str) -> UploadedImage:
-    """The image stored, or the one that the same bytes became before."""
+    """The image, stored now or by an earlier request with the same bytes."""
     seen = await to_thread.run_sync(_described, context, incoming)
     bought = await to_thread.run_sync(context.upload_tokens.bought, payment)
     if bought is None:
@@ -170,7 +170,7 @@ async def _redeemed(context: PaidContext, incoming: Incoming, payment: str) -> U
 
 
 async def _upload_inline(context: PaidContext, request: Request, proof: PaymentPayload) -> Response:
-    """The image is looked at before it is charged: a refused one costs nothing."""
+    """The image is checked before it is charged: a refused one costs nothing."""
     sale = upload_sale(context.paid, context.host.settings.public_url)
     payment = await context.paywall.known(proof, sale)
     if payment is None:
@@ -209,7 +209,7 @@ async def _store(
     payment: str,
     room: AbstractContextManager[None],
 ) -> UploadedImage | None:
-    """None: a copy of the request was faster."""
+    """None: another copy of the request was faster."""
     image, sha256 = seen
 
     def insert(transaction: Transaction, image: StoredImage) -> None:

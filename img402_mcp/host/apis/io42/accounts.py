@@ -1,4 +1,4 @@
-"""Who may submit to which of this host's io42 projects, and for what fee, for the person who runs it."""
+"""The operator's commands: who may submit to which io42 project, and for what fee."""
 
 import re
 
@@ -24,7 +24,7 @@ class Io42Accounts(Accounts):
         return {"agent": name, "key": key}
 
     def renew_agent(self, name: str) -> Entry:
-        """Another key; the old one is good for nothing from now on."""
+        """Makes a new key; the old one stops working."""
         key = new_credential("io42")
         self._change(AGENTS, AGENTS.c.name, name, {"key_hash": hash_of(key)}, "agent")
         return {"agent": name, "key": key}
@@ -38,7 +38,7 @@ class Io42Accounts(Accounts):
         return self._project(project_id)
 
     def change_project(self, project_id: str, fee: str | None, status: str | None, kind: str | None) -> Entry:
-        """What is None stays. A submission whose fee is on its way goes on at the old one."""
+        """None leaves a field as it is. A submission whose payment is in flight keeps the old fee."""
         changes = {
             "fee": None if fee is None else _fee(fee),
             "status": None if status is None else _word(status),
@@ -46,7 +46,7 @@ class Io42Accounts(Accounts):
         }
         changed = {name: value for name, value in changes.items() if value is not None}
         if not changed:
-            raise SettingsError("Nothing to change was named: give --fee, --status or --kind.")
+            raise SettingsError("Nothing to change was given: use --fee, --status or --kind.")
         self._change(PROJECTS, PROJECTS.c.id, project_id, changed, "project")
         return self._project(project_id)
 

@@ -1,4 +1,4 @@
-"""A submission's entry fee, as x402 sells it: once, in io42's envelope."""
+"""A submission's entry fee as an x402 sale: paid once, answered in io42's envelope."""
 
 from typing import Any
 
@@ -35,7 +35,7 @@ def fee_sale(project_id: str, submission_id: str, fee: int, settings: HostSettin
         price=fee,
         url=f"{settings.public_url}/api{path}",
         title="Entry fee",
-        summary="The entry fee of one submission, answered with a URL to put its image to.",
+        summary="The entry fee of one submission. The answer is a URL to put its image to.",
         example_prompt="Submit this picture to the project.",
         description=f"The project's entry fee of {usdc(fee)} USDC for one submission's image: {terms}",
         body_type="json",
@@ -53,7 +53,7 @@ def _in_words(terms: Io42HostSettings) -> str:
 
 
 def envelope(offer: Json, code: str, message: str) -> Json:
-    """The 402's body: x402's fields beside the API's own."""
+    """The 402's body: x402's fields next to the API's own."""
     word: io42.Code = "PAYMENT_REQUIRED" if code == "payment_required" else "PAYMENT_FAILED"
     refused = io42.ErrorEnvelope(error=io42.EnvelopeError(code=word, message=message))
     return {**offer, **refused.model_dump(mode="json", by_alias=True)}

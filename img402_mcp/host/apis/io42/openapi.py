@@ -1,4 +1,4 @@
-"""What openapi.json says of the io42 API and of the URLs that files are put to."""
+"""What openapi.json says about the io42 API and its upload URLs."""
 
 from img402_mcp.host.apis.io42 import submit as room
 from img402_mcp.host.apis.io42.fee import INTENT_SCHEMA
@@ -13,12 +13,12 @@ SCHEMAS = schemas("Io42", io42.DataEnvelope, io42.ErrorEnvelope)
 
 _RATE_HEADERS = {
     io42.RATE_LIMIT: "requests an hour",
-    io42.RATE_REMAINING: "what is left of them",
-    io42.RATE_RESET: "when the hour is over, in seconds of Unix time",
+    io42.RATE_REMAINING: "how many of them are left",
+    io42.RATE_RESET: "when the hour ends, in Unix seconds",
 }
 _PUT_ANSWERS = {
     "200": "The file is stored; the submission is complete.",
-    "400": "wrong_type, wrong_size, wrong_dimensions, unsupported_format: the URL is still good for the right file",
+    "400": "wrong_type, wrong_size, wrong_dimensions, unsupported_format: the URL still works for the right file",
     "403": "access_denied, url_expired, url_replaced",
     "409": "already_uploaded",
     "500": "upload_failed",
@@ -37,7 +37,7 @@ def _submit(settings: HostSettings) -> Json:
     identifier = {"type": "string", "pattern": f"^{io42.ID}$"}
     return {
         "operationId": "submitImage",
-        "summary": "Ask for a URL to put a submission's image to. The project's entry fee is paid by x402.",
+        "summary": "Request a URL to put a submission's image to. The project's entry fee is paid by x402.",
         "security": [{"io42Key": []}],
         "parameters": [parameter(name, "path", identifier) for name in ("project_id", "submission_id")],
         "requestBody": {"required": True, "content": {"application/json": {"schema": intent}}},
@@ -52,7 +52,7 @@ def _answers() -> Json:
     answers = {status: answer(codes, "Io42ErrorEnvelope") for status, codes in refused.items()}
     for status in answers.keys() - {"401"}:
         answers[status] = answer(refused[status], "Io42ErrorEnvelope", _RATE_HEADERS)
-    answers["402"] = answer(f"{refused['402']}; x402's offer, v1, stands beside", "Io42ErrorEnvelope", money)
+    answers["402"] = answer(f"{refused['402']}; x402's offer, v1, is in the same object", "Io42ErrorEnvelope", money)
     return {"200": answer("Put the file there.", "Io42DataEnvelope", _RATE_HEADERS | receipts)} | answers
 
 
@@ -67,7 +67,7 @@ def _put() -> Json:
     responses = {status: answer(what, "Problem") for status, what in _PUT_ANSWERS.items()}
     return {
         "operationId": "putFile",
-        "summary": "Put the promised file to the URL as it was given: its key and query are not for making up.",
+        "summary": "Put the announced file to the URL exactly as it was given; its key and query cannot be guessed.",
         "parameters": [
             parameter("key", "path", {"type": "string", "pattern": "^[a-z0-9]+$"}),
             *(parameter(name, "query", schema, "as given") for name, schema in query.items()),

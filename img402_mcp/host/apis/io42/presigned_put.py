@@ -1,4 +1,4 @@
-"""The body of a PUT to a signed URL: the exact file that was promised, enforced as its bytes arrive."""
+"""The body of a PUT to a signed URL: exactly the announced file, enforced while its bytes arrive."""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -19,14 +19,14 @@ _BY_MEDIA_TYPE = {form.media_type: form for form in FORMATS}
 
 
 class NotAsSigned(ApiError):
-    """Something else came than the URL was given for; the URL is still good for the right file."""
+    """The body is not what the URL was signed for; the URL still works for the right file."""
 
     def response(self) -> Response:
         return problem(400, self.code, str(self))
 
 
 class PresignedBody(Incoming):
-    """`pixels`: the fewest and the most of each side."""
+    """`pixels`: the minimum and the maximum of each side."""
 
     def __init__(self, body: Body, permit: Permit, pixels: tuple[int, int]) -> None:
         form = _BY_MEDIA_TYPE[permit.media_type]
@@ -54,7 +54,7 @@ class PresignedBody(Incoming):
         if not all(fewest <= side <= most for side in size):
             raise NotAsSigned(
                 "wrong_dimensions",
-                f"The picture has {size[0]}x{size[1]} pixels; {fewest}x{fewest} to {most}x{most} are taken. "
+                f"The picture has {size[0]}x{size[1]} pixels; {fewest}x{fewest} to {most}x{most} are accepted. "
                 "Resize it, and ask for an upload URL for the new file.",
             )
 
@@ -67,7 +67,7 @@ def wrong_size(came: str, promised: int) -> NotAsSigned:
 async def promised_image(
     request: Request, spool: Path, permit: Permit, pixels: tuple[int, int]
 ) -> AsyncGenerator[PresignedBody]:
-    """The file, counted. Anyone who takes it over examines it first; otherwise it is gone when the block ends."""
+    """The received file. A store examines it before it takes it over; otherwise it is deleted when the block ends."""
     _check_headers(request, permit)
     with arriving(spool) as body:
         promised = PresignedBody(body, permit, pixels)

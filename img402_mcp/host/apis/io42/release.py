@@ -1,6 +1,6 @@
-"""A submission whose fee has no outcome: the person who runs the host has looked, and says what became of it.
+"""A submission's fee without an outcome: the operator has looked it up, and records the outcome.
 
-Until then the host waits forever, since a second payment might be one too many.
+Until then the host accepts no other payment, since both might be charged.
 """
 
 from datetime import datetime, timedelta
@@ -12,12 +12,12 @@ from img402_mcp.host.db.database import Database
 from img402_mcp.host.payments.records import PaymentRecord, PaymentRecords
 from img402_mcp.wire.x402 import usdc
 
-# A proof lives minutes. By then it can be settled no more, and the chain's word on it is final.
+# A proof is valid for minutes. After this it can no longer be settled, and what the chain says is final.
 RELEASE_AFTER = timedelta(hours=1)
 
 
 def release(database: Database, now: datetime, submission_id: str, transaction: str | None) -> dict[str, Any]:
-    """With the transaction the fee counts as paid; without one as if it had never been tried."""
+    """With a transaction the fee counts as paid; without one, as never attempted."""
     book = PaymentRecords(database, lambda: now)
     payment = book.sold(fee_product(submission_id))
     if payment is None or payment.paid:
@@ -34,9 +34,9 @@ def _free(book: PaymentRecords, payment: PaymentRecord, submission_id: str, now:
     if now - payment.reserved_at < RELEASE_AFTER:
         raise SettingsError(
             f"The fee of submission {quoted(submission_id)} was signed at {payment.reserved_at:%H:%M:%S} UTC and may "
-            "still be settled. Look at the chain, and release it as unpaid an hour after it was signed."
+            "still be settled. Check the chain, and release it as unpaid an hour after it was signed."
         )
     leased = book.lease(payment.key)
     if leased is None:
-        raise SettingsError("The payment is being settled at this moment. Look at it again in a minute.")
+        raise SettingsError("The payment is being settled right now. Try again in a minute.")
     book.free(leased)

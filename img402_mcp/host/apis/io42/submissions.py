@@ -1,6 +1,6 @@
 """The rows of io42: agents, projects, and submissions with their one upload. Everything here blocks.
 
-A submission's row decides: which upload URL is its live one, and who was first to put the file.
+A submission's row decides which upload URL is valid, and who was first to put the file.
 """
 
 from dataclasses import dataclass
@@ -54,14 +54,14 @@ SUBMISSIONS = Table(
     Column("project_id", String(64), ForeignKey(PROJECTS.c.id), nullable=False),
     Column("agent_id", String(32), ForeignKey(AGENTS.c.id), nullable=False),
     Column("created_at", Moment, nullable=False),
-    # Of the upload, from the first request for a URL on:
+    # About the upload, from the first request for a URL:
     Column("media_id", String(32), unique=True),
     Column("file_name", String(255)),
     Column("file_type", String(32)),
     Column("file_size", BigInteger),
     Column("asked_at", Moment),
     Column("url_expires_at", Moment),
-    # Once the file is here:
+    # Once the file has arrived:
     Column("image_id", String(32)),
     Column("completed_at", Moment),
 )
@@ -92,7 +92,7 @@ class Project:
 
 @dataclass(frozen=True)
 class PromisedUpload:
-    """What was promised under `media_id`."""
+    """The announced file with the id `media_id`."""
 
     media_id: str
     intent: Intent
@@ -110,10 +110,10 @@ class Submission:
 
 
 class AlreadyUploaded(ApiError):
-    """The submission has its file; who was second is told so."""
+    """The submission has its file; a second upload gets this error."""
 
     def __init__(self) -> None:
-        super().__init__("already_uploaded", "A file has been put to this URL already; it takes one.")
+        super().__init__("already_uploaded", "A file was already put to this URL; it accepts only one.")
 
     def response(self) -> Response:
         return problem(409, self.code, str(self))
@@ -136,16 +136,16 @@ class Submissions:
         return _submission(row) if row else None
 
     def promised(self, media_id: str) -> Submission | None:
-        """The submission whose upload has this id now."""
+        """The submission whose current upload has this id."""
         row = self._first(select(SUBMISSIONS).where(SUBMISSIONS.c.media_id == media_id))
         return _submission(row) if row else None
 
     def promise(self, submission_id: str, intent: Intent, now: datetime, life: timedelta) -> PromisedUpload:
-        """The live upload for this very file, or the next: the id stays while the file does. Raises AlreadyUploaded."""
+        """The valid upload for this file, or a new one: the same file keeps its id. Raises AlreadyUploaded."""
         expires = (now + life).replace(microsecond=0)
         waiting = _is(submission_id) & SUBMISSIONS.c.completed_at.is_(None)
         with self._database.transaction() as connection:
-            # Where nothing below changes the row, it must not change under the last look either.
+            # Where nothing below changes the row, it must not change during the last look either.
             connection.execute(select(SUBMISSIONS.c.id).where(_is(submission_id)).with_for_update())
             same = waiting & _is_for(intent) & (SUBMISSIONS.c.url_expires_at <= now)
             connection.execute(update(SUBMISSIONS).where(same).values(url_expires_at=expires))
@@ -158,7 +158,7 @@ class Submissions:
         return _upload(row)
 
     def complete(self, transaction: Transaction, media_id: str, image: StoredImage) -> None:
-        """In the transaction that adds the image's row. Raises AlreadyUploaded; then nothing of it may be committed."""
+        """Runs in the transaction that adds the image's row, which must not be committed after AlreadyUploaded."""
         values = {"promised": media_id, "image_id": image.id, "completed_at": image.created_at}
         if not [*transaction.execute(_COMPLETE, values)]:
             raise AlreadyUploaded

@@ -1,7 +1,7 @@
 """The io42 submissions API (docs/specs/io42.md): an upload URL for a submission, for its fee; then the file.
 
-Whatever would be refused is refused before the fee is asked. The fee belongs to the submission: once it is paid, the
-agent gets an upload URL as often as it asks, until the file is here.
+Whatever would be refused is refused before the fee is asked for. The fee belongs to the submission: once it is paid,
+the agent gets an upload URL as often as it asks, until the file has arrived.
 """
 
 import json
@@ -77,7 +77,7 @@ class Io42Error(ApiError):
 
 @dataclass(frozen=True)
 class Io42Context:
-    """What the endpoints share. `paywall` None: this host takes no payments."""
+    """What the endpoints share. `paywall` None: this host accepts no payments."""
 
     host: Host
     terms: Io42HostSettings
@@ -125,7 +125,7 @@ def _declined(refused: ApiError) -> ApiError:
 
 
 async def _limited(context: Io42Context, request: Request) -> Response:
-    """Every request of a known agent is counted and told what is left of its hour."""
+    """Counts every request of a known agent; the answer's headers say how many are left this hour."""
     agent, now = await _agent(context, request), context.host.now()
     allowance = await to_thread.run_sync(context.limits.take, agent.id, now)
     response = await _in_envelope(partial(_submit, context, request, agent, allowance))
@@ -157,7 +157,7 @@ async def _submit(context: Io42Context, request: Request, agent: Agent, allowanc
 
 
 def _admitted(context: Io42Context, agent: Agent, ids: dict[str, str]) -> tuple[Project, Submission]:
-    """Blocks. Raises Io42Error for what takes no file (any more)."""
+    """Blocks. Raises Io42Error for a submission that does not accept a file, or no longer does."""
     project = _project(context, ids["project_id"])
     submission = _submission(context, ids["submission_id"])
     if submission is None or (submission.agent_id, submission.project_id) != (agent.id, project.id):
@@ -176,7 +176,7 @@ def _project(context: Io42Context, project_id: str) -> Project:
     if project.kind != IMAGE:
         raise Io42Error("VALIDATION_ERROR", f"Unsupported project type: {project.kind}")
     if project.fee and context.paywall is None:
-        why = "it asks a fee, and this host takes no payments: IMG402_HOST_PAY_TO is not set"
+        why = "it asks for a fee, and this host accepts no payments: IMG402_HOST_PAY_TO is not set"
         raise Io42Error("PROJECT_NOT_ACCEPTING", f"Project is not accepting submissions ({why})")
     return project
 
@@ -213,7 +213,7 @@ async def _document(request: Request) -> dict[str, Any]:
 
 
 def _flaw(name: str, kind: object, size: object, terms: Io42HostSettings) -> str | None:
-    """What is wrong with the file that is promised, in io42's own words where it has some."""
+    """What is wrong with the announced file, in io42's own words where its documents have some."""
     if not name.isprintable() or len(name) > MAX_NAME_LENGTH or name in {".", ".."} or {*"/\\"} & {*name}:
         return f"Invalid file name. Give 1 to {MAX_NAME_LENGTH} printable characters without / and \\"
     if kind not in io42.MEDIA_TYPES:
@@ -228,7 +228,7 @@ def _flaw(name: str, kind: object, size: object, terms: Io42HostSettings) -> str
 async def _paid(
     context: Io42Context, request: Request, project: Project, submission: Submission, size: int
 ) -> dict[str, str]:
-    """The receipt's headers, once the fee is paid. A payment on its way goes on at the fee that it was made for."""
+    """The receipt's headers, once the fee is paid. A payment in flight keeps the fee that it was made for."""
     paywall, quota = context.paywall, context.host.quota
     if not project.fee or paywall is None:
         await to_thread.run_sync(quota.check, size)
@@ -267,7 +267,7 @@ async def _put(context: Io42Context, request: Request) -> Response:
     permit = host.signed_urls.permit("PUT", request.path_params["key"], request.query_params, host.now())
     submission = await to_thread.run_sync(context.submissions.promised, permit.key)
     if submission is None:
-        raise Denied("url_replaced", "Another upload URL was asked for since, for another file. Use that one.")
+        raise Denied("url_replaced", "A newer upload URL was requested, for another file. Use that one.")
     if submission.completed:
         raise AlreadyUploaded
     try:
@@ -280,7 +280,7 @@ async def _put(context: Io42Context, request: Request) -> Response:
 
 
 def _upload(context: Io42Context, permit: Permit, promised: PresignedBody) -> PendingImage:
-    """Bytes, then the one transaction in which the submission is complete."""
+    """Stores the bytes, then completes the submission in one transaction."""
 
     def describe() -> StoredImage:
         return StoredImage(new_id(PRIVATE_ID), promised.examine().format, promised.size, context.host.now(), None)

@@ -1,4 +1,4 @@
-"""Who may upload inputs to this host's studio, for the person who runs it."""
+"""The operator's commands: who may upload inputs to this host's studio."""
 
 from sqlalchemy import delete, select
 

@@ -1,4 +1,4 @@
-"""What openapi.json says of the studio's uploads and their previews."""
+"""What openapi.json says about the studio's uploads and previews."""
 
 from img402_mcp.host.apis.openapi_schema import Json, answer, parameter, schemas
 from img402_mcp.host.settings import HostSettings
@@ -13,7 +13,7 @@ _REFUSALS = {
     studio.UNAUTHORIZED: "no token, or an unknown one",
     studio.FORBIDDEN: "the token lacks the capability to upload",
     studio.TOO_LARGE: "too many bytes",
-    studio.RATE_LIMITED: "too many requests this hour; Retry-After tells how long to wait",
+    studio.RATE_LIMITED: "too many requests this hour; Retry-After says how long to wait",
     studio.FAILED: "not stored; safe to try again",
 }
 
@@ -33,7 +33,7 @@ def _upload(settings: HostSettings) -> Json:
         "security": [{"studioToken": []}],
         "requestBody": {"required": True, "content": {"multipart/form-data": {"schema": form}}},
         "responses": {
-            "200": answer("The handle to keep, and a preview that soon dies.", "StudioStoredInput"),
+            "200": answer("The durable handle, and a preview that soon expires.", "StudioStoredInput"),
             "422": answer("no such field, or no such image", "StudioInvalid"),
         }
         | refused,
@@ -44,7 +44,7 @@ def _preview() -> Json:
     image: Json = {kind: {} for kind in studio.MEDIA_TYPES}
     return {
         "operationId": "getPreview",
-        "summary": "The input itself, at the URL as it was given.",
+        "summary": "The input itself, at the URL exactly as it was given.",
         "parameters": [
             parameter("key", "path", {"type": "string", "pattern": r"^[a-z0-9]+\.[a-z]+$"}),
             parameter("expires", "query", {"type": "integer"}, "as given"),

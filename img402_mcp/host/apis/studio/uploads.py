@@ -1,4 +1,4 @@
-"""The studio's uploads (docs/specs/studio.md): an input image for a durable key, and a short-lived preview."""
+"""The studio's uploads (docs/specs/studio.md): an input image gets a durable key and a short-lived preview."""
 
 import logging
 from datetime import timedelta

@@ -1,1 +1,1 @@
-"""Who checks and carries out payments for us: one interface, one room for each kind."""
+"""Facilitators check and settle payments for us: one interface, one file for each kind."""

@@ -1,4 +1,4 @@
-"""The interface of a facilitator. Nothing here raises for what a payer or a network does: it is an outcome."""
+"""The interface of a facilitator. What a payer or a network does never raises: it is an outcome."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -12,7 +12,7 @@ Json = dict[str, Any]
 
 @dataclass(frozen=True)
 class Claim:
-    """One payment as facilitators are asked about it: the proof and the offer it must meet, both in `version`."""
+    """One payment as facilitators see it: the proof and the offer that it must match, both in `version`."""
 
     version: int
     network: Network
@@ -34,14 +34,14 @@ class Valid:
 
 @dataclass(frozen=True)
 class Settled:
-    """The money has moved. `transaction` is empty where nobody could tell it."""
+    """The money has moved. `transaction` is empty where it is not known."""
 
     transaction: str = ""
 
 
 @dataclass(frozen=True)
 class Rejected:
-    """This request moved no money. `used`: the authorization was used up before, by whomever."""
+    """This request moved no money. `used`: the authorization was used before."""
 
     reason: str
     used: bool = False
@@ -49,7 +49,7 @@ class Rejected:
 
 @dataclass(frozen=True)
 class Unknown:
-    """Nobody knows: no answer, half an answer, or a transaction still on its way."""
+    """The outcome is unknown: no answer, half an answer, or a transaction still pending."""
 
     reason: str
 
@@ -58,15 +58,15 @@ class Facilitator(Protocol):
     play_money: bool
 
     async def verify(self, claim: Claim) -> Valid | Rejected | Unknown:
-        """Would it settle? Moves nothing."""
+        """Checks whether it would settle. Moves no money."""
 
     async def settle(self, claim: Claim) -> Settled | Rejected | Unknown:
         """Move the money."""
 
     async def recall(self, claim: Claim, since: datetime) -> Settled | Rejected | Unknown:
-        """What became of an authorization that somebody tried to settle, first at `since`.
+        """The outcome of an authorization that was first submitted at `since`.
 
-        Rejected says that it was not settled and never can be any more.
+        Rejected means that it was not settled and never can be.
         """
 
     async def aclose(self) -> None: ...

@@ -1,4 +1,4 @@
-"""Another facilitator, with somebody told what became of each settlement."""
+"""Wraps a facilitator and reports each settlement's outcome."""
 
 from collections.abc import Callable
 from datetime import datetime

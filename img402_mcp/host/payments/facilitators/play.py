@@ -1,6 +1,6 @@
-"""PLAY MONEY, for demos and tests: signatures, windows, nonces and balances are checked for real, no coin moves.
+"""PLAY MONEY, for demos and tests: signatures, windows, nonces and balances are really checked, and no coin moves.
 
-The book is in the host's own database, so that it outlives a crash as a chain does. Every payer starts with BALANCE.
+The balances are in the host's own database, so they survive a crash as on a chain. Every payer starts with BALANCE.
 Only base-sepolia: a signature over Base's own domain would be real money to anyone who holds it.
 """
 
@@ -63,7 +63,7 @@ class Play:
         try:
             return await to_thread.run_sync(work)
         except SQLAlchemyError as error:
-            return Unknown(f"the book of play money cannot be reached ({type(error).__name__})")
+            return Unknown(f"the play money's records cannot be reached ({type(error).__name__})")
 
     def _verify(self, claim: Claim) -> Valid | Rejected:
         if reason := _flaw(claim, self._now().timestamp()):
@@ -100,7 +100,7 @@ class _Overdrawn(Exception):
 
 
 def _flaw(claim: Claim, now: float) -> str | None:
-    """What the token's contract would find in the authorization itself."""
+    """What the token's contract would find wrong with the authorization itself."""
     paid = claim.authorization
     if paid.to.lower() != claim.pay_to.lower():
         return "invalid_exact_evm_payload_recipient_mismatch"
@@ -142,12 +142,12 @@ def _transfer(connection: Connection, paid: Authorization) -> None:
 
 
 def _name(paid: Authorization) -> str:
-    """Stands in the receipt where a transaction's hash would."""
+    """Used in the receipt in place of a transaction's hash."""
     return "PLAY MONEY " + hashlib.sha256(f"{paid.payer} {paid.nonce}".lower().encode()).hexdigest()[:32]
 
 
 def signer(claim: Claim) -> str:
-    """Who signed the authorization, in lower case; empty for what is not a signature."""
+    """The signer's address in lower case; empty where it is not a signature."""
     ours = account()
     from eth_account.messages import encode_typed_data  # noqa: PLC0415  # half a second, and for play money alone
 

@@ -17,8 +17,8 @@ TIMEOUT = httpx2.Timeout(connect=5, read=30, write=5, pool=5)
 Authorize = Callable[[str, str], Awaitable[Mapping[str, str]]]
 """`await authorize("POST", url)`: the headers that the facilitator asks for, such as Coinbase's bearer token."""
 
-# The names drift between the specification and its implementations, so they are told by their parts. What is in
-# neither list is undecided: a payment is called refused only where that is certain.
+# The names differ between the specification and its implementations, so they are matched by parts. What is in
+# neither list is undecided: a payment counts as refused only where that is certain.
 _USED = ("already_used", "nonce_used", "used_or_canceled", "used or canceled")
 _OUTCOME_UNKNOWN = ("transaction", "failed", "unexpected", "pending", "receipt", "timeout")
 _NEVER_SENT = (
@@ -85,7 +85,7 @@ class Remote:
             return Unknown(f"the facilitator gave no usable answer ({type(error).__name__})")
 
     async def _exchange(self, url: str, message: dict[str, Any]) -> dict[str, Any]:
-        """An error's status may carry an answer too: facilitators differ in this."""
+        """An error status may carry an answer too: facilitators differ in this."""
         headers = await self._authorize("POST", url) if self._authorize else {}
         async with self._client.stream("POST", url, json=message, headers=headers) as response:
             document = json.loads(await bounded(response, ANSWER_LIMIT))

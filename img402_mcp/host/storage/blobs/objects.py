@@ -109,7 +109,7 @@ class Objects:
     @contextmanager
     def _one_of_the_large(self) -> Iterator[None]:
         if not self._large.acquire(timeout=self._wait):
-            raise OSError("The object store is slow: too many large images wait for it already.")
+            raise OSError("The object store is slow: too many large images are already waiting for it.")
         try:
             yield
         finally:

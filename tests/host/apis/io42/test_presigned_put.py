@@ -46,7 +46,7 @@ async def test_a_url_takes_one_file(agent: Io42Agent, picture: Picture, on_disk:
     puts = await gather(*(agent.put(url, image) for _ in range(5)))
     assert sorted(answer.status_code for answer in puts) == [200, 409, 409, 409, 409]
     assert {answer.json()["message"] for answer in puts if answer.status_code == 409} == {
-        "A file has been put to this URL already; it takes one."
+        "A file was already put to this URL; it accepts only one."
     }
     assert len(on_disk()) == 1
 
@@ -116,7 +116,7 @@ async def test_another_type_is_refused_by_its_first_bytes(
         400,
         {
             "error": "unsupported_format",
-            "message": "The file is a PNG. Only WebP is taken; the bytes decide, not the name.",
+            "message": "The file is a PNG. Only WebP is accepted; the bytes decide, not the name.",
         },
     )
 
@@ -160,7 +160,7 @@ async def test_a_picture_of_the_wrong_dimensions_is_refused(
         400,
         {
             "error": "wrong_dimensions",
-            "message": f"The picture has {width}x{height} pixels; 100x100 to 2048x2048 are taken. "
+            "message": f"The picture has {width}x{height} pixels; 100x100 to 2048x2048 are accepted. "
             "Resize it, and ask for an upload URL for the new file.",
         },
     )

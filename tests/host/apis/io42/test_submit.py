@@ -42,8 +42,8 @@ async def test_the_answer_is_the_documented_envelope(agent: Io42Agent, picture: 
 
 
 NO_PAYEE = (
-    "Project is not accepting submissions (it asks a fee, and this host takes no payments: IMG402_HOST_PAY_TO is not "
-    "set)"
+    "Project is not accepting submissions (it asks for a fee, and this host accepts no payments: IMG402_HOST_PAY_TO is "
+    "not set)"
 )
 
 

@@ -151,12 +151,12 @@ async def test_play_money_is_named_everywhere(
     assert image.status_code == 200
     assert (offer["network"], offer["description"][:46]) == (
         "base-sepolia",
-        "PLAY MONEY, of no worth: 0.01 USDC on base-sep",
+        "PLAY MONEY, worth nothing: 0.01 USDC on base-s",
     )
     assert x402.decoded(bought.headers["X-PAYMENT-RESPONSE"])["transaction"].startswith("PLAY MONEY ")
     assert all(item["description"].startswith("PLAY MONEY") for item in listed)
     notes = [record.getMessage() for record in caplog.records if record.name == "img402_mcp.host.payments"]
-    assert notes[0] == "PLAY MONEY: payments on this host move nothing, and whatever they buy is given away."
+    assert notes[0] == "PLAY MONEY: payments on this host move no money, so what they buy is free."
     assert notes[1].startswith("PLAY MONEY payment settled: payer ")
 
 

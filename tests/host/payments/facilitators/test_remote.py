@@ -227,7 +227,7 @@ def node_says(
         ),
         pytest.param(
             node_says(logs=[]),
-            Unknown("it was used or cancelled, in a block where nobody looked"),
+            Unknown("it was used or cancelled, in a block outside the searched range"),
             id="no-log-found",
         ),
         pytest.param(
