@@ -46,11 +46,12 @@ PLAN = {
         "apis": "files http",
         "api_limits": "apis deadline http lifetimes settings",
         "lifetimes": "apis",
+        "image_bytes": "files fit scrub",
         "bounds": "apis files",
         "reuse": "apis files history settings verify",
         "payments": "deadline http private_files settings sqlite",
-        "upload": "api_limits apis bounds files fit history http lifetimes reuse scrub settings snippets ssrf_guard "
-        "verify",
+        "upload": "api_limits apis bounds files fit history http image_bytes lifetimes reuse settings snippets "
+        "ssrf_guard verify",
         "lost_answers": "apis http",
         "token_upload": "apis files lost_answers reuse upload",
         "upload_price": "payments upload",

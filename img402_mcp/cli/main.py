@@ -82,10 +82,16 @@ def serve(**flags: object) -> int:
 
 @main.command(
     epilog=examples(
-        "upload shot.png", "upload --url shot.png | pbcopy", "upload 'shots/*.png' --pairs", "upload --paid large.png"
+        "upload shot.png",
+        "upload --url shot.png | pbcopy",
+        "upload 'shots/*.png' --pairs",
+        "upload --paid large.png",
+        "upload --clipboard --copy",
     )
 )
-@click.argument("paths", nargs=-1, required=True, metavar="PATH...", shell_complete=files)
+@click.argument("paths", nargs=-1, metavar="PATH...", shell_complete=files)
+@click.option("--clipboard", is_flag=True, help="Upload the picture on the clipboard, in place of PATH.")
+@click.option("--copy", is_flag=True, help="Put what is printed on the clipboard, too.")
 @click.option("--paid", is_flag=True, help="Pay from the wallet, once for each file.")
 @click.option("--markdown", is_flag=True, help="Print ![name](URL), one a line. This is the default.")
 @click.option("--url", is_flag=True, help="Print the bare URLs, one a line.")
@@ -105,8 +111,11 @@ def serve(**flags: object) -> int:
 def upload(**flags: object) -> int:
     """Upload images and print their markdown, one a line.
 
-    PATH is an image, or a quoted pattern such as 'shots/**/*.png'. The exit code is 1 if an image failed.
+    PATH is an image, a quoted pattern such as 'shots/**/*.png', or - for an image on stdin. The exit code is 1 if an
+    image failed.
     """
+    if not (flags["paths"] or flags["clipboard"]):
+        click.get_current_context().fail("Missing argument 'PATH...'.")
     demand_one("--markdown", "--url", "--json", "--pairs")
     return perform("upload", flags)
 

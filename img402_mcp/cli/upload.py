@@ -6,6 +6,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, closing
 from datetime import UTC, datetime
+from functools import partial
 from glob import has_magic
 from pathlib import Path
 from types import SimpleNamespace as Flags
@@ -17,15 +18,17 @@ from img402_mcp.cli.help import PROGRAM
 from img402_mcp.cli.history import time_left
 from img402_mcp.cli.progress_bar import ProgressBar
 from img402_mcp.cli.shell_words import lines_to_paste
+from img402_mcp.cli.without_path import GivenImage, given_image
 from img402_mcp.client.apis.base import Receipt
-from img402_mcp.client.batch import Batch, Success, in_words, lives_of, markdown, upload_matching
+from img402_mcp.client.batch import Batch, Success, in_words, lives_of, markdown, upload_batch, upload_matching
 from img402_mcp.client.files.allow_list import AllowList
 from img402_mcp.client.files.paths import absolute
 from img402_mcp.client.files.refusal import A_FOLDER, FileRefused
 from img402_mcp.client.files.roots import Roots
+from img402_mcp.client.image_bytes import image_from
 from img402_mcp.client.result_text import facts_of, upload_fields
 from img402_mcp.client.settings import Settings, client_settings
-from img402_mcp.client.upload import Progress, Upload, UploadOptions, open_uploader
+from img402_mcp.client.upload import Progress, Upload, Uploader, UploadOptions, open_uploader
 from img402_mcp.errors import SettingsError, quoted
 
 UploadWith = Callable[..., Awaitable[Upload]]
@@ -43,14 +46,26 @@ def run(flags: Flags) -> int:
     if flags.keep and flags.paid:
         raise SettingsError("--keep does not go with --paid: it makes a free upload last.")
     settings = client_settings(os.environ, allow_dirs=flags.allow_dirs)
-    roots = AllowList.of(settings, chosen_folders(flags.paths)).roots()
+    given = given_image(flags, settings.max_bytes)
+    roots = AllowList.of(settings, chosen_folders(() if given else flags.paths)).roots()
     finished: list[Success] = []
     try:
-        batch = anyio.run(_done, settings, roots, flags, finished)
+        batch = anyio.run(_done, settings, roots, flags, finished, given)
     except KeyboardInterrupt:
         return _interrupted(finished, flags)
     _show(batch, flags)
-    return _exit_code(batch)
+    return max(_exit_code(batch), _copied(_printed(batch, flags)) if flags.copy and batch.uploads else 0)
+
+
+def _copied(text: str) -> int:
+    from img402_mcp.cli import clipboard  # noqa: PLC0415  # few commands need it
+
+    try:
+        clipboard.put(text)
+    except SettingsError as error:
+        print(f"img402-mcp: {error}", file=sys.stderr)
+        return 1
+    return 0
 
 
 def _exit_code(batch: Batch) -> int:
@@ -77,9 +92,11 @@ def _folder(path: str) -> Path | None:
     return folder
 
 
-async def _done(settings: Settings, roots: Roots, flags: Flags, finished: list[Success]) -> Batch:
+async def _done(
+    settings: Settings, roots: Roots, flags: Flags, finished: list[Success], given: GivenImage | None
+) -> Batch:
     with closing(ProgressBar(sys.stderr)) as bar:
-        async with _uploading(settings, roots, flags) as upload:
+        async with _uploading(settings, roots, flags, given) as upload:
 
             async def one(path: str, progress: Progress | None) -> Upload:
                 """A known URL is never lost, not even when the others are interrupted."""
@@ -89,12 +106,19 @@ async def _done(settings: Settings, roots: Roots, flags: Flags, finished: list[S
                 finished.append(Success(path, done))
                 return done
 
+            if given:
+                return await upload_batch(one, [given.name], bar.show)
             return await upload_matching(one, flags.paths, roots, bar.show, most=MAX_FILES)
 
 
 @asynccontextmanager
-async def _uploading(settings: Settings, roots: Roots, flags: Flags) -> AsyncIterator[UploadWith]:
+async def _uploading(
+    settings: Settings, roots: Roots, flags: Flags, given: GivenImage | None
+) -> AsyncIterator[UploadWith]:
     async with open_uploader(settings, roots) as uploader:
+        if given:
+            yield partial(_upload_given, uploader, given)
+            return
         if not flags.paid:
             yield uploader.upload
             return
@@ -102,6 +126,13 @@ async def _uploading(settings: Settings, roots: Roots, flags: Flags) -> AsyncIte
 
         with open_paid_uploader(uploader) as paid:
             yield paid.upload
+
+
+async def _upload_given(
+    uploader: Uploader, given: GivenImage, _path: str, progress: Progress, *, options: UploadOptions
+) -> Upload:
+    image = await image_from(given.data, given.name, scrub=uploader.settings.scrub, fit=options.fit)
+    return await uploader.upload_image(image, progress, options)
 
 
 def _interrupted(finished: Sequence[Success], flags: Flags) -> int:

@@ -16,12 +16,12 @@ from img402_mcp.client.files.allow_list import AllowList
 from img402_mcp.client.files.image import Image, Trailing, read_image
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.fit.messages import warnings
-from img402_mcp.client.fit.subprocess import fitted, flaw_in
+from img402_mcp.client.fit.subprocess import fitted
 from img402_mcp.client.history import History
 from img402_mcp.client.http import OnSent, Send, sending
+from img402_mcp.client.image_bytes import clean, demand_whole
 from img402_mcp.client.lifetimes import too_large_to_last
 from img402_mcp.client.reuse import FREE, Reuse, Terms, opened, receipt_of
-from img402_mcp.client.scrub.strip import NotClean, scrubbed
 from img402_mcp.client.settings import Settings
 from img402_mcp.client.snippets import WIDEST, snippet
 from img402_mcp.client.ssrf_guard import SsrfGuard
@@ -103,7 +103,12 @@ class Uploader:
         self, path: str, progress: Progress | None = None, options: UploadOptions = DEFAULT_OPTIONS
     ) -> Upload:
         """The free upload. Raises ReadRefused, UploadRejected, UploadFailed."""
-        image = await self.read(path, fit=options.fit)
+        return await self.upload_image(await self.read(path, fit=options.fit), progress, options)
+
+    async def upload_image(
+        self, image: Image, progress: Progress | None = None, options: UploadOptions = DEFAULT_OPTIONS
+    ) -> Upload:
+        """The same for one that is read already."""
         goal = await self._goal(image, options)
         if options.fresh or self.history is None:
             return await self._uploaded(image, progress, options, goal)
@@ -117,8 +122,7 @@ class Uploader:
         With `fit` also what `fitting` has to convert.
         """
         image = await run_sync(self._read, path, exact, fit)
-        if not image.is_proven and (flaw := await flaw_in(image.data[: image.picture.end], image.picture)):
-            raise ReadRefused(f"{quoted(path)} {flaw}. Nothing was sent.")
+        await demand_whole(image, quoted(path))
         return image
 
     async def fitting(
@@ -170,7 +174,7 @@ class Uploader:
         scrub, most = self.settings.scrub, self.settings.max_bytes
         trailing: Trailing = "keep" if scrub else "refuse"
         image = read_image(path, self.roots, limit=most, trailing=trailing, exact=exact, converts=fit)
-        return clean(image, path) if scrub and not image.must_be_converted else image
+        return clean(image, quoted(path)) if scrub and not image.must_be_converted else image
 
     async def _goal(self, image: Image, options: UploadOptions) -> int | None:
         """The bytes that it has to come down to, to be kept longest; None: not asked for, or it lives longest as it is.
@@ -251,19 +255,6 @@ async def open_uploader(
     async with sending(transport) as send, opened(settings) as reuse:
         verifier = Verifier(url, send, SsrfGuard(url, transport)) if settings.verify else None
         yield Uploader(settings, allow_list, service, send, ApiLimits(service, send), reuse, verifier, transport)
-
-
-def clean(image: Image, path: str) -> Image:
-    """Without what no viewer shows. Raises ReadRefused."""
-    try:
-        result = scrubbed(image.data, image.picture)
-    except NotClean as error:
-        raise ReadRefused(
-            f"{quoted(path)} {error}, so what it tells beside the picture could not be taken out; nothing was sent. "
-            "Save it again from an image program, or set IMG402_SCRUB=off to send it as it is."
-        ) from error
-    removed = (f"removed: {', '.join(result.removed)}",) if result.removed else ()
-    return replace(image, data=result.data, picture=result.picture, done=(*image.done, *removed))
 
 
 def uploaded(

@@ -73,14 +73,14 @@ def read_image(  # noqa: PLR0913  keywords, each with a default
     try:
         read = partial(read_bytes, limit=limit, opening=opening or OPENING)
         located, data, notes = read_named(path, roots, base, read, exact=exact)
-        return replace(_image(located, data, trailing, converts=converts), notes=notes)
+        return replace(image_of(located, data, trailing, converts=converts), notes=notes)
     except FileRefused as reason:
         refused = refusal(path, reason, roots, base)
     raise refused
 
 
-def _image(path: Path, data: bytes, trailing: Trailing, *, converts: bool) -> Image:
-    """What viewers show although the file bends its format is an image too, and is repaired."""
+def image_of(path: Path, data: bytes, trailing: Trailing, *, converts: bool) -> Image:
+    """What viewers show although the file bends its format is an image too, and is repaired. Raises FileRefused."""
     try:
         found = repaired(data)
     except NotAnImage as error:
