@@ -83,6 +83,7 @@ async def test_the_bytes_are_stored_when_the_row_is_added(rooms: Rooms, sample: 
     assert rows() == [image.name]
 
 
+@pytest.mark.one_machine
 async def test_a_crash_between_bytes_and_row_leaves_nothing_visible_and_is_cleaned_up(
     rooms: Rooms, sample: Sample, data: Path, on_disk: Names, rows: Names
 ):
@@ -138,6 +139,7 @@ async def test_the_running_host_cleans_up_by_itself(
         assert rows() == []
 
 
+@pytest.mark.one_machine
 async def test_bytes_that_cannot_be_stored_get_no_row(
     client: AsyncClient, sample: Sample, data: Path, on_disk: Names, rows: Names
 ):
@@ -147,12 +149,14 @@ async def test_bytes_that_cannot_be_stored_get_no_row(
     assert (on_disk(), rows()) == ([], [])
 
 
+@pytest.mark.one_machine
 async def test_a_read_only_folder_answers_upload_failed(client: AsyncClient, sample: Sample, data: Path):
     shutil.rmtree(data / "blobs" / "kept")
     response = await upload_free(client, sample("plain.png"))
     assert (response.status_code, response.json()) == (500, UPLOAD_FAILED)
 
 
+@pytest.mark.one_machine
 async def test_a_row_that_cannot_be_added_leaves_nothing(
     client: AsyncClient, sample: Sample, data: Path, on_disk: Names, rows: Names
 ):
@@ -165,6 +169,7 @@ async def test_a_row_that_cannot_be_added_leaves_nothing(
     assert (on_disk(), rows()) == ([], [])
 
 
+@pytest.mark.one_machine
 async def test_readyz_reports_an_unreachable_database(client: AsyncClient, data: Path):
     assert (await client.get("/healthz")).json() == {"status": "ok"}
     with closing(sqlite3.connect(data / "index.sqlite")) as database:

@@ -27,6 +27,7 @@ def caller(app: ASGIApp, address: str) -> AsyncClient:
     return AsyncClient(transport=ASGITransport(app, client=(address, 1234)), base_url="http://h")
 
 
+@pytest.mark.one_machine
 async def test_the_cap_for_all_is_refused_until_midnight(
     hosting: Hosting, sample: Sample, clock: SimpleNamespace, on_disk: Callable[[], list[str]]
 ):

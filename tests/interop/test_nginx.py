@@ -120,8 +120,8 @@ def test_from_the_folder_an_image_is_gone_when_it_is_deleted_and_reached_by_its_
 
 def test_from_the_folder_an_image_ends_at_its_moment(start: Start, sample: Sample):
     behind = start(FROM_THE_FOLDER, IMG402_HOST_ACCEL_LOCATION="/stored/")
-    now, data = datetime.now(UTC), sample("plain.png")
-    end = now + timedelta(seconds=2)
+    now, data = datetime.now(UTC).replace(microsecond=0), sample("plain.png")  # rows hold whole milliseconds
+    end = now + timedelta(seconds=4)
     image = StoredImage(new_id(FREE_ID), PNG, len(data), now, end)
     Folder(behind.settings.blobs).put(image.name, data)
     with closing(Database(behind.settings.database)) as database, database.transaction() as connection:

@@ -196,6 +196,7 @@ async def test_past_its_rate_a_token_waits(
     assert (second.headers["Retry-After"], second.headers["X-RateLimit-Remaining"]) == ("3600", "0")
 
 
+@pytest.mark.one_machine
 async def test_the_cleanup_leaves_inputs_alone(
     client: AsyncClient,
     bearer: dict[str, str],

@@ -178,6 +178,7 @@ async def test_a_large_image_is_sent_in_pieces(hosting: Hosting, picture_of: Cal
         assert (part.status_code, part.content) == (206, image[7 : PIECE + 100])
 
 
+@pytest.mark.one_machine
 async def test_an_image_removed_by_hand_is_gone_within_seconds(
     client: AsyncClient, sample: Sample, clock: SimpleNamespace, data: Path
 ):
@@ -190,6 +191,7 @@ async def test_an_image_removed_by_hand_is_gone_within_seconds(
     assert_missing(await client.get(path))
 
 
+@pytest.mark.one_machine
 async def test_a_host_whose_database_fails_says_so_in_json(settings: Callable[..., HostSettings], data: Path):
     app = create_app(settings())
     with closing(sqlite3.connect(data / "index.sqlite")) as database:
@@ -206,12 +208,14 @@ async def test_a_host_whose_database_fails_says_so_in_json(settings: Callable[..
     )
 
 
+@pytest.mark.one_machine
 async def test_bytes_that_were_removed_meanwhile_are_missing(client: AsyncClient, sample: Sample, data: Path):
     path = await uploaded(client, sample("plain.png"))
     (data / "blobs" / "kept" / path[1:]).unlink()
     assert_missing(await client.get(path))
 
 
+@pytest.mark.one_machine
 @pytest.mark.parametrize("size", [1000, 300_000, PIECE + 1], ids=["kept-in-memory", "one-piece", "several"])
 @pytest.mark.parametrize("asked", [{}, {"Range": "bytes=5-"}], ids=["whole", "range"])
 async def test_damaged_bytes_are_not_served_and_not_cached(

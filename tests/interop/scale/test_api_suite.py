@@ -29,19 +29,6 @@ PAID = [
     "payments/test_races.py",
     "payments/test_real_workers.py",
 ]
-OF_ONE_MACHINE = {
-    "a folder's own": [
-        "a_crash_between_bytes_and_row_leaves",
-        "bytes_that_cannot_be_stored",
-        "bytes_that_were_swept_meanwhile",
-        "a_folder_that_cannot_be_written",
-        "damaged_bytes_are_no_answer",
-        "inputs_outlive_the_sweep",
-        "taken_down_by_hand",
-    ],
-    "SQLite's own": ["a_row_that_cannot_be_added", "an_unreachable_database", "a_host_whose_database_fails"],
-    "what one worker remembers or logs": ["the_cap_for_all_is_refused_until_midnight", "says_so_everywhere"],
-}
 
 
 @pytest.mark.timeout(700)
@@ -54,6 +41,5 @@ def test_two_workers_over_shared_stores_pass_the_api_suite(database: str, storag
 
 
 def started(files: list[str], env: dict[str, str]) -> subprocess.Popen[str]:
-    left_out = " and ".join(f"not {name}" for names in OF_ONE_MACHINE.values() for name in names)
-    words = ["-q", "-p", "no:cacheprovider", "-k", left_out, *(str(HOST / name) for name in files)]
+    words = ["-q", "-p", "no:cacheprovider", "-m", "not one_machine", *(str(HOST / name) for name in files)]
     return subprocess.Popen([sys.executable, "-m", "pytest", *words], env=env, stdout=subprocess.PIPE, text=True)

@@ -137,6 +137,7 @@ async def test_earlier_settlements_are_known(play: Play, now: int, clock: Simple
     assert await play.recall(paid, clock.now) == Rejected("invalid_exact_evm_payload_authorization_valid_before")
 
 
+@pytest.mark.one_machine
 async def test_play_money_is_named_everywhere(
     hosting: Hosting, now: int, caplog: pytest.LogCaptureFixture, sample: Callable[[str], bytes]
 ):

@@ -206,9 +206,10 @@ class Round:
                 gives_up=ill.gives_up,
             )
 
-    def is_called_until_done(self) -> None:
-        """And once more."""
+    def is_called_until_done(self, host_is_up: Callable[[], None]) -> None:
+        """And once more. A call while the host is still starting would only learn that nobody is there."""
         while not self.urls and self.calls < self.scenario.lives + TRIES:
+            host_is_up()
             self._order()
         self._order()
 
@@ -237,7 +238,7 @@ def test_it_is_charged_once_and_delivered(
             strike.start()
             stack.callback(strike.join)
         act.goes_wrong()
-        act.is_called_until_done()
+        act.is_called_until_done(host.wait)
     host.lives()
     moved = {name: count - before[name] for name, count in books().items()}
     outcome = Outcome(**moved, signed=signed(environ), urls=len({*act.urls}), served=served(act.urls, picture))
