@@ -47,7 +47,6 @@ from img402_mcp.host.secret_key import secret_of
 from img402_mcp.host.serving.fast_path import FastPath
 from img402_mcp.host.settings import HostSettings, PaidSettings
 from img402_mcp.host.storage.blobs.base import Blobs
-from img402_mcp.host.storage.delete_urls import DeleteKeys
 from img402_mcp.host.storage.images import Images
 from img402_mcp.host.storage.opening import open_blobs, open_store
 from img402_mcp.host.storage.quota import Quota
@@ -168,7 +167,7 @@ def _warn_of_open_folders(settings: HostSettings) -> None:
 
 
 def _host(settings: HostSettings, blobs: Blobs, database: Database, now: Clock) -> Host:
-    upkeep, secret = settings.upkeep, secret_of(settings)
+    upkeep = settings.upkeep
     quota = Quota(database, settings.blobs, upkeep.most_bytes, upkeep.floor_bytes, now)
     return Host(
         settings=settings,
@@ -177,9 +176,8 @@ def _host(settings: HostSettings, blobs: Blobs, database: Database, now: Clock) 
         database=database,
         images=Images(database, now),
         caps=DailyCaps(settings.free),
-        signed_urls=SignedUrls(secret, settings.public_url),
+        signed_urls=SignedUrls(secret_of(settings), settings.public_url),
         quota=quota,
-        delete_keys=DeleteKeys(secret, settings.public_url) if upkeep.delete_urls else None,
         now=now,
     )
 

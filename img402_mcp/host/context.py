@@ -8,7 +8,6 @@ from img402_mcp.host.db.database import Database
 from img402_mcp.host.rate_limits import DailyCaps
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.host.storage.blobs.base import Blobs
-from img402_mcp.host.storage.delete_urls import DeleteKeys
 from img402_mcp.host.storage.images import Images
 from img402_mcp.host.storage.quota import Quota
 from img402_mcp.host.storage.signed_urls import SignedUrls
@@ -19,7 +18,7 @@ Clock = Callable[[], datetime]
 
 @dataclass(frozen=True)
 class Host:
-    """`now` is in UTC. `delete_keys` None: only the operator deletes images."""
+    """`now` is in UTC."""
 
     settings: HostSettings
     blobs: Blobs
@@ -29,5 +28,4 @@ class Host:
     caps: DailyCaps
     signed_urls: SignedUrls
     quota: Quota
-    delete_keys: DeleteKeys | None
     now: Clock

@@ -13,8 +13,8 @@ from starlette.routing import Route
 from img402_mcp.host.context import Host
 from img402_mcp.host.errors import problem
 from img402_mcp.host.serving.response import is_expired
-from img402_mcp.host.storage.delete_urls import PATH
 from img402_mcp.host.storage.images import parse_name
+from img402_mcp.host.storage.signed_urls import DELETING
 
 _log = logging.getLogger("img402_mcp.host.failures")
 _HEADERS = {
@@ -44,12 +44,13 @@ def routes(host: Host) -> list[Route]:
     async def delete(request: Request) -> Response:
         return await _delete(host, request)
 
-    return [Route(PATH + "{name}", delete, methods=["GET", "POST", "DELETE"])] if host.delete_keys else []
+    wanted = host.settings.upkeep.delete_urls
+    return [Route(DELETING + "{name}", delete, methods=["GET", "POST", "DELETE"])] if wanted else []
 
 
 async def _delete(host: Host, request: Request) -> Response:
     name = request.path_params["name"]
-    if host.delete_keys is None or not host.delete_keys.fits(name, request.query_params.get("key", "")):
+    if not host.signed_urls.allows_deletion(name, request.query_params.get("key", "")):
         message = "This is not a delete URL of this host. Use the URL exactly as it was in the upload's answer."
         return problem(403, "access_denied", message, _HEADERS)
     if request.method in {"GET", "HEAD"}:

@@ -1,7 +1,8 @@
-"""URLs that allow one thing for a while: anyone who holds one may put that same file, or look at it.
+"""URLs that allow one thing to anyone who holds them: for a while to put that same file or to look at it; to delete it.
 
-The signature covers the method, the key, the type, the size and the expiry, so that none of them can be changed.
-That a file is put only once is decided where its row is written.
+A permit's signature covers the method, the key, the type, the size and the expiry, so that none of them can be changed.
+That a file is put only once is decided where its row is written. Nothing is stored, so a wrong signature is told from
+a right one without a look at what exists.
 """
 
 import hashlib
@@ -16,7 +17,8 @@ from starlette.responses import Response
 
 from img402_mcp.host.errors import ApiError, problem
 
-PUTTING, LOOKING = "/uploads/", "/previews/"
+PUTTING, LOOKING, DELETING = "/uploads/", "/previews/", "/delete/"
+_DELETE_KEY_LENGTH = 40  # of hexadecimal digits: 160 bits
 _PREFIX = {"PUT": PUTTING, "GET": LOOKING}
 _NAMES = {"PUT": ["expires", "signature", "size", "type"], "GET": ["expires", "signature"]}
 
@@ -41,9 +43,18 @@ class Denied(ApiError):
 
 class SignedUrls:
     def __init__(self, secret: bytes, public_url: str) -> None:
-        # A key of its own: what else is made of the secret is never a signature here.
-        self._key = hmac.digest(secret, b"signed URLs", hashlib.sha256)
+        # A key for each use: what is made for one, or of the secret itself, is never a signature for the other.
+        self._permits, self._deletions = (_digest(secret, use) for use in (b"signed URLs", b"delete keys"))
         self._public_url = public_url
+
+    def deletion(self, name: str) -> str:
+        return f"{self._public_url}{DELETING}{name}?key={self._delete_key(name)}"
+
+    def allows_deletion(self, name: str, key: str) -> bool:
+        return hmac.compare_digest(key.encode(), self._delete_key(name).encode())
+
+    def _delete_key(self, name: str) -> str:
+        return _digest(self._deletions, name.encode()).hex()[:_DELETE_KEY_LENGTH]
 
     def url(self, permit: Permit) -> str:
         query = {"expires": str(permit.expires_at)}
@@ -67,7 +78,11 @@ class SignedUrls:
 
     def _signature(self, permit: Permit) -> str:
         parts = [permit.method, permit.key, permit.expires_at, permit.media_type, permit.size]
-        return hmac.digest(self._key, json.dumps(parts).encode(), hashlib.sha256).hex()
+        return _digest(self._permits, json.dumps(parts).encode()).hex()
+
+
+def _digest(key: bytes, message: bytes) -> bytes:
+    return hmac.digest(key, message, hashlib.sha256)
 
 
 def _permit_in(method: str, key: str, query: QueryParams) -> Permit | None:

@@ -76,5 +76,5 @@ def uploaded(host: Host, image: StoredImage, *, deletable: bool = True) -> Uploa
         content_type=image.format.media_type,
         size_bytes=image.size_bytes,
         expires_at=image.expires_at,
-        delete_url=host.delete_keys.url(image.name) if deletable and host.delete_keys else None,
+        delete_url=host.signed_urls.deletion(image.name) if deletable and host.settings.upkeep.delete_urls else None,
     )

@@ -7,8 +7,8 @@ from img402_mcp.formats import FORMATS
 from img402_mcp.host.payments.products import payee, token_sale, upload_sale
 from img402_mcp.host.payments.requirements import Sale, requirements_v2
 from img402_mcp.host.settings import HostSettings, PaidSettings
-from img402_mcp.host.storage.delete_urls import PATH as DELETING
 from img402_mcp.host.storage.receive import JSON_FIELD
+from img402_mcp.host.storage.signed_urls import DELETING
 from img402_mcp.wire.img402 import (
     FIELD,
     FREE,
