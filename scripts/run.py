@@ -26,10 +26,18 @@ def setup() -> None:
         return
     if sys.version_info < (3, 11):  # noqa: UP036  # an older one is told so
         sys.exit("Python 3.11 or newer is needed; name one by PYTHON=/path/to/python3")
+    say(
+        "Setting up: making .venv and installing the package with its tools. This takes half a minute to three minutes."
+    )
     subprocess.run([sys.executable, "-m", "venv", str(VENV)], check=True)
     pip = [str(PYTHON), "-m", "pip", "install", "--quiet", "--disable-pip-version-check", "-c", "constraints.txt"]
     subprocess.run([*pip, "-e", ".[host,dev]"], check=True, cwd=ROOT)
     STAMP.touch()
+    say(f"Set up. The programs are in {PYTHON.parent.relative_to(ROOT)}.")
+
+
+def say(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def demo(words: list[str]) -> int:

@@ -9,6 +9,7 @@ from tests.fakes.keys import ADDRESS, KEY, PAYEE, VECTOR_PAYEE
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent / "img402_mcp"
 NO_ROOMS = {
+    "cli/captures": "what commands show in a terminal",
     "corpus": "draws the pictures that fitting is measured by",
     "fakes": "the doubles",
     "host/hostile": "attacks on a whole host",

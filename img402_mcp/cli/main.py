@@ -1,4 +1,5 @@
-"""The command line. Every command, argument and flag is declared here, with click.
+"""The command line. Every command, argument and flag is declared with click, here or in a file that is added to
+`main` here.
 
 What a command does is in the file of its name: `run(flags)` gets the values and returns the exit code. That file is
 imported when the command runs, so help, suggestions and completion cost little more than click itself.
@@ -13,7 +14,7 @@ from functools import partial
 import click
 
 from img402_mcp import __version__
-from img402_mcp.cli import earlier_uploads, host_admin
+from img402_mcp.cli import earlier_uploads, host_admin, wallet_commands
 from img402_mcp.cli.help import PROGRAM, Group, colour, examples, show
 from img402_mcp.cli.parameters import Whole, allow_dir, files, folders, perform
 from img402_mcp.client.snippets import WIDEST
@@ -191,66 +192,6 @@ def doctor(**flags: object) -> int:
     return perform("doctor", flags)
 
 
-@main.group(epilog=examples("wallet new ~/.config/wallet.json", "wallet status"))
-def wallet() -> None:
-    """Make or read the wallet, and look after its payments."""
-
-
-keystore = click.argument("file", metavar="FILE", shell_complete=files)
-
-
-@wallet.command()
-@keystore
-def new(**flags: object) -> int:
-    """Make a key, keep it encrypted in FILE, print its address. FILE must not exist."""
-    return perform("wallet", flags, "new")
-
-
-@wallet.command("import")
-@keystore
-def import_key(**flags: object) -> int:
-    """Keep a key that exists encrypted in FILE, print its address. FILE must not exist."""
-    return perform("wallet", flags, "import")
-
-
-@wallet.command()
-def address() -> int:
-    """Print the wallet's address."""
-    return perform("wallet", {}, "address")
-
-
-@wallet.command()
-@click.option(
-    "--salvage",
-    is_flag=True,
-    help="If the journal is damaged, go on with the payments that can be read. The damaged file is kept.",
-)
-def status(**flags: object) -> int:
-    """Print what was spent, what is left and which payments are open."""
-    return perform("wallet", flags, "status")
-
-
-@wallet.command()
-def resume() -> int:
-    """Send the proofs again that have no answer. Nothing new is signed."""
-    return perform("wallet", {}, "resume")
-
-
-@wallet.command()
-@click.argument("nonce", metavar="NONCE")
-@click.option(
-    "--presume-unsettled",
-    is_flag=True,
-    help="You have looked at the wallet's transfers, and say that it was not charged.",
-)
-def resolve(**flags: object) -> int:
-    """Close a payment that can no longer be charged.
-
-    A new one may follow. NONCE is what `wallet status` shows.
-    """
-    return perform("wallet", flags, "resolve")
-
-
 @main.command(epilog=examples("price", "price https://img402.dev/api/upload/token"))
 @click.argument("url", required=False, metavar="[URL]")
 def price(**flags: object) -> int:
@@ -279,6 +220,7 @@ def host(context: click.Context, /, **flags: object) -> int:
 host.add_command(host_admin.group())
 main.add_command(earlier_uploads.renew)
 main.add_command(earlier_uploads.delete)
+main.add_command(wallet_commands.wallet)
 
 
 @main.command("completion", epilog=examples("completion zsh > ~/.zfunc/_img402-mcp", "completion fish | source"))

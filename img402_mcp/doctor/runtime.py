@@ -54,7 +54,7 @@ def _unpacked_png() -> bytes:
 
 
 async def server(context: CheckContext) -> Findings:
-    """Without the settings that `settings` complains about it could not start, and that is told there."""
+    """Not started where a setting cannot be read: `settings` reports that."""
     if context.broken:
         return []
     with tempfile.TemporaryFile("w+", encoding="utf-8", errors="replace") as log:
@@ -62,7 +62,8 @@ async def server(context: CheckContext) -> Findings:
             names = await _tools(dict(context.environ), log)
         except Exception:  # noqa: BLE001  # whatever the SDK makes of a program that does not answer
             log.seek(0)
-            return [fail(f"The MCP server does not start. {_last_word(log.read())}".rstrip(), _INSTALL)]
+            reason = _last_word(log.read())
+            return [fail(f"The MCP server does not start. {reason}".rstrip(), "" if reason else _INSTALL)]
     return [ok(f"starts and lists {len(names)} tools: {', '.join(names)}")]
 
 
