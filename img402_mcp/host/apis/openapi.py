@@ -1,9 +1,9 @@
 """The host's description of itself, with the limits in force."""
 
 from collections.abc import Iterable
-from importlib.metadata import version
 from typing import Any
 
+from img402_mcp import __version__
 from img402_mcp.formats import FORMATS
 from img402_mcp.host.apis import apis
 from img402_mcp.host.apis.img402 import openapi as img402
@@ -19,7 +19,7 @@ def document(settings: HostSettings) -> Json:
         "openapi": "3.1.0",
         "info": {
             "title": "img402 API, self-hosted",
-            "version": version("img402-mcp"),
+            "version": __version__,
             "description": "Upload an image, get a public URL. Whatever is uploaded is public.",
         },
         "servers": [{"url": settings.public_url}],

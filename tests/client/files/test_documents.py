@@ -22,7 +22,7 @@ from img402_mcp.client.files.documents import (
 )
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.errors import ReadRefused
-from tests.fakes.posix import DEVICES, LINKS, MODES, NAMES
+from tests.fakes.posix import DEVICES, LINKS, MODES, NAMES, link, pipe
 
 OUTSIDE = "is not inside an allowed folder"
 NO_FILE = "not a regular file"
@@ -88,7 +88,7 @@ def test_a_document_is_read_as_it_is(allow, roots, name, content, text):
         pytest.param("to-secret.md", None, OUTSIDE, marks=LINKS, id="link-to-outside"),
         pytest.param("none.md", None, "does not exist", id="missing"),
         pytest.param("folder.md", None, "is a folder", id="folder"),
-        pytest.param("pipe.md", None, NO_FILE, id="pipe"),
+        pytest.param("pipe.md", None, NO_FILE, marks=DEVICES, id="pipe"),
         pytest.param("key.pem", b"-----BEGIN", NO_DOCUMENT, id="other-name"),
         pytest.param(".md", b"x", NO_DOCUMENT, id="no-name"),
         pytest.param("b.md", b"a\xff", "is not UTF-8 at byte 1;", id="not-utf-8"),
@@ -117,9 +117,9 @@ def test_a_document_is_read_as_it_is(allow, roots, name, content, text):
     ],
 )
 def test_anything_but_a_document_in_the_allowed_folders_is_refused_with_the_reason(allow, roots, path, content, said):
-    (allow / "to-secret.md").symlink_to("../secret/s.md")
+    link(allow / "to-secret.md", "../secret/s.md")
     (allow / "folder.md").mkdir()
-    os.mkfifo(allow / "pipe.md")
+    pipe(allow / "pipe.md")
     if content is not None:
         (allow / path).write_bytes(content)
     named = allow / path
@@ -300,17 +300,17 @@ FOR_PEOPLE_ALONE = [
     pytest.param(".github/copilot-instructions.md", HIDDEN, id="copilot"),
     pytest.param(".git/info/x.md", HIDDEN, id="git"),
     pytest.param("sub/.notes/deep/x.md", HIDDEN, id="hidden-in-the-middle"),
-    pytest.param("link/x.md", HIDDEN, id="link-to-a-hidden-folder"),
+    pytest.param("link/x.md", HIDDEN, marks=LINKS, id="link-to-a-hidden-folder"),
     pytest.param("sub/../.claude/commands/x.md", HIDDEN, id="by-dots"),
     pytest.param("CLAUDE.md", OBEYED, id="claude"),
     pytest.param("sub/agents.MD", OBEYED, id="other-case-and-deeper"),
     pytest.param("copilot-instructions.md", OBEYED, id="copilot-without-its-folder"),
     pytest.param("\uff27EMINI.md", OBEYED, id="wide-letter"),
     pytest.param("sub/review.Prompt.md", OBEYED, id="by-its-ending"),
-    pytest.param("x\x1b[31m.md", UNPRINTABLE, id="escape"),
+    pytest.param("x\x1b[31m.md", UNPRINTABLE, marks=NAMES, id="escape"),
     pytest.param("x\u202egnp.md", UNPRINTABLE, id="right-to-left"),
     pytest.param("CLAUDE\u200b.md", UNPRINTABLE, id="zero-width"),
-    pytest.param("x\ny.md", UNPRINTABLE, id="line-break"),
+    pytest.param("x\ny.md", UNPRINTABLE, marks=NAMES, id="line-break"),
     pytest.param("COPILO~1.MD", SHORT, id="short-name"),
 ]
 
@@ -319,7 +319,7 @@ FOR_PEOPLE_ALONE = [
 def folders(allow) -> None:
     for folder in (".claude/commands", ".github", ".git/info", "sub/.notes/deep"):
         (allow / folder).mkdir(parents=True)
-    (allow / "link").symlink_to(".claude")
+    link(allow / "link", ".claude")
 
 
 @pytest.mark.parametrize(("path", "said"), FOR_PEOPLE_ALONE)

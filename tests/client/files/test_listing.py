@@ -4,6 +4,7 @@ import os
 from pathlib import Path
 
 from img402_mcp.client.files.listing import files_below
+from tests.fakes.posix import LINKS
 
 
 def made(folder: Path, *names: str) -> Path:
@@ -13,6 +14,7 @@ def made(folder: Path, *names: str) -> Path:
     return folder.resolve()
 
 
+@LINKS
 def test_files_are_found_the_nearest_first_and_never_through_links_or_hidden_folders(tmp_path):
     outside = made(tmp_path / "outside", "secret.png")
     folder = made(

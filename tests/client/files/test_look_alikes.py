@@ -59,10 +59,10 @@ def nfd(text: str) -> str:
         pytest.param("my shot.png", "@my shot.png", id="at-sign"),
         pytest.param("my shot.png", '@"my shot.png"', id="at-sign-and-quotes"),
         pytest.param("my shot.png", r"my\ shot.png", id="shell-escape"),
-        pytest.param("shot (1).png", r"shot\ \(1\).png", id="shell-escapes"),
+        pytest.param("shot (1).png", r"shot\ \(1\).png", marks=NAMES, id="shell-escapes"),
         pytest.param("my shot.png", "my%20shot.png", id="percent"),
         pytest.param("my shot.png", " my shot.png\n", id="blanks-around-it"),
-        pytest.param("sub/a.png", r"sub\a.png", id="backslash"),
+        pytest.param("sub/a.png", r"sub\a.png", marks=NAMES, id="backslash"),
         pytest.param(NARROW, f'"{PLAIN}"'.replace(" ", "%20"), id="quotes-percent-and-space"),
     ],
 )

@@ -24,7 +24,8 @@ from tests.fakes.posix import DEVICES, LINKS, NAMES, WORDS
 
 def test_roots_are_resolved_and_named_once(world: World, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(world.here)
-    monkeypatch.setenv("HOME", str(world.secret))
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(world.secret))
     roots = Roots.resolve(["allow", world.allow / "sub" / "..", str(world.second), "~/sub"])
     assert roots == Roots((world.allow, world.second, world.secret / "sub"))
 
@@ -142,7 +143,8 @@ def test_the_whole_file_system_can_be_a_root(world: World):
 def test_invariant_2_outside_the_roots_there_is_one_answer(
     world: World, opening: Opening, monkeypatch: pytest.MonkeyPatch, given: str
 ):
-    monkeypatch.setenv("HOME", str(world.secret))
+    for name in ("HOME", "USERPROFILE"):
+        monkeypatch.setenv(name, str(world.secret))
     evil = world.here / "allow-evil"
     evil.mkdir()
     (evil / "shot.png").write_bytes(world.secret_image)
