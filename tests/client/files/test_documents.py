@@ -178,8 +178,8 @@ def test_a_hard_link_is_replaced_and_the_file_outside_stays(allow, roots, docume
     ],
 )
 def test_no_path_leads_a_copy_elsewhere(allow, roots, document, path, said, overwrite):
-    for link, target in {"to-secret": "../secret", "to-secret.md": "../secret/s.md", "to-a.md": "a.md"}.items():
-        (allow / link).symlink_to(target)
+    for name, target in {"to-secret": "../secret", "to-secret.md": "../secret/s.md", "to-a.md": "a.md"}.items():
+        (allow / name).symlink_to(target)
     (allow / "to-new-secret.md").symlink_to("../secret/new.md")
     (allow / "folder.md").mkdir()
     os.mkfifo(allow / "pipe.md")

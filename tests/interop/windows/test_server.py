@@ -213,6 +213,16 @@ def test_the_end_of_the_input_is_waited_for_and_ends_the_server(windows: Machine
     assert b"\r" not in done.stdout
 
 
+def test_the_person_is_asked_for_the_folder_of_the_first_image(windows: Machine, reading: Reading):
+    with windows.server(reading, env={"IMG402_ALLOW_DIRS": ""}) as agent:
+        agent.answers = [{"action": "accept", "content": {"allow": True}}]
+        result = agent.call("upload_free", path=r"C:\secret\a.png")
+        refused = agent.refused("upload_free", path=r"C:\Windows\System32\a.png")
+    assert (result["isError"], len(agent.questions)) == (False, 1), result
+    assert agent.questions[0].startswith(r'Allow uploads from "C:\secret"?')
+    assert OUTSIDE in refused
+
+
 def test_a_file_that_another_program_holds_open_is_named_as_such(windows: Machine, agent: Agent):
     holding = "import _winapi, sys; _winapi.CreateFile(sys.argv[1], 0x80000000, 0, 0, 3, 0, 0); print(1, flush=True); "
     holding += "sys.stdin.read()"
