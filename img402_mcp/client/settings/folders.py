@@ -97,8 +97,24 @@ def is_too_wide(folder: Path) -> str:
 
 def why_not_allowed(folder: Path) -> str:
     """Why not even the user can allow a folder as a whole, as a clause; empty: the user can."""
-    hidden = next((part for part in folder.parts[1:] if part.startswith(".")), "")
-    return is_too_wide(folder) or ("is hidden, or inside a hidden folder" if hidden else "")
+    is_hidden = any(map(_is_hidden, (folder, *folder.parents[:-1])))
+    return is_too_wide(folder) or ("is hidden, or inside a hidden folder" if is_hidden else "")
+
+
+def _is_hidden(folder: Path) -> bool:
+    """By its name; on Windows (AppData) and macOS (Library) by a flag."""
+    if folder.name.startswith("."):
+        return True
+    try:
+        status = folder.stat()
+    except OSError:
+        return False
+    return is_flagged_hidden(getattr(status, "st_flags", 0), getattr(status, "st_file_attributes", 0))
+
+
+def is_flagged_hidden(flags: int, attributes: int) -> bool:
+    """UF_HIDDEN of macOS, FILE_ATTRIBUTE_HIDDEN of Windows."""
+    return bool(flags & 0x8000 or attributes & 0x2)
 
 
 def home_folder() -> Path | None:
@@ -109,10 +125,19 @@ def home_folder() -> Path | None:
         return None
 
 
+_OF_WINDOWS = {
+    "SystemRoot": "Windows",
+    "ProgramFiles": "Program Files",
+    "ProgramFiles(x86)": "Program Files (x86)",
+    "ProgramData": "ProgramData",
+}
+"""Variable -> its usual folder: agents pass on few variables."""
+
+
 def _system_folders() -> list[Path]:
     if os.name == "nt":
-        variables = ("SystemRoot", "ProgramFiles", "ProgramFiles(x86)", "ProgramData")
-        return [Path(value) for name in variables if (value := os.environ.get(name))]
+        drive = os.environ.get("SYSTEMDRIVE") or "C:"
+        return [Path(os.environ.get(name) or f"{drive}\\{usual}") for name, usual in _OF_WINDOWS.items()]
     # Not /private and /var as a whole: macOS keeps the temporary folders there.
     names = ("/bin", "/boot", "/dev", "/etc", "/lib", "/proc", "/run", "/sbin", "/sys", "/usr", "/System", "/Library")
     return [Path(name) for name in (*names, "/private/etc")]

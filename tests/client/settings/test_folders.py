@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from img402_mcp.client.settings.folders import _demand_plain, default_folders, is_too_wide, listed_folders
+from img402_mcp.client.settings.folders import (
+    _demand_plain,
+    default_folders,
+    is_flagged_hidden,
+    is_too_wide,
+    listed_folders,
+)
 from img402_mcp.errors import SettingsError
 
 
@@ -87,3 +93,16 @@ def test_a_user_without_a_home_has_folders_too(tmp_path):
 )
 def test_which_folders_are_too_wide_to_allow(folder, reason):
     assert is_too_wide(Path(folder)) == reason
+
+
+@pytest.mark.parametrize(
+    ("flags", "attributes", "hidden"),
+    [
+        pytest.param(0x8000, 0, True, id="macos"),
+        pytest.param(0, 0x2, True, id="windows"),
+        pytest.param(0, 0x12, True, id="windows-folder"),
+        pytest.param(0x20, 0x30, False, id="other-flags"),
+    ],
+)
+def test_a_folder_that_the_system_hides_is_known_by_its_flag(flags, attributes, hidden):
+    assert is_flagged_hidden(flags, attributes) is hidden
