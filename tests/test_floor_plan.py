@@ -17,14 +17,15 @@ ARCHITECTURE = (ROOT.parent / "docs" / "architecture.md").read_text(encoding="ut
 PLAN = {
     PACKAGE: {
         "": "",
+        "atomic_write": "",
         "errors": "",
         "formats": "",
         "variable_names": "errors",
         "wire": "",
-        "client": "errors formats variable_names wire",
+        "client": "atomic_write errors formats variable_names wire",
         "mcp_server": "client errors variable_names wire",
         "doctor": "client errors formats wire",
-        "host": "errors formats variable_names wire",
+        "host": "atomic_write errors formats variable_names wire",
         "cli": "client doctor errors host mcp_server wire",
         "__main__": "cli errors mcp_server",
     },

@@ -2,9 +2,9 @@
 
 import os
 import sys
-from contextlib import suppress
 from pathlib import Path
 
+from img402_mcp.atomic_write import new_file
 from img402_mcp.errors import quoted
 
 MAX_PATH_LENGTH = 4096
@@ -43,10 +43,6 @@ if sys.platform == "win32":
             raise OSError(0, error.strerror, str(path), error.winerror) from None
         return msvcrt.open_osfhandle(handle.Detach(), os.O_WRONLY | os.O_BINARY)
 
-    def put_new(draft: Path, path: Path) -> None:
-        """Raises FileExistsError where there is such a file: renaming replaces nothing here."""
-        draft.rename(path)
-
     def is_open_to_others(path: Path) -> bool:
         """Raises OSError."""
         try:
@@ -76,14 +72,7 @@ if sys.platform == "win32":
         return str(win32security.ConvertSidToStringSid(who))
 
 else:
-
-    def new_private_file(path: Path) -> int:
-        """A descriptor for writing. Raises OSError, FileExistsError where there is such a file."""
-        return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-
-    def put_new(draft: Path, path: Path) -> None:
-        """Raises FileExistsError where there is such a file: linking replaces nothing, as renaming would."""
-        path.hardlink_to(draft)
+    new_private_file = new_file
 
     def is_open_to_others(path: Path) -> bool:
         """Raises OSError."""
@@ -92,13 +81,3 @@ else:
     def way_to_close(path: Path) -> str:
         """The command that leaves the file to this user alone."""
         return f"chmod 600 {quoted(str(path), MAX_PATH_LENGTH)}"
-
-
-def sync_folder(folder: Path) -> None:
-    """The names in it are on the disk too, where the system can do that. Windows cannot, and some network disks."""
-    with suppress(OSError):
-        descriptor = os.open(folder, os.O_RDONLY)
-        try:
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)

@@ -1,13 +1,13 @@
 """An SQLite file of ours that several processes share: private, whole from its first moment, with a version."""
 
 import os
-import secrets
 import sqlite3
 from collections.abc import Mapping
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from img402_mcp.atomic_write import draft_of, new_file
 from img402_mcp.errors import SettingsError
 
 
@@ -50,18 +50,13 @@ def _make(path: Path, schema: Schema) -> None:
 
     Two processes that switched one new file to WAL at the same moment would find it locked.
     """
-    draft = path.with_name(f".{path.stem}-{secrets.token_hex(8)}")
-    try:
+    with suppress(FileExistsError), draft_of(path) as draft:
         made(draft, schema)
-        with suppress(FileExistsError):
-            os.link(draft, path)
-    finally:
-        draft.unlink(missing_ok=True)
 
 
 def made(path: Path, schema: Schema) -> None:
     """A new file of that schema, whole when this returns. Raises FileExistsError."""
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    os.close(new_file(path))
     with closing(_connected(path, schema)) as connection:
         for statement in (*schema.statements, f"PRAGMA user_version = {schema.version}"):
             connection.execute(statement)

@@ -6,6 +6,7 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
+from img402_mcp.atomic_write import atomic_write
 from img402_mcp.errors import SettingsError
 from img402_mcp.host.private_files import is_open_to_others
 from img402_mcp.host.settings import HostSettings
@@ -37,7 +38,8 @@ def stored_secret(folder: Path) -> bytes:
     """
     path = folder / "secret"
     if not path.exists():
-        _make(path)
+        with suppress(FileExistsError):  # another worker was first
+            atomic_write(path, secrets.token_bytes(LENGTH))
     secret, found = _read(path)
     demand_strong(secret, f"The host's secret {path}", f". {_RESTORE}")
     if is_open_to_others(found):
@@ -55,15 +57,3 @@ def _read(path: Path) -> tuple[bytes, os.stat_result]:
         os.open(path, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)), "rb"
     ) as file:
         return file.read(_LARGEST), os.fstat(file.fileno())
-
-
-def _make(path: Path) -> None:
-    """Written completely under another name, then linked: the first one wins, and nobody reads half a secret."""
-    draft = path.with_name(f"secret.{secrets.token_hex(8)}")
-    with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-        file.write(secrets.token_bytes(LENGTH))
-        file.flush()
-        os.fsync(file.fileno())
-    with suppress(FileExistsError):
-        path.hardlink_to(draft)
-    draft.unlink()

@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from img402_mcp.client.private_files import is_open_to_others, new_private_file, put_new, sync_folder, way_to_close
+from img402_mcp.atomic_write import atomic_write
+from img402_mcp.client.private_files import is_open_to_others, new_private_file, way_to_close
 
 
 def written(path: Path, data: bytes) -> Path:
@@ -34,25 +35,15 @@ def test_a_file_that_others_can_read_is_known_and_the_command_closes_it(tmp_path
     assert (path.read_bytes(), is_open_to_others(path)) == (b"secret", False)
 
 
-def test_a_file_that_is_there_is_neither_made_nor_replaced(tmp_path):
-    there, draft = written(tmp_path / "key", b"old"), written(tmp_path / "draft", b"new")
+def test_a_file_that_is_there_is_not_made_anew(tmp_path):
+    there = written(tmp_path / "key", b"old")
     with pytest.raises(FileExistsError):
         new_private_file(there)
-    with pytest.raises(FileExistsError):
-        put_new(draft, there)
     assert there.read_bytes() == b"old"
 
 
-def test_a_draft_becomes_the_file_and_stays_private(tmp_path):
-    draft = written(tmp_path / "draft", b"new")
-    put_new(draft, tmp_path / "key")
-    draft.unlink(missing_ok=True)
+def test_written_whole_it_is_private_from_the_start(tmp_path):
+    atomic_write(tmp_path / "key", b"new", create=new_private_file)
     assert [(path.name, path.read_bytes(), is_open_to_others(path)) for path in tmp_path.iterdir()] == [
         ("key", b"new", False)
     ]
-
-
-@pytest.mark.parametrize("name", [".", "missing"], ids=["a-folder", "none-that-can-be-opened"])
-def test_the_names_in_a_folder_are_synced_where_that_is_possible(tmp_path, name):
-    """On Windows no folder can be opened."""
-    assert sync_folder(tmp_path / name) is None  # type: ignore[func-returns-value]

@@ -5,12 +5,10 @@ a running server sees a change at its next call.
 """
 
 import json
-import os
 from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from secrets import token_hex
 
 from img402_mcp.client.files.roots import SETTING, Roots, existing_folder
 from img402_mcp.client.settings import Settings
@@ -74,20 +72,15 @@ def listed(file: Path) -> list[Path]:
 
 def write_list(file: Path, folders: Iterable[Path]) -> None:
     """Whole or not at all, for the user alone. Raises SettingsError."""
-    from img402_mcp.client.private_files import new_private_file  # noqa: PLC0415  # only a person's command writes
+    from img402_mcp.atomic_write import atomic_write  # noqa: PLC0415  # only a person's command writes
+    from img402_mcp.client.private_files import new_private_file  # noqa: PLC0415  # the same
 
-    unfinished = file.with_name(f".{file.name}.{token_hex(8)}")
     text = json.dumps([*map(str, folders)], indent=1, ensure_ascii=False)
     try:
         file.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        with os.fdopen(new_private_file(unfinished), "w", encoding="utf-8") as out:
-            out.write(text)
-        unfinished.replace(file)
+        atomic_write(file, text.encode(), create=new_private_file, overwrite=True)
     except OSError as error:
         raise SettingsError(f"The list {quoted(str(file))} could not be written: {error.strerror}.") from error
-    finally:
-        with suppress(OSError):
-            unfinished.unlink(missing_ok=True)
 
 
 def _existing(folders: Iterable[Path]) -> Iterable[Path]:

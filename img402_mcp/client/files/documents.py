@@ -10,20 +10,21 @@ into a key, a start-up file or a program; `copy_names` says what else a name mus
 import errno
 import os
 import re
-import secrets
 import stat
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager, suppress
+from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
+from img402_mcp.atomic_write import atomic_write, new_file
 from img402_mcp.client.files.copy_names import below, demand_no_instructions, demand_plain_path, demand_portable
 from img402_mcp.client.files.held_files import HELD, is_held_open
 from img402_mcp.client.files.look_alikes import read_named
 from img402_mcp.client.files.paths import WINDOWS, located_in_roots, plain_path, refusal
 from img402_mcp.client.files.refusal import ON_MACOS, REASONS, FileRefused
 from img402_mcp.client.files.roots import Roots
-from img402_mcp.client.files.safe_open import CAN_WALK, OPENING, flags, open_folder, read_bytes
+from img402_mcp.client.files.safe_open import CAN_WALK, OPENING, open_folder, read_bytes
 from img402_mcp.client.files.windows_names import without_namespace
 
 MARKDOWN_NAMES = (".md", ".markdown")
@@ -248,35 +249,14 @@ def _demand_free(name: Path, folder: int | None, *, overwrite: bool) -> int | No
 
 def _write(data: bytes, prefix: Path, name: str, folder: int | None, *, overwrite: bool) -> None:
     permissions = _demand_free(prefix / name, folder, overwrite=overwrite)
-    unfinished = prefix / f".{secrets.token_hex(8)}.unfinished"
-    try:
-        _write_new(unfinished, folder, data, permissions)
-        put = os.replace if overwrite else _put_new
-        put(unfinished, prefix / name, src_dir_fd=folder, dst_dir_fd=folder)
-    finally:
-        with suppress(OSError):
-            os.unlink(unfinished, dir_fd=folder)
+    atomic_write(
+        prefix / name, data, create=partial(_new, permissions, folder=folder), overwrite=overwrite, folder=folder
+    )
 
 
-_NEW = ("O_WRONLY", "O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT")
-
-
-def _write_new(name: Path, folder: int | None, data: bytes, permissions: int | None) -> None:
-    descriptor = os.open(name, flags(_NEW), 0o666 if permissions is None else 0o600, dir_fd=folder)
-    with os.fdopen(descriptor, "wb") as file:
-        if permissions is not None and hasattr(os, "fchmod"):
-            os.fchmod(descriptor, permissions & 0o777)
-        file.write(data)
-        file.flush()
-        os.fsync(descriptor)
-
-
-def _put_new(unfinished: Path, name: Path, *, src_dir_fd: int | None, dst_dir_fd: int | None) -> None:
-    """Under a name that none has: a link is made or refused in one step, where renaming would replace."""
-    try:
-        os.link(unfinished, name, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd, follow_symlinks=False)
-    except FileExistsError:
-        raise
-    except OSError:  # this file system knows no hard links: the name is taken first
-        os.close(os.open(name, flags(_NEW), dir_fd=dst_dir_fd))
-        os.replace(unfinished, name, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+def _new(permissions: int | None, draft: Path, *, folder: int | None) -> int:
+    """With the permissions of the file that it replaces; None: with those of any new file."""
+    descriptor = new_file(draft, 0o666 if permissions is None else 0o600, folder)
+    if permissions is not None and hasattr(os, "fchmod"):
+        os.fchmod(descriptor, permissions & 0o777)
+    return descriptor

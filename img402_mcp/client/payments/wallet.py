@@ -5,7 +5,6 @@ error and no file but the encrypted keystore.
 """
 
 import json
-import os
 import re
 import secrets
 from collections.abc import Mapping
@@ -13,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from img402_mcp.client.private_files import new_private_file, put_new, sync_folder
+from img402_mcp.atomic_write import atomic_write
+from img402_mcp.client.private_files import new_private_file
 from img402_mcp.client.settings import WalletSource
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.wire.evm import account
@@ -116,7 +116,8 @@ def import_keystore(path: Path, key: str, password: str) -> str:
         raise _taken(path)
     document = json.dumps(account().encrypt(bytes.fromhex(_checked(key)), password)).encode()
     try:
-        _write_new(path, document)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        atomic_write(path, document, create=new_private_file)  # on the disk before anyone sends money there
     except FileExistsError:
         raise _taken(path) from None
     except OSError as error:
@@ -167,19 +168,3 @@ def _message(authorization: Authorization) -> dict[str, object]:
         "validBefore": authorization.valid_before,
         "nonce": bytes.fromhex(authorization.nonce[2:]),
     }
-
-
-def _write_new(path: Path, content: bytes) -> None:
-    """Whole or not at all, for the user alone, never over a file that is there; once it is there, nothing fails."""
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    draft = path.with_name(f".{path.name}.{secrets.token_hex(8)}")
-    try:
-        with os.fdopen(new_private_file(draft), "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        put_new(draft, path)
-    finally:
-        with suppress(OSError):
-            draft.unlink(missing_ok=True)
-    sync_folder(path.parent)  # before anyone sends money there

@@ -91,10 +91,10 @@ def swap_for_a_pipe(place: Path) -> None:
 
 
 def outcomes(path: str, roots: Roots, *awaited: bytes | str) -> set[bytes | str]:
-    """Of two thousand rounds, or of some more until the awaited ones have come."""
+    """Of eight hundred rounds, or of some more until the awaited ones have come."""
     seen: set[bytes | str] = set()
     for count in range(50_000):
-        if count >= 2000 and seen >= set(awaited):
+        if count >= 800 and seen >= set(awaited):
             break
         seen.add(outcome(path, roots))
     return seen
