@@ -83,7 +83,7 @@ class Io42Submitter:
     async def submit(
         self,
         submission: SubmissionTarget,
-        path: str,
+        path: str | Image,
         progress: Progress | None = None,
         approve: Approve | None = None,
         options: UploadOptions = DEFAULT_OPTIONS,
@@ -97,7 +97,9 @@ class Io42Submitter:
             return _submitted(job, finished, reused=True)
         return await self._carried_out(job, progress, approve)
 
-    async def job(self, submission: SubmissionTarget, path: str, options: UploadOptions = DEFAULT_OPTIONS) -> Job:
+    async def job(
+        self, submission: SubmissionTarget, path: str | Image, options: UploadOptions = DEFAULT_OPTIONS
+    ) -> Job:
         """Everything that can be refused without asking the API. Raises ReadRefused."""
         read = await self.uploader.read(path, exact=True, fit=options.fit)
         image = await self.uploader.fitting_taken(read, MAX_BYTES, options, MEDIA_TYPES)

@@ -91,7 +91,7 @@ class PaidUploader:
 
     async def upload(
         self,
-        path: str,
+        path: str | Image,
         progress: Progress | None = None,
         approve: Approve | None = None,
         options: UploadOptions = DEFAULT_OPTIONS,

@@ -116,11 +116,13 @@ class Uploader:
             known = await self._known(image, options, goal)
             return known or await self._uploaded(image, progress, options, goal)
 
-    async def read(self, path: str, *, exact: bool = False, fit: bool = True) -> Image:
+    async def read(self, path: str | Image, *, exact: bool = False, fit: bool = True) -> Image:
         """Repaired, and scrubbed where that is not switched off; `exact` as in `read_image`. Raises ReadRefused.
 
-        With `fit` also what `fitting` has to convert.
+        With `fit` also what `fitting` has to convert. What was read before is not read again.
         """
+        if isinstance(path, Image):
+            return path
         image = await run_sync(self._read, path, exact, fit)
         await demand_whole(image, quoted(path))
         return image

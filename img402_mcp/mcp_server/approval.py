@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from img402_mcp.client.payments.payment_required import PaymentRequirements
     from img402_mcp.client.upload import Uploader
 
-_ASKED = "pay"
+_REQUEST = "pay"
 
 
 class Question(Exception):  # no error
@@ -43,6 +43,8 @@ class Approval(NamedTuple):
 
     can_elicit: bool
     answer: UserAnswer | None = None
+    call: str = ""
+    """Where the session keeps what the call had read before it was ended by the question."""
 
     def approver(self, uploader: "Uploader", purpose: str) -> "Approve | None":
         """What the payer asks before it signs; None where nobody need be asked."""
@@ -75,11 +77,15 @@ class Approval(NamedTuple):
 
 def approval_of(context: "Context[Any, Any]") -> Approval:
     """With the answer that came with this call, where an earlier one was ended by a question."""
-    said = answered(context, _ASKED)
-    return Approval(can_ask(context), UserAnswer(said[0]["price"], said[1]) if said else None)
+    response = answered(context, _REQUEST)
+    if not response:
+        return Approval(can_ask(context))
+    state, agreed = response
+    return Approval(can_ask(context), UserAnswer(state["price"], agreed), state["call"])
 
 
-async def asked(context: "Context[Any, Any]", question: Question) -> InputRequiredResult | UserAnswer:
+async def elicited(context: "Context[Any, Any]", question: Question, call: str) -> InputRequiredResult | UserAnswer:
     """The question for the client to come back with; or, in the protocol's older revisions, the answer itself."""
-    said = await ask(context, YesOrNo(_ASKED, str(question), "Pay this once", {"price": question.price}))
-    return said if isinstance(said, InputRequiredResult) else UserAnswer(question.price, said)
+    state = {"price": question.price, "call": call}
+    response = await ask(context, YesOrNo(_REQUEST, str(question), "Pay this once", state))
+    return response if isinstance(response, InputRequiredResult) else UserAnswer(question.price, response)

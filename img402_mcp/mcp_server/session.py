@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
+from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar, cast
 
 import anyio
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
 
     from img402_mcp.client.files.allow_list import AllowList
+    from img402_mcp.client.files.image import Image
     from img402_mcp.client.paid_upload import PaidUploader
     from img402_mcp.client.settings import Settings
-    from img402_mcp.client.upload import Uploader
+    from img402_mcp.client.upload import Uploader, UploadOptions
 
 T = TypeVar("T")
+Images = dict[tuple[str, bool], "Image"]
+"""By path and `fit`."""
 
 
 @dataclass
@@ -37,6 +41,7 @@ class Session:
     """Folders that the person was asked to allow, and has answered."""
     _opened: dict[object, object] = field(default_factory=dict)
     _lock: anyio.Lock = field(default_factory=anyio.Lock)
+    _read: dict[str, Images] = field(default_factory=dict)
 
     @property
     def has_wallet(self) -> bool:
@@ -64,6 +69,15 @@ class Session:
 
         return await self._once(opening, opened)
 
+    def keep(self, images: Images) -> str:
+        """What a call has read, until the user has answered its question. One call's alone, since images are large."""
+        call = token_hex(8)
+        self._read = {call: images}
+        return call
+
+    def taken(self, call: str) -> Images:
+        return self._read.pop(call, {})
+
     async def _once(self, key: object, opening: Callable[[], Awaitable[T]]) -> T:
         async with self._lock:
             if key not in self._opened:
@@ -88,6 +102,14 @@ class ToolContext(NamedTuple):
     session: Session
     request: "Context[Any, Any]"
     approval: Approval
+    images: Images
+    """What was read before the user was asked: they agreed to pay for these bytes, and no file is read twice."""
+
+    async def read(self, uploader: "Uploader", path: str, options: "UploadOptions") -> "Image":
+        """For an upload that is paid for. Raises ReadRefused."""
+        if (key := (path, options.fit)) not in self.images:
+            self.images[key] = await uploader.read(path, exact=True, fit=options.fit)
+        return self.images[key]
 
     async def progress(self, sent: int, total: int) -> None:
         await self.report(sent, total, "uploading")

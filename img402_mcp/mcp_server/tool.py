@@ -13,7 +13,7 @@ from mcp_types import CallToolResult, InputRequiredResult, TextContent, ToolAnno
 
 from img402_mcp.client.deadline import deadline
 from img402_mcp.errors import Img402Error, OutsideRoots, UploadFailed
-from img402_mcp.mcp_server.approval import Approval, Question, approval_of, asked
+from img402_mcp.mcp_server.approval import Question, approval_of, elicited
 from img402_mcp.mcp_server.arguments import Arguments, read_arguments
 from img402_mcp.mcp_server.folder_permission import ask_for_folder, take_answer
 from img402_mcp.mcp_server.results import Answer, sayable, structure_of
@@ -87,14 +87,17 @@ class ServedTool(Tool):
         """With the person's answers: a call is carried out anew after each."""
         take_answer(session, context)
         approval = approval_of(context)
+        ctx = ToolContext(session, context, approval, session.taken(approval.call))
         while True:
             try:
-                return await self._carried_out(read, session, context, approval)
+                return await self._carried_out(read, ctx)
             except Question as question:
-                said = await asked(context, question)
-                if isinstance(said, InputRequiredResult):
-                    return said
-                approval = approval._replace(answer=said)
+                call = session.keep(ctx.images)
+                answer = await elicited(context, question, call)
+                if isinstance(answer, InputRequiredResult):
+                    return answer
+                session.taken(call)
+                ctx = ctx._replace(approval=approval._replace(answer=answer))
             except OutsideRoots as refused:
                 answered = await ask_for_folder(refused, session, context)
                 if isinstance(answered, InputRequiredResult):
@@ -102,10 +105,8 @@ class ServedTool(Tool):
                 if not answered:
                     raise
 
-    async def _carried_out(
-        self, read: Arguments, session: Session, context: Context[Any, Any], approval: Approval
-    ) -> CallToolResult:
-        answer = await _in_time(self.fn(ToolContext(session, context, approval), **read.values), session)
+    async def _carried_out(self, read: Arguments, ctx: ToolContext) -> CallToolResult:
+        answer = await _in_time(self.fn(ctx, **read.values), ctx.session)
         text = "\n".join(filter(None, (answer.text, read.note)))
         note = " ".join(filter(None, (answer.result.note, read.note)))
         return CallToolResult(

@@ -1,17 +1,23 @@
 """IMG402_APPROVE=ask: the user is asked before a payment and only then; and what an answer covers."""
 
+from pathlib import Path
+
 import pytest
 from mcp_types import ElicitResult
 
+from img402_mcp.client.files.allow_list import AllowList
+from img402_mcp.client.files.image import Image
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.payments.payment import PaymentIntent
 from img402_mcp.client.payments.payment_required import PaymentRequirements
 from img402_mcp.client.settings import Money, Settings
 from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import PaymentRefused
+from img402_mcp.formats import examine
 from img402_mcp.mcp_server.approval import Approval, Question, UserAnswer
+from img402_mcp.mcp_server.session import open_session
 from img402_mcp.wire.x402 import BASE
-from tests.fakes.agent import ERAS, agent, money, spent, text
+from tests.fakes.agent import ERAS, agent, fetched, money, spent, text
 from tests.fakes.keys import SELLING
 from tests.fakes.wire import hosting
 
@@ -84,6 +90,31 @@ async def test_the_user_is_asked_where_that_is_set(era, answer, paid, wire, pict
     assert result.is_error is not paid
     if not paid:
         assert "The payment of 0.01 USDC to localhost was declined; nothing was signed." in text(result)
+
+
+@ERAS
+async def test_the_user_pays_for_the_bytes_that_were_read_before_the_question(era, wire, picture, sample):
+    async def on_question(_, question):
+        picture.unlink()
+        return ElicitResult(action="accept", content={"pay": True})
+
+    async with agent(picture.parent, wire, era, money=money(approve="ask"), on_question=on_question) as client:
+        paid = await client.call_tool("upload_paid", {"path": str(picture)})
+        again = await client.call_tool("upload_paid", {"path": str(picture)})
+    assert await fetched(wire, paid.structured_content["url"]) == sample("plain.png")
+    assert "does not exist" in text(again)  # nothing is kept any longer than for one question
+
+
+async def test_of_what_was_read_only_the_last_call_is_kept_and_given_out_once(tmp_path, sample):
+    read = [{("a.png", True): image(name, sample)} for name in ("plain.png", "palette.png")]
+    async with open_session(Settings("https://api.example", (), tmp_path), AllowList(Roots(()))) as session:
+        first, second = map(session.keep, read)
+        assert [session.taken(call) for call in (first, second, second, "")] == [{}, read[1], {}, {}]
+
+
+def image(name: str, sample) -> Image:
+    data = sample(name)
+    return Image(Path(name), data, examine(data), "")
 
 
 @ERAS

@@ -29,7 +29,9 @@ async def submit_image(
     submitter, target = await ctx.session.opened(open_io42_submitter), SubmissionTarget(project_id, submission_id)
     purpose = f"as the entry fee of submission {submission_id} to project {project_id}"
     approve = ctx.approval.approver(submitter.uploader, purpose)
-    return _answer(await submitter.submit(target, path, ctx.progress, approve, upload_options(fit)))
+    options = upload_options(fit)
+    image = await ctx.read(submitter.uploader, path, options)
+    return _answer(await submitter.submit(target, image, ctx.progress, approve, options))
 
 
 def _answer(done: "Submitted") -> Answer[SubmitResult]:

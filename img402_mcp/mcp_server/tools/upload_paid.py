@@ -7,8 +7,9 @@ from img402_mcp.mcp_server.tool import PAYS_ONCE, ToolEntry
 
 async def upload_paid(ctx: ToolContext, path: str, fit: Fit = "auto", width: int = 0) -> Answer[UploadResult]:
     paid = await ctx.session.paid()
-    approve = ctx.approval.approver(paid.uploader, "for one image upload")
-    return upload_answer(await paid.upload(path, ctx.progress, approve, upload_options(fit, width)))
+    approve, options = ctx.approval.approver(paid.uploader, "for one image upload"), upload_options(fit, width)
+    image = await ctx.read(paid.uploader, path, options)
+    return upload_answer(await paid.upload(image, ctx.progress, approve, options))
 
 
 ENTRY = ToolEntry(
