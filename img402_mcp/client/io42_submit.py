@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 import anyio
 from anyio.to_thread import run_sync
 
+from img402_mcp.client.apis.base import on_sent
 from img402_mcp.client.apis.io42 import Io42, SubmissionTarget, by_code, code_in
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import Request, Response, retrying
@@ -27,7 +28,7 @@ from img402_mcp.client.payments.payment import Payment, PaymentIntent, State
 from img402_mcp.client.payments.payment_required import PaymentRequirements
 from img402_mcp.client.settings.io42 import Io42Settings
 from img402_mcp.client.ssrf_guard import SsrfGuard
-from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Uploader, UploadOptions, on_sent
+from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Uploader, UploadOptions
 from img402_mcp.errors import (
     BadAnswer,
     Img402Error,

@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 
 from anyio.to_thread import run_sync
 
-from img402_mcp.client.apis.base import Receipt
+from img402_mcp.client.apis.base import Receipt, on_sent
 from img402_mcp.client.apis.img402 import Token
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import Request, Response
@@ -27,7 +27,7 @@ from img402_mcp.client.payments.wallet import unlocked
 from img402_mcp.client.reuse import PAID
 from img402_mcp.client.settings import Money
 from img402_mcp.client.token_upload import fitting_for_token, with_foreign_token
-from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Upload, Uploader, UploadOptions, on_sent
+from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Upload, Uploader, UploadOptions
 from img402_mcp.errors import (
     PaymentPending,
     ReadRefused,

@@ -4,10 +4,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
+from img402_mcp.client.apis.base import on_sent
 from img402_mcp.client.apis.studio import Studio, StudioInput
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.settings.studio import StudioSettings
-from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Uploader, UploadOptions, on_sent
+from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Uploader, UploadOptions
 from img402_mcp.errors import SettingsError
 from img402_mcp.wire.studio import MAX_BYTES, MEDIA_TYPES
 

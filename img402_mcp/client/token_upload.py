@@ -1,10 +1,11 @@
 """An upload with a token that was paid for elsewhere: it needs no wallet and no journal, and buys nothing."""
 
+from img402_mcp.client.apis.base import on_sent
 from img402_mcp.client.apis.img402 import DOCUMENTED_FREE_BYTES
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.lost_answers import Tries
 from img402_mcp.client.reuse import PAID
-from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Upload, Uploader, UploadOptions, on_sent
+from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Upload, Uploader, UploadOptions
 from img402_mcp.errors import TokenRefused, UploadFailed
 
 

@@ -9,7 +9,7 @@ import httpx2
 from anyio.to_thread import run_sync
 
 from img402_mcp.client.api_limits import ApiLimits
-from img402_mcp.client.apis.base import Receipt
+from img402_mcp.client.apis.base import Receipt, on_sent
 from img402_mcp.client.apis.img402 import DOCUMENTED_FREE_BYTES, Img402
 from img402_mcp.client.bounds import MEDIA_TYPES, Bounds
 from img402_mcp.client.files.allow_list import AllowList
@@ -18,7 +18,7 @@ from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.fit.messages import warnings
 from img402_mcp.client.fit.subprocess import fitted
 from img402_mcp.client.history import History
-from img402_mcp.client.http import OnSent, Send, sending
+from img402_mcp.client.http import Send, sending
 from img402_mcp.client.image_bytes import clean, demand_whole
 from img402_mcp.client.lifetimes import too_large_to_last
 from img402_mcp.client.reuse import FREE, Reuse, Terms, opened, receipt_of
@@ -277,16 +277,3 @@ def judged(upload: Upload, verdict: Verdict | None) -> Upload:
 
 def _doubts(verdict: Verdict | None) -> tuple[str, ...]:
     return (f"The URL {verdict.why}.",) if verdict and not verdict.verified else ()
-
-
-def on_sent(image: Image, progress: Progress | None) -> OnSent | None:
-    """For a request with that image. It only goes forwards, as MCP demands: a second try begins again."""
-    total, furthest = len(image.data), 0
-
-    async def report(sent: int) -> None:
-        nonlocal furthest
-        if progress is not None and (now := min(sent, total)) > furthest:
-            furthest = now
-            await progress(now, total)
-
-    return report if progress else None

@@ -1,15 +1,15 @@
-"""What upload APIs have in common: a receipt, a multipart body, a check, a URL that may be shown, a wait."""
+"""What upload APIs have in common: a receipt, a multipart body, a check, a usable URL, a refusal in words."""
 
 import json
 import re
 import secrets
-from collections.abc import Collection
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from img402_mcp.client.files.image import Image
-from img402_mcp.client.http import Response
+from img402_mcp.client.http import OnSent, Response
 from img402_mcp.errors import BadAnswer, ReadRefused, quoted
 from img402_mcp.formats import FORMATS
 from img402_mcp.wire.moments import http_date
@@ -39,6 +39,19 @@ def multipart(field: str, image: Image) -> tuple[dict[str, str], tuple[bytes, ..
     )
     body = (head.encode("ascii"), image.data, f"\r\n--{boundary}--\r\n".encode("ascii"))
     return {"Content-Type": f"multipart/form-data; boundary={boundary}"}, body
+
+
+def on_sent(image: Image, progress: Callable[[int, int], Awaitable[None]] | None) -> OnSent | None:
+    """For a request with that image. `progress` only goes forwards, as MCP demands: a second try begins again."""
+    total, furthest = len(image.data), 0
+
+    async def report(sent: int) -> None:
+        nonlocal furthest
+        if progress is not None and (now := min(sent, total)) > furthest:
+            furthest = now
+            await progress(now, total)
+
+    return report if progress else None
 
 
 # Whatever could end a markdown link, an HTML attribute or a line is not a part of a URL that we show.
@@ -79,6 +92,43 @@ def demand_fits(image: Image, where: str, media_types: Collection[str], most_byt
         )
 
 
+def is_success(answer: Response) -> bool:
+    return 200 <= answer.status < 300
+
+
+def unknown_answer(status: int, api: str, variable: str) -> str:
+    """The sentence for an answer that carries no code of the API, with braces as in `in_words`."""
+    if status >= 500:
+        return "{where} failed on its own side (status {status}). Try again in a few minutes."
+    if 300 <= status < 400:
+        return (
+            "{where} answered with a redirect (status {status}), which is not followed. If the API has moved, set "
+            f"{variable} to its new address."
+        )
+    if status in {404, 405}:
+        return f"There is no {api} API at {{where}} (status {{status}}): {variable} must name its address."
+    return "{where} refused the upload (status {status}) without a reason that is known here."
+
+
+def in_words(  # noqa: PLR0913  # what any sentence may name
+    sentence: str,
+    answer: Response,
+    api_url: str,
+    *,
+    words: str = "",
+    most: int = 200,
+    size: int = 0,
+    otherwise: str = "later",
+) -> str:
+    """The sentence with what varies, and `most` characters of the API's own words.
+
+    `otherwise`: when to come back where it does not say.
+    """
+    where, wait = urlsplit(api_url).netloc, retry_delay_text(answer, otherwise)
+    text = sentence.format(where=where, size=size, wait=wait, status=answer.status)
+    return f"{text} Its own words: {quoted(words, most)}" if words else text
+
+
 def fields_in(body: bytes) -> dict[str, object]:
     """The JSON object, or an empty one where there is none."""
     try:
@@ -97,12 +147,12 @@ def retry_delay_text(answer: Response, otherwise: str) -> str:
     """When to come back, from Retry-After (RFC 9110, 10.2.3): seconds or a date."""
     value = answer.headers.get("retry-after", "").strip()
     if value.isascii() and value.isdigit() and len(value) < 9:
-        return _in_words(int(value))
+        return _delay(int(value))
     moment = http_date(value)
-    return otherwise if moment is None else _in_words(int((moment - datetime.now(UTC)).total_seconds()))
+    return otherwise if moment is None else _delay(int((moment - datetime.now(UTC)).total_seconds()))
 
 
-def _in_words(seconds: int) -> str:
+def _delay(seconds: int) -> str:
     if seconds > 7 * 86_400:
         return "another day"
     if seconds < 120:

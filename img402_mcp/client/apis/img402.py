@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from img402_mcp.client.apis.base import Receipt, fields_in, multipart, retry_delay_text, showable
+from img402_mcp.client.apis.base import Receipt, fields_in, in_words, is_success, multipart, showable, unknown_answer
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import OnSent, Request, Response, Send, retrying
 from img402_mcp.errors import BadAnswer, TokenRefused, UploadFailed, UploadRejected, quoted
@@ -70,7 +70,7 @@ class Img402:
 
     def token_in(self, answer: Response) -> Token | Receipt:
         """A token for one paid upload; the image, where the payment bought one already."""
-        if not _granted(answer):
+        if not is_success(answer):
             raise self._rejection(None, answer)
         fields = fields_in(answer.body)
         if not isinstance(value := fields.get("token"), str):
@@ -104,7 +104,7 @@ class Img402:
         return Request("POST", self.api_url + route, {**kind, **(headers or {})}, body, on_sent)
 
     def _receipt(self, image: Image | None, answer: Response) -> Receipt:
-        if not _granted(answer):
+        if not is_success(answer):
             raise self._rejection(image, answer)
         fields = fields_in(answer.body)
         if not isinstance(url := fields.get("url"), str):
@@ -131,12 +131,7 @@ class Img402:
             word for word in (error, fields.get("message")) if isinstance(word, str) and word and word != code
         )
         sentence = _SENTENCES.get(code) or _unknown(answer.status, words)
-        size = len(image.data) if image else 0
-        message = sentence.format(
-            where=self._where, size=size, wait=retry_delay_text(answer, "later"), status=answer.status
-        )
-        if words:
-            message += f" Its own words: {quoted(words)}"
+        message = in_words(sentence, answer, self.api_url, words=words, size=len(image.data) if image else 0)
         if answer.status >= 500:
             return UploadFailed(message)
         kind = TokenRefused if code in _TOKEN_CODES else UploadRejected
@@ -190,18 +185,11 @@ def sizes_in(sentence: str) -> tuple[int, ...]:
 
 
 def _unknown(status: int, words: str) -> str:
-    if 300 <= status < 400:
-        return (
-            "{where} answered with a redirect (status {status}), which is not followed. If the API has moved, "
-            "set IMG402_API_URL to its new address."
-        )
-    if status in {404, 405} and not words:
-        return "There is no img402 API at {where} (status {status}): IMG402_API_URL must name its address."
-    if status in {404, 405}:
+    if status in {404, 405} and words:
         return "{where} does not offer this (status {status})."
     if status == 402:
         return "{where} asks for a payment for this upload (status 402), and a free upload never pays."
-    return "{where} refused the upload (status {status}) without a reason that is known here."
+    return unknown_answer(status, "img402", "IMG402_API_URL")
 
 
 def _limits(stated: object) -> wire.Limits | None:
@@ -220,10 +208,6 @@ def _place(url: str) -> tuple[str, str, int]:
     host = parts.hostname or ""
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
     return parts.scheme, "localhost" if host in {"127.0.0.1", "::1"} else host, port
-
-
-def _granted(answer: Response) -> bool:
-    return 200 <= answer.status < 300
 
 
 def _received(url: str, fields: dict[str, object], image: Image | None) -> Receipt:

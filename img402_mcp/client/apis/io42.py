@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from img402_mcp.client.apis.base import demand_fits, fields_in, retry_delay_text
+from img402_mcp.client.apis.base import demand_fits, fields_in, in_words, is_success, unknown_answer
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import OnSent, Request, Response
 from img402_mcp.errors import BadAnswer, ReadRefused, UploadFailed, UploadRejected, quoted
@@ -60,7 +60,7 @@ class Io42:
 
     def slot_in(self, answer: Response, submission: SubmissionTarget) -> wire.Slot:
         """Raises UploadRejected, UploadFailed, BadAnswer."""
-        if code_in(answer) or not 200 <= answer.status < 300:
+        if code_in(answer) or not is_success(answer):
             raise self._rejection(answer)
         try:
             slot = wire.DataEnvelope.model_validate_json(answer.body).data
@@ -90,9 +90,9 @@ class Io42:
     def _rejection(self, answer: Response) -> UploadRejected | UploadFailed:
         code, message = problem_in(answer)
         sentence = _SENTENCES.get(code) or _unknown(answer.status)
-        text = sentence.format(where=self._where, wait=_wait(answer), status=answer.status)
-        if message:
-            text += f" Its own words: {quoted(message)}"
+        text = in_words(
+            sentence, answer, self.api_url, words=message, otherwise=_reset_text(answer) or "within the hour"
+        )
         failed = code in _FAILURES or (code not in _SENTENCES and answer.status >= 500)
         return UploadFailed(text) if failed else UploadRejected(text, code=code)
 
@@ -138,26 +138,11 @@ _FAILURES = {"UPLOAD_FAILED", "PAYMENT_PENDING"}
 
 
 def _unknown(status: int) -> str:
-    if 300 <= status < 400:
-        return (
-            "{where} answered with a redirect (status {status}), which is not followed: IMG402_IO42_URL must name its "
-            "new address."
-        )
-    if status in {404, 405}:
-        return "There is no io42 API at that address of {where} (status {status}): IMG402_IO42_URL must name its base."
-    if status == 429:
-        return _SENTENCES["RATE_LIMITED"]
-    if status >= 500:
-        return "{where} failed on its own side (status {status}): try again in a few minutes."
-    return "{where} refused the submission (status {status}) without a reason that is known here."
-
-
-def _wait(answer: Response) -> str:
-    """From Retry-After, or the reset of the rate headers."""
-    return retry_delay_text(answer, _reset_text(answer) or "within the hour")
+    return _SENTENCES["RATE_LIMITED"] if status == 429 else unknown_answer(status, "io42", "IMG402_IO42_URL")
 
 
 def _reset_text(answer: Response) -> str:
+    """From the rate headers, where there is no Retry-After."""
     limit, reset = (answer.headers.get(name.lower(), "") for name in (wire.RATE_LIMIT, wire.RATE_RESET))
     if not _is_number(reset) or int(reset) > _YEAR_3000:
         return ""

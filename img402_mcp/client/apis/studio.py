@@ -8,10 +8,18 @@ from urllib.parse import urlsplit
 import anyio
 from pydantic import ValidationError
 
-from img402_mcp.client.apis.base import demand_fits, fields_in, multipart, retry_delay_text, showable
+from img402_mcp.client.apis.base import (
+    demand_fits,
+    fields_in,
+    in_words,
+    is_success,
+    multipart,
+    showable,
+    unknown_answer,
+)
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import OnSent, Request, Response, Send, retrying
-from img402_mcp.errors import BadAnswer, UploadFailed, UploadRejected, quoted
+from img402_mcp.errors import BadAnswer, UploadFailed, UploadRejected
 from img402_mcp.wire import studio as wire
 
 # What could break out of a line or pass for markup is no handle.
@@ -54,7 +62,7 @@ class Studio:
         return Request("POST", self.api_url + wire.UPLOADS, headers, body, on_sent)
 
     def _stored(self, image: Image, answer: Response) -> StudioInput:
-        if not 200 <= answer.status < 300:
+        if not is_success(answer):
             raise self._rejection(image, answer)
         key, url = (fields_in(answer.body).get(name) for name in ("upload_key", "image_url"))
         if not isinstance(key, str) or not _KEY.fullmatch(key):
@@ -71,12 +79,8 @@ class Studio:
             return None
 
     def _rejection(self, image: Image, answer: Response) -> UploadRejected | UploadFailed:
-        sentence = _SENTENCES.get(answer.status) or _unknown(answer.status)
-        message = sentence.format(
-            where=self._where, size=len(image.data), wait=retry_delay_text(answer, "later"), status=answer.status
-        )
-        if detail := _detail(answer):
-            message += f" Its own words: {quoted(detail, 400)}"
+        sentence = _SENTENCES.get(answer.status) or unknown_answer(answer.status, "studio", "IMG402_STUDIO_URL")
+        message = in_words(sentence, answer, self.api_url, words=_detail(answer), most=400, size=len(image.data))
         return UploadFailed(message) if answer.status >= 500 else UploadRejected(message, code=str(answer.status))
 
 
@@ -89,19 +93,6 @@ _SENTENCES = {
     wire.INVALID: "{where} found something wrong with the upload.",
     wire.RATE_LIMITED: "{where} takes no more uploads for now: come back {wait}. Nothing is wrong with the image.",
 }
-
-
-def _unknown(status: int) -> str:
-    if status >= 500:
-        return "{where} failed on its own side (status {status}), three times in a row; try again in a few minutes."
-    if 300 <= status < 400:
-        return (
-            "{where} answered with a redirect (status {status}), which is not followed: IMG402_STUDIO_URL must name "
-            "its new address."
-        )
-    if status in {404, 405}:
-        return "There is no studio API at {where} (status {status}): IMG402_STUDIO_URL must name its address."
-    return "{where} refused the upload (status {status}) without a reason that is known here."
 
 
 def _detail(answer: Response) -> str:

@@ -104,12 +104,18 @@ def test_no_code_is_without_a_sentence():
 @pytest.mark.parametrize(
     ("status", "body", "error", "sentence"),
     [
-        pytest.param(400, "NEW_CODE", UploadRejected, "io42.xyz refused the submission (status 400)", id="new-code"),
+        pytest.param(400, "NEW_CODE", UploadRejected, "io42.xyz refused the upload (status 400)", id="new-code"),
         pytest.param(302, b"", UploadRejected, "io42.xyz answered with a redirect (status 302)", id="redirect"),
-        pytest.param(404, b"<html>", UploadRejected, "There is no io42 API at that address", id="elsewhere"),
+        pytest.param(
+            404,
+            b"<html>",
+            UploadRejected,
+            "There is no io42 API at io42.xyz (status 404): IMG402_IO42_URL",
+            id="elsewhere",
+        ),
         pytest.param(429, b"", UploadRejected, "io42.xyz takes no more requests of this agent", id="bare-429"),
         pytest.param(502, b"<html>", UploadFailed, "io42.xyz failed on its own side (status 502)", id="proxy"),
-        pytest.param(400, b"[" * 100_000, UploadRejected, "io42.xyz refused the submission", id="deep"),
+        pytest.param(400, b"[" * 100_000, UploadRejected, "io42.xyz refused the upload", id="deep"),
         pytest.param(400, b'{"error": {"code": 5, "message": []}}', UploadRejected, "io42.xyz refused", id="shapes"),
         pytest.param(200, b"\xff", UploadFailed, "io42.xyz answered 200, but without a usable upload URL", id="bytes"),
     ],
