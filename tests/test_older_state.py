@@ -60,11 +60,11 @@ def host_data(tmp_path: Path) -> Path:
 @pytest.fixture
 async def wire(host_data: Path, sample: Callable[[str], bytes]) -> AsyncIterator[Wire]:
     """A wire to this version's host, over the older one's data."""
-    kept = host_data / "blobs" / "kept"
-    kept.mkdir(parents=True)
+    stored = host_data / "blobs" / "kept"
+    stored.mkdir(parents=True)
     for name, picture in KEPT.items():
-        (kept / name).write_bytes(sample(picture))
-    shutil.copy(OLDER / "logo.png", kept / "mng8qej4gtfx4.png")
+        (stored / name).write_bytes(sample(picture))
+    shutil.copy(OLDER / "logo.png", stored / "mng8qej4gtfx4.png")
     async with hosting(host_data, SMALL) as joined:
         yield joined
 

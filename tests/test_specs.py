@@ -25,7 +25,7 @@ def test_every_code_is_on_its_page_with_its_status(page: str, code: str, status:
 
 
 @pytest.mark.parametrize(
-    ("page", "said"),
+    ("page", "sentence"),
     [
         pytest.param("img402", f"`POST {img402.FREE}`", id="free"),
         pytest.param("img402", f"`POST {img402.TOKEN}`", id="token"),
@@ -55,8 +55,8 @@ def test_every_code_is_on_its_page_with_its_status(page: str, code: str, status:
         ),
     ],
 )
-def test_a_page_agrees_with_the_wire(page: str, said: str):
-    assert said in PAGES[page]
+def test_a_page_agrees_with_the_wire(page: str, sentence: str):
+    assert sentence in PAGES[page]
 
 
 def test_every_document_that_the_code_cites_exists():

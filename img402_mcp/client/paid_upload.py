@@ -123,7 +123,7 @@ class PaidUploader:
         if payment is None:
             return await with_foreign_token(self.uploader, path, token, progress, options)
         image = await self.uploader.read(path, exact=True, fit=options.fit)
-        payment = await run_sync(journal.redeeming, payment.nonce, image.source)
+        payment = await run_sync(journal.redeem_begins, payment.nonce, image.source)
         if payment.redeemed != image.source:
             raise used_elsewhere("")
         if payment.state is State.USED:
@@ -134,7 +134,7 @@ class PaidUploader:
         except TokenRefused:
             receipt = await self._by_proof(image, payment, progress)
         except (ReadRefused, UploadRejected):
-            await run_sync(journal.not_redeemed, payment.nonce, image.source)
+            await run_sync(journal.redeem_refused, payment.nonce, image.source)
             raise
         return await self.uploader.complete(image, receipt, options, PAID, payment.amount)
 

@@ -30,9 +30,9 @@ from tests.fakes.serving import reply
 async def test_invariant_4_one_fee_and_one_file_whatever_is_lost(posts, puts, calls, platform, logo):
     platform.wire.mishaps = {"POST": posts, "PUT": puts}
     async with platform.submitter() as submitting:
-        said = [await submitted_or_error(submitting, logo) for _ in range(calls)]
-    assert isinstance(said[-1], Submitted), said[-1]
-    assert all("ing more is paid for this file" in words for words in said[:-1])
+        outcomes = [await submitted_or_error(submitting, logo) for _ in range(calls)]
+    assert isinstance(outcomes[-1], Submitted), outcomes[-1]
+    assert all("ing more is paid for this file" in words for words in outcomes[:-1])
     assert (len(platform.wire.proofs), platform.delivered) == (1, ["sub_1"])
     with platform.journal as journal:
         assert journal.spent() == 250_000
@@ -40,8 +40,8 @@ async def test_invariant_4_one_fee_and_one_file_whatever_is_lost(posts, puts, ca
 
 async def test_invariant_4_five_calls_at_once_pay_one_fee(platform, logo):
     async with platform.submitter() as submitting:
-        said = await gather(*(submitted_or_error(submitting, logo) for _ in range(5)))
-    assert all(isinstance(each, Submitted) for each in said), said
+        outcomes = await gather(*(submitted_or_error(submitting, logo) for _ in range(5)))
+    assert all(isinstance(each, Submitted) for each in outcomes), outcomes
     assert (len(platform.wire.proofs), platform.delivered) == (1, ["sub_1"])
 
 
@@ -84,11 +84,11 @@ ASKED = reply(402, {"success": False, "error": {"code": "PAYMENT_FAILED", "messa
 async def test_a_fee_without_an_upload_url_is_reported_with_what_is_known(posts, beginning, again, platform, logo):
     platform.wire.mishaps["POST"] = posts
     async with platform.submitter() as submitting:
-        said = await submitted_or_error(submitting, logo)
+        message = await submitted_or_error(submitting, logo)
     with platform.journal as journal:
         (payment,) = journal.open_payments()
-    assert said.startswith(beginning.format(nonce=payment.nonce))
-    assert again.format(nonce=payment.nonce) in said
+    assert message.startswith(beginning.format(nonce=payment.nonce))
+    assert again.format(nonce=payment.nonce) in message
     assert platform.delivered == []
 
 
@@ -101,11 +101,11 @@ async def test_an_existing_submission_is_ours_only_where_our_file_was_sent(platf
             (payment,) = journal.open_payments()
             assert payment.put_at is None  # no byte was sent
         later = replace(submitting, payer=replace(submitting.payer, now=lambda: payment.signed_at + 1800))
-        said = await submitted_or_error(later, logo)
+        message = await submitted_or_error(later, logo)
         with platform.journal as journal:
             journal.put_begins(payment.nonce, 1)
         delivered = await submitted_or_error(later, logo)
-    assert said.startswith(
+    assert message.startswith(
         "The fee is paid, an upload URL was received but no file sent, and the service says that a submission exists: "
         f"0.25 USDC to localhost (nonce {payment.nonce}, transaction not known)."
     )
@@ -115,8 +115,8 @@ async def test_an_existing_submission_is_ours_only_where_our_file_was_sent(platf
 async def test_a_402_for_a_fee_that_was_granted_before_is_reported_too(platform, logo):
     platform.wire.mishaps = {"POST": [None, ASKED], "PUT": [reply(403)]}
     async with platform.submitter() as submitting:
-        said = await submitted_or_error(submitting, logo)
-    assert "The fee is paid, an upload URL was received but no file sent, and the service answers the same" in said
+        message = await submitted_or_error(submitting, logo)
+    assert "The fee is paid, an upload URL was received but no file sent, and the service answers the same" in message
 
 
 async def test_five_files_at_once_for_one_submission_are_one_fee(platform, logo, picture_of):
@@ -124,11 +124,11 @@ async def test_five_files_at_once_for_one_submission_are_one_fee(platform, logo,
     for number, file in enumerate(files):
         file.write_bytes(picture_of(120 + number, 100))
     async with platform.submitter() as submitting:
-        said = await gather(*(submitted_or_error(submitting, file) for file in files))
+        outcomes = await gather(*(submitted_or_error(submitting, file) for file in files))
     with platform.journal as journal:
         assert journal.spent() == 250_000
     assert len(platform.wire.proofs) == 1
-    assert sum(isinstance(each, Submitted) for each in said) == 1
+    assert sum(isinstance(each, Submitted) for each in outcomes) == 1
 
 
 async def test_an_unsent_file_is_not_reported_as_delivered_when_another_one_is_there(platform, logo, picture_of):
@@ -138,15 +138,15 @@ async def test_an_unsent_file_is_not_reported_as_delivered_when_another_one_is_t
     async with platform.submitter() as submitting:
         await submitted_or_error(submitting, logo)
         assert isinstance(await submitted_or_error(submitting, other), Submitted)
-        said = await submitted_or_error(submitting, logo)
-    assert "no file sent, and the service says that a submission exists" in said
+        message = await submitted_or_error(submitting, logo)
+    assert "no file sent, and the service says that a submission exists" in message
 
 
 async def test_a_refused_put_is_not_a_delivery_even_where_the_submission_then_exists(platform, logo):
     platform.wire.mishaps = {"POST": [None, EXISTS], "PUT": [reply(403)]}
     async with platform.submitter() as submitting:
-        said = await submitted_or_error(submitting, logo)
-    assert "no file sent, and the service says that a submission exists" in said
+        message = await submitted_or_error(submitting, logo)
+    assert "no file sent, and the service says that a submission exists" in message
 
 
 async def test_no_second_fee_is_paid_for_another_file_of_the_same_submission(platform, logo, picture_of):
@@ -156,10 +156,12 @@ async def test_no_second_fee_is_paid_for_another_file_of_the_same_submission(pla
     async with platform.submitter() as submitting:
         await submitted_or_error(submitting, logo)
         platform.wire.mishaps["POST"] = []
-        said = await submitted_or_error(submitting, other)
+        message = await submitted_or_error(submitting, other)
         assert isinstance(await submitted_or_error(submitting, logo), Submitted)
-    assert said.startswith("A fee for this submission stands already, for another file: 0.25 USDC to localhost (nonce")
-    assert "A second one is not paid. Submit that same file again, which costs nothing more; or give that" in said
+    assert message.startswith(
+        "A fee for this submission stands already, for another file: 0.25 USDC to localhost (nonce"
+    )
+    assert "A second one is not paid. Submit that same file again, which costs nothing more; or give that" in message
     assert len(platform.wire.proofs) == 1
 
 

@@ -187,11 +187,11 @@ async def test_an_unusable_grant_keeps_the_fee_and_shows_no_secret(answer, sente
     caplog.set_level(logging.DEBUG)
     platform.wire.mishaps["POST"] = [reply(200, answer)]
     async with platform.submitter() as submitting:
-        said = await submitted_or_error(submitting, logo)
+        outcome = await submitted_or_error(submitting, logo)
         platform.wire.mishaps["POST"] = []
-        assert sentence in said
-        assert "Make the same call again: nothing more is paid for this file." in said
-        assert "canary" not in said + caplog.text
+        assert sentence in outcome
+        assert "Make the same call again: nothing more is paid for this file." in outcome
+        assert "canary" not in outcome + caplog.text
         last = await submitted_or_error(submitting, logo)
     assert isinstance(last, Submitted) or "nothing more is paid" in last
     assert len(platform.wire.proofs) == 1

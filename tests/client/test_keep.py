@@ -142,9 +142,9 @@ async def test_a_batch_says_once_what_expires_and_what_would_last(large, picture
     async with agent(pictures, api.transport, verify=False) as client:
         plain = await client.call_tool("upload_batch", {"paths": [large, str(picture)]})
         kept = await client.call_tool("upload_batch", {"paths": [large, str(picture)], "keep": True})
-    said = f"1 of 2 images expire, the first on 2026-12-28. {ADVICE.partition('. ')[2]}"
-    assert plain.structured_content["note"] == said
-    assert said in text(plain)
+    summary = f"1 of 2 images expire, the first on 2026-12-28. {ADVICE.partition('. ')[2]}"
+    assert plain.structured_content["note"] == summary
+    assert summary in text(plain)
     assert "note" not in kept.structured_content
 
 

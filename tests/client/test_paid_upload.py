@@ -156,8 +156,8 @@ async def test_invariant_8_neither_key_nor_proof_is_in_an_answer_or_a_log(wire, 
     (proof,) = wire.proofs
     for secret in (KEY[2:], proof, proof[200:260]):
         assert all(secret not in words for words in (*answers, caplog.text))
-    kept = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
-    assert KEY[2:].encode() not in kept
+    stored = b"".join(path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+    assert KEY[2:].encode() not in stored
 
 
 async def test_an_intent_is_identified_by_the_files_bytes_and_not_its_name(wire, picture, sample):

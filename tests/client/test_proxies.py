@@ -29,7 +29,7 @@ async def status(url: str) -> int:
 @asynccontextmanager
 async def socks_proxy(target: str) -> AsyncIterator[tuple[int, list[str]]]:
     """A SOCKS5 proxy (RFC 1928) that connects to one server, whatever is asked: its port, and the names requested."""
-    asked: list[str] = []
+    requested: list[str] = []
     host, port = target.removeprefix("http://").split(":")
 
     async def pump(source: SocketStream, sink: SocketStream) -> None:
@@ -42,7 +42,7 @@ async def socks_proxy(target: str) -> AsyncIterator[tuple[int, list[str]]]:
             await stream.send(b"\x05\x00")
             head = await stream.receive(5)
             name = await stream.receive(head[4] + 2)
-            asked.append(name[:-2].decode())
+            requested.append(name[:-2].decode())
             await stream.send(b"\x05\x00\x00\x01" + bytes(4) + struct.pack(">H", 0))
             async with anyio.create_task_group() as pumps:
                 pumps.start_soon(pump, stream, onward)
@@ -52,17 +52,17 @@ async def socks_proxy(target: str) -> AsyncIterator[tuple[int, list[str]]]:
     listener = await anyio.create_tcp_listener(local_host="127.0.0.1")
     async with listener, anyio.create_task_group() as tasks:
         tasks.start_soon(listener.serve, serve)
-        yield listener.extra(SocketAttribute.local_port), asked
+        yield listener.extra(SocketAttribute.local_port), requested
         tasks.cancel_scope.cancel()
 
 
 @pytest.mark.parametrize("scheme", ["socks5", "socks5h", "SOCKS5"])
 async def test_a_socks_proxy_is_used(monkeypatch, peers, answering, scheme):
     peer = await peers(answering(b"fine"))
-    async with socks_proxy(peer.url) as (port, asked):
+    async with socks_proxy(peer.url) as (port, requested):
         monkeypatch.setenv("ALL_PROXY", f"{scheme}://127.0.0.1:{port}")
         assert await status("http://api.example/limits") == 200
-    assert asked == ["api.example"]
+    assert requested == ["api.example"]
 
 
 @pytest.mark.parametrize("variable", ["ALL_PROXY", "all_proxy", "http_proxy"])

@@ -93,14 +93,14 @@ async def nobody(host: str, port: int):
 
 def names(**known: list[str]):
     """A fake DNS lookup, and the names it was asked for."""
-    asked: list[str] = []
+    looked_up: list[str] = []
 
     async def look(host: str, port: int):
-        asked.append(host)
+        looked_up.append(host)
         found = known[host.partition(".")[0]]
         return [ip_address(address) for address in found]
 
-    return look, asked
+    return look, looked_up
 
 
 async def test_one_private_address_is_enough_to_refuse_the_name():
@@ -122,7 +122,7 @@ async def test_a_name_without_an_address_is_not_reached():
 
 async def test_the_name_is_looked_up_once_and_the_checked_address_is_the_one_connected_to(peers, answering):
     peer = await peers(answering(b""), answering(b""))
-    look, asked = names(storage=["127.0.0.1"])
+    look, looked_up = names(storage=["127.0.0.1"])
     url = f"http://storage.example:{peer.url.rpartition(':')[2]}/bucket/a%20b.png?X-Amz-Signature=a%2Fb&x=~"
     send = await SsrfGuard(LOCAL_API, look_up=look).sender(url)
     request = Request("PUT", url, {"Content-Type": "image/png"}, (b"image",))
@@ -130,7 +130,7 @@ async def test_the_name_is_looked_up_once_and_the_checked_address_is_the_one_con
     head, _, body = peer.requests[0].partition(b"\r\n\r\n")
     lines = head.decode().split("\r\n")
     sent_headers = dict(line.lower().split(": ", 1) for line in lines[1:])
-    assert asked == ["storage.example"]
+    assert looked_up == ["storage.example"]
     assert lines[0] == "PUT /bucket/a%20b.png?X-Amz-Signature=a%2Fb&x=~ HTTP/1.1"
     assert (sent_headers["host"], sent_headers["content-type"], sent_headers["content-length"], body) == (
         url.split("/")[2],

@@ -91,7 +91,7 @@ def gifs() -> Iterator[Broken]:
     frame = starts(STILL_GIF, b",")[0]
     control = starts(GIF, b"!\xf9")[0]
     screen = {"20x10": (20, 10), "0x0": (0, 0), "0x40": (0, 40), "64x0": (64, 0), "63x40": (63, 40)}
-    for name, data, *said in (
+    for name, data, *steps in (
         ("no-trailer", GIF[:-1], END),
         ("still-without-trailer", STILL_GIF[:-1], END),
         ("zeros-for-the-trailer", GIF[:-1] + bytes(2), END),
@@ -110,7 +110,7 @@ def gifs() -> Iterator[Broken]:
         ("empty-control", put(GIF, control, b"!\xf9\0"), CONTROL),
         ("long-control", put(GIF, control + 7, b"\x03abc"), CONTROL),
     ):
-        yield Broken(f"gif-{name}", data, STILL_GIF if name.startswith("still") else GIF, tuple(said))
+        yield Broken(f"gif-{name}", data, STILL_GIF if name.startswith("still") else GIF, tuple(steps))
     for name, size in screen.items():
         yield Broken(f"gif-screen-{name}", put(GIF, 6, struct.pack("<HH", *size), 4), GIF, (SIZE,))
     moved, wide = (put(STILL_GIF, at, new, 4) for at, new in ((frame + 1, b"\x1e\0\x1e\0"), (6, b"\x5e\0\x46\0")))
@@ -124,7 +124,7 @@ def jpegs() -> Iterator[Broken]:
         yield Broken(f"jpeg-{kind}half-an-end", whole[:-1], whole, (END,))
         yield Broken(f"jpeg-{kind}zeros-for-the-end", whole[:-2] + bytes(100), whole, (END,))
         yield Broken(f"jpeg-{kind}fill-for-the-end", whole[:-2] + b"\xff" * 50, whole, (END,))
-    for name, data, *said in (
+    for name, data, *steps in (
         ("zeros-before-the-frame", put(JPEG, frame, bytes(4)), STRAY),
         ("text-before-the-frame", put(JPEG, frame, b"hello world"), STRAY),
         ("stuffing-before-the-frame", put(JPEG, frame, b"a\xff\0b"), STRAY),
@@ -139,11 +139,11 @@ def jpegs() -> Iterator[Broken]:
         ("padding-behind", JPEG + bytes(500), BLANK),
         ("newline-behind", JPEG + b"\r\n", BLANK),
     ):
-        yield Broken(f"jpeg-{name}", data, JPEG, tuple(said))
+        yield Broken(f"jpeg-{name}", data, JPEG, tuple(steps))
 
 
 def pngs() -> Iterator[Broken]:
-    for name, data, *said in (
+    for name, data, *steps in (
         ("no-end", PNG[:-12], END),
         ("half-an-end", PNG[:-5], END),
         ("end-without-its-checksum", PNG[:-4], END),
@@ -161,7 +161,7 @@ def pngs() -> Iterator[Broken]:
         ("damaged-profile-and-no-end", put(PNG[:-12], 33, chunk(b"iCCP", b"name\0\0", checksum=0)), DAMAGED, END),
         ("padding-behind", PNG + bytes(100), BLANK),
     ):
-        yield Broken(f"png-{name}", data, PNG, tuple(said))
+        yield Broken(f"png-{name}", data, PNG, tuple(steps))
     yield Broken("png-animated-no-end", APNG[:-12], APNG, (END,))
     yield Broken("png-animated-zeros-for-the-end", APNG[:-12] + bytes(30), APNG, (END,))
     interlaced = struct.pack(">IIBBBBB", 3, 3, 8, 0, 0, 0, 1)
@@ -177,7 +177,7 @@ def webps() -> Iterator[Broken]:
     whole = riff(part(b"VP8 ", pixels[1]))
     extended = [part(*each) for each in (header, pixels, *metadata)]
     canvas = {"larger": b"\x63\0\0\x63\0\0", "smaller": b"\x09\0\0\x09\0\0", "of-one-pixel": bytes(6)}
-    for name, data, shown, *said in (
+    for name, data, shown, *steps in (
         ("counted-padding-missing", plain[:-1], plain, PADDING),
         ("padding-missing", riff(part(b"VP8 ", odd, padded=False)), plain, PADDING),
         ("padding-not-counted", riff(part(b"VP8 ", odd), length=len(odd) + 12), plain, LENGTH),
@@ -194,7 +194,7 @@ def webps() -> Iterator[Broken]:
         ("frames-without-the-flag", put(MOVING_WEBP, 20, bytes((MOVING_WEBP[20] & ~2,)), 1), MOVING_WEBP, MARKS),
         ("padding-behind", WEBP + bytes(50), WEBP, BLANK),
     ):
-        yield Broken(f"webp-{name}", data, shown, tuple(said))
+        yield Broken(f"webp-{name}", data, shown, tuple(steps))
     for name, size in canvas.items():
         yield Broken(f"webp-canvas-{name}", put(WEBP, 24, size, 6), WEBP, (SIZE,))
 

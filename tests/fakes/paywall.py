@@ -61,7 +61,7 @@ class Paywall:
         self.hung = anyio.Event()
 
     @property
-    def asked(self) -> Response:
+    def payment_required(self) -> Response:
         extensions = self.extensions or None
         changes = {"resource": {"url": self.url}, "extensions": extensions} if self.version == 2 else {}
         return asking(*self.offers, version=self.version, **changes)
@@ -78,7 +78,7 @@ class Paywall:
         headers = {name.lower(): value for name, value in request.headers.items()}
         proof = headers.get(wire.PAYMENT_HEADERS[self.version].lower())
         if proof is None:
-            return self.asked
+            return self.payment_required
         return self._paid(wire.ExactPayload.model_validate(wire.decoded(proof)["payload"]))
 
     def _paid(self, payload: wire.ExactPayload) -> Response:
@@ -88,11 +88,11 @@ class Paywall:
         if mishap == "never-arrived":
             raise NotReached("api.example could not be reached.")
         if mishap == "refused":
-            return self.asked
+            return self.payment_required
         if mishap == "declined":
             return Response(400, {}, b'{"error": "invalid_payment"}')
         if nonce in self.books and not self.remembers:
-            return self.asked
+            return self.payment_required
         if nonce not in self.books:
             assert recovered(payload, wire.BASE) == payload.authorization.payer
             self.books[nonce] = value
@@ -109,7 +109,7 @@ class Paywall:
             case "granted":
                 return self._granted(nonce)
             case "second-402":
-                return self.asked
+                return self.payment_required
             case "pending":
                 return Response(503, {"retry-after": "7"}, b'{"error": "payment_pending", "message": "wait"}')
             case "busy-for-long":

@@ -28,7 +28,7 @@ def offer(amount: int) -> PaymentRequirements:
     return PaymentRequirements(2, BASE, amount, "0x" + "20" * 20, 300, {})
 
 
-async def asked(tmp_path, approval: Approval, amount: int) -> bool:
+async def approved(tmp_path, approval: Approval, amount: int) -> bool:
     settings = Settings("https://api.example", (), tmp_path, money=Money(approve="ask"), history=False)
     async with open_uploader(settings, Roots(())) as uploader:
         approve = approval.approver(uploader, "for one image upload")
@@ -46,17 +46,17 @@ async def asked(tmp_path, approval: Approval, amount: int) -> bool:
     ],
 )
 async def test_an_answer_counts_for_the_price_that_was_named(answer, amount, covered, tmp_path):
-    assert await asked(tmp_path, Approval(True, answer), amount) is covered
+    assert await approved(tmp_path, Approval(True, answer), amount) is covered
 
 
 async def test_where_the_price_has_risen_nothing_is_signed(tmp_path):
     with pytest.raises(PaymentRefused, match=r"The user agreed to 0\.01 USDC, and api\.example now asks 0\.02"):
-        await asked(tmp_path, Approval(True, UserAnswer(10_000, agreed=True)), 20_000)
+        await approved(tmp_path, Approval(True, UserAnswer(10_000, agreed=True)), 20_000)
 
 
 async def test_the_question_names_price_place_and_purpose(tmp_path):
     with pytest.raises(Question) as caught:
-        await asked(tmp_path, Approval(can_elicit=True), 250_000)
+        await approved(tmp_path, Approval(can_elicit=True), 250_000)
     assert (caught.value.price, str(caught.value)) == (250_000, "Pay 0.25 USDC to api.example for one image upload?")
 
 

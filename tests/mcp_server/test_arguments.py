@@ -133,12 +133,12 @@ def test_an_id_may_be_a_number(sent, expected):
 )
 def test_an_unusable_argument_is_named_with_what_was_wanted(tool, sent, sentence):
     needed = {"upload_batch": {"paths": ["a"]}}.get(tool, PATH)
-    said = refused(tool, needed | sent)
-    assert said.startswith(sentence)
-    assert "pydantic" not in said
-    assert "http" not in said
-    assert "\n" not in said
-    assert len(said) < 300
+    message = refused(tool, needed | sent)
+    assert message.startswith(sentence)
+    assert "pydantic" not in message
+    assert "http" not in message
+    assert "\n" not in message
+    assert len(message) < 300
 
 
 @pytest.mark.parametrize(
@@ -171,9 +171,9 @@ def test_an_unusable_argument_is_named_with_what_was_wanted(tool, sent, sentence
 )
 def test_a_name_that_looks_like_one_of_ours_is_answered_with_the_right_one(tool, name, meant):
     needed = {own: "/a" for own, each in PARAMETERS[tool].items() if each.default is Parameter.empty and own != meant}
-    said = refused(tool, needed | {name: "x"})
-    assert said.startswith(f"{tool} takes {', '.join(PARAMETERS[tool])}, and not ")
-    assert said.endswith(f": call it again with {meant} in its place.")
+    message = refused(tool, needed | {name: "x"})
+    assert message.startswith(f"{tool} takes {', '.join(PARAMETERS[tool])}, and not ")
+    assert message.endswith(f": call it again with {meant} in its place.")
 
 
 @pytest.mark.parametrize(
@@ -199,6 +199,6 @@ def test_of_many_ignored_arguments_some_are_named():
 @pytest.mark.parametrize("tool", ["upload_paid", "get_upload_token", "submit_image"])
 def test_a_call_that_may_spend_money_is_made_only_where_every_argument_is_known(tool):
     needed = {name: "/a" for name, each in PARAMETERS[tool].items() if each.default is Parameter.empty}
-    said = refused(tool, needed | {"toolCallId": "x"}, spends=True)
-    assert 'and not "toolCallId"' in said
-    assert "Nothing was sent or paid" in said
+    message = refused(tool, needed | {"toolCallId": "x"}, spends=True)
+    assert 'and not "toolCallId"' in message
+    assert "Nothing was sent or paid" in message

@@ -100,7 +100,7 @@ def test_a_call_ends_before_clients_cut_it():
 
 
 @pytest.mark.parametrize(
-    ("tool", "silent", "said"),
+    ("tool", "silent", "sentence"),
     [
         pytest.param("limits", asks("GET", "/openapi.json"), "did not answer in time", id="limits"),
         pytest.param("get_upload_token", asks("POST", "/api/upload/token"), "did not answer in time", id="price"),
@@ -108,7 +108,7 @@ def test_a_call_ends_before_clients_cut_it():
         pytest.param("upload_batch", asks("POST", "/api/free"), "did not answer in time", id="batch"),
     ],
 )
-async def test_a_silent_step_ends_the_call_in_time(tool, silent, said, link, picture):
+async def test_a_silent_step_ends_the_call_in_time(tool, silent, sentence, link, picture):
     link.silent = silent
     known: dict[str, dict[str, Any]] = {
         "upload_free": {"path": str(picture)},
@@ -118,7 +118,7 @@ async def test_a_silent_step_ends_the_call_in_time(tool, silent, said, link, pic
     async with agent(link, picture) as client:
         result, text = await timed(client, tool, **arguments)
     assert result.is_error is (tool != "limits")
-    assert said in text
+    assert sentence in text
 
 
 async def test_an_image_over_the_usual_limit_waits_no_longer_for_silent_limits(link, picture, picture_of):
@@ -140,7 +140,7 @@ async def test_a_url_that_does_not_answer_is_returned_unverified(link, picture):
 
 
 @pytest.mark.parametrize(
-    ("silent", "said", "proofs"),
+    ("silent", "sentence", "proofs"),
     [
         pytest.param(asks("POST", "/api/upload/token", proof=False), "did not answer in time", 0, id="price"),
         pytest.param(
@@ -157,11 +157,11 @@ async def test_a_url_that_does_not_answer_is_returned_unverified(link, picture):
         ),
     ],
 )
-async def test_a_paid_call_continues_with_the_same_proof_when_it_is_made_again(silent, said, proofs, link, picture):
+async def test_a_paid_call_continues_with_the_same_proof_when_it_is_made_again(silent, sentence, proofs, link, picture):
     link.silent = silent
     async with agent(link, picture, WALLET, PAYING_SECONDS) as client:
         result, text = await timed(client, "upload_paid", PAYING_SECONDS, path=str(picture))
-        assert (result.is_error, said in text, len(link.proofs)) == (True, True, proofs)
+        assert (result.is_error, sentence in text, len(link.proofs)) == (True, True, proofs)
     link.silent = lambda _: False
     async with agent(link, picture, WALLET, CALL_SECONDS) as client:
         again = await client.call_tool("upload_paid", {"path": str(picture)})

@@ -161,14 +161,14 @@ class Journal:
         with self._writing(journal_pending):
             self._connection.execute("UPDATE payments SET put_at = NULL WHERE nonce = ? AND state <> 'used'", (nonce,))
 
-    def redeeming(self, nonce: str, source: str) -> Payment:
+    def redeem_begins(self, nonce: str, source: str) -> Payment:
         """Noted before the token leaves with a file; the first file stays."""
         with self._writing(journal_pending):
             statement = "UPDATE payments SET redeemed = coalesce(redeemed, ?) WHERE nonce = ?"
             self._connection.execute(statement, (source, nonce))
             return self._payment("nonce = ?", nonce)
 
-    def not_redeemed(self, nonce: str, source: str) -> None:
+    def redeem_refused(self, nonce: str, source: str) -> None:
         """The API refused that file for certain, and the token is as good as before."""
         with self._writing(journal_pending):
             statement = "UPDATE payments SET redeemed = NULL WHERE nonce = ? AND redeemed = ? AND state = 'answered'"

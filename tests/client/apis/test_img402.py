@@ -38,7 +38,7 @@ async def upload(peer_url: str, image: Image) -> Receipt:
 
 
 @pytest.mark.parametrize(
-    ("said", "kept"),
+    ("stated", "kept"),
     [
         pytest.param("{api}/delete/abc123.png?key=00ff", True, id="at-the-api-itself"),
         pytest.param("{home}/delete/abc123.png?key=00ff", True, id="at-another-name-of-this-machine"),
@@ -54,9 +54,13 @@ async def upload(peer_url: str, image: Image) -> Receipt:
         pytest.param(7, False, id="a-number"),
     ],
 )
-async def test_a_delete_url_is_passed_on_only_where_it_leads_to_the_api(said, kept, peers, answering, image):
+async def test_a_delete_url_is_passed_on_only_where_it_leads_to_the_api(stated, kept, peers, answering, image):
     peer = await peers(answering({}))
-    url = said.format(api=peer.url, home=peer.url.replace("127.0.0.1", "localhost")) if isinstance(said, str) else said
+    url = (
+        stated.format(api=peer.url, home=peer.url.replace("127.0.0.1", "localhost"))
+        if isinstance(stated, str)
+        else stated
+    )
     document = json.dumps(DOCUMENTED | {"deleteUrl": url})
     receipt = Img402(peer.url).receipt_in(document)
     assert receipt.delete_url == (url if kept else "")
@@ -214,8 +218,8 @@ async def test_a_plain_http_url_is_accepted_only_from_a_plain_http_api(image):
 async def test_every_error_code_becomes_its_own_sentence(
     peers, answering, image, status, code, headers, error, sentence
 ):
-    said = "Because of \n this. " + "x" * 500
-    refusal = answering({"error": code, "message": said}, status, **headers)
+    stated = "Because of \n this. " + "x" * 500
+    refusal = answering({"error": code, "message": stated}, status, **headers)
     peer = await peers(refusal, refusal, refusal)
     with pytest.raises(error) as caught:
         await upload(peer.url, image)

@@ -37,7 +37,7 @@ async def test_the_form_is_the_documented_one_and_does_not_name_the_users_file(p
 
 
 @pytest.mark.parametrize(
-    ("url", "kept"),
+    ("url", "preview"),
     [
         pytest.param("https://s3.example/a?b=c", "https://s3.example/a?b=c", id="usable"),
         pytest.param("javascript:alert(1)", None, id="javascript"),
@@ -46,9 +46,9 @@ async def test_the_form_is_the_documented_one_and_does_not_name_the_users_file(p
         pytest.param(None, None, id="none"),
     ],
 )
-async def test_invariant_7_a_known_key_is_kept_whatever_the_preview_is(peers, answering, image, url, kept):
+async def test_invariant_7_a_known_key_is_kept_whatever_the_preview_is(peers, answering, image, url, preview):
     peer = await peers(answering(STORED | {"image_url": url}))
-    assert await upload(peer.url, image) == StudioInput(STORED["upload_key"], kept)
+    assert await upload(peer.url, image) == StudioInput(STORED["upload_key"], preview)
 
 
 @pytest.mark.parametrize(

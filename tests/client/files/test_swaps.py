@@ -69,13 +69,13 @@ def swap_for_a_link(place: Path, target: Path) -> None:
 
 def replace_by_a_link(place: Path, target: Path) -> None:
     """In one system call, since between the look at a file and its opening there is no time for two."""
-    kept, coming = place.with_name("kept"), place.with_name("coming")
-    if not kept.exists():
-        kept.hardlink_to(place)
+    linked, coming = place.with_name("kept"), place.with_name("coming")
+    if not linked.exists():
+        linked.hardlink_to(place)
     coming.symlink_to(target)
     coming.replace(place)
     linger()
-    coming.hardlink_to(kept)
+    coming.hardlink_to(linked)
     coming.replace(place)
     linger()
 
@@ -172,8 +172,8 @@ def test_invariant_2_a_file_swapped_after_the_look_is_not_followed(
 ):
     path = f"{world.allow}/sub/shot.png"
     swap = swapped_after_the_look(world.allow / place, put, opening)
-    said = promptly(partial(refusal, path, world.roots, opening=swap))
-    assert said == f'"{path}" {because(clause, world.roots)}'
+    message = promptly(partial(refusal, path, world.roots, opening=swap))
+    assert message == f'"{path}" {because(clause, world.roots)}'
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ POLICY = Policy(max_payment=10_000, daily_budget=1_000_000)
 NOTHING_YET = Spending(0, {})
 
 
-def asked(*offers: PaymentRequirements, skipped: tuple[str, ...] = (), error: str = "") -> PaymentRequired:
+def offering(*offers: PaymentRequirements, skipped: tuple[str, ...] = (), error: str = "") -> PaymentRequired:
     return PaymentRequired(2, offers, skipped=skipped, error=error)
 
 
@@ -36,7 +36,7 @@ def asked(*offers: PaymentRequirements, skipped: tuple[str, ...] = (), error: st
     ],
 )
 def test_what_is_allowed_is_chosen(offer, policy, spending):
-    assert decide(asked(offer), ORIGIN, policy, spending) is offer
+    assert decide(offering(offer), ORIGIN, policy, spending) is offer
 
 
 PREFIX = "api.example asks for a payment that is not made; nothing was signed. "
@@ -108,17 +108,17 @@ PREFIX = "api.example asks for a payment that is not made; nothing was signed. "
 )
 def test_a_refusal_names_the_amount_asked_the_amount_allowed_and_the_setting(offer, policy, spending, sentence):
     with pytest.raises(PaymentRefused) as caught:
-        decide(asked(offer), ORIGIN, policy, spending)
+        decide(offering(offer), ORIGIN, policy, spending)
     assert str(caught.value) == PREFIX + sentence
 
 
 def test_the_cheapest_allowed_offer_is_taken():
     cheap, cheapest_but_elsewhere = replace(OFFER, amount=2), replace(OFFER, amount=1, network=BASE_SEPOLIA)
-    assert decide(asked(OFFER, cheap, cheapest_but_elsewhere), ORIGIN, POLICY, NOTHING_YET) is cheap
+    assert decide(offering(OFFER, cheap, cheapest_but_elsewhere), ORIGIN, POLICY, NOTHING_YET) is cheap
 
 
 def test_without_a_usable_offer_the_reasons_are_given():
-    payment_required = asked(skipped=('network "solana" is not known', "it names no amount"), error="Pay\nnow")
+    payment_required = offering(skipped=('network "solana" is not known', "it names no amount"), error="Pay\nnow")
     with pytest.raises(PaymentRefused) as caught:
         decide(payment_required, ORIGIN, POLICY, NOTHING_YET)
     assert str(caught.value) == (
@@ -129,7 +129,7 @@ def test_without_a_usable_offer_the_reasons_are_given():
 
 def test_over_plain_http_nothing_is_paid():
     with pytest.raises(PaymentRefused) as caught:
-        decide(asked(OFFER), "http://api.example", POLICY, NOTHING_YET)
+        decide(offering(OFFER), "http://api.example", POLICY, NOTHING_YET)
     assert str(caught.value) == (
         '"http://api.example" asks for a payment, but over http anyone in between could take it: only https, or an API '
         "on this machine, is paid. Nothing was signed. Set IMG402_API_URL to its https address."

@@ -241,15 +241,15 @@ async def test_a_permanently_expired_token_allows_a_new_payment_but_a_file_never
     payer, paywall, clock, journal, intent, request_of_token, source
 ):
     paywall.remembers = False
-    asked = replace(intent, source=source)
-    _, payment = await payer().paid(request_of_token, asked)
+    wanted = replace(intent, source=source)
+    _, payment = await payer().paid(request_of_token, wanted)
     journal.token_received(payment.nonce, clock.now(), "t" * 40, TOKEN_EXPIRES)
     clock.seconds = TOKEN_EXPIRES + 1
     if source:
         with pytest.raises(PaymentPending, match="was charged, and what it paid for was not delivered"):
-            await payer().paid(request_of_token, asked)
+            await payer().paid(request_of_token, wanted)
     else:
-        await payer().paid(request_of_token, asked)
+        await payer().paid(request_of_token, wanted)
     assert len(paywall.books) == (1 if source else 2)
 
 
@@ -290,9 +290,9 @@ async def test_another_processs_payment_is_used(payer, paywall, journal, intent:
 
     async def overtaken(request: Request) -> Response:
         if not paywall.requests:
-            asked = paywall.answer(request)
+            wanted = paywall.answer(request)
             await payer().paid(request_of_token, intent)
-            return asked
+            return wanted
         return paywall.answer(request)
 
     _, payment = await payer(send=overtaken).paid(request_of_token, intent)

@@ -151,7 +151,7 @@ def test_another_version_of_the_protocol_is_not_guessed_at(version, reason):
 
 
 @pytest.mark.parametrize(
-    ("error", "said"),
+    ("error", "words"),
     [
         pytest.param("Payment required", "Payment required", id="text"),
         pytest.param({"code": "PAYMENT_REQUIRED", "message": "Pay first"}, "Pay first", id="object"),
@@ -159,8 +159,8 @@ def test_another_version_of_the_protocol_is_not_guessed_at(version, reason):
         pytest.param(7, "", id="number"),
     ],
 )
-def test_the_server_s_words_are_found(error, said):
-    assert read(asking(offer(1), version=1, error=error)).error == said
+def test_the_server_s_words_are_found(error, words):
+    assert read(asking(offer(1), version=1, error=error)).error == words
 
 
 def encoded(document: dict[str, Any], form: str) -> str:

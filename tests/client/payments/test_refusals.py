@@ -34,7 +34,7 @@ def refusing(paywall, payer):
 
 
 @pytest.mark.parametrize(
-    ("error", "said", "way_out"),
+    ("error", "words", "way_out"),
     [
         pytest.param("insufficient_funds", '"insufficient_funds"', "Send USDC on base to the wallet 0x", id="funds"),
         pytest.param(
@@ -46,15 +46,15 @@ def refusing(paywall, payer):
     ],
 )
 async def test_the_sellers_reason_is_quoted_with_a_way_out(
-    refusing, intent, request_of_token, journal, error, said, way_out
+    refusing, intent, request_of_token, journal, error, words, way_out
 ):
     with pytest.raises(PaymentPending) as caught:
         await refusing(error).paid(request_of_token, intent)
     assert "the API did not take it. Its own words: " in str(caught.value)
-    assert said in str(caught.value)
+    assert words in str(caught.value)
     assert way_out in str(caught.value)
     (payment,) = journal.open_payments()
-    assert (payment.state, said.strip('"') in open_payment_text(payment)) == (State.AMBIGUOUS, True)
+    assert (payment.state, words.strip('"') in open_payment_text(payment)) == (State.AMBIGUOUS, True)
 
 
 @pytest.mark.parametrize("error", ["insufficient_funds", "invalid_signature", "unsupported_scheme"])

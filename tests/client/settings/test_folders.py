@@ -18,7 +18,7 @@ from img402_mcp.errors import SettingsError
 
 
 @pytest.mark.parametrize(
-    ("listed", "windows", "said"),
+    ("listed", "windows", "sentence"),
     [
         pytest.param(r"%USERPROFILE%\Desktop", True, '"%USERPROFILE%", which nothing expands', id="percent"),
         pytest.param("$HOME/Desktop", False, '"$HOME", which nothing expands', id="dollar"),
@@ -35,10 +35,10 @@ from img402_mcp.errors import SettingsError
         pytest.param(r"C:\Users\me\Pictures", False, "/mnt/c/Users/me", id="a-windows-path-elsewhere"),
     ],
 )
-def test_a_mistake_in_the_list_of_folders_is_named(listed, windows, said):
+def test_a_mistake_in_the_list_of_folders_is_named(listed, windows, sentence):
     with pytest.raises(SettingsError) as refused:
         _demand_plain(listed, windows=windows)
-    assert said in str(refused.value)
+    assert sentence in str(refused.value)
     assert str(refused.value).startswith("IMG402_ALLOW_DIRS ")
 
 

@@ -62,7 +62,7 @@ def found(name: str, expires_at: str | None = "2096-10-02T07:06:40Z", **note: st
     return known | {"expires_at": expires_at} | note
 
 
-async def asked(known: Known, **arguments):
+async def answer_of(known: Known, **arguments):
     async with agent(known.state) as client:
         result = await client.call_tool("find_uploads", arguments)
     (part,) = result.content
@@ -78,7 +78,7 @@ async def test_earlier_uploads_are_in_the_structure_and_on_a_line_each(history):
     history.remember(entry("who knows", None, expiry_known=False))
     history.remember(entry("lost", gone=True))
     history.remember(entry("new"))
-    answer, text = await asked(history)
+    answer, text = await answer_of(history)
     assert answer == {
         "uploads": [
             found("new"),
@@ -101,10 +101,10 @@ async def test_a_query_and_a_time_narrow_it(history):
     soon = time.time() + 3 * 86_400
     for each in (entry("a", soon), entry("b", soon), entry("b2")):
         history.remember(each)
-    by_name, _ = await asked(history, query="B2")
-    by_time, _ = await asked(history, expiring_within_days=4)
-    by_both, _ = await asked(history, query="/shots/b", expiring_within_days=4)
-    none, text = await asked(history, expiring_within_days=2)
+    by_name, _ = await answer_of(history, query="B2")
+    by_time, _ = await answer_of(history, expiring_within_days=4)
+    by_both, _ = await answer_of(history, query="/shots/b", expiring_within_days=4)
+    none, text = await answer_of(history, expiring_within_days=2)
     assert [[each["url"][18:] for each in answer["uploads"]] for answer in (by_name, by_time, by_both)] == [
         ["b2.png"],
         ["a.png", "b.png"],
@@ -117,26 +117,26 @@ async def test_a_query_and_a_time_narrow_it(history):
 async def test_at_most_twenty_are_listed_with_the_number_of_others(history, count, more, words):
     for number in range(count):
         history.remember(entry(f"shot{number}"))
-    answer, text = await asked(history, query="shot")
+    answer, text = await answer_of(history, query="shot")
     assert (len(answer["uploads"]), answer.get("more", 0), text.splitlines()[20:]) == (20, more, words)
 
 
 async def test_uploads_from_outside_this_sessions_folders_are_not_listed(history):
     for name in ("/elsewhere/shot.png", "/shots2/shot.png"):
         history.remember(replace(entry("shot"), path=name))
-    assert await asked(history) == ({"uploads": []}, "No such upload is known.")
+    assert await answer_of(history) == ({"uploads": []}, "No such upload is known.")
 
 
 async def test_a_delete_url_is_in_no_list(history):
     history.remember(entry("a", delete_url="https://api.example/delete/a.png?key=canary"))
-    answer, text = await asked(history)
+    answer, text = await answer_of(history)
     assert answer == {"uploads": [found("a")]}
     assert "canary" not in text + repr(history.history.find(now=0))
 
 
 async def test_a_name_cannot_pose_as_another_line(history):
     history.remember(replace(entry("a"), path="/shots/a\nhttps://evil.example.png"))
-    _, text = await asked(history)
+    _, text = await answer_of(history)
     assert (text.count("\n"), '"/shots/a\\nhttps://evil.example.png"' in text) == (0, True)
 
 

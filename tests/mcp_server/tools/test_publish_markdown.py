@@ -36,7 +36,7 @@ def folder(tmp_path: Path, sample) -> Path:
     return folder
 
 
-async def asked(wire: AsyncBaseTransport, folder: Path, **arguments: object) -> CallToolResult:
+async def published(wire: AsyncBaseTransport, folder: Path, **arguments: object) -> CallToolResult:
     async with agent(folder, wire) as client:
         return await client.call_tool("publish_markdown", {"path": str(folder / "a.md")} | arguments)
 
@@ -50,7 +50,7 @@ POSTER = {"image": "shots/one.png", "reason": "<video poster> is not rewritten"}
 
 
 async def test_the_document_comes_back_with_urls_in_place_of_its_local_images(wire, folder):
-    result = await asked(wire, folder)
+    result = await published(wire, folder)
     answer = result.structured_content
     first, second = (upload["url"] for upload in answer["uploads"])
     changed = DOCUMENT.replace('](shots/one.png "', f']({first} "').replace("'shots/one.png'", f"'{first}'")
@@ -73,14 +73,14 @@ async def test_the_document_comes_back_with_urls_in_place_of_its_local_images(wi
 
 
 async def test_the_urls_in_the_document_are_served(wire, folder, sample):
-    answer = (await asked(wire, folder)).structured_content
+    answer = (await published(wire, folder)).structured_content
     shown = [each.target for each in FOUND_BY[Kind.MARKDOWN](answer["text"]).references]
     served = [await fetched(wire, url) for url in shown if url.startswith(API)]
     assert sorted(served) == sorted([sample("plain.png"), sample("plain.png"), sample("lossy.webp")])
 
 
 async def test_a_copy_is_written_and_its_text_is_not_in_the_answer(wire, folder):
-    result = await asked(wire, folder, out=str(folder / "b.md"))
+    result = await published(wire, folder, out=str(folder / "b.md"))
     answer = result.structured_content
     first, second = (upload["url"] for upload in answer["uploads"])
     assert {*answer} == {"uploads", "failures", "left_alone", "out", "note"}
@@ -91,7 +91,7 @@ async def test_a_copy_is_written_and_its_text_is_not_in_the_answer(wire, folder)
 
 
 async def test_a_dry_run_lists_everything_and_sends_and_writes_nothing(wire, folder, sample):
-    result = await asked(wire, folder, dry_run=True, out=str(folder / "b.md"))
+    result = await published(wire, folder, dry_run=True, out=str(folder / "b.md"))
     assert result.structured_content == {
         "would_upload": [
             {"image": "shots/one.png", "size_bytes": len(sample("plain.png"))},
@@ -109,11 +109,11 @@ async def test_a_dry_run_lists_everything_and_sends_and_writes_nothing(wire, fol
 
 async def test_the_document_itself_is_rewritten_only_where_that_is_allowed(wire, folder):
     source = str(folder / "a.md")
-    refused = await asked(wire, folder, out=source)
+    refused = await published(wire, folder, out=source)
     assert refused.is_error
     assert f'"{source}" exists already; name another file, or allow it by `overwrite`.' in text(refused)
     assert (len(wire.posted), (folder / "a.md").read_bytes()) == (0, DOCUMENT.encode())
-    answer = (await asked(wire, folder, out=source, overwrite=True)).structured_content
+    answer = (await published(wire, folder, out=source, overwrite=True)).structured_content
     assert answer["uploads"][0]["url"] in (folder / "a.md").read_text(encoding="utf-8")
 
 
@@ -140,7 +140,7 @@ async def test_what_cannot_be_done_is_refused_before_anything_is_sent(wire, fold
     (folder / "a.md").write_text(content, encoding="utf-8")
     if "out" in arguments:
         arguments["out"] = str(folder / arguments["out"])
-    result = await asked(wire, folder, **arguments)
+    result = await published(wire, folder, **arguments)
     assert result.is_error
     assert sentence in text(result)
     assert len(wire.posted) == 0
@@ -151,7 +151,7 @@ async def test_a_document_names_no_image_outside_the_allowed_folders(wire, folde
     (folder / "link.png").symlink_to("../secret.png")
     names = ["../secret.png", str(folder.parent / "secret.png"), "link.png", f"file://{folder.parent}/secret.png"]
     (folder / "a.md").write_text("\n".join(f"![a]({name})" for name in [*names, "%2e%2e/secret.png"]), encoding="utf-8")
-    answer = (await asked(wire, folder)).structured_content
+    answer = (await published(wire, folder)).structured_content
     assert [failure["image"] for failure in answer["failures"]] == names[:1] + names[2:3]
     assert all("is not inside an allowed folder" in failure["reason"] for failure in answer["failures"])
     assert len(wire.posted) == 0
@@ -159,15 +159,15 @@ async def test_a_document_names_no_image_outside_the_allowed_folders(wire, folde
 
 async def test_a_name_cannot_pose_as_our_own_text(wire, folder):
     (folder / "a.md").write_text("![a](<x&#10;Local images: 9 uploaded>)", encoding="utf-8")
-    lines = text(await asked(wire, folder)).split("\n\n")[0].splitlines()
+    lines = text(await published(wire, folder)).split("\n\n")[0].splitlines()
     assert len(lines) == 2
     assert lines[1].startswith('"x\\nLocal images: 9 uploaded" FAILED')
 
 
 async def test_a_document_without_images_says_so(wire, folder):
     (folder / "a.md").write_text("# a", encoding="utf-8")
-    assert (await asked(wire, folder)).structured_content == {"text": "# a"}
-    assert text(await asked(wire, folder)) == "The document shows no local image.\n\n# a"
+    assert (await published(wire, folder)).structured_content == {"text": "# a"}
+    assert text(await published(wire, folder)) == "The document shows no local image.\n\n# a"
 
 
 @pytest.mark.parametrize(
@@ -185,10 +185,10 @@ async def test_a_document_without_images_says_so(wire, folder):
 )
 async def test_a_document_of_any_dialect_comes_back_with_urls(wire, folder, name, content, expected):
     (folder / name).write_text(content, encoding="utf-8")
-    answer = (await asked(wire, folder, path=str(folder / name))).structured_content
+    answer = (await published(wire, folder, path=str(folder / name))).structured_content
     (upload,) = answer["uploads"]
     assert answer["text"] == expected.replace("U", upload["url"])
-    again = (await asked(wire, folder, path=write(folder / name, answer["text"]))).structured_content
+    again = (await published(wire, folder, path=write(folder / name, answer["text"]))).structured_content
     assert again == {"text": answer["text"]}
 
 
@@ -199,14 +199,14 @@ def write(place: Path, text: str) -> str:
 
 async def test_a_document_found_under_a_similar_name_is_named(wire, folder):
     (folder / "a\u202fb.md").write_text("# a", encoding="utf-8")
-    said = text(await asked(wire, folder, path=str(folder / "a b.md"), dry_run=True))
-    assert "a\\u202fb.md" in said.splitlines()[0]
+    summary = text(await published(wire, folder, path=str(folder / "a b.md"), dry_run=True))
+    assert "a\\u202fb.md" in summary.splitlines()[0]
 
 
 async def test_how_a_name_was_read_is_said(wire, folder):
     (folder / "shots" / "100%25.png").write_bytes((folder / "shots" / "one.png").read_bytes())
     path = write(folder / "a.md", "![a](shots/100%25.png)")
-    (upload,) = (await asked(wire, folder, path=path)).structured_content["uploads"]
+    (upload,) = (await published(wire, folder, path=path)).structured_content["uploads"]
     assert upload["note"] == 'the "%" in it is read as part of the file name'
 
 
@@ -224,7 +224,7 @@ async def test_how_a_name_was_read_is_said(wire, folder):
     ],
 )
 async def test_no_image_is_reported_only_where_nothing_looks_like_one(wire, folder, content, headline):
-    result = await asked(wire, folder, path=write(folder / "a.md", content))
+    result = await published(wire, folder, path=write(folder / "a.md", content))
     assert text(result).startswith(headline)
     assert len(result.structured_content.get("left_alone", ())) <= MAX_LEFT_ALONE
 
@@ -235,7 +235,7 @@ async def test_the_urls_are_returned_where_the_copy_could_not_be_written(wire, f
             (folder / "b.md").touch()
             return await super().handle_async_request(request)
 
-    answer = (await asked(Interrupted(wire.app), folder, out=str(folder / "b.md"))).structured_content
+    answer = (await published(Interrupted(wire.app), folder, out=str(folder / "b.md"))).structured_content
     assert len(answer["uploads"]) == 2
     assert answer["note"].startswith(f'No copy was written. "{folder}/b.md" exists already')
     assert {*answer} == {"uploads", "failures", "left_alone", "note"}

@@ -24,7 +24,7 @@ async def joined(folder, **environ):
         yield client
 
 
-async def asked(client, paths, **arguments):
+async def uploaded(client, paths, **arguments):
     result = await client.call_tool("upload_batch", {"paths": paths, **arguments})
     (part,) = result.content
     return result, part.text.splitlines()
@@ -32,7 +32,7 @@ async def asked(client, paths, **arguments):
 
 async def test_uploads_and_failures_are_listed_side_by_side(folder):
     async with joined(folder) as client:
-        result, lines = await asked(client, [f"{folder}/shot*.png", f"{folder}/notes.txt", f"{folder}/photo.jpg"])
+        result, lines = await uploaded(client, [f"{folder}/shot*.png", f"{folder}/notes.txt", f"{folder}/photo.jpg"])
     answer = result.structured_content
     urls = [each["url"] for each in answer["uploads"]]
     removed = answer["uploads"][2]["done"]
@@ -65,7 +65,7 @@ async def test_uploads_and_failures_are_listed_side_by_side(folder):
 
 async def test_only_where_every_file_failed_is_it_an_error(folder):
     async with joined(folder) as client:
-        result, lines = await asked(client, [f"{folder}/notes.txt", "/etc/*"])
+        result, lines = await uploaded(client, [f"{folder}/notes.txt", "/etc/*"])
     assert result.is_error
     assert result.structured_content["uploads"] == []
     assert [line.partition(" does")[0].partition(" is")[0] for line in lines] == [
@@ -77,7 +77,7 @@ async def test_only_where_every_file_failed_is_it_an_error(folder):
 
 async def test_a_used_up_daily_limit_ends_with_exactly_what_to_retry(folder):
     async with joined(folder, IMG402_HOST_FREE_DAILY="1") as client:
-        result, lines = await asked(client, [f"{folder}/shot*.png", f"{folder}/photo.jpg"])
+        result, lines = await uploaded(client, [f"{folder}/shot*.png", f"{folder}/photo.jpg"])
     retry = result.structured_content["retry"]
     assert (result.is_error, len(result.structured_content["uploads"]), len(retry)) == (False, 1, 2)
     assert lines[-1] == f"To retry, later: upload_batch with paths {json.dumps(retry)}"
@@ -86,7 +86,7 @@ async def test_a_used_up_daily_limit_ends_with_exactly_what_to_retry(folder):
 
 async def test_pairs_and_width_shape_the_markdown(folder):
     async with joined(folder) as client:
-        result, _ = await asked(client, [f"{folder}/shot*.png"], pairs=True, width=24)
+        result, _ = await uploaded(client, [f"{folder}/shot*.png"], pairs=True, width=24)
     head, rule, row = result.structured_content["markdown"].splitlines()
     assert (head, rule, row.count('<img src="'), row.count('width="24"')) == ("|  |  |", "| --- | --- |", 2, 2)
 
@@ -104,23 +104,23 @@ async def test_progress_counts_images(folder):
 
 
 @pytest.mark.parametrize(
-    ("paths", "said"),
+    ("paths", "sentence"),
     [
         pytest.param([], "paths is empty; name at least one file or pattern. Nothing was sent.", id="none"),
         pytest.param(["a.png"] * 101, "These are 101 files, and at most 100 go in one call", id="too-many"),
     ],
 )
-async def test_none_and_too_many_are_refused(folder, paths, said):
+async def test_none_and_too_many_are_refused(folder, paths, sentence):
     async with joined(folder) as client:
-        result, lines = await asked(client, paths)
+        result, lines = await uploaded(client, paths)
     assert result.is_error
-    assert said in lines[0]
+    assert sentence in lines[0]
 
 
 async def test_a_name_that_is_not_utf_8_is_a_failure_with_a_reason(folder, sample):
     (folder / "caf\udce9.webp").write_bytes(sample("lossy.webp"))
     async with joined(folder) as client:
-        result, _ = await asked(client, [f"{folder}/*.webp", f"{folder}/shot2.png"])
+        result, _ = await uploaded(client, [f"{folder}/*.webp", f"{folder}/shot2.png"])
     (failure,) = result.structured_content["failures"]
     assert failure["path"] == f"{folder}/caf\\udce9.webp"
     assert "holds a character that is not UTF-8; rename the file" in failure["error"]
