@@ -161,9 +161,9 @@ async def test_what_an_older_host_issued_still_works(
         ),
         pytest.param(
             "host/index.sqlite",
-            "UPDATE schema_version SET version = 3",
-            "The database sqlite:///{path}?timeout=30 has schema version 3, made by a newer img402-mcp; this one knows "
-            "versions up to 2. Run `pip install -U img402-mcp`, or name another database with IMG402_HOST_DATABASE.",
+            "UPDATE schema_version SET version = 4",
+            "The database sqlite:///{path}?timeout=30 has schema version 4, made by a newer img402-mcp; this one knows "
+            "versions up to 3. Run `pip install -U img402-mcp`, or name another database with IMG402_HOST_DATABASE.",
             id="host",
         ),
     ],
