@@ -13,7 +13,7 @@ from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_glob import sizes_of
 from img402_mcp.client.publish.mentions import MAX_LISTED, Mentions, mentions
 from img402_mcp.client.publish.references import LeftAlone, Reference, References, Span
-from img402_mcp.client.publish.urls import Reading, cleaned, names_image, readings
+from img402_mcp.client.publish.urls import Reading, cleaned, is_image_name, readings
 from img402_mcp.errors import ReadRefused, quoted
 
 LINKED = "a link points to it, and links are not rewritten"
@@ -88,7 +88,7 @@ class _Folder:
     @cached_property
     def images(self) -> tuple[str, ...]:
         """Those in the folder and below it."""
-        return tuple(filter(names_image, files_below(self._folder)))
+        return tuple(filter(is_image_name, files_below(self._folder)))
 
     def path(self, path: str) -> str:
         """The same text for the same file, so that it is sent once. A URL with a host stays, and is refused later."""

@@ -15,15 +15,16 @@ from urllib.parse import quote
 
 from img402_mcp.client.publish.dialects import Understood
 from img402_mcp.client.publish.references import LeftAlone, Span
-from img402_mcp.client.publish.urls import IMAGE_ENDINGS, names_image
+from img402_mcp.client.publish.urls import IMAGE_ENDINGS, is_image_name
 from img402_mcp.errors import quoted
 
 MAX_LISTED = 30
 MAX_LOOKED_AT = 20_000  # names in one text; a page has a few dozen
 MAX_TRIED = 500  # paths checked on disk
 _LONGEST = 300  # characters of a path
-_NAME = re.compile(rf"\.(?:{'|'.join(sorted(IMAGE_ENDINGS))})(?![\w-])", re.IGNORECASE)
+_NAME = re.compile(rf"\.(?:{'|'.join(sorted(IMAGE_ENDINGS))})(?!-?\w)", re.IGNORECASE)
 _DELIMITER = re.compile(r"[\s\"'`()<>\[\]{}|,;=]")
+_ENCODED = re.compile(r"(?<!%)%[0-9a-f]{2}", re.IGNORECASE)
 _REMOTE = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://|//|www\.|(?:blob|cid|data|mailto):", re.IGNORECASE)
 
 Exists = Callable[[str], bool]
@@ -91,7 +92,7 @@ class _Names:
 
     def __init__(self, images: Iterable[str]) -> None:
         self._paths: dict[str, list[str]] = {}
-        for path in filter(names_image, images):
+        for path in filter(is_image_name, images):
             for name in _writings(path.rpartition("/")[2]):
                 self._paths.setdefault(name, []).append(path)
         self._lengths = sorted({len(name) for name in self._paths}, reverse=True)
@@ -113,7 +114,9 @@ def _writings(name: str) -> set[str]:
 
 def _goes_on(text: str, start: int) -> bool:
     """Whether the name starts earlier: "banana.png" does not name "a.png"."""
-    return start > 0 and (text[start - 1].isalnum() or text[start - 1] in "_-.%")
+    return start > 0 and (
+        text[start - 1].isalnum() or text[start - 1] in "_-." or bool(_ENCODED.match(text, start - 1))
+    )
 
 
 def _is_written(path: str, text: str, end: int) -> bool:

@@ -37,7 +37,12 @@ def without_suffix(url: str) -> str:
 
 def names_image(url: str) -> bool:
     """Whether it ends like the name of an image."""
-    return _SUFFIX.sub("", url.strip()).rpartition(".")[2].lower() in IMAGE_ENDINGS
+    return is_image_name(_SUFFIX.sub("", url.strip()))
+
+
+def is_image_name(path: str) -> bool:
+    """The same for the path of a file, which has no query or fragment."""
+    return path.rpartition(".")[2].lower() in IMAGE_ENDINGS
 
 
 def is_template(url: str) -> bool:
