@@ -24,6 +24,7 @@ MAX_TRIED = 500  # paths checked on disk
 _LONGEST = 300  # characters of a path
 _NAME = re.compile(rf"\.(?:{'|'.join(sorted(IMAGE_ENDINGS))})(?!-?\w)", re.IGNORECASE)
 _DELIMITER = re.compile(r"[\s\"'`()<>\[\]{}|,;=]")
+_PART_OF_NAME = re.compile(r"(?<!<!-)[\w.-]\Z")
 _ENCODED = re.compile(r"(?<!%)%[0-9a-f]{2}", re.IGNORECASE)
 _REMOTE = re.compile(r"(?!file:)[a-z][a-z0-9+.-]+://|//|www\.|(?:blob|cid|data|mailto):", re.IGNORECASE)
 
@@ -114,9 +115,8 @@ def _writings(name: str) -> set[str]:
 
 def _goes_on(text: str, start: int) -> bool:
     """Whether the name starts earlier: "banana.png" does not name "a.png"."""
-    return start > 0 and (
-        text[start - 1].isalnum() or text[start - 1] in "_-." or bool(_ENCODED.match(text, start - 1))
-    )
+    before = text[max(start - 4, 0) : start]
+    return bool(_PART_OF_NAME.search(before) or (before and _ENCODED.match(text, start - 1)))
 
 
 def _is_written(path: str, text: str, end: int) -> bool:
