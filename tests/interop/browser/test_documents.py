@@ -31,7 +31,7 @@ DOCUMENTS = [
     pytest.param("<body background=s.png><table background=t.png><tr><td background=u.png>x</table>", id="background"),
     pytest.param("<p style=\"background:url(&quot;s.png&quot;)\">x<p style='background:URL( t\\.png )'>x", id="style"),
     pytest.param("<style>p{background:url(s.png)} p::after{content:'url(t.png)'} /*url(u.png)*/</style><p>", id="css"),
-    pytest.param("<p style=\"background:image-set(&quot;s.png&quot; 1x)\">x", id="image-set"),
+    pytest.param('<p style="background:image-set(&quot;s.png&quot; 1x)">x', id="image-set"),
     pytest.param("<style>p{background:-webkit-image-set('s.png' 1x type('image/png'))}</style><p>x", id="older-set"),
     pytest.param("<p><template shadowrootmode=open><img src=s.png></template></p>", id="shadow-root"),
     pytest.param("<x-y> <template shadowrootmode=closed><base href=a/><img src=s.png></template></x-y>", id="its-base"),
