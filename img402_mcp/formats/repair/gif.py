@@ -10,7 +10,9 @@ from img402_mcp.formats.gif import after_blocks, corner, first_block, pixels_sta
 from img402_mcp.formats.repair.lzw import coded_pixels
 from img402_mcp.formats.repair.rebuilt import CONTROL, END_MARK, SIZE, STRAY, TAIL, Rebuilt
 
-MAX_CODED_BYTES = 8_000_000
+MAX_CODED_BYTES = 2_000_000
+"""Of codes that begin with 9 bits, as nearly all do; counting them takes a second. Shorter codes are more in a byte."""
+_USUAL_BITS = 9
 """Bytes of coded pixels that are counted, of one image: about two seconds."""
 
 _BLOCK = re.compile(rb"[,!;]")
@@ -111,16 +113,14 @@ def _check_whole(data: Buffer, blocks: Sequence[_Block]) -> None:
         if block.kind != b",":
             continue
         if doubtful or (block.end != after.start and block.instead is None):
-            left -= block.end - block.start
+            left -= _cost(data, block.start, block.end - block.start)
             _check_frame(data, block, left)
         doubtful = False
 
 
 def _check_frame(data: Buffer, frame: _Block, left: int) -> None:
     if left < 0:
-        raise NotAnImage(
-            "is a GIF whose end mark is missing, too large to see whether pixels are missing too; save it again"
-        )
+        raise _too_large()
     if not _is_whole(data, frame.start, _coded(data, pixels_start(data, frame.start), frame.end - 1)):
         raise CutOff("GIF")
 
@@ -134,7 +134,19 @@ def _coded(data: Buffer, position: int, end: int) -> bytes:
     return b"".join(parts)
 
 
+def _cost(data: Buffer, frame: int, coded: int) -> int:
+    return coded * _USUAL_BITS // (data[pixels_start(data, frame) - 1] + 1)
+
+
+def _too_large() -> NotAnImage:
+    return NotAnImage(
+        "is a GIF whose end mark is missing, too large to see whether pixels are missing too; save it again"
+    )
+
+
 def _is_whole(data: Buffer, frame: int, coded: bytes) -> bool:
+    if _cost(data, frame, len(coded)) > MAX_CODED_BYTES:
+        raise _too_large()
     width, height = struct.unpack_from("<HH", data, frame + 5)
     pixels = int(width * height)
     return coded_pixels(coded, data[pixels_start(data, frame) - 1], pixels) >= pixels

@@ -21,6 +21,9 @@ from img402_mcp.formats.repair.rebuilt import END_MARK, STRAY, TAIL, Rebuilt
 
 _MARKER = re.compile(rb"\xff+[^\x00\xff]", re.DOTALL)
 _TEMPORARY = 0x01
+MAX_SCANS = 1000
+"""Of one image; encoders make ten. Each is held against all that the frame needs."""
+_COMPONENTS, _PLACES = 4, 64
 
 Segment = tuple[int, int, int]  # marker, start, end
 
@@ -86,8 +89,10 @@ def _check_scans(data: Buffer, segments: Sequence[Segment]) -> None:
     frame = next((each for each in segments if each[0] in START_OF_FRAME), None)
     if frame is None:
         raise CutOff("JPEG")
-    components = data[frame[1] + 10 : frame[2] : 3]
-    left = {(each, place) for each in components for place in range(64 if frame[0] in PROGRESSIVE else 1)}
+    components = data[frame[1] + 10 : frame[2] : 3][:_COMPONENTS]
+    if sum(marker == START_OF_SCAN for marker, _, _ in segments) > MAX_SCANS:
+        raise TooManyPieces("JPEG")
+    left = {(each, place) for each in components for place in range(_PLACES if frame[0] in PROGRESSIVE else 1)}
     for marker, start, _ in segments:
         if marker == START_OF_SCAN:
             left -= _completed(data, start, is_progressive=frame[0] in PROGRESSIVE)
@@ -98,7 +103,9 @@ def _check_scans(data: Buffer, segments: Sequence[Segment]) -> None:
 def _completed(data: Buffer, scan: int, *, is_progressive: bool) -> set[tuple[int, int]]:
     """Component and place in the spectrum, to the last bit."""
     count = data[scan + 4]
+    if not 1 <= count <= _COMPONENTS:
+        raise broken()
     first, last, bits = data[scan + 5 + 2 * count : scan + 8 + 2 * count]
-    places = range(first, last + 1) if is_progressive else range(1)
+    places = range(first, min(last + 1, _PLACES)) if is_progressive else range(1)
     shown = data[scan + 5 : scan + 5 + 2 * count : 2]
     return {(each, place) for each in shown for place in places} if not is_progressive or not bits & 15 else set()

@@ -1,4 +1,6 @@
 import mmap
+import struct
+import time
 import warnings
 from collections.abc import Callable
 from io import BytesIO
@@ -231,6 +233,32 @@ def test_a_gif_of_more_code_than_is_counted_is_refused():
     assert data[frame:] != STILL_GIF[frame:]
     with pytest.raises(NotAnImage, match="too large to see whether pixels are missing"):
         repaired(data)
+
+
+GIF_OF_SHORT_CODES = (
+    b"GIF89a" + struct.pack("<HHBBB", 20_000, 20_000, 0x80, 0, 0) + bytes(6)
+    + b"," + struct.pack("<HHHHB", 0, 0, 20_000, 20_000, 0) + b"\x01" + (b"\xff" + bytes(255)) * 3900 + b"\0"
+)  # fmt: skip
+FRAME_OF_255 = b"\xff\xc2" + struct.pack(">HBHHB", 8 + 3 * 255, 8, 100, 100, 255) + bytes(3 * 255)
+SCAN_OF_255 = b"\xff\xda" + struct.pack(">HB", 6 + 2 * 255, 255) + bytes(2 * 255) + b"\x00\xff\x00"
+FRAME_OF_4 = b"\xff\xc2" + struct.pack(">HBHHB", 20, 8, 100, 100, 4) + b"".join(bytes((n, 17, 0)) for n in range(4))
+SCAN_OF_4 = b"\xff\xda" + struct.pack(">HB", 14, 4) + bytes((0, 0, 1, 0, 2, 0, 9, 0)) + b"\x00\xff\x00"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        pytest.param(b"\xff\xd8" + FRAME_OF_255 + SCAN_OF_255 * 1900, id="scans-of-255-components"),
+        pytest.param(b"\xff\xd8" + FRAME_OF_4 + SCAN_OF_4 * 9000, id="scans-of-4-components"),
+        pytest.param(GIF_OF_SHORT_CODES, id="lzw-of-two-bits"),
+    ],
+)
+def test_a_megabyte_made_to_be_slow_is_refused_in_a_second(data: bytes):
+    """Of processor time, where each of them took up to a hundred."""
+    start = time.process_time()
+    with pytest.raises(NotAnImage):
+        repaired(data)
+    assert time.process_time() - start < 1
 
 
 def test_a_png_of_more_pixels_than_are_counted_is_refused_at_once():
