@@ -81,11 +81,13 @@ PLAN = {
         "http": "client_address errors settings",
         "storage": "db errors private_files sizes",
         "payments": "db errors settings sizes storage",
-        "context": "db rate_limits settings storage",
+        "refusals": "client_address errors",
+        "context": "db rate_limits refusals settings storage",
         "cleanup": "context db rate_limits storage",
         "observability": "cleanup client_address context db errors settings storage",
         "serving": "context errors observability storage",
-        "apis": "api_keys client_address context db errors payments rate_limits serving settings sizes storage",
+        "apis": "api_keys client_address context db errors payments rate_limits refusals "
+        "serving settings sizes storage",
         "pages": "payments settings sizes",
         "admin": "cleanup db storage",
         "app": "apis cleanup context db errors http observability pages payments private_files rate_limits "

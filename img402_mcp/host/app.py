@@ -87,7 +87,11 @@ def create_app(
     if settings.paid:
         chosen = facilitator or _facilitator(host, settings.paid, authorize)
         context = _paid_context(
-            host, settings.paid, CountedFacilitator(chosen, metrics.settled) if metrics else chosen, settle_timeout
+            host,
+            settings.paid,
+            CountedFacilitator(chosen, metrics.settled) if metrics else chosen,
+            settle_timeout,
+            recovers=facilitator is None,
         )
     app = Starlette(
         routes=_routes(host, context, status),
@@ -190,11 +194,19 @@ def _metrics(host: Host) -> "Metrics | None":
     return Metrics(host.database, {route: kind for api in OTHER_APIS for route, kind in api.uploads.items()})
 
 
-def _paid_context(host: Host, paid: PaidSettings, facilitator: Facilitator, settle_timeout: float) -> PaidContext:
+def _paid_context(
+    host: Host, paid: PaidSettings, facilitator: Facilitator, settle_timeout: float, *, recovers: bool
+) -> PaidContext:
     # Where the chain can be asked, nothing is trusted without asking it.
     trust_used = 0 if paid.rpc_url else paid.trust_used
     paywall = Paywall(
-        payee(paid), facilitator, PaymentRecords(host.database, host.now), host.now, trust_used, settle_timeout
+        payee(paid),
+        facilitator,
+        PaymentRecords(host.database, host.now),
+        host.now,
+        trust_used,
+        settle_timeout,
+        recovers=recovers,
     )
     life = timedelta(minutes=paid.terms.token_minutes)
     return PaidContext(host, paid, paywall, UploadTokens(host.database, secret_of(host.settings), life))

@@ -19,6 +19,10 @@ CODE = "img402.code"
 """Where a request's scope holds the code that it was refused with, for the log and the metrics."""
 
 
+RECEIVED = "img402.received"
+"""Where it holds how many bytes of its body came so far."""
+
+
 class ApiError(Exception):
     """A refused request, with one of the codes in the wire's error table."""
 

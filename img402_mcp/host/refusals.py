@@ -4,19 +4,20 @@ Each costs the host work, and none of it counts towards a daily limit. Counted i
 """
 
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from starlette.types import Scope
+
 from img402_mcp.host.client_address import Address, shared_by
-from img402_mcp.host.errors import ApiError
-from img402_mcp.host.sizes import MEGABYTE
+from img402_mcp.host.errors import RECEIVED, ApiError
 
 WINDOW = 10  # seconds
-BODY_CODES = frozenset({"no_file", "file_too_large", "unsupported_format", "empty_file"})
-MOST_BODIES, LEAST_BODY = 8 * MEGABYTE, 64 * 1024
-"""So many refused bytes in a window, and as what even the smallest refused body counts."""
+MOST_BODY_BYTES, LEAST_BODY_BYTES = 8_000_000, 16_000
+"""So much in refused bodies; the smallest one counts as that."""
 MOST_PROOFS = 40
 _ADDRESSES = 10_000
+_BODY_CODES = frozenset({"no_file", "file_too_large", "unsupported_format", "empty_file"})
 
 
 class Refusals:
@@ -37,7 +38,7 @@ class Refusals:
                 retry_after=int(left) + 1,
             )
 
-    def add(self, address: Address | None, weight: int = 1) -> None:
+    def add(self, address: Address | None, weight: int) -> None:
         who, now = shared_by(address), self._now()
         end, refused = self._windows.pop(who, (0.0, 0))
         if len(self._windows) >= _ADDRESSES:
@@ -45,20 +46,23 @@ class Refusals:
         self._windows[who] = (end, refused + weight) if now < end else (now + WINDOW, weight)
 
     @contextmanager
-    def watching(self, address: Address | None, codes: Collection[str], weight: int = 1) -> Iterator[None]:
-        """Counts what is refused with one of these codes, and raises ApiError where too much was before."""
+    def watching(
+        self, address: Address | None, counts: Callable[[ApiError], bool], weight: Callable[[], int] = lambda: 1
+    ) -> Iterator[None]:
+        """Counts the refusals of that kind, and raises ApiError where there were too many before."""
         self.refuse_early(address)
         try:
             yield
         except ApiError as error:
-            if error.code in codes:
-                self.add(address, weight)
+            if counts(error):
+                self.add(address, weight())
             raise
 
 
-def refused_bodies() -> Refusals:
-    return Refusals("bodies that are not images", MOST_BODIES)
+def of_body(error: ApiError) -> bool:
+    return error.code in _BODY_CODES
 
 
-def refused_proofs() -> Refusals:
-    return Refusals("proofs of payment that are refused", MOST_PROOFS)
+def body_weight(scope: Scope) -> int:
+    """The bytes that came of it."""
+    return max(LEAST_BODY_BYTES, int(scope.get(RECEIVED, 0)))

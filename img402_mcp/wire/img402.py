@@ -32,12 +32,14 @@ STATUS_OF = {
     "payment_conflict": 409,
     "payment_pending": 503,
     "storage_full": 507,
+    "too_many": 429,
 }
 """Every error: code -> HTTP status.
 
 invalid_payment: the proof's header cannot be read. payment_conflict: the payment is bound to something else.
 payment_pending: the outcome is not known yet; the same proof again, never another. 402 has a form of its own.
 storage_full: nothing is taken until there is room; what is there is served.
+too_many: too much was refused to this address in the last seconds.
 """
 
 

@@ -10,9 +10,8 @@ from img402_mcp.formats.gif import after_blocks, corner, first_block, pixels_sta
 from img402_mcp.formats.repair.lzw import coded_pixels
 from img402_mcp.formats.repair.rebuilt import CONTROL, END_MARK, SIZE, STRAY, TAIL, Rebuilt
 
-MAX_CODED_BYTES = 2_000_000
-"""Of codes that begin with 9 bits, as nearly all do; counting them takes a second. Shorter codes are more in a byte."""
 _USUAL_BITS = 9
+"""Of the first codes, in nearly all files. Of shorter ones there are more in a byte, and each takes its time."""
 """Bytes of coded pixels that are counted, of one image: about two seconds."""
 
 _BLOCK = re.compile(rb"[,!;]")
@@ -34,7 +33,7 @@ def repair(new: Rebuilt) -> None:
     frames = [block for block in blocks if block.kind == b","]
     if not frames or blocks[-1].kind == _CONTROL:  # which announces a frame
         raise CutOff("GIF")
-    _check_whole(new.data, blocks)
+    _check_whole(new, blocks)
     _write_screen(new, frames[0])
     for block in blocks:
         _write(new, block)
@@ -68,7 +67,7 @@ def _block(new: Rebuilt, start: int) -> _Block | None:
     if kind == b";":
         return _Block(kind, start, start + 1)
     if kind == b",":
-        return _frame(data, start)
+        return _frame(new, start)
     kind = bytes(data[start : start + 2])
     try:
         return _Block(kind, start, after_blocks(data, start + 2))
@@ -82,21 +81,24 @@ def _block(new: Rebuilt, start: int) -> _Block | None:
 # Frames
 
 
-def _frame(data: Buffer, start: int) -> _Block:
+def _frame(new: Rebuilt, start: int) -> _Block:
+    data = new.data
     corner(data, start)
     first = pixels_start(data, start)
     try:
         return _Block(b",", start, after_blocks(data, first))
     except IndexError:
-        return _without_terminator(data, start, first)
+        return _without_terminator(new, start, first)
 
 
-def _without_terminator(data: Buffer, start: int, first: int) -> _Block:
+def _without_terminator(new: Rebuilt, start: int, first: int) -> _Block:
     """The last sub-block reaches beyond the file: where the pixels are all there without it, it is not one."""
-    last = first
+    data, last = new.data, first
     while last < len(data) and (after := last + 1 + data[last]) <= len(data):
         last = after
     coded, rest = _coded(data, first, last), bytes(data[last + 1 :])
+    if _cost(data, start, len(coded) + len(rest)) > new.most_coded:
+        raise _too_large()
     if _is_whole(data, start, coded):
         return _Block(b",", start, last, bytes(data[start:last]) + b"\0")
     if _is_whole(data, start, coded + rest):
@@ -104,9 +106,9 @@ def _without_terminator(data: Buffer, start: int, first: int) -> _Block:
     raise CutOff("GIF")
 
 
-def _check_whole(data: Buffer, blocks: Sequence[_Block]) -> None:
+def _check_whole(new: Rebuilt, blocks: Sequence[_Block]) -> None:
     """A frame next to stray bytes, or the last one without an end mark, may have lost pixels there."""
-    left, doubtful = MAX_CODED_BYTES, False
+    data, left, doubtful = new.data, new.most_coded, False
     last = _Block(b"", len(data) + 1, 0)
     for before, block, after in zip([blocks[0], *blocks], blocks, [*blocks[1:], last], strict=False):
         doubtful = doubtful or (before is not block and before.end != block.start)
@@ -145,8 +147,6 @@ def _too_large() -> NotAnImage:
 
 
 def _is_whole(data: Buffer, frame: int, coded: bytes) -> bool:
-    if _cost(data, frame, len(coded)) > MAX_CODED_BYTES:
-        raise _too_large()
     width, height = struct.unpack_from("<HH", data, frame + 5)
     pixels = int(width * height)
     return coded_pixels(coded, data[pixels_start(data, frame) - 1], pixels) >= pixels

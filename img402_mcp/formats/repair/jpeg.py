@@ -21,8 +21,6 @@ from img402_mcp.formats.repair.rebuilt import END_MARK, STRAY, TAIL, Rebuilt
 
 _MARKER = re.compile(rb"\xff+[^\x00\xff]", re.DOTALL)
 _TEMPORARY = 0x01
-MAX_SCANS = 1000
-"""Of one image; encoders make ten. Each is held against all that the frame needs."""
 _COMPONENTS, _PLACES = 4, 64
 
 Segment = tuple[int, int, int]  # marker, start, end
@@ -90,8 +88,6 @@ def _check_scans(data: Buffer, segments: Sequence[Segment]) -> None:
     if frame is None:
         raise CutOff("JPEG")
     components = data[frame[1] + 10 : frame[2] : 3][:_COMPONENTS]
-    if sum(marker == START_OF_SCAN for marker, _, _ in segments) > MAX_SCANS:
-        raise TooManyPieces("JPEG")
     left = {(each, place) for each in components for place in range(_PLACES if frame[0] in PROGRESSIVE else 1)}
     for marker, start, _ in segments:
         if marker == START_OF_SCAN:

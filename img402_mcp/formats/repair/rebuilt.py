@@ -18,10 +18,13 @@ BLANKS = b"\0\xff\r\n\t "
 
 
 class Rebuilt:
-    """`said` are the kinds of repairs, in order, each once. `behind`: where the source's image ends."""
+    """`said` are the kinds of repairs, in order, each once. `behind`: where the source's image ends.
 
-    def __init__(self, data: Buffer) -> None:
-        self.data = data
+    `most_coded`: how many coded bytes of a GIF may be counted.
+    """
+
+    def __init__(self, data: Buffer, most_coded: int) -> None:
+        self.data, self.most_coded = data, most_coded
         self.said: dict[str, None] = {}
         self.is_proven = True
         self.behind = len(data)

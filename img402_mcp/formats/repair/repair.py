@@ -43,21 +43,24 @@ class Repaired:
     is_proven: bool = True
 
 
-def repaired(data: Buffer) -> Repaired:
-    """Raises NotAnImage, with the reason."""
+MAX_CODED_BYTES = 2_000_000
+"""Of a GIF without its end mark, to see whether all pixels are there: a second of pure Python."""
+
+
+def repaired(data: Buffer, most_coded: int = MAX_CODED_BYTES) -> Repaired:
+    """Raises NotAnImage, with the reason. `most_coded` bounds the work on a GIF."""
     try:
         picture = examine(data)
     except TooManyPieces:
         raise
     except NotAnImage:
-        return _rebuilt(data, known(data))
+        return _rebuilt(Rebuilt(data, most_coded), known(data))
     surplus = _surplus(data, picture)
     is_padded = picture.end < len(data) and not surplus
     return Repaired(data, picture, (BLANK,) if is_padded else (), surplus)
 
 
-def _rebuilt(data: Buffer, found: Format) -> Repaired:
-    new = Rebuilt(data)
+def _rebuilt(new: Rebuilt, found: Format) -> Repaired:
     try:
         _REPAIRS[found](new)
     except (struct.error, IndexError):

@@ -14,6 +14,8 @@ from img402_mcp.host.payments.facilitators.base import Claim
 from img402_mcp.host.payments.requirements import Payee, Sale, requirements_v1, requirements_v2
 from img402_mcp.wire import x402
 
+CLOCK_SKEW = 60
+"""Seconds by which a payer's clock may be ahead of ours; the chain has the last word."""
 _IDENTIFIER = re.compile(r"[A-Za-z0-9_-]{16,128}", re.ASCII)
 
 
@@ -135,6 +137,8 @@ def mismatch(proof: PaymentPayload, sale: Sale, payee: Payee, now: datetime) -> 
             "invalid_exact_evm_payload_authorization_value_mismatch",
             f"It pays {paid.value} atomic units; the price is {price}, which is exactly {sale.price}.",
         )
+    if paid.valid_after > now.timestamp() + CLOCK_SKEW:
+        return "invalid_exact_evm_payload_authorization_valid_after", "The proof is not valid yet; nothing was charged."
     if paid.valid_before <= now.timestamp():
         return "invalid_exact_evm_payload_authorization_valid_before", "The proof has expired; nothing was charged."
     return None

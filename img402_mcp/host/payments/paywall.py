@@ -12,13 +12,14 @@ from datetime import datetime
 from functools import partial
 
 import anyio
-from anyio import to_thread
+from anyio import CapacityLimiter, to_thread
 from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 
 from img402_mcp.errors import quoted
 from img402_mcp.host.errors import UNCACHED, ApiError
 from img402_mcp.host.payments.facilitators.base import Claim, Facilitator, Rejected, Settled, Unknown
+from img402_mcp.host.payments.facilitators.play import signer
 from img402_mcp.host.payments.payload import PaymentPayload, claim, mismatch
 from img402_mcp.host.payments.records import ONCE, PaymentRecord, PaymentRecords
 from img402_mcp.host.payments.requirements import Payee, Sale, required_v1, required_v2
@@ -38,13 +39,13 @@ class PaymentRequiredError(ApiError):
 
     def __init__(self, sale: Sale, payee: Payee, code: str, message: str, proof: PaymentPayload | None = None) -> None:
         super().__init__(code, message)
-        self._sale, self._payee, self._proof = sale, payee, proof
+        self._sale, self._payee, self.proof = sale, payee, proof
 
     def response(self) -> Response:
         body = required_v1(self._sale, self._payee, self.code, str(self))
         offer = {x402.PAYMENT_REQUIRED_HEADER: x402.encoded(required_v2(self._sale, self._payee, self.code))}
         failed = _receipt_header(
-            self._proof, self._payee, x402.SettlementResponse(success=False, error_reason=self.code)
+            self.proof, self._payee, x402.SettlementResponse(success=False, error_reason=self.code)
         )
         return Response(json.dumps(body), 402, {**UNCACHED, **EXPOSED, **offer, **failed}, "application/json")
 
@@ -74,9 +75,14 @@ class Paywall:
         now: Callable[[], datetime],
         trust_used: int,
         settle_timeout: float = SETTLE_TIMEOUT,
+        *,
+        recovers: bool = False,
     ) -> None:
+        """`recovers`: signatures are looked at here before a body is taken, not by the facilitator alone."""
         self.payee, self.facilitator = payee, facilitator
         self._payments, self._now, self._trust_used, self._settle_timeout = payments, now, trust_used, settle_timeout
+        # One at a time: to recover one is 5 ms of pure Python.
+        self._signatures = CapacityLimiter(1) if recovers else None
 
     def required(self, sale: Sale) -> PaymentRequiredError:
         price = f"{x402.usdc(sale.price)} USDC on {self.payee.network.name}"
@@ -98,6 +104,21 @@ class Paywall:
         """Raises PaymentRequiredError for a proof that does not match the offer; asks no facilitator."""
         if found := mismatch(proof, sale, self.payee, self._now()):
             raise PaymentRequiredError(sale, self.payee, *found, proof=proof)
+
+    async def examine(self, proof: PaymentPayload, sale: Sale) -> None:
+        """Before a body is taken: the offer, the window, then the signature, one at a time.
+
+        A contract's wallet signs in a way that only the facilitator can judge, so it has the last word.
+        """
+        self.check(proof, sale)
+        asked = claim(proof, sale, self.payee)
+        if self._signatures is None or await to_thread.run_sync(signer, asked, limiter=self._signatures) == proof.payer:
+            return
+        verdict = await self.facilitator.verify(asked)
+        if isinstance(verdict, Rejected):
+            raise self._refused(proof, sale, verdict)
+        if isinstance(verdict, Unknown):
+            raise pending(verdict.reason)
 
     async def charge(self, proof: PaymentPayload, sale: Sale) -> PaymentRecord:
         """The payment, paid. Raises ApiError: 402 if it was refused, 409 if it is bound, 503 if it is unknown."""
@@ -190,6 +211,12 @@ class Paywall:
         """Payer and nonce are public on the chain; signature and payment-identifier are never logged."""
         money = "PLAY MONEY payment" if self.facilitator.play_money else "payment"
         _log.info("%s %s: payer %s nonce %s (%s)", money, what, proof.payer, proof.nonce, quoted(detail))
+
+
+def of_proof(error: ApiError) -> bool:
+    """Whether it refuses a proof or a token that somebody showed."""
+    shown = isinstance(error, PaymentRequiredError) and error.proof is not None
+    return shown or error.code in {"invalid_payment", "payment_conflict", "invalid_token"}
 
 
 async def _repeatedly(renew: Callable[[], None]) -> None:

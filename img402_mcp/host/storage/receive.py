@@ -11,6 +11,7 @@ from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from threading import BoundedSemaphore
 
 from anyio import to_thread
 from python_multipart import MultipartParser
@@ -31,13 +32,16 @@ from img402_mcp.formats import (
     repaired,
     sniff,
 )
-from img402_mcp.host.errors import ApiError, too_large
+from img402_mcp.host.errors import RECEIVED, ApiError, too_large
 from img402_mcp.host.storage.spool import Body, arriving
 from img402_mcp.wire.img402 import FIELD
 
 OVERHEAD = 64 * 1024  # boundaries, part headers, small fields that are no concern of ours
 PARTS = 16
 PART_HEADERS, PART_HEADER_BYTES = 8, 4096  # curl and browsers send two short ones
+MAX_CODED_BYTES = 200_000
+"""Of a GIF without its end mark: a tenth of a second, in which no other upload is looked at."""
+_EXAMINERS = BoundedSemaphore(2)  # more walks at a time would only take the interpreter from the event loop
 HEAD = 64  # bytes, enough to say what a file is; what it is instead may take all that has come so far
 JSON_FIELD, JSON_VALUES = "file", 500
 
@@ -73,7 +77,7 @@ class Incoming:
 
     def examine(self) -> Picture:
         """Walk the whole structure, and leave nothing but the image: repaired, and cut at its end. Blocks."""
-        with self.body.view() as data:
+        with _EXAMINERS, self.body.view() as data:
             image = _image(data, self._formats)
             new = None if image.data is data else bytes(image.data[: image.picture.end])
         if new is not None:
@@ -95,7 +99,7 @@ def _image(data: Buffer, formats: tuple[Format, ...]) -> Repaired:
     if found is not None and found not in formats:
         raise _unsupported(f"is a {found.name}", formats)
     try:
-        image = repaired(data)
+        image = repaired(data, MAX_CODED_BYTES)
     except NotAnImage as error:
         raise _unsupported(str(error), formats) from None
     if not image.is_proven:
@@ -161,6 +165,7 @@ async def counted(request: Request, most: int, max_bytes: int) -> AsyncIterator[
     async with aclosing(request.stream()) as stream:
         async for piece in stream:
             size += len(piece)
+            request.scope[RECEIVED] = size
             if size > most:
                 raise too_large(max_bytes)
             yield piece

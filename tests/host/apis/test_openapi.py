@@ -32,7 +32,7 @@ async def test_openapi_describes_every_answer(client: AsyncClient):
     assert {status: answer["description"] for status, answer in answers.items()} == {
         "200": "The image is public.",
         "400": "no_file, file_too_large, unsupported_format, empty_file",
-        "429": "daily_limit",
+        "429": "daily_limit, too_many",
         "500": "upload_failed",
         "507": "storage_full",
     }

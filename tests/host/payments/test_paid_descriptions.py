@@ -71,11 +71,12 @@ async def test_openapi_describes_what_is_sold(shop: AsyncClient):
         "401": "invalid_token, token_expired",
         "402": "Payment required: x402, v1 in the body and v2 in the header PAYMENT-REQUIRED.",
         "409": "payment_conflict",
+        "429": "too_many",
         "500": "upload_failed",
         "507": "storage_full",
         "503": "payment_pending",
     }
-    assert sorted(token["responses"]) == ["200", "400", "402", "409", "500", "503", "507"]
+    assert sorted(token["responses"]) == ["200", "400", "402", "409", "429", "500", "503", "507"]
     assert token["x-payment-info"] == {
         "protocols": ["x402"],
         "price": {"amount": "0.01", "currency": "USDC", "mode": "fixed"},

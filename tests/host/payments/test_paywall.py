@@ -338,3 +338,12 @@ async def test_json_answers_are_json(shop: AsyncClient):
     response = await shop.post("/api/upload/token")
     assert json.loads(response.content) == response.json()
     assert response.headers["content-type"] == "application/json"
+
+
+async def test_a_proof_that_is_not_valid_yet_is_refused_without_asking_anyone(
+    shop: AsyncClient, proof: MakeProof, bank, clock
+):
+    later = int(clock.now.timestamp()) + 600
+    answer = await shop.post("/api/upload", headers=proof(valid_after=later, valid_before=later + 300))
+    reason = "invalid_exact_evm_payload_authorization_valid_after"
+    assert (answer.status_code, answer.json()["error"], bank.verified) == (402, reason, [])

@@ -12,6 +12,7 @@ from img402_mcp.host.client_address import client_address
 from img402_mcp.host.context import Host
 from img402_mcp.host.db.plain import Transaction
 from img402_mcp.host.errors import UNCACHED, ApiError
+from img402_mcp.host.refusals import body_weight, of_body
 from img402_mcp.host.serving.response import image_response
 from img402_mcp.host.storage.images import StoredImage
 from img402_mcp.host.storage.receive import ImageRules, incoming_image
@@ -59,9 +60,11 @@ async def _upload_free(host: Host, request: Request) -> StoredImage:
 
     example = f"curl -F {FIELD}=@screenshot.png {host.settings.public_url}{FREE}"
     try:
-        async with incoming_image(request, host.blobs.spool, ImageRules(free.max_bytes, example)) as incoming:
-            describe = partial(described, incoming, now, free)
-            return await host.store.put(PendingImage(incoming.body, describe, insert, host.quota.room(incoming.size)))
+        with host.refused_bodies.watching(address, of_body, partial(body_weight, request.scope)):
+            async with incoming_image(request, host.blobs.spool, ImageRules(free.max_bytes, example)) as incoming:
+                host.refused_bodies.refuse_early(address)  # others of its may have been refused while it came
+                describe, room = partial(described, incoming, now, free), host.quota.room(incoming.size)
+                return await host.store.put(PendingImage(incoming.body, describe, insert, room))
     except (OSError, SQLAlchemyError) as error:
         _log.exception("an upload failed")
         message = "The host could not store the image. Nothing was published; it is safe to try again."

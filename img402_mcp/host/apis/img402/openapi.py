@@ -24,10 +24,10 @@ from img402_mcp.wire.img402 import (
 Json = dict[str, Any]
 
 _IMAGE_CODES = ("no_file", "file_too_large", "unsupported_format", "empty_file")
-_PAYMENT_CODES = ("invalid_payment", "payment_conflict", "payment_pending", "upload_failed", "storage_full")
+_PAYMENT_CODES = ("invalid_payment", "payment_conflict", "payment_pending", "upload_failed", "storage_full", "too_many")
 TOKEN_CODES = _PAYMENT_CODES
 PAID_CODES = (*_IMAGE_CODES, "invalid_token", "token_expired", *_PAYMENT_CODES)
-FREE_CODES = (*_IMAGE_CODES, "daily_limit", "upload_failed", "storage_full")
+FREE_CODES = (*_IMAGE_CODES, "daily_limit", "too_many", "upload_failed", "storage_full")
 
 
 _LINK = {

@@ -6,8 +6,9 @@ Both routes sell one product: the same payment gets the same token and, once it 
 import hashlib
 import logging
 from collections.abc import AsyncIterator
-from contextlib import AbstractAsyncContextManager, AbstractContextManager, asynccontextmanager, nullcontext
+from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
+from functools import partial
 
 from anyio import to_thread
 from pydantic import BaseModel
@@ -17,14 +18,16 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from img402_mcp.host.apis.img402.free import uploaded
+from img402_mcp.host.client_address import Address, client_address
 from img402_mcp.host.context import Host
 from img402_mcp.host.db.plain import Transaction
 from img402_mcp.host.errors import UNCACHED, ApiError, problem
 from img402_mcp.host.payments.payload import PaymentPayload, presented
-from img402_mcp.host.payments.paywall import EXPOSED, Paywall
+from img402_mcp.host.payments.paywall import EXPOSED, Paywall, of_proof
 from img402_mcp.host.payments.products import token_sale, upload_sale
 from img402_mcp.host.payments.records import PaymentRecord, PaymentRecords
 from img402_mcp.host.payments.upload_tokens import AlreadyRedeemed, Bought, UploadTokens, redeem
+from img402_mcp.host.refusals import body_weight, of_body
 from img402_mcp.host.settings import PaidSettings
 from img402_mcp.host.storage.images import StoredImage
 from img402_mcp.host.storage.quota import held
@@ -78,7 +81,7 @@ def off() -> Response:
 
 async def _token(context: PaidContext, request: Request) -> Response:
     sale = token_sale(context.paid, context.host.settings.public_url)
-    async with _stored():
+    async with _stored(), _watched(context, request):
         proof, quota, largest = presented(request.headers), context.host.quota, context.paid.terms.max_bytes
         if proof is None:
             # Nobody should pay for a token that cannot be used.
@@ -92,7 +95,7 @@ async def _token(context: PaidContext, request: Request) -> Response:
 
 
 async def _upload(context: PaidContext, request: Request) -> Response:
-    async with _stored():
+    async with _stored(), _watched(context, request):
         if token := request.headers.get(TOKEN_HEADER):
             return _answer(await _upload_with_token(context, request, token), EXPOSED)
         sale = upload_sale(context.paid, context.host.settings.public_url)
@@ -100,6 +103,17 @@ async def _upload(context: PaidContext, request: Request) -> Response:
         if proof is None:
             raise context.paywall.required(sale)
         return await _upload_inline(context, request, proof)
+
+
+@asynccontextmanager
+async def _watched(context: PaidContext, request: Request) -> AsyncIterator[None]:
+    """Too many proofs and tokens that are refused make their address wait."""
+    with context.host.refused_proofs.watching(_address(context, request), of_proof):
+        yield
+
+
+def _address(context: PaidContext, request: Request) -> Address | None:
+    return client_address(request.scope, context.host.settings.trusted_proxies)
 
 
 @asynccontextmanager
@@ -174,7 +188,7 @@ async def _upload_inline(context: PaidContext, request: Request, proof: PaymentP
     sale = upload_sale(context.paid, context.host.settings.public_url)
     payment = await context.paywall.known(proof, sale)
     if payment is None:
-        context.paywall.check(proof, sale)
+        await context.paywall.examine(proof, sale)
     elif payment.paid and (bought := await to_thread.run_sync(_bought, context, payment.key)):
         return _answer(bought, context.paywall.receipt(proof, payment))
     async with _receiving(context, request) as incoming:
@@ -190,9 +204,14 @@ async def _upload_inline(context: PaidContext, request: Request, proof: PaymentP
         return _answer(answer, context.paywall.receipt(proof, payment))
 
 
-def _receiving(context: PaidContext, request: Request) -> AbstractAsyncContextManager[Incoming]:
+@asynccontextmanager
+async def _receiving(context: PaidContext, request: Request) -> AsyncIterator[Incoming]:
     how = f"curl -X POST {context.host.settings.public_url}{PAID} -H '{TOKEN_HEADER}: TOKEN' -F {FIELD}=@screenshot.png"
-    return incoming_image(request, context.host.blobs.spool, ImageRules(context.paid.terms.max_bytes, how))
+    rules = ImageRules(context.paid.terms.max_bytes, how)
+    weight = partial(body_weight, request.scope)
+    with context.host.refused_bodies.watching(_address(context, request), of_body, weight):
+        async with incoming_image(request, context.host.blobs.spool, rules) as incoming:
+            yield incoming
 
 
 def _described(context: PaidContext, incoming: Incoming) -> tuple[StoredImage, str]:
