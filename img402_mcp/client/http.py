@@ -1,4 +1,4 @@
-"""One request out, one bounded answer back: with named_urls.py the only door to the network on the client side.
+"""One request out, one bounded answer back. Only this file and ssrf_guard.py reach the network on the client side.
 
 Redirects are never followed, so that a proof or a token goes nowhere but to the origin it was meant for.
 An answer is read up to ANSWER_LIMIT bytes and never unpacked, so that no peer can fill the memory.
@@ -24,8 +24,8 @@ from img402_mcp.errors import AnswerLost, BadAnswer, NotReached, UploadFailed, q
 ANSWER_LIMIT = 1_048_576
 # 64 KB pieces take half as long again, 1 MB ones win little and cost memory.
 PIECE = 524_288
-# How long an exchange may take, beside the time that its body needs on the slowest link that is worth waiting for.
-# A tool's call has a deadline besides, for all its requests together.
+# How long an exchange may take, in addition to the time that its body needs on the slowest link worth waiting for.
+# A tool's call also has a deadline for all its requests together.
 TIMEOUT = 60.0
 SLOWEST_LINK = 50_000  # bytes a second
 CONNECTING = 10.0
@@ -40,7 +40,7 @@ OnSent = Callable[[int], Awaitable[None]]
 
 @dataclass(frozen=True)
 class Request:
-    """`body` stands whole in memory, so that the same bytes can be sent again."""
+    """The whole `body` is in memory, so that the same bytes can be sent again."""
 
     method: str
     url: str
@@ -61,7 +61,7 @@ class Response:
 
 
 Send = Callable[[Request], Awaitable[Response]]
-"""Raises NotReached, AnswerLost or BadAnswer; whatever status comes is an Answer."""
+"""Raises NotReached, AnswerLost or BadAnswer; an answer of any status is returned."""
 
 
 @asynccontextmanager
@@ -73,7 +73,7 @@ async def sending(
     Each client keeps one connection. A pool of many asks each of them for each request, which took a quarter of a
     batch's time.
     """
-    turns = anyio.Semaphore(AT_ONCE)  # the time that a request waits for its turn is no fault of the network
+    turns = anyio.Semaphore(AT_ONCE)  # waiting for a turn does not count as waiting for the network
     made: list[httpx2.AsyncClient] = []
     idle: list[httpx2.AsyncClient] = []
     trusted = cache(_trusted)

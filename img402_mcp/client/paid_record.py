@@ -44,7 +44,7 @@ def document(receipt: Receipt, image: Image | None) -> str:
 
 
 async def reused(uploader: Uploader, image: Image, payment: Payment, options: UploadOptions) -> Upload:
-    """The earlier upload: what is told of its picture and its preparing is what was done then, not what would be."""
+    """The earlier upload. Its picture and its preparation are reported as they were then, not as they would be now."""
     receipt = uploader.service.receipt_in(payment.result or "")
     receipt = replace(receipt, delete_url=await uploader.reuse.delete_url(receipt.url))
     record = json.loads(payment.result or "{}")

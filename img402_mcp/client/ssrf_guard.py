@@ -1,4 +1,4 @@
-"""Sending to a URL that an API names: what an API says is no reason to reach into the user's own network.
+"""Sending to a URL that an API names: an API must not be able to make us reach into the user's own network.
 
 Only https at a public address is reached. Plain http, private addresses and loopback are reached only where the API
 that the user configured is itself at such a one. The name is looked up once, and the address that was checked is the
@@ -31,7 +31,7 @@ from img402_mcp.errors import BadAnswer, NotReached, quoted
 
 # A presigned URL has some hundred characters, one with a session's token some two thousand.
 MAX_URL_LENGTH = 8192
-# RFC 6052: in such a network an IPv6 address stands for the IPv4 address in its last 32 bits.
+# RFC 6052: in such a network an IPv6 address means the IPv4 address in its last 32 bits.
 _NAT64 = IPv6Network("64:ff9b::/96")
 # RFC 6890, for protocols; a cloud keeps its metadata there. Python versions differ in what they call it.
 _PROTOCOLS = IPv4Network("192.0.0.0/24")
@@ -66,7 +66,7 @@ async def look_up(host: str, port: int) -> list[Address]:
 
 @dataclass(frozen=True)
 class SsrfGuard:
-    """What the API at `api_url` names. `transport` stands in for the network; the checks are the same."""
+    """What the API at `api_url` names. `transport` replaces the network; the checks are the same."""
 
     api_url: str
     transport: httpx2.AsyncBaseTransport | None = None
@@ -138,7 +138,7 @@ def host_of(url: str) -> str:
 
 
 def _unwrapped(address: Address) -> Address:
-    """The IPv4 address that an IPv6 one stands for, by mapping, 6to4 or NAT64."""
+    """The IPv4 address that an IPv6 one contains, by mapping, 6to4 or NAT64."""
     if isinstance(address, IPv4Address):
         return address
     if address in _NAT64:

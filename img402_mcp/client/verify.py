@@ -1,6 +1,6 @@
 """One look at the URL that an API named: is the image there, as it was sent?
 
-What comes of it is told beside the URL and never in its place.
+The result is reported together with the URL, never instead of it.
 """
 
 import hashlib

@@ -150,7 +150,7 @@ _ESCAPED = re.compile(r"\\([ ()'\"&])")
 
 
 def _path(value: object) -> str | None:
-    """Without the quotes around it, without a shell's backslashes, and without what stands before a full path."""
+    """Without the quotes around it, without a shell's backslashes, and without what comes before a full path."""
     if not isinstance(value, str):
         return None
     text, bare = _unquoted(value.strip("\r\n")), value.strip()

@@ -71,6 +71,6 @@ class NamesCheck:
 
 
 def _pattern(names: Iterable[str]) -> str:
-    """`http://localhost:*` stands for every port, as in the SDK's own list. No name matches where there is none."""
+    """`http://localhost:*` means every port, as in the SDK's own list. No name matches where there is none."""
     forms = (re.escape(name.removesuffix(":*")) + (":[0-9]{1,5}" if name.endswith(":*") else "") for name in names)
     return "|".join(forms) or r"(?!)"

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 def serve(environ: Mapping[str, str], flags: ServeFlags) -> int:
     settings = client_settings(environ, allow_dirs=flags.allow_dirs)
     serving = serve_settings(environ, flags)
-    from img402_mcp.mcp_server.server import create_server  # noqa: PLC0415  # unusable settings are told at once
+    from img402_mcp.mcp_server.server import create_server  # noqa: PLC0415  # unusable settings are reported at once
 
     server = create_server(settings, token=serving.token)
     imports_are_done()

@@ -113,7 +113,7 @@ def _demand_protection(flags: ServeFlags, *, token: str | None, dirs: bool) -> N
 
 
 def _with_ports(names: Sequence[str]) -> tuple[str, ...]:
-    """A name stands for itself and for itself at any port; a name with a port for that port alone."""
+    """A name is allowed at any port; a name with a port only at that port."""
     return tuple(form for name in names for form in ((name,) if _has_port(name) else (name, f"{name}:*")))
 
 

@@ -105,7 +105,7 @@ class DataEnvelope(Message):
 
 
 class ErrorEnvelope(Message):
-    """Every error. In a 402 `x402Version` and `accepts` stand beside these fields."""
+    """Every error. A 402 also has the fields `x402Version` and `accepts`."""
 
     success: Literal[False] = False
     error: EnvelopeError

@@ -98,7 +98,7 @@ class Io42:
 
 
 def by_code(answer: Response) -> Response:
-    """The answer with the status that its code stands for, so that who looks at statuses goes by the code."""
+    """The answer with the status that its code stands for, for callers that look at statuses only."""
     status = wire.STATUS_OF.get(code_in(answer))  # type: ignore[call-overload]  # any text may be asked for
     return replace(answer, status=status) if status else answer
 

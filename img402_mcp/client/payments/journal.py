@@ -63,7 +63,7 @@ class Journal:
         renewing: str | None = None,
         check_others: "Callable[[list[Payment]], None] | None" = None,
     ) -> Payment:
-        """The payment that stands for this intent, or a new one: decided, signed and on disk in one transaction.
+        """The payment of this intent, or a new one: decided, signed and on disk in one transaction.
 
         No other process can decide between our look at what is spent and our row. Raises what `decide` raises.
         """

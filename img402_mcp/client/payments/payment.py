@@ -12,7 +12,7 @@ class State(StrEnum):
     SENT = "sent"
     """It left, or was about to."""
     AMBIGUOUS = "ambiguous"
-    """It left, and no answer told what became of it."""
+    """It left, and no answer has settled what became of it."""
     UNDELIVERED = "undelivered"
     """The chain says that it was charged, and what it paid for never came."""
     ANSWERED = "answered"

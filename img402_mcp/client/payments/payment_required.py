@@ -67,7 +67,7 @@ def read(answer: Response) -> PaymentRequired:
 
 
 def _documents(answer: Response) -> Iterator[tuple[dict[str, Any], int | None]]:
-    """Each document of the answer, with the version that its carrier stands for."""
+    """Each document of the answer, with the version that the place it came in implies."""
     if (in_header := _header_document(answer)) is not None:
         yield in_header, 2
     if (in_body := _body_document(answer)) is not None:

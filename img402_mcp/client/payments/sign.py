@@ -60,7 +60,7 @@ def _message(
 
 
 def _extensions(offered: dict[str, Any] | None) -> tuple[dict[str, Any] | None, str]:
-    """What was offered is repeated; a payment-identifier among it gets its id, by which a replay is told from a thief.
+    """What was offered is repeated; a payment-identifier among it gets its id, which tells a replay from a theft.
 
     A settled proof can be read on the chain, this id cannot.
     """

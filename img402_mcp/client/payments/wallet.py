@@ -112,7 +112,7 @@ def import_keystore(path: Path, key: str, password: str) -> str:
     if not password:
         raise SettingsError("A keystore needs a password: without one anyone who reads the file has the money.")
     wallet = Wallet.from_key(key)
-    if path.exists():  # told before the second that encrypting takes; the writing itself makes sure
+    if path.exists():  # said before the second that encrypting takes; writing checks it again
         raise _taken(path)
     document = json.dumps(account().encrypt(bytes.fromhex(_checked(key)), password)).encode()
     try:

@@ -1,4 +1,4 @@
-"""What the client can be told: one frozen object, read once from the environment by `read`."""
+"""The client's settings: one frozen object, read once from the environment by `read`."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -52,7 +52,7 @@ class Settings:
     named_state_dir: Path | None = None
     max_bytes: int = MAX_BYTES
     scrub: bool = True
-    """What a file tells beside its picture is taken out before it is sent."""
+    """Metadata is taken out of a file before it is sent."""
     history: bool = True
     """What was uploaded is remembered in the state folder."""
     keep: bool = False

@@ -26,7 +26,7 @@ def client_settings(
     state_dir: str | Path | None = None,
 ) -> Settings:
     """IMG402_API_URL, IMG402_ALLOW_DIRS (separated by os.pathsep), IMG402_STATE_DIR, IMG402_SCRUB, _HISTORY, _KEEP,
-    _VERIFY, and what the readers beside this one read.
+    _VERIFY, and what the readers next to this one read.
 
     Raises SettingsError.
     """
