@@ -31,13 +31,13 @@ _NOT_LINE_END = re.compile(r"[^\r\n]")
 _END = r"[ \t]*(?:\r\n?|\n|\Z)"
 _FRONT_MATTER = re.compile(rf"\A\ufeff?---{_END}(?!{_END}).*?^(?:---|\.\.\.){_END}", re.DOTALL | re.MULTILINE)
 _TEXTAREA = re.compile(r"<textarea(?=[\s>])", re.IGNORECASE)
-_END_OF_RAW = re.compile(r"</(?:pre|script|style|textarea)>", re.IGNORECASE)
+END_OF_RAW = re.compile(r"</(?:pre|script|style|textarea)>", re.IGNORECASE)
 
 
 def _with_open_textareas(text: str) -> str:
     if not _TEXTAREA.search(text):
         return text
-    closed = max((found.end() for found in _END_OF_RAW.finditer(text)), default=0)
+    closed = max((found.end() for found in END_OF_RAW.finditer(text)), default=0)
     return text[:closed] + _TEXTAREA.sub("<textbox_", text[closed:])
 
 

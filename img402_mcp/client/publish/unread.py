@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterable, Iterator
 
-from img402_mcp.client.publish.prepared import INLINE, destination, meaning
+from img402_mcp.client.publish.prepared import END_OF_RAW, INLINE, destination, meaning
 from img402_mcp.client.publish.references import LeftAlone, Span
 from img402_mcp.client.publish.urls import names_image
 
@@ -11,7 +11,6 @@ IN_BLOCK = "it is inside an HTML block, where Markdown is plain text; an empty l
 UNCLOSED = "it is inside HTML that {} opens and nothing closes, where Markdown is plain text"
 _WIKILINK = re.compile(r"!?\[\[([^\[\]|\n]{1,500}+)")
 _RAW = re.compile(r"<(script|pre|style|textarea)(?=[\s>])", re.IGNORECASE)
-_END_OF_RAW = re.compile(r"</(?:script|pre|style|textarea)>", re.IGNORECASE)
 
 
 def unread(text: str, blocks: Iterable[Span]) -> Iterator[LeftAlone]:
@@ -31,7 +30,7 @@ def _inline(text: str, start: int, end: int) -> Iterator[str]:
 def _reason(block: str) -> str:
     """Empty for a comment or a script, whose content is not meant as Markdown."""
     if raw := _RAW.match(block):
-        return "" if _END_OF_RAW.search(block) else UNCLOSED.format(f"<{raw[1].lower()}>")
+        return "" if END_OF_RAW.search(block) else UNCLOSED.format(f"<{raw[1].lower()}>")
     if block.startswith("<!--"):
         return "" if "-->" in block else UNCLOSED.format("<!--")
     return "" if block.startswith(("<!", "<?")) else IN_BLOCK

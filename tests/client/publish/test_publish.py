@@ -161,6 +161,10 @@ def test_a_definition_names_the_url_once_for_all_images_of_its_label(text, expec
             "<x-y> <template shadowrootmode=closed><base href=a/><img src=U0></template></x-y>",
             id="a-base-in-a-shadow-root-counts-for-nothing",
         ),
+        pytest.param(
+            "<img srcset=' ,p.png 1x , q.png 2x ,'>", "<img srcset=' ,U0 1x , U1 2x ,'>", id="srcset-of-commas"
+        ),
+        pytest.param("<img srcset='p.png,q.png'>", "<img srcset='U0'>", id="srcset-without-a-space-is-one-url"),
         pytest.param("<img srcset='a&comma;b.png 1x,c.png'>", "<img srcset='U0 1x,U1'>", id="srcset-with-references"),
         pytest.param("<p><img src=p.png>é<img src=q.png></p>", "<p><img src=U0>é<img src=U1></p>", id="two"),
         pytest.param("<img src=p.png", "<img src=p.png", id="unfinished"),
