@@ -10,8 +10,9 @@ VENV = ROOT / ".venv"
 PYTHON = VENV / ("Scripts/python.exe" if os.name == "nt" else "bin/python")
 STAMP = VENV / ".installed"
 PYTEST = [str(PYTHON), "-m", "pytest", "-q"]
+WORKERS = (os.cpu_count() or 1) + 1  # some tests wait rather than compute
 LANES = {
-    "": ["-m", "not interop", "-n", "auto", "--dist", "worksteal"],
+    "": ["-m", "not interop", "-n", str(WORKERS), "--dist", "worksteal"],
     "--interop": ["-m", "interop and not frameworks and not windows"],
     "--frameworks": ["-m", "frameworks"],
     "--windows": ["-m", "windows"],

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.sources import tree_of
+
 ROOT = Path(__file__).parent.parent
 PACKAGE = ROOT / "img402_mcp"
 BASES = (ROOT, PACKAGE, PACKAGE / "client", PACKAGE / "host")
@@ -20,11 +22,6 @@ PLACED = sorted(set(re.findall(r"`([\w/]+\.py)` `([\w.]+)`", BOTH)))
 INVARIANTS = range(1, 11)
 BESIDE_THE_LOOP = {"run_sync", "open_process", "getaddrinfo", "Popen", "Thread", "Timer"}
 """Calls that start a thread or a child, or put work into one."""
-
-
-@cache
-def tree_of(path: Path) -> ast.Module:
-    return ast.parse(path.read_text(encoding="utf-8"))
 
 
 @cache

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.sources import tree_of
+
 PACKAGE = "img402_mcp"
 ROOT = Path(__file__).parent.parent / PACKAGE
 LONGEST_FILE = 300
@@ -120,7 +122,7 @@ TWICE: dict[str, str] = {}
 def modules() -> dict[str, ast.Module]:
     """Each parsed once: `img402_mcp.host.app` -> its tree."""
     paths = sorted(ROOT.rglob("*.py"))
-    return {module_of(path): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+    return {module_of(path): tree_of(path) for path in paths}
 
 
 def module_of(path: Path) -> str:

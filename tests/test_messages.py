@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+from tests.sources import tree_of
+
 ROOT = Path(__file__).parent.parent / "img402_mcp"
 GOLDEN = Path(__file__).with_name("messages.txt")
 FEWEST_WORDS = 3
@@ -21,7 +23,7 @@ def messages() -> Iterator[str]:
     """`room: sentence`, with what varies in braces."""
     for path in sorted(ROOT.rglob("*.py")):
         room = path.relative_to(ROOT).with_suffix("").as_posix()
-        for sentence in dict.fromkeys(sentences(ast.parse(path.read_text(encoding="utf-8")))):
+        for sentence in dict.fromkeys(sentences(tree_of(path))):
             yield f"{room}: {sentence}"
 
 

@@ -5,6 +5,7 @@ from functools import cache
 from pathlib import Path
 
 from tests.fakes.keys import ADDRESS, KEY, PAYEE, VECTOR_PAYEE
+from tests.sources import tree_of
 
 TESTS = Path(__file__).parent
 ROOT = TESTS.parent / "img402_mcp"
@@ -31,7 +32,7 @@ LONGER = {
 def trees() -> dict[str, ast.Module]:
     """Path below tests -> the parsed file."""
     paths = [path for path in TESTS.rglob("*.py") if "__pycache__" not in path.parts]
-    return {path.relative_to(TESTS).as_posix(): ast.parse(path.read_text(encoding="utf-8")) for path in paths}
+    return {path.relative_to(TESTS).as_posix(): tree_of(path) for path in paths}
 
 
 def lies_in_no_room(path: str) -> bool:

@@ -13,6 +13,7 @@ from img402_mcp.client.settings import CLIENT_VARIABLES
 from img402_mcp.errors import SettingsError
 from img402_mcp.host.settings.names import HOST_VARIABLES
 from img402_mcp.variable_names import VariableNames
+from tests.sources import tree_of
 
 PACKAGE = Path(__file__).parent.parent / "img402_mcp"
 NAMES = VariableNames(
@@ -26,7 +27,7 @@ NAMES = VariableNames(
 def read_in(*folders: str) -> set[str]:
     """The names that are string literals in the code, as in `environ.get("IMG402_SCRUB")`."""
     files = [path for folder in folders for path in (PACKAGE / folder).rglob("*.py") if path.stem != "names"]
-    nodes = [node for path in files for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))]
+    nodes = [node for path in files for node in ast.walk(tree_of(path))]
     texts = {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
     return {text for text in texts if text.startswith("IMG402_") and text.isidentifier() and text[-1] != "_"}
 
