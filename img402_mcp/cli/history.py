@@ -54,6 +54,8 @@ def _show(history: History, flags: Flags) -> int:
         print(json.dumps([as_json(entry) for entry in entries], indent=2))
     else:
         _print_table(entries, now, history.count(flags.query, until, now=now) - len(entries))
+    if entries and flags.expiring:
+        print(f"`img402-mcp renew --expiring {flags.expiring}` uploads them again.", file=sys.stderr)
     return 0 if entries else 1
 
 

@@ -153,7 +153,8 @@ def _show(batch: Batch, flags: Flags) -> None:
     if (lives := lives_of(batch)).count(". "):  # more than when they expire
         print(lives.replace("keep=true", "--keep"), file=sys.stderr)
     for failure in batch.failures:
-        print(f"img402-mcp: {in_words(failure)}", file=sys.stderr)
+        said = in_words(failure).replace("keep=false", "--no-keep")
+        print(f"img402-mcp: {said}", file=sys.stderr)
     if batch.unsent:
         print(f"img402-mcp: Stopped early: {batch.stopped_by} {len(batch.unsent)} not tried.", file=sys.stderr)
     if batch.retry and len(batch.paths) > 1:

@@ -106,6 +106,8 @@ def test_the_history_is_printed_newest_first(history, command):
 def test_what_expires_soon_is_printed(history, command):
     history.remember(replace(ENTRY, expires_at=time.time() + 1.5 * DAY))
     assert [command("--expiring", days)[0] for days in ("1", "2")] == [1, 0]
+    assert command("--expiring", "2")[2] == "`img402-mcp renew --expiring 2` uploads them again.\n"
+    assert command()[2] == ""
 
 
 def test_json_is_one_array_of_everything(history, command):

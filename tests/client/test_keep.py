@@ -13,7 +13,7 @@ from img402_mcp.client.upload import UploadOptions
 from img402_mcp.errors import PaymentRefused, ReadRefused, SettingsError
 from tests.fakes.agent import agent, money, text, uploading
 from tests.fakes.api import Api
-from tests.fakes.september import EXPIRES_AT, MEGABYTE, September
+from tests.fakes.september import EXPIRES_AT, EXPIRY, MEGABYTE, September
 from tests.fakes.serving import reply
 
 ADVICE = "Expires 2026-12-28. Images up to 1 MB are kept for good here: call again with keep=true."
@@ -92,6 +92,7 @@ async def test_below_half_the_scale_it_is_refused_with_the_reason_and_nothing_is
 async def test_where_all_lives_are_equal_keep_does_nothing(large, pictures):
     week = {"formats": ["image/png"], "free": {"maxBytes": 5_000_000, "days": 7}}
     api = Api(5_000_000, stated=week)
+    api.on_upload = lambda _: reply(200, {"url": f"{api.url}/{len(api.sizes)}.png", "id": "1", "expiresAt": EXPIRY})
     async with uploading(pictures, api.transport, verify=False) as uploader:
         plain = await uploader.upload(large)
         kept = await uploader.upload(large, options=UploadOptions(keep=True))
@@ -156,6 +157,14 @@ async def test_the_images_of_a_document_are_kept_by_default(large, pictures, arg
         answer = await client.call_tool("publish_markdown", {"path": str(pictures / "page.md")} | arguments)
     assert [size > MEGABYTE for size in api.sizes] == [expires]
     assert answer.structured_content.get("note", "") == (ADVICE if expires else "")
+
+
+async def test_a_documents_keep_decides_whatever_the_setting_says(large, pictures):
+    (pictures / "page.md").write_text("![](large.png)")
+    api = September()
+    async with agent(pictures, api.transport, verify=False, keep=True) as client:
+        await client.call_tool("publish_markdown", {"path": str(pictures / "page.md"), "keep": False})
+    assert [size > MEGABYTE for size in api.sizes] == [True]
 
 
 # Paying

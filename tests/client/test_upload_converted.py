@@ -9,9 +9,9 @@ from PIL import Image
 from img402_mcp.client.paid_upload import open_paid_uploader
 from img402_mcp.client.upload import UploadOptions
 from img402_mcp.errors import ReadRefused
-from tests.fakes.agent import fetched, money, uploading
+from tests.fakes.agent import agent, fetched, money, uploading
 from tests.fakes.api import Api
-from tests.fakes.wire import hosting
+from tests.fakes.wire import API, hosting
 
 HEIC = Path(__file__).parents[1] / "corpus" / "heic"
 
@@ -73,6 +73,18 @@ async def test_with_fit_off_it_is_refused_as_what_it_is(pictures, kind, what):
     async with uploading(pictures, Api().transport) as uploader:
         with pytest.raises(ReadRefused, match=what):
             await uploader.upload(str(pictures / "a.png"), options=UploadOptions(fit=False))
+
+
+async def test_the_pictures_of_a_document_and_of_a_pattern_are_converted_too(pictures):
+    (pictures / "a.bmp").write_bytes(drawn("BMP"))
+    (pictures / "page.md").write_text("![](a.bmp)")
+    api = Api()
+    async with agent(pictures, api.transport, verify=False) as client:
+        published = await client.call_tool("publish_markdown", {"path": str(pictures / "page.md")})
+        batch = await client.call_tool("upload_batch", {"paths": [f"{pictures}/*.bmp"]})
+    assert published.structured_content["text"] == f"![]({API}/1.png)"
+    assert "bmp -> png, lossless" in published.structured_content["uploads"][0]["note"]
+    assert batch.structured_content["uploads"][0]["done"] == "bmp -> png, lossless"
 
 
 async def test_an_svg_stays_refused(pictures):

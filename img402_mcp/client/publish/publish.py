@@ -97,7 +97,7 @@ async def publish(uploader: Uploader, wanted: PublishOptions, progress: Progress
     """Raises ReadRefused, before anything is sent."""
     draft = await run_sync(_draft, wanted, uploader.roots)
     sizes = await run_sync(sizes_of, draft.images, uploader.roots)
-    upload = partial(uploader.upload, options=UploadOptions(keep=wanted.keep or None))
+    upload = partial(uploader.upload, options=UploadOptions(keep=wanted.keep))
     batch = await upload_batch(upload, draft.images, progress, sizes)
     text = rewritten(draft.document.text, _urls(draft, batch))
     note = await run_sync(_written, text, draft, uploader.roots, wanted.overwrite)

@@ -21,6 +21,7 @@ NO_HISTORY = (
     "Earlier uploads are not known: the history is switched off (IMG402_HISTORY=off), or its folder cannot be used, "
     "which `img402-mcp doctor` tells."
 )
+RENEW = "The user can have them uploaded again for free: `img402-mcp renew --expiring {days}`."
 
 
 class FoundUpload(NamedTuple):
@@ -53,7 +54,8 @@ def _search(uploader: "Uploader", query: str, days: int) -> FindUploadsResult:
     known = uploader.history.find(query, expiring_before(now, days), now=now, limit=-1) if uploader.history else []
     entries = [entry for entry in known if uploader.roots.contain(Path(entry.path))]
     shown = [_found(entry, now) for entry in entries[:MAX_SHOWN]]
-    return FindUploadsResult(uploads=shown, more=len(entries) - len(shown))
+    note = RENEW.format(days=days) if shown and days > 0 else ""
+    return FindUploadsResult(uploads=shown, more=len(entries) - len(shown), note=note)
 
 
 def _found(entry: "HistoryEntry", now: float) -> FoundUpload:
@@ -79,7 +81,7 @@ def _in_words(answer: FindUploadsResult) -> str:
     if not answer.uploads:
         return "No such upload is known."
     more = [f"{answer.more} more; narrow the query."] if answer.more else []
-    return "\n".join((*map(_line, answer.uploads), *more))
+    return "\n".join((*map(_line, answer.uploads), *more, *filter(None, (answer.note,))))
 
 
 def _line(found: FoundUpload) -> str:

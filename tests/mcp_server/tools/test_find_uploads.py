@@ -113,6 +113,15 @@ async def test_a_query_and_a_time_narrow_it(history):
     assert (none, text) == ({"uploads": []}, "No such upload is known.")
 
 
+async def test_what_expires_soon_comes_with_the_command_that_renews_it(history):
+    history.remember(entry("a", time.time() + 3 * 86_400))
+    found, text = await answer_of(history, expiring_within_days=4)
+    unasked, _ = await answer_of(history)
+    assert found["note"].endswith("`img402-mcp renew --expiring 4`.")
+    assert text.endswith(found["note"])
+    assert "note" not in unasked
+
+
 @pytest.mark.parametrize(("count", "more", "words"), [(20, 0, []), (23, 3, ["3 more; narrow the query."])])
 async def test_at_most_twenty_are_listed_with_the_number_of_others(history, count, more, words):
     for number in range(count):
