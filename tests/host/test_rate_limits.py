@@ -2,8 +2,10 @@
 
 from asyncio import gather
 from collections.abc import Callable
+from contextlib import closing
 from datetime import timedelta
 from ipaddress import ip_address
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -15,7 +17,7 @@ from img402_mcp.host.app import create_app
 from img402_mcp.host.cleanup import remove_orphans
 from img402_mcp.host.client_address import client_address, shared_by
 from img402_mcp.host.db.database import Database
-from img402_mcp.host.rate_limits import _COUNTS
+from img402_mcp.host.rate_limits import _COUNTS, HourlyLimits
 from img402_mcp.host.settings import HostSettings, host_settings
 from img402_mcp.host.storage.images import Images
 from img402_mcp.host.storage.opening import open_blobs
@@ -107,6 +109,16 @@ def test_counts_of_yesterday_stay_for_uploads_that_began_before_midnight(
         left = set(connection.execute(select(_COUNTS.c.start)).scalars())
     database.close()
     assert left == {today, today - timedelta(days=1)}
+
+
+def test_a_request_over_the_limit_of_all_takes_nothing_from_its_own(
+    settings: Callable[..., HostSettings], clock: SimpleNamespace, data: Path
+):
+    data.mkdir()
+    with closing(Database(settings().database)) as database:
+        limits = HourlyLimits(database, "io42", 9, 2)
+        taken = [limits.take(who, clock.now) for who in ("a", "a", "b", "b", "a")]
+    assert [(it.remaining, it.exceeded) for it in taken] == [(8, False), (7, False), (9, True), (9, True), (7, True)]
 
 
 PROXIES = "127.0.0.1, 10.0.0.0/8, 2001:db8::/32"
