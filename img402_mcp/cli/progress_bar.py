@@ -32,7 +32,7 @@ class ProgressBar:
 
     @contextmanager
     def image(self, path: str) -> Iterator[Callable[[str], None]]:
-        """One image on its way: what it is given is the stage that the image is at."""
+        """One image on its way; gives a function to name its stage."""
         try:
             self._enter(path, "preparing")
             yield partial(self._enter, path)

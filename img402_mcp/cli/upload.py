@@ -35,9 +35,9 @@ UploadWith = Callable[..., Awaitable[Upload]]
 """`upload` of the free or the paid uploader."""
 
 MAX_FILES = 10_000
-"""A shell has expanded its pattern, and a person looks on."""
+"""A shell has expanded its pattern, and a person is watching."""
 INTERRUPTED = 130
-IN_THE_HISTORY = "What was on its way may have arrived: `img402-mcp history` tells."
+IN_THE_HISTORY = "What was on its way may have arrived: `img402-mcp history` shows it."
 
 
 def run(flags: Flags) -> int:
@@ -75,9 +75,9 @@ def _exit_code(batch: Batch) -> int:
 
 
 def chosen_folders(paths: Sequence[str]) -> list[Path]:
-    """Where the named files lie: who names a file here has chosen it, and nothing but what is named is opened.
+    """Where the named files lie: anyone who names a file here has chosen it, and nothing else is opened.
 
-    They are added to the default folders alone. Folders that someone has set are the limit for a command, too.
+    They are added to the default folders alone. Folders set by a variable or flag limit a command too.
     """
     return [folder for path in paths if (folder := _folder(path)) and folder.is_dir()]
 

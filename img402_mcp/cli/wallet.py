@@ -1,4 +1,4 @@
-"""The wallet, for a person: only here a password is asked for, since elsewhere the input is the protocol's."""
+"""The wallet, for a person: a password is asked for only here, since elsewhere the input belongs to the protocol."""
 
 import getpass
 import os
@@ -43,7 +43,7 @@ def _import(flags: Flags) -> int:
 def _made(file: Path, make: Callable[[Path, str], str]) -> int:
     print(make(file, _new_password()))
     print(
-        f"The key is encrypted in {file}. Keep a copy, and put in no more USDC than you would carry in a purse.\n"
+        f"The key is encrypted in {file}. Keep a copy, and put in no more USDC than you would carry as cash.\n"
         f"Set IMG402_WALLET_FILE={file.absolute()} and IMG402_WALLET_PASSWORD_FILE to a file with the password.",
         file=sys.stderr,
     )
@@ -55,7 +55,7 @@ def _new_password() -> str:
         return secret_in(file, "IMG402_WALLET_PASSWORD_FILE")
     password = _read_secret("A password for the keystore: ", "IMG402_WALLET_PASSWORD")
     if sys.stdin.isatty() and not os.environ.get("IMG402_WALLET_PASSWORD") and getpass.getpass("Again: ") != password:
-        raise SettingsError("The two passwords differ; nothing was made.")
+        raise SettingsError("The two passwords differ, so nothing was created.")
     return password
 
 

@@ -1,4 +1,4 @@
-"""The configurations of agents that start this server. Of what stands in them only names and commands are shown."""
+"""The configurations of agents that start this server. Only names and commands in them are shown."""
 
 import json
 import os
@@ -42,7 +42,7 @@ def known(home: Path, here: Path, environ: Mapping[str, str]) -> Iterator[AgentC
 
 
 def _application_folders(home: Path, environ: Mapping[str, str]) -> Iterator[Path]:
-    """Of Linux, macOS and Windows: those of the other two are not there."""
+    """Of Linux, macOS and Windows: those of the other two do not exist."""
     yield Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
     yield home / "Library" / "Application Support"
     if roaming := environ.get("APPDATA"):
@@ -93,7 +93,7 @@ def _entry(agent: AgentConfig, name: str, entry: dict[str, Any]) -> Iterator[Fin
     if isinstance(command := entry.get("command"), str):
         yield _command(agent, where, command)
     elif "url" not in entry:
-        yield fail(f"{where} has no command.", "Name the program by its absolute path.")
+        yield fail(f"{where} has no command.", "Name it by its absolute path.")
     environ = entry.get("env")
     if isinstance(environ, dict):
         yield from _environment(where, {str(key): str(value) for key, value in environ.items()})
@@ -103,14 +103,14 @@ def _command(agent: AgentConfig, where: str, command: str) -> Finding:
     shown, path = quoted(command), Path(command)
     found = shutil.which(command)
     if path.is_absolute():
-        missing = fail(f"{where}: {shown} is not a program that is there.", "Name the program that `which` tells.")
-        return ok(f"{where}: {shown} is there") if found else missing
+        missing = fail(f"{where}: {shown} does not exist.", "Name the path that `which img402-mcp` prints.")
+        return ok(f"{where}: {shown} exists") if found else missing
     if os.path.dirname(command):  # noqa: PTH120  # Path("./x") forgets its dot
-        return fail(f"{where}: {shown} depends on where the agent is started.", "Name the absolute path.")
+        return fail(f"{where}: {shown} depends on where the agent is started.", "Name it by its absolute path.")
     if found is None:
-        return fail(f"{where}: {shown} is not in the PATH.", "Name the program by its absolute path.")
+        return fail(f"{where}: {shown} is not in the PATH.", "Name it by its absolute path.")
     if agent.windowed:
-        said = f"{where}: {shown} is in your shell's PATH, which programs with windows often do not see."
+        said = f"{where}: {shown} is in your shell's PATH, which desktop programs often do not see."
         return warn(said, f"Name it as {quoted(found)}.")
     return ok(f"{where}: {shown} is in the PATH")
 

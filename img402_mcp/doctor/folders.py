@@ -42,14 +42,14 @@ def _allowed_folders(settings: Settings, home: Path) -> Iterator[Finding]:
 
 
 def _allowed(root: Path, reason: str, home: Path) -> Finding:
-    """Listed, since no other question tells what macOS's privacy protection denies."""
+    """Listed, since nothing else shows what macOS's privacy protection denies."""
     shown = f"{quoted(str(root))} ({reason})"
     try:
         with os.scandir(root) as entries:
             next(entries, None)
     except OSError as error:
         denied = REASONS.get(error.errno or 0, f"cannot be listed: {error.strerror}")
-        return fail(f"{shown} {denied}.", "Allow it to this user, or name another folder.")
+        return fail(f"{shown} {denied}.", "Give this user access to it, or name another folder.")
     if home.resolve().is_relative_to(root):
         said = f"{shown} is wide: every image below it may be uploaded by an agent, the whole home folder included."
         return warn(said, "Name the folders that screenshots are in, with IMG402_ALLOW_DIRS.")
@@ -73,7 +73,7 @@ def _state(folder: Path) -> Iterator[Finding]:
         said = f"Nothing can be kept in {shown} ({error.strerror}), neither the history nor payments."
         yield fail(said, "Make it writable, or name another folder with IMG402_STATE_DIR.")
         return
-    use = "is writable" if there == folder else "is made at the first upload"
+    use = "is writable" if there == folder else "is created at the first upload"
     yield from [*_open_to_others(folder)] or [ok(f"{shown} {use}")]
 
 
@@ -86,7 +86,7 @@ def _kept(look: Callable[[Path], Findings], settings: Settings) -> Findings:
 
 
 def _nearest(folder: Path) -> Path:
-    """The folder itself, or the one in which it would be made."""
+    """The folder itself, or the one in which it would be created."""
     return next(place for place in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(place))
 
 
@@ -137,6 +137,9 @@ def _journal(folder: Path) -> Findings:
         return [fail(str(error))]
     if pending:
         return [
-            warn(f"{pending} payments are open.", "`img402-mcp wallet status` tells which; `wallet resume` goes on.")
+            warn(
+                f"{pending} payments are open.",
+                "`img402-mcp wallet status` lists them; `img402-mcp wallet resume` resumes them.",
+            )
         ]
     return [ok("can be opened; no payment is open")]

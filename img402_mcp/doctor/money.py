@@ -15,7 +15,7 @@ from img402_mcp.wire.x402 import usdc
 USUAL_PRICE = 10_000
 """Atomic units: 0.01 USDC, what one upload costs at img402.dev."""
 MUCH = 10_000_000
-"""10 USDC: more than anyone meant who uploads pictures."""
+"""10 USDC: more than uploading pictures should need."""
 
 
 async def wallet(context: CheckContext) -> Findings:
@@ -30,7 +30,7 @@ def _opened(source: WalletSource) -> Finding:
     try:
         return ok(f"opens; its address is {unlocked(source).address}")
     except SettingsError as error:
-        return fail(str(error), "Look at IMG402_WALLET_FILE and at its password.")
+        return fail(str(error), "Check IMG402_WALLET_FILE and its password.")
 
 
 def _exposed(source: WalletSource, password_file: str) -> Iterator[Finding]:
@@ -56,8 +56,6 @@ def _doubts(money: Money) -> Iterator[Finding]:
         yield warn(said, "Raise IMG402_DAILY_BUDGET, or lower IMG402_MAX_PAYMENT.")
     if money.max_payment < USUAL_PRICE:
         said = f"One payment may cost {usdc(money.max_payment)} USDC, and an upload costs {usdc(USUAL_PRICE)}."
-        yield warn(said, "Raise IMG402_MAX_PAYMENT, if anything is to be paid.")
+        yield warn(said, "Raise IMG402_MAX_PAYMENT to pay for uploads.")
     if max(money.daily_budget, money.max_payment) > MUCH:
-        yield warn(
-            f"More than {usdc(MUCH)} USDC may be spent in a day.", "Is IMG402_DAILY_BUDGET in USDC, as it is meant?"
-        )
+        yield warn(f"More than {usdc(MUCH)} USDC may be spent in a day.", "Check that IMG402_DAILY_BUDGET is in USDC.")

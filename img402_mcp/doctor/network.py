@@ -1,4 +1,4 @@
-"""The ways out of this machine. Only GET goes to the API; no key, token or proof goes anywhere."""
+"""The network. The API is asked with GET alone; no key, token or proof is sent."""
 
 import json
 import re
@@ -60,7 +60,7 @@ async def _without_limits(context: CheckContext, status: int) -> Finding:
     if status >= 500:
         return fail(f"{url} fails on its own side (status {status}).", "Try again in a few minutes.")
     if status == 404:
-        said = f"{url} answers, but there seems to be no img402 API (status 404 for {FREE})."
+        said = f"{url} answers, but does not seem to be an img402 API (status 404 for {FREE})."
         return (warn if url == HOSTED_API else fail)(said, _WAY_OUT)
     return ok(f"{url} answers; it states no limits of its own")
 
@@ -85,19 +85,19 @@ async def clock(context: CheckContext) -> Findings:
     try:
         answer = await context.send(Request("GET", context.settings.api_url + OPENAPI))
     except UploadFailed:
-        return []  # `api` tells it
+        return []  # `api` reports it
     ahead = _ahead(answer.headers)
     if ahead is None:
-        return [ok("the API tells no time to compare with")]
+        return [ok("the API sends no date to compare with")]
     if abs(ahead) <= MAX_SKEW:
         return [ok(f"within {MAX_SKEW} s of the API's")]
     said = f"This machine's clock is {abs(ahead):.0f} s {'ahead of' if ahead > 0 else 'behind'} the API's."
     level = fail if context.settings.money.wallet else warn
-    return [level(f"{said} Payments are signed for a few minutes alone.", "Let the system set the time (NTP).")]
+    return [level(f"{said} A payment is only valid for a few minutes.", "Let the system set the time (NTP).")]
 
 
 def _ahead(headers: Mapping[str, str]) -> float | None:
-    """Seconds. A cache tells by `Age` how long ago the date was right."""
+    """Seconds. A cache says by `Age` how long ago the date was right."""
     date, age = http_date(headers.get("date", "")), headers.get("age", "0")
     if date is None or not re.fullmatch(r"[0-9]{1,9}", age, re.ASCII):
         return None
@@ -123,7 +123,7 @@ def _proxy(name: str, text: str) -> Finding:
         usable = False
     if not usable:
         return fail(
-            f"{name} is not the address of a proxy.", f"Such as {name}=http://proxy.example:3128, or take it away."
+            f"{name} is not the address of a proxy.", f"Set it as in {name}=http://proxy.example:3128, or unset it."
         )
     port = f":{parts.port}" if parts.port else ""
     return ok(f"{name} leads through {quoted(f'{parts.scheme}://{parts.hostname}{port}')}")
@@ -132,7 +132,7 @@ def _proxy(name: str, text: str) -> Finding:
 def _certificates(environ: Mapping[str, str]) -> Iterator[Finding]:
     for name, is_there in (("SSL_CERT_FILE", Path.is_file), ("SSL_CERT_DIR", Path.is_dir)):
         if (text := environ.get(name, "")) and not is_there(Path(text)):
-            yield fail(f"{name} names {quoted(text)}, which is not there.", "Name the certificates, or take it away.")
+            yield fail(f"{name} names {quoted(text)}, which does not exist.", "Name the certificates, or unset it.")
 
 
 async def node(context: CheckContext) -> Findings:
@@ -148,7 +148,7 @@ async def node(context: CheckContext) -> Findings:
             refusals.append(str(error))
         else:
             return [ok(f"the RPC node answers for {name}")]
-    return [fail(" ".join(dict.fromkeys(refusals)), "Look at IMG402_RPC_URL and IMG402_NETWORKS.")]
+    return [fail(" ".join(dict.fromkeys(refusals)), "Check IMG402_RPC_URL and IMG402_NETWORKS.")]
 
 
 def other(api: type[ApiSettings]) -> Check:

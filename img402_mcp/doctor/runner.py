@@ -41,7 +41,7 @@ async def run_checks(
     checks: Mapping[str, Check] = CHECKS,
     within: float = WITHIN,
 ) -> dict[str, Findings]:
-    """What each check found, in the order of the table; empty where another one tells it."""
+    """What each check found, in the order of the table; empty where another check reports it."""
     settings, sentences = variables.read(environ)
     found: dict[str, Findings] = {name: [] for name in checks}
 
@@ -60,6 +60,6 @@ async def _run_check(check: Check, context: CheckContext, within: float) -> Find
         with anyio.fail_after(within):
             return await check(context)
     except TimeoutError:
-        return [fail(f"It did not end within {within:g} s.", "Look whether the disk or the network hangs.")]
+        return [fail(f"It did not end within {within:g} s.", "Check whether the disk or the network hangs.")]
     except Exception as error:  # noqa: BLE001  # a check that breaks must not hide what the others found
-        return [fail(f"The check itself broke ({type(error).__name__}).", "Please report it.")]
+        return [fail(f"The check itself failed ({type(error).__name__}).", "Please report it.")]

@@ -1,4 +1,4 @@
-"""The settings: each one that cannot be read is told, and the rest is gone on with."""
+"""The settings. Each one that cannot be read is reported, and the rest is used."""
 
 from collections.abc import Iterator, Mapping
 
@@ -34,12 +34,12 @@ def _family(name: str) -> str:
 async def settings(context: CheckContext) -> Findings:
     _, sentences = read(context.environ)
     number = sum(name in CLIENT_VARIABLES.known for name in context.environ)
-    source = f"{number} set by variables" if number else "all as they are without any variable"
+    source = f"{number} set by variables" if number else "none set by variables"
     return [fail(sentence) for sentence in sentences.values()] or [ok(f"{source}; all can be read")]
 
 
 async def variables(context: CheckContext) -> Findings:
-    return [*unknown(context.environ)] or [ok("no IMG402_ variable that is not known")]
+    return [*unknown(context.environ)] or [ok("no unknown IMG402_ variable")]
 
 
 def unknown(environ: Mapping[str, str]) -> Iterator[Finding]:

@@ -1,12 +1,14 @@
-"""The commands as processes: what they print, how they end, which requests they accept."""
+"""The commands, as processes where that matters: what they print, how they end, which requests they accept."""
 
 import json
+import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
+from io import BytesIO, TextIOWrapper
 from pathlib import Path
 
 import httpx2
@@ -15,6 +17,7 @@ from mcp import Client
 from mcp.client.streamable_http import streamable_http_client
 
 from img402_mcp import __version__
+from img402_mcp.__main__ import ending
 from tests.fakes.keys import ADDRESS, KEY, PAYEE, SELLING
 
 PROGRAM = [sys.executable, "-m", "img402_mcp"]
@@ -28,6 +31,19 @@ HELLO = {
 
 
 def run(*arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
+    """In this process, with these variables alone: the exit code and the texts are what a process would give."""
+    streams = [TextIOWrapper(BytesIO(), write_through=True) for _ in range(2)]
+    with pytest.MonkeyPatch.context() as patch, redirect_stdout(streams[0]), redirect_stderr(streams[1]):
+        for name in [*os.environ]:
+            patch.delenv(name)
+        for name, value in ({"IMG402_HISTORY": "off"} | environ).items():
+            patch.setenv(name, value)
+        words = [*map(str, arguments)]
+        code = ending(words)
+    return subprocess.CompletedProcess(words, code, *(stream.buffer.getvalue().decode() for stream in streams))
+
+
+def run_process(*arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [*PROGRAM, *map(str, arguments)],
         env={"IMG402_HISTORY": "off"} | environ,
@@ -69,11 +85,11 @@ def ask(program: subprocess.Popen[str], message: dict[str, object]) -> dict[str,
 
 
 def test_the_version_is_printed():
-    assert run("--version").stdout == f"img402-mcp {__version__}\n"
+    assert run_process("--version").stdout == f"img402-mcp {__version__}\n"
 
 
 def test_the_end_of_the_input_ends_the_server_and_stdout_stays_empty(pictures):
-    ended = run(IMG402_ALLOW_DIRS=str(pictures))
+    ended = run_process(IMG402_ALLOW_DIRS=str(pictures))
     assert (ended.returncode, ended.stdout, ended.stderr) == (0, "", "")
 
 
@@ -156,7 +172,8 @@ def test_invariant_9_a_stray_print_never_lands_in_the_protocol(pictures, tmp_pat
     ],
 )
 def test_unusable_settings_end_with_one_sentence_and_code_2(arguments, environ, sentence):
-    ended = run(*arguments, **environ)
+    start = run_process if "host" in arguments else run  # a host sets its process's umask and log
+    ended = start(*arguments, **environ)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith(sentence)
     assert ended.stderr.count("\n") == 1
@@ -192,7 +209,8 @@ def test_a_misspelt_variable_stops_every_command_that_reads_settings(arguments, 
     "arguments", [["host", "--port=0"], ["host", "admin", "agents", "list"]], ids=["host", "admin"]
 )
 def test_a_misspelt_variable_stops_a_host(arguments, tmp_path):
-    ended = run(*arguments, IMG402_HOST_DATA=str(tmp_path / "host"), IMG402_HOST_FREE_DIALY="9", IMG402_SRCUB="off")
+    misspelt = {"IMG402_HOST_FREE_DIALY": "9", "IMG402_SRCUB": "off"}
+    ended = run_process(*arguments, IMG402_HOST_DATA=str(tmp_path / "host"), **misspelt)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
         'img402-mcp: "IMG402_HOST_FREE_DIALY" is not a variable of img402-mcp, so it has no effect: did you mean '
@@ -202,7 +220,7 @@ def test_a_misspelt_variable_stops_a_host(arguments, tmp_path):
 
 
 def test_an_unknown_variable_that_resembles_none_is_a_warning_on_stderr(tmp_path):
-    ended = run("history", IMG402_STATE_DIR=str(tmp_path), IMG402_QQQQ="secret", IMG402_HOST_QQQQ="secret")
+    ended = run_process("history", IMG402_STATE_DIR=str(tmp_path), IMG402_QQQQ="secret", IMG402_HOST_QQQQ="secret")
     assert ended.stderr.splitlines()[0] == (
         'WARNING img402_mcp.settings: "IMG402_QQQQ" is not a variable of img402-mcp, so it has no effect.'
     )

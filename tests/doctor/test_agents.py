@@ -13,7 +13,7 @@ async def test_an_agents_missing_program_is_reported(found, tmp_path):
     (finding,) = await found("agents")
     where = f'Claude Code\'s "{tmp_path}/here/.mcp.json", server "img402"'
     assert finding == fail(
-        f'{where}: "/nowhere/img402-mcp" is not a program that is there.', "Name the program that `which` tells."
+        f'{where}: "/nowhere/img402-mcp" does not exist.', "Name the path that `which img402-mcp` prints."
     )
 
 

@@ -19,7 +19,7 @@ LIMITS: dict[str, object] = {"x-img402-limits": {"formats": ["image/png"], "free
         pytest.param([(LIMITS, 200)], "ok", "answers: free up to 1,000,000 bytes, kept 7 days", id="limits"),
         pytest.param([(API, 200)], "ok", "answers; it states no limits of its own", id="described"),
         pytest.param([({}, 404), ({}, 405)], "ok", "answers; it states no limits of its own", id="not-described"),
-        pytest.param([({}, 404), ({}, 404)], "fail", "there seems to be no img402 API", id="other-server"),
+        pytest.param([({}, 404), ({}, 404)], "fail", "does not seem to be an img402 API", id="other-server"),
         pytest.param([({}, 301), ({}, 301)], "fail", "answers with a redirect (status 301)", id="moved"),
         pytest.param([({}, 502), ({}, 502)], "fail", "fails on its own side (status 502)", id="broken"),
         pytest.param([None], "fail", "broke off the connection", id="no-answer"),
@@ -71,7 +71,7 @@ async def test_the_clock_is_compared_with_the_apis(found, peers, answering, behi
         pytest.param({"ALL_PROXY": "ftp://x"}, "fail", "ALL_PROXY is not the address of a proxy.", id="scheme"),
         pytest.param({"HTTP_PROXY": "http://x:99999"}, "fail", "HTTP_PROXY is not the address of a proxy.", id="port"),
         pytest.param(
-            {"SSL_CERT_FILE": "/nowhere"}, "fail", 'SSL_CERT_FILE names "/nowhere", which is not there.', id="certs"
+            {"SSL_CERT_FILE": "/nowhere"}, "fail", 'SSL_CERT_FILE names "/nowhere", which does not exist.', id="certs"
         ),
     ],
 )
