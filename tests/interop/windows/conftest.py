@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from shutil import rmtree
+from subprocess import DEVNULL
 
 import pytest
 
@@ -32,7 +33,9 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 def machine() -> Iterator[Machine]:
     if not BUILT.exists():
         build(BUILT)
-    subprocess.run(["wineserver", "--persistent"], env=wine(BUILT), check=False)  # else it boots for each program
+    # It boots once and not for each program; its services would hold the pipes of the program that boots it.
+    for boot in (["wineserver", "--persistent"], ["wine", "wineboot"]):
+        subprocess.run(boot, env=wine(BUILT), check=False, stdin=DEVNULL, stdout=DEVNULL, stderr=DEVNULL)
     yield Machine(BUILT)
     subprocess.run(["wineserver", "--kill"], env=wine(BUILT), check=False)
 

@@ -7,16 +7,13 @@ import pytest
 from tests.interop.windows.build import CHECKOUT
 from tests.interop.windows.machine import Machine
 
-SECONDS = 1500
-OPTIONS = ["-q", "-p", "no:cacheprovider", "--basetemp", r"C:\tests", "--timeout", "200"]
+SECONDS = 2400
+OPTIONS = ["-q", "-p", "no:cacheprovider", "--basetemp", r"C:\tests", "--timeout", "900"]
 ROOMS = {
-    "tests/client/files": 700,
-    "tests/client/test_history.py": 30,
+    "tests/client/files": 560,
+    "tests/client/test_history.py": 20,
     "tests/client/test_private_files.py": 5,
-    "tests/client/payments": 150,
-    "tests/client/fit": 40,
-    "tests/client/publish": 300,
-    "tests/cli": 60,
+    "tests/cli/test_shell_words.py": 25,
 }
 """Each with the fewest tests that must have passed there."""
 
