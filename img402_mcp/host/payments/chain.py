@@ -3,7 +3,6 @@
 `authorizationState` alone does not tell a payment from a cancellation, so the transfer is looked for.
 """
 
-import json
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
@@ -11,6 +10,7 @@ from typing import Any
 import httpx2
 
 from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Unknown
+from img402_mcp.host.payments.json_answer import posted
 from img402_mcp.wire.evm import authorization_state, number, rpc_request, word
 from img402_mcp.wire.x402 import Network
 
@@ -20,15 +20,27 @@ AUTHORIZATION_USED = "0x98de503528ee59b575ef0c0a2576a82497bfc029a5685b209e9ec333
 TRANSFER = "0xddf252ad1be2c89b69c2b068fc378daa952ba7f163c4a11628f55a4df523b3ef"
 
 ANSWER_LIMIT = 1_048_576
-TIMEOUT = httpx2.Timeout(10)
+_UNUSABLE = (
+    *(httpx2.HTTPError, TimeoutError),
+    *(LookupError, ValueError, TypeError, AttributeError, RecursionError),
+)
+TIMEOUT, SECONDS = httpx2.Timeout(10), 15.0
 SLACK = 300  # blocks, for clocks that differ
 SPAN = 5000  # blocks: nearly three hours, and within the range that public nodes allow
 
 
 class Chain:
-    def __init__(self, url: str, network: Network, timeout: httpx2.Timeout = TIMEOUT) -> None:
-        self._url, self._network = url, network
-        self._client = httpx2.AsyncClient(timeout=timeout, follow_redirects=False)
+    def __init__(
+        self,
+        url: str,
+        network: Network,
+        timeout: httpx2.Timeout = TIMEOUT,
+        seconds: float = SECONDS,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        """`seconds`: how long an answer may take in all."""
+        self._url, self._network, self._seconds = url, network, seconds
+        self._client = httpx2.AsyncClient(transport=transport, timeout=timeout, follow_redirects=False)
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -37,7 +49,7 @@ class Chain:
         """Rejected only where it can never be settled again: cancelled, or past its window by the chain's clock."""
         try:
             return await self._outcome(claim, since)
-        except (httpx2.HTTPError, ValueError, KeyError, TypeError, RecursionError) as error:
+        except _UNUSABLE as error:
             return Unknown(f"the chain gave no usable answer ({type(error).__name__})")
 
     async def _outcome(self, claim: Claim, since: datetime) -> Settled | Rejected | Unknown:
@@ -78,13 +90,9 @@ class Chain:
         )
 
     async def _call(self, method: str, *parameters: object) -> Any:  # noqa: ANN401  # JSON
-        async with self._client.stream("POST", self._url, json=rpc_request(method, *parameters)) as response:
-            body = bytearray()
-            async for piece in response.aiter_bytes():
-                body += piece
-                if len(body) > ANSWER_LIMIT:
-                    raise ValueError("the answer is too long")
-        return json.loads(bytes(body))["result"]
+        message = rpc_request(method, *parameters)
+        answer = await posted(self._client, self._url, message, limit=ANSWER_LIMIT, seconds=self._seconds)
+        return answer["result"]
 
 
 def _follows(log: Mapping[str, Any], used: Mapping[str, Any]) -> bool:

@@ -1,6 +1,5 @@
 """Any x402 facilitator by URL: POST /verify and /settle, as the specification of x402 has them."""
 
-import json
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -9,9 +8,9 @@ import httpx2
 
 from img402_mcp.host.payments.chain import Chain
 from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Unknown, Valid
+from img402_mcp.host.payments.json_answer import SECONDS, posted
 
 ANSWER_LIMIT = 65_536
-# A settlement waits for the chain: some seconds on Base, more when it is busy.
 TIMEOUT = httpx2.Timeout(connect=5, read=30, write=5, pool=5)
 
 Authorize = Callable[[str, str], Awaitable[Mapping[str, str]]]
@@ -30,16 +29,20 @@ _NEVER_SENT = (
 class Remote:
     play_money = False
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  # the last three for tests
         self,
         url: str,
         chain: Chain | None = None,
         authorize: Authorize | None = None,
+        *,
         timeout: httpx2.Timeout = TIMEOUT,
+        seconds: float = SECONDS,
+        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
-        self._url, self._chain, self._authorize = url.rstrip("/"), chain, authorize
+        """`seconds`: how long an answer may take in all."""
+        self._url, self._chain, self._authorize, self._seconds = url.rstrip("/"), chain, authorize, seconds
         # No redirects: what is sent here is as good as money until it is settled.
-        self._client = httpx2.AsyncClient(timeout=timeout, follow_redirects=False)
+        self._client = httpx2.AsyncClient(transport=transport, timeout=timeout, follow_redirects=False)
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -81,14 +84,13 @@ class Remote:
         }
         try:
             return await self._exchange(f"{self._url}{path}", message)
-        except (httpx2.HTTPError, ValueError, RecursionError) as error:
+        except (httpx2.HTTPError, ValueError, RecursionError, TimeoutError) as error:
             return Unknown(f"the facilitator gave no usable answer ({type(error).__name__})")
 
     async def _exchange(self, url: str, message: dict[str, Any]) -> dict[str, Any]:
         """An error status may carry an answer too: facilitators differ in this."""
         headers = await self._authorize("POST", url) if self._authorize else {}
-        async with self._client.stream("POST", url, json=message, headers=headers) as response:
-            document = json.loads(await bounded(response, ANSWER_LIMIT))
+        document = await posted(self._client, url, message, limit=ANSWER_LIMIT, seconds=self._seconds, headers=headers)
         if not isinstance(document, dict):
             raise ValueError("no JSON object")  # noqa: TRY004  # bad bytes, not a caller's slip
         return document
@@ -100,15 +102,6 @@ def refusal(reason: str) -> Rejected | Unknown:
     if any(part in reason for part in _OUTCOME_UNKNOWN) or not any(part in reason for part in _NEVER_SENT):
         return Unknown(reason or "the facilitator gave no reason")
     return Rejected(reason)
-
-
-async def bounded(response: httpx2.Response, limit: int) -> bytes:
-    body = bytearray()
-    async for piece in response.aiter_bytes():
-        body += piece
-        if len(body) > limit:
-            raise ValueError("the answer is too long")
-    return bytes(body)
 
 
 def _is_used(reason: str) -> bool:
