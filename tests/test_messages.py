@@ -9,11 +9,17 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
+import pytest
+
 from tests.sources import tree_of
 
-ROOT = Path(__file__).parent.parent / "img402_mcp"
+REPOSITORY = Path(__file__).parent.parent
+ROOT = REPOSITORY / "img402_mcp"
 GOLDEN = Path(__file__).with_name("messages.txt")
 FEWEST_WORDS = 3
+PAGES = sorted(
+    [REPOSITORY / "README.md", REPOSITORY / "SECURITY.md", *(REPOSITORY / "docs").rglob("*.md")],
+)
 _NO_SENTENCE = re.compile(
     r"\s*(SELECT|INSERT|UPDATE|DELETE|CREATE|ALTER|PRAGMA|BEGIN|WITH|origin =|state |HTTP/|<|\(\?|#)"
 )
@@ -73,3 +79,20 @@ def test_every_message_stands_in_one_file():
     if written != known:
         GOLDEN.write_text(written, encoding="utf-8")
     assert written.splitlines() == known.splitlines(), "messages changed: read the difference, then commit the file"
+
+
+# What a native-speaking developer would not say aloud, and a model could misread.
+_NOT_ENGLISH = re.compile(
+    r"\bis no (address|number|width|path|document|id|key|image|file|URL|API)\b|(?<!there )\bis none\b"
+    r"|\b(of|for) (no )?use\b|\bof then\b|\b[Ww]hoever\b|\b[Bb]eside\b|\bthe very (bytes|proof|file)\b"
+    r"|\b(is|are|was|were|be|been) told\b|\btells\b|\bby way of\b|\bof its own\b|\bthe end of it\b"
+    r"|\bgood for nothing\b|\banew\b|\bfrom (now|then) on it\b|\bstands (in|on|for|beside|already)\b"
+    r"|\bfor its owner alone\b|\bthe user whom\b|\bon its way through\b|\bbehind the (image|end)\b"
+)
+
+
+@pytest.mark.parametrize("page", [GOLDEN, *PAGES], ids=lambda page: page.relative_to(REPOSITORY).as_posix())
+def test_messages_and_pages_are_plain_english(page: Path):
+    lines = page.read_text(encoding="utf-8").splitlines()
+    found = {f"{number}: {match[0]}" for number, line in enumerate(lines, 1) for match in _NOT_ENGLISH.finditer(line)}
+    assert found == set()

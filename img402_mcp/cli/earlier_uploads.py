@@ -7,7 +7,7 @@ from img402_mcp.cli.parameters import Whole, allow_dir, files, perform
 
 
 @click.command(
-    cls=Command, epilog=examples("renew", "renew --expiring 14 --yes", "renew --yes --in README.md --in docs/guide.md")
+    cls=Command, epilog=examples("renew", "renew --expiring 14 --yes", "renew --yes --in README.md --in guide.md")
 )
 @click.option(
     "--expiring",

@@ -36,7 +36,7 @@ def _demand_one_query(flags: Flags) -> None:
     """`history shot --forget-all` could mean the shot alone, and an unset variable gives an empty query."""
     forgets = flags.forget_all or flags.forget is not None
     if forgets and (flags.query or flags.expiring):
-        raise SettingsError("Nothing was forgotten: --forget takes its QUERY alone, and --forget-all takes none.")
+        raise SettingsError("Nothing was forgotten: --forget takes only its QUERY, and --forget-all takes none.")
     if flags.forget is not None and not flags.forget.strip():
         raise SettingsError("Nothing was forgotten: --forget names nothing; --forget-all forgets every upload.")
 

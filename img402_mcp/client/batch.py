@@ -129,8 +129,8 @@ class _Run:
         except Img402Error as error:
             self._failed(path, error)
         except Exception as error:  # noqa: BLE001  # a defect that one file meets must not lose the others' URLs
-            _log.exception("An upload failed in a way that was not foreseen.")
-            reason = f"It failed in a way that was not foreseen ({type(error).__name__}); the log tells more."
+            _log.exception("An upload failed unexpectedly.")
+            reason = f"It failed unexpectedly ({type(error).__name__}); see the log."
             self._failed(path, UploadFailed(reason))
         await self._whole.done(path)
         await self.bytes_in_flight.give(size)

@@ -157,15 +157,13 @@ def errors_as_upload_failures(request: Request, answer_timeout: float = TIMEOUT)
         raise NotReached(f"{where} could not be asked, and nothing was sent: {error}.") from error
     except (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError) as error:
         raise NotReached(
-            f"{where} could not be reached ({_reason(error)}); nothing was sent. Is the network up, and are the API's "
-            "address and this environment's proxy settings right?"
+            f"{where} could not be reached ({_reason(error)}); nothing was sent. Is the network up (a "
+            "sandbox may have none), and are the API's address and this environment's proxy settings right?"
         ) from error
     except (TimeoutError, httpx2.TimeoutException) as error:
         raise AnswerLost(f"{where} did not answer in time. Try again in a minute.") from error
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
-        raise UploadFailed(
-            f"{quoted(where)} is not an address that can be asked: http(s)://name/path is one."
-        ) from error
+        raise UploadFailed(f"{quoted(where)} is not a valid address: it must look like http(s)://name/path.") from error
     except httpx2.HTTPError as error:
         raise AnswerLost(
             f"{where} broke off the connection before it had answered ({_reason(error)}). Try again; if that does not "
@@ -210,7 +208,7 @@ async def pieces(request: Request) -> AsyncIterator[bytes]:
 async def bounded(response: httpx2.Response, where: str) -> bytes:
     encoding = response.headers.get("content-encoding", "identity")
     if encoding.lower() != "identity":
-        raise BadAnswer(f"{where} answered in a packed form that was not asked for; it was not unpacked.")
+        raise BadAnswer(f"{where} answered in a compressed form that was not requested; it was not decompressed.")
     body = bytearray()
     async for piece in response.aiter_raw():
         body += piece

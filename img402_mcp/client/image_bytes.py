@@ -33,7 +33,7 @@ def clean(image: Image, what: str) -> Image:
         result = scrubbed(image.data, image.picture)
     except NotClean as error:
         raise ReadRefused(
-            f"{what} {error}, so what it tells beside the picture could not be taken out; nothing was sent. "
+            f"{what} {error}, so its metadata could not be removed; nothing was sent. "
             "Save it again from an image program, or set IMG402_SCRUB=off to send it as it is."
         ) from error
     removed = (f"removed: {', '.join(result.removed)}",) if result.removed else ()

@@ -22,8 +22,8 @@ def fee_policy(io42: Io42Settings, money: Money) -> Policy:
 def fee_wallet(money: Money) -> Wallet:
     if money.wallet is None:
         raise PaymentRefused(
-            "A fee is asked and no wallet is set; nothing was signed. Name one with IMG402_WALLET_FILE, or make one "
-            "with `img402-mcp wallet new FILE`."
+            "A fee is asked for and no wallet is set; nothing was signed. Name one with IMG402_WALLET_FILE, or make "
+            "one with `img402-mcp wallet new FILE`."
         )
     return unlocked(money.wallet)
 
@@ -35,7 +35,7 @@ def demand_first(paid: list[Payment]) -> None:
         )
     if existing := next((payment for payment in paid if payment.state.is_open), None):
         raise PaymentRefused(
-            f"A fee for this submission stands already, for another file: {_what(existing)}. A second one is not "
+            f"There is already a fee for this submission, for another file: {_what(existing)}. A second one is not "
             "paid. Submit that same file again, which costs nothing more; or give that fee up with `img402-mcp "
             f"wallet resolve {existing.nonce} --presume-unsettled`, and call again."
         )

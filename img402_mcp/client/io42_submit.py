@@ -149,7 +149,7 @@ class Io42Submitter:
         if answer is None or 200 <= answer.status < 300:
             return await self._finished(job, grant)
         raise UploadFailed(
-            f"The storage that {urlsplit(job.intent.origin).netloc} named does not take the file (status "
+            f"The storage that {urlsplit(job.intent.origin).netloc} named does not accept the file (status "
             f"{answer.status}). {next_step(grant.payment)}"
         )
 

@@ -70,7 +70,7 @@ def with_payment(error: UploadFailed | UploadRejected, payment: Payment | None) 
     if payment is None:
         return error
     message = (
-        f"{error} A payment of {what(payment)} stands for this: the same call again uses it, and nothing more is paid. "
-        "Do not buy another; payment_status tells what becomes of it."
+        f"{error} A payment of {what(payment)} exists for this: the same call again uses it, and nothing more is paid. "
+        "Do not buy another; payment_status shows its state."
     )
     return type(error)(message, code=error.code) if isinstance(error, UploadRejected) else type(error)(message)

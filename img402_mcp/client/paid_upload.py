@@ -184,7 +184,7 @@ class PaidUploader:
             except UploadFailed as error:
                 raise with_payment(error, payment) from error
         raise PaymentPending(
-            f"A token was paid for ({what(payment) if payment else 'by nobody'}), but the API does not take it "
+            f"A token was paid for ({what(payment) if payment else 'by nobody'}), but the API does not accept it "
             f"({refusal.code}). Nothing more is paid for this file: make the same call again later, and the same "
             "payment is used."
         )

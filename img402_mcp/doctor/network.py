@@ -36,7 +36,7 @@ async def api(context: CheckContext) -> Findings:
     if limits:
         return [ok(f"{url} answers: {_in_words(limits)}")]
     if _has_route(seen[0].body):
-        return [ok(f"{url} answers; it states no limits of its own")]
+        return [ok(f"{url} answers; it does not state its limits")]
     return [await _without_limits(context, seen[0].status)]
 
 
@@ -62,7 +62,7 @@ async def _without_limits(context: CheckContext, status: int) -> Finding:
     if status == 404:
         said = f"{url} answers, but does not seem to be an img402 API (status 404 for {FREE})."
         return (warn if url == HOSTED_API else fail)(said, _WAY_OUT)
-    return ok(f"{url} answers; it states no limits of its own")
+    return ok(f"{url} answers; it does not state its limits")
 
 
 def _has_route(body: bytes) -> bool:

@@ -20,7 +20,7 @@ TOO_LARGE = 413
 INVALID = 422
 RATE_LIMITED = 429
 FAILED = 500
-"""Statuses: no such token; a token without the capability; too many bytes; what `Invalid` says; come back later."""
+"""Statuses: no such token; a token without the capability; too many bytes; what `Invalid` says; try again later."""
 
 
 class _AsWritten(Message):

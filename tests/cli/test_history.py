@@ -156,9 +156,9 @@ def test_forgetting_says_how_many_and_that_the_images_stay(history, command):
     ("arguments", "sentence"),
     [
         pytest.param(["--forget", " "], "--forget names nothing; --forget-all forgets every upload", id="empty"),
-        pytest.param(["login", "--forget-all"], "--forget takes its QUERY alone, and --forget-all", id="all-and-query"),
-        pytest.param(["login", "--forget", "x"], "--forget takes its QUERY alone", id="two-queries"),
-        pytest.param(["--expiring", "3", "--forget-all"], "--forget takes its QUERY alone", id="expiring"),
+        pytest.param(["login", "--forget-all"], "--forget takes only its QUERY, and --forget-all", id="all-and-query"),
+        pytest.param(["login", "--forget", "x"], "--forget takes only its QUERY", id="two-queries"),
+        pytest.param(["--expiring", "3", "--forget-all"], "--forget takes only its QUERY", id="expiring"),
     ],
 )
 def test_a_command_that_could_mean_less_forgets_nothing(history, command, arguments, sentence):

@@ -143,9 +143,7 @@ async def test_a_bug_with_one_file_loses_no_url(caplog):
     )
     (failure,) = batch.failures
     assert [each.path for each in batch.uploads] == ["a.png", "c.png"]
-    assert in_words(failure) == (
-        '"b.png": It failed in a way that was not foreseen (ZeroDivisionError); the log tells more.'
-    )
+    assert in_words(failure) == ('"b.png": It failed unexpectedly (ZeroDivisionError); see the log.')
     assert "secret words" in caplog.text
 
 

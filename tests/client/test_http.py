@@ -70,7 +70,7 @@ async def test_a_redirect_is_an_answer_and_never_followed(peers, answering):
             b"HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nConnection: close\r\n\r\n"
             + gzip.compress(bytes(50_000_000)),
             BadAnswer,
-            "{where} answered in a packed form that was not asked for; it was not unpacked.",
+            "{where} answered in a compressed form that was not requested; it was not decompressed.",
             id="gzip-bomb",
         ),
     ],

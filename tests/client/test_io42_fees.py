@@ -159,7 +159,7 @@ async def test_no_second_fee_is_paid_for_another_file_of_the_same_submission(pla
         message = await submitted_or_error(submitting, other)
         assert isinstance(await submitted_or_error(submitting, logo), Submitted)
     assert message.startswith(
-        "A fee for this submission stands already, for another file: 0.25 USDC to localhost (nonce"
+        "There is already a fee for this submission, for another file: 0.25 USDC to localhost (nonce"
     )
     assert "A second one is not paid. Submit that same file again, which costs nothing more; or give that" in message
     assert len(platform.wire.proofs) == 1

@@ -65,7 +65,7 @@ async def test_a_free_submission_needs_no_wallet(platform, logo):
         fee = await submit(client, logo)
     assert free.structured_content["fee_usdc"] == "0"
     assert text(free).endswith("bytes. No fee was asked.")
-    assert "A fee is asked and no wallet is set; nothing was signed. Name one with IMG402_WALLET_FILE" in text(fee)
+    assert "A fee is asked for and no wallet is set; nothing was signed. Name one with IMG402_WALLET_FILE" in text(fee)
     assert platform.delivered == ["sub_free"]
 
 

@@ -55,7 +55,7 @@ async def test_a_token_without_the_capability_is_told_apart_from_a_wrong_one(stu
         async with asking(wire, picture, token) as client:
             answers.append((await client.call_tool("upload_input", {"path": str(picture)})).model_dump_json())
     assert "localhost knows the token, but it may not upload" in answers[0]
-    assert "localhost does not take the token: set IMG402_STUDIO_TOKEN" in answers[1]
+    assert "localhost does not accept the token: set IMG402_STUDIO_TOKEN" in answers[1]
 
 
 async def test_the_tool_is_listed_only_where_the_studio_is_configured(studio, picture):

@@ -65,7 +65,7 @@ async def test_without_a_wallet_the_answer_says_how_to_pay_and_a_token_from_else
     assert all(
         str(value) in text(token_answer) for name, value in token_answer.structured_content.items() if name != "method"
     )
-    assert "localhost does not take this token: it is wrong, or it was used for another image." in text(wrong)
+    assert "localhost does not accept this token: it is wrong, or it was used for another image." in text(wrong)
     assert used.structured_content["url"].startswith(API)
 
 

@@ -22,7 +22,7 @@ def _release(context: AdminContext, flags: Flags) -> Entry:
     from img402_mcp.host.app import utc_now  # noqa: PLC0415  # an extra
 
     if bool(flags.paid) == flags.unpaid:
-        raise SettingsError("Say what became of the fee: --paid TRANSACTION or --unpaid. The chain shows it.")
+        raise SettingsError("Give the outcome of the fee, as the chain shows it: --paid TRANSACTION or --unpaid.")
     return release(context.database, utc_now(), flags.id, flags.paid)
 
 
@@ -30,7 +30,7 @@ def _options(fee: str | None, status: str | None, kind: str | None) -> list[clic
     """Of a project, with these defaults."""
     helps = (
         ("--fee", fee, "USDC", "The entry fee; 0: none."),
-        ("--status", status, "STATUS", "open, or any other word while it takes no submissions."),
+        ("--status", status, "STATUS", "open, or any other word to close it for submissions."),
         ("--kind", kind, "KIND", "image; a project of any other kind takes none."),
     )
     return [click.Option([name], default=value, metavar=shown, help=said) for name, value, shown, said in helps]

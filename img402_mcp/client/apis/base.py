@@ -63,7 +63,7 @@ def showable(url: str, api_url: str) -> str:
     if len(url) > 2048 or not _SHOWABLE.fullmatch(url) or not _schemes_fit(url, api_url):
         raise BadAnswer(
             f"{urlsplit(api_url).netloc} took the image but named no usable URL: {quoted(url)}. Trying again will not "
-            "help; its operator must know."
+            "help; tell its operator."
         )
     return url
 

@@ -47,7 +47,7 @@ class Img402:
         return self._receipt(image, answer)
 
     async def upload_with_token(self, image: Image, token: str, send: Send, on_sent: OnSent | None = None) -> Receipt:
-        """Raises TokenRefused where the API does not take the token, or not any more.
+        """Raises TokenRefused where the API does not accept the token, or not any more.
 
         The same token with the same bytes may be sent again: it is worth one image, however often it arrives.
         """
@@ -145,13 +145,14 @@ _SENTENCES = {
     "empty_file": "{where} received an empty file although {size:,} bytes were sent: something in between changed "
     "the request.",
     "file_too_large": "The image has {size:,} bytes, more than {where} takes. Make it smaller (crop, "
-    "scale down, or save it as WebP or JPEG) and upload that file; `limits` tells the limit.",
-    "unsupported_format": "{where} does not take this image's format. Save it as a plain PNG or JPEG and upload that.",
+    "scale down, or save it as WebP or JPEG) and upload that file; `limits` shows the limit.",
+    "unsupported_format": "{where} does not accept this image's format. Save it as a plain PNG or JPEG and upload "
+    "that.",
     "daily_limit": "The free uploads of {where} are used up for today; try again {wait}. "
     "Nothing is wrong with the image.",
-    "too_many": "{where} is asked too often from here (status {status}); try again {wait}. Nothing is wrong with the "
-    "image.",
-    "invalid_token": "{where} does not take this token: it is wrong, or it was used for another image. Get a new one "
+    "too_many": "{where} gets too many requests from here (status {status}); try again {wait}. Nothing is wrong with "
+    "the image.",
+    "invalid_token": "{where} does not accept this token: it is wrong, or it was used for another image. Get a new one "
     "with get_upload_token.",
     "token_expired": "This token has run out; {where} gives each a few minutes. Get a new one with get_upload_token.",
     "payment_conflict": "{where} says that this payment is bound to something else (status {status}).",

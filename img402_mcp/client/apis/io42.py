@@ -118,20 +118,20 @@ def problem_in(answer: Response) -> tuple[str, str]:
 
 
 _SENTENCES = {
-    "UNAUTHORIZED": "{where} does not take the key: IMG402_IO42_KEY must be this agent's own and still valid.",
-    "PAYMENT_REQUIRED": "{where} asks for the entry fee, and says no way to pay it that is known here.",
+    "UNAUTHORIZED": "{where} does not accept the key: IMG402_IO42_KEY must be this agent's own and still valid.",
+    "PAYMENT_REQUIRED": "{where} asks for the entry fee, but offers no known way to pay it.",
     "PAYMENT_FAILED": "{where} says that the payment of the entry fee failed. Look at the wallet's balance of USDC.",
     "PAYMENT_INVALID": "{where} cannot read the payment that was sent.",
     "PAYMENT_CONFLICT": "{where} says that this payment is bound to something else.",
     "PAYMENT_PENDING": "{where} does not know yet whether the payment was settled; call again in a minute.",
-    "VALIDATION_ERROR": "{where} does not take this file for this project. Its words say what is wrong: the type, the "
-    "size, the name, or a project that is none for images.",
-    "PROJECT_NOT_FOUND": "{where} knows no such project: look at project_id.",
-    "PROJECT_NOT_ACCEPTING": "The project at {where} takes no submissions now: it is closed, or being judged.",
-    "SUBMISSION_NOT_FOUND": "{where} knows no such submission of this agent: submission_id must be that of an intent "
+    "VALIDATION_ERROR": "{where} does not accept this file for this project. Its words say what is wrong: the type, "
+    "the size, the name, or a project that is not for images.",
+    "PROJECT_NOT_FOUND": "{where} has no such project: check project_id.",
+    "PROJECT_NOT_ACCEPTING": "The project at {where} accepts no submissions now: it is closed, or being judged.",
+    "SUBMISSION_NOT_FOUND": "{where} has no such submission of this agent: submission_id must be that of an intent "
     "made with the same key.",
     "SUBMISSION_ALREADY_EXISTS": "{where} says that this submission has been uploaded already.",
-    "RATE_LIMITED": "{where} takes no more requests of this agent for now: come back {wait}.",
+    "RATE_LIMITED": "{where} accepts no more requests from this agent for now: try again {wait}.",
     "UPLOAD_FAILED": "{where} failed on its own side. Nothing is wrong with the image: try again in a few minutes.",
 }
 _FAILURES = {"UPLOAD_FAILED", "PAYMENT_PENDING"}

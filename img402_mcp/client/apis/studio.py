@@ -86,12 +86,12 @@ class Studio:
 
 MOST_FLAWS = 5
 _SENTENCES = {
-    wire.UNAUTHORIZED: "{where} does not take the token: set IMG402_STUDIO_TOKEN to one that is valid.",
+    wire.UNAUTHORIZED: "{where} does not accept the token: set IMG402_STUDIO_TOKEN to one that is valid.",
     wire.FORBIDDEN: "{where} knows the token, but it may not upload: it needs that capability.",
     wire.TOO_LARGE: "The image has {size:,} bytes, more than {where} takes. Make it smaller (crop, scale down, or save "
     "it as WebP or JPEG) and upload that file.",
     wire.INVALID: "{where} found something wrong with the upload.",
-    wire.RATE_LIMITED: "{where} takes no more uploads for now: come back {wait}. Nothing is wrong with the image.",
+    wire.RATE_LIMITED: "{where} accepts no more uploads for now: try again {wait}. Nothing is wrong with the image.",
 }
 
 

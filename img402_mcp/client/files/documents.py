@@ -206,7 +206,7 @@ def _demand_fitting_name(place: Path, document: Document) -> None:
 def _demand_writable(prefix: Path, folder: int | None) -> None:
     as_opened = os.access in os.supports_effective_ids
     if not os.access(prefix, os.W_OK | os.X_OK, dir_fd=folder, effective_ids=as_opened):
-        raise FileRefused("lies in a folder that may not be written by the user whom this server runs as")
+        raise FileRefused("lies in a folder that may not be written by the user that this server runs as")
 
 
 @contextmanager
@@ -227,7 +227,7 @@ _REASONS = {
     errno.ENOTDIR: REASONS[errno.ENOTDIR],
     errno.ELOOP: REASONS[errno.ELOOP],
     errno.ENAMETOOLONG: REASONS[errno.ENAMETOOLONG],
-    errno.EACCES: "may not be written by the user whom this server runs as",
+    errno.EACCES: "may not be written by the user that this server runs as",
     errno.EPERM: f"may not be written by this server; {ON_MACOS}",
     errno.EROFS: "lies on a file system that is read-only",
     errno.ENOSPC: "cannot be written: the disk is full",

@@ -27,7 +27,7 @@ REASONS = {
     errno.ELOOP: LINKED,
     errno.EMLINK: LINKED,  # FreeBSD says so where others say ELOOP
     errno.ENAMETOOLONG: "holds a name that is too long for the file system",
-    errno.EACCES: "may not be read by the user whom this server runs as",
+    errno.EACCES: "may not be read by the user that this server runs as",
     errno.EPERM: f"may not be read by this server; {ON_MACOS}",
 }
 """By the error of the system. macOS denies what its privacy protection guards with EPERM."""

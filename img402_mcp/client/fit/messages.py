@@ -58,14 +58,14 @@ REASONS = {
         "Save it as JPEG or PNG, or install the decoder: pip install 'img402-mcp[heic]'",
     ),
     "moving": (
-        "it is animated, and only WebP, which is not taken there, could keep that",
+        "it is animated, and only WebP, which is not accepted there, could keep that",
         "Send one frame of it, or fewer and smaller frames",
     ),
     "cut": ("pixels are missing at its end", "Try again once it is complete, or save it again"),
-    "formats": ("no format that is taken there can hold it", "Save it as PNG, JPEG or WebP"),
+    "formats": ("no format that is accepted there can hold it", "Save it as PNG, JPEG or WebP"),
     "floor": (
-        "even at the lowest quality and size that are fit to be seen it stays larger",
-        "Crop it, or send it where more is taken",
+        "even at the lowest acceptable quality and size it stays too large",
+        "Crop it, or send it to an API with a larger limit",
     ),
     "kept": (
         "to be kept longest it would have to shrink to less than half its width and height",

@@ -126,7 +126,9 @@ def _day_refusal(offer: PaymentRequirements, policy: Policy, spending: Spending)
 
 
 def _message(payment_required: PaymentRequired, origin: str, refusals: list[str]) -> str:
-    reasons = [*dict.fromkeys(refusals)] or [f"No offer of its can be paid: {'; '.join(payment_required.skipped[:4])}."]
+    reasons = [*dict.fromkeys(refusals)] or [
+        f"None of its offers can be paid: {'; '.join(payment_required.skipped[:4])}."
+    ]
     refused = f"{urlsplit(origin).netloc} asks for a payment that is not made; nothing was signed."
     words = f" Its own words: {quoted(payment_required.error)}" if payment_required.error else ""
     return " ".join((refused, *reasons[:3])) + words

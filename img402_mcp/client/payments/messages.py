@@ -31,7 +31,7 @@ def call_again(payment: Payment, balance: str = "") -> str:
 def _not_taken(payment: Payment, balance: str) -> str:
     return (
         f"A payment of {what(payment)} was sent, and the API did not take it. Its own words: "
-        f"{quoted(payment.refusal)}. {_way_out(payment, balance)} The same proof stands and can be charged only once: "
+        f"{quoted(payment.refusal)}. {_way_out(payment, balance)} The same proof is kept and can be charged only once: "
         "make the same call again, and it is sent again. Nothing new is signed for this."
     )
 

@@ -68,5 +68,5 @@ def _proven(clean: bytes, segments: Segments) -> Picture:
         raise NotClean(f"is a {before.format.name} that is broken without its metadata") from None
     same = (after.format, after.width, after.height) == (before.format, before.width, before.height)
     if not same or after.end != len(clean) or _stripped(clean, after).removed:
-        raise NotClean(f"is a {before.format.name} that could not be rid of its metadata")
+        raise NotClean(f"is a {before.format.name} whose metadata could not be removed")
     return after

@@ -103,7 +103,7 @@ def serving(metrics: Metrics, address: tuple[str, int]) -> Iterator[str]:
         server = make_server(host, port, make_wsgi_app(metrics.registry), bound, _Handler)
     except OSError as error:
         raise SettingsError(
-            f"The metrics cannot listen on {host} port {port} ({error}). Each process needs a port of its own: "
+            f"The metrics cannot listen on {host} port {port} ({error}). Each process needs its own port: "
             "change IMG402_HOST_METRICS."
         ) from error
     thread = Thread(target=server.serve_forever, name="metrics", daemon=True)

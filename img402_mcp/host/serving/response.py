@@ -75,7 +75,7 @@ def _read(blobs: Blobs, name: str, start: int, length: int) -> bytes:
     """Blocks."""
     data = blobs.read(name, start, length)
     if len(data) != length:
-        raise Damaged(f"{name} has {len(data)} of {length} bytes from {start}; `host admin images verify` tells more")
+        raise Damaged(f"{name} has {len(data)} of {length} bytes from {start}; `host admin images verify` shows more")
     return data
 
 

@@ -136,7 +136,7 @@ def _metrics(text: str) -> tuple[str, int] | None:
     url = split_url(f"//{text}")
     if url is None or not url.hostname or url.port is None or url.netloc != text or "@" in text:
         raise SettingsError(
-            f"IMG402_HOST_METRICS is {quoted(text)}; give an address and a port of its own, such as 127.0.0.1:9402, "
+            f"IMG402_HOST_METRICS is {quoted(text)}; give an address and a separate port, such as 127.0.0.1:9402, "
             "or off."
         )
     return url.hostname, url.port

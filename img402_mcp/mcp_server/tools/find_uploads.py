@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 MAX_SHOWN = 20
 NO_HISTORY = (
     "Earlier uploads are not known: the history is switched off (IMG402_HISTORY=off), or its folder cannot be used, "
-    "which `img402-mcp doctor` tells."
+    "see `img402-mcp doctor`."
 )
 RENEW = "The user can have them uploaded again for free: `img402-mcp renew --expiring {days}`."
 
@@ -71,7 +71,7 @@ def _moment(at: float) -> str:
 
 def _note(entry: "HistoryEntry", now: float) -> str:
     if entry.gone:
-        return "gone: it serves the image no more"
+        return "gone: the image no longer exists"
     if not entry.expiry_known:
         return "expiry unknown"
     return "expired" if entry.expires_at is not None and entry.expires_at <= now else ""

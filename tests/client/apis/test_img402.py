@@ -160,7 +160,7 @@ async def test_a_harmful_url_is_quoted_and_never_passed_on(peers, answering, ima
         await upload(peer.url, image)
     where = peer.url.removeprefix("http://")
     assert str(caught.value) == (
-        f"{where} took the image but named no usable URL: {shown}. Trying again will not help; its operator must know."
+        f"{where} took the image but named no usable URL: {shown}. Trying again will not help; tell its operator."
     )
 
 
@@ -191,7 +191,7 @@ async def test_a_plain_http_url_is_accepted_only_from_a_plain_http_api(image):
             "unsupported_format",
             {},
             UploadRejected,
-            "{where} does not take this image's format. Save it as a plain PNG or JPEG",
+            "{where} does not accept this image's format. Save it as a plain PNG or JPEG",
             id="unsupported_format",
         ),
         pytest.param(
@@ -244,7 +244,9 @@ async def test_every_error_code_becomes_its_own_sentence(
         pytest.param(402, b"", "{where} asks for a payment for this upload (status 402)", id="payment"),
         pytest.param(404, b"no", "There is no img402 API at {where} (status 404)", id="elsewhere"),
         pytest.param(413, b"<html>", "The image has 1,217 bytes, more than {where} takes", id="proxy-413"),
-        pytest.param(429, b"", "{where} is asked too often from here (status 429); try again later.", id="bare-429"),
+        pytest.param(
+            429, b"", "{where} gets too many requests from here (status 429); try again later.", id="bare-429"
+        ),
         pytest.param(
             403,
             b'{"error": "blocked_country"}',

@@ -69,18 +69,18 @@ def test_the_request_is_the_documented_one_and_the_same_every_time(image):
 
 
 SENTENCES = [
-    pytest.param("UNAUTHORIZED", "io42.xyz does not take the key: IMG402_IO42_KEY must be", id="UNAUTHORIZED"),
-    pytest.param("PAYMENT_REQUIRED", "io42.xyz asks for the entry fee, and says no way to pay", id="PAYMENT_REQUIRED"),
+    pytest.param("UNAUTHORIZED", "io42.xyz does not accept the key: IMG402_IO42_KEY must be", id="UNAUTHORIZED"),
+    pytest.param("PAYMENT_REQUIRED", "io42.xyz asks for the entry fee, but offers no known way", id="PAYMENT_REQUIRED"),
     pytest.param("PAYMENT_FAILED", "io42.xyz says that the payment of the entry fee failed.", id="PAYMENT_FAILED"),
     pytest.param("PAYMENT_INVALID", "io42.xyz cannot read the payment that was sent.", id="PAYMENT_INVALID"),
     pytest.param("PAYMENT_CONFLICT", "io42.xyz says that this payment is bound to something", id="PAYMENT_CONFLICT"),
     pytest.param("PAYMENT_PENDING", "io42.xyz does not know yet whether the payment was", id="PAYMENT_PENDING"),
-    pytest.param("VALIDATION_ERROR", "io42.xyz does not take this file for this project.", id="VALIDATION_ERROR"),
-    pytest.param("PROJECT_NOT_FOUND", "io42.xyz knows no such project: look at project_id.", id="PROJECT_NOT_FOUND"),
-    pytest.param("PROJECT_NOT_ACCEPTING", "The project at io42.xyz takes no submissions now", id="NOT_ACCEPTING"),
-    pytest.param("SUBMISSION_NOT_FOUND", "io42.xyz knows no such submission of this agent", id="SUBMISSION_NOT_FOUND"),
+    pytest.param("VALIDATION_ERROR", "io42.xyz does not accept this file for this project.", id="VALIDATION_ERROR"),
+    pytest.param("PROJECT_NOT_FOUND", "io42.xyz has no such project: check project_id.", id="PROJECT_NOT_FOUND"),
+    pytest.param("PROJECT_NOT_ACCEPTING", "The project at io42.xyz accepts no submissions now", id="NOT_ACCEPTING"),
+    pytest.param("SUBMISSION_NOT_FOUND", "io42.xyz has no such submission of this agent", id="SUBMISSION_NOT_FOUND"),
     pytest.param("SUBMISSION_ALREADY_EXISTS", "io42.xyz says that this submission has been", id="ALREADY_EXISTS"),
-    pytest.param("RATE_LIMITED", "io42.xyz takes no more requests of this agent for now", id="RATE_LIMITED"),
+    pytest.param("RATE_LIMITED", "io42.xyz accepts no more requests from this agent for now", id="RATE_LIMITED"),
     pytest.param("UPLOAD_FAILED", "io42.xyz failed on its own side. Nothing is wrong with", id="UPLOAD_FAILED"),
 ]
 
@@ -113,7 +113,7 @@ def test_no_code_is_without_a_sentence():
             "There is no io42 API at io42.xyz (status 404): IMG402_IO42_URL",
             id="elsewhere",
         ),
-        pytest.param(429, b"", UploadRejected, "io42.xyz takes no more requests of this agent", id="bare-429"),
+        pytest.param(429, b"", UploadRejected, "io42.xyz accepts no more requests from this agent", id="bare-429"),
         pytest.param(502, b"<html>", UploadFailed, "io42.xyz failed on its own side (status 502)", id="proxy"),
         pytest.param(400, b"[" * 100_000, UploadRejected, "io42.xyz refused the upload", id="deep"),
         pytest.param(400, b'{"error": {"code": 5, "message": []}}', UploadRejected, "io42.xyz refused", id="shapes"),
@@ -131,18 +131,18 @@ def test_an_answer_without_a_known_code_is_described_by_its_status(status, body,
 @pytest.mark.parametrize(
     ("headers", "when"),
     [
-        pytest.param({}, "come back within the hour.", id="nothing"),
-        pytest.param({"retry-after": "90"}, "come back in 90 seconds.", id="retry-after"),
+        pytest.param({}, "try again within the hour.", id="nothing"),
+        pytest.param({"retry-after": "90"}, "try again in 90 seconds.", id="retry-after"),
         pytest.param(
             {"x-ratelimit-limit": "100", "x-ratelimit-reset": "1703515200"},
-            "come back at 2023-12-25 14:40:00Z (it allows 100 an hour).",
+            "try again at 2023-12-25 14:40:00Z (it allows 100 an hour).",
             id="the-documented-one",
         ),
-        pytest.param({"x-ratelimit-reset": "99999999999"}, "come back within the hour.", id="never"),
-        pytest.param({"x-ratelimit-reset": "9" * 5000}, "come back within the hour.", id="endless"),
-        pytest.param({"x-ratelimit-reset": "-1"}, "come back within the hour.", id="negative"),
+        pytest.param({"x-ratelimit-reset": "99999999999"}, "try again within the hour.", id="never"),
+        pytest.param({"x-ratelimit-reset": "9" * 5000}, "try again within the hour.", id="endless"),
+        pytest.param({"x-ratelimit-reset": "-1"}, "try again within the hour.", id="negative"),
         pytest.param(
-            {"x-ratelimit-reset": "0", "x-ratelimit-limit": "x\ny"}, "come back at 1970-01-01 00:00:00Z.", id="odd"
+            {"x-ratelimit-reset": "0", "x-ratelimit-limit": "x\ny"}, "try again at 1970-01-01 00:00:00Z.", id="odd"
         ),
     ],
 )

@@ -75,8 +75,8 @@ FLAW = {"loc": ["body", "file"], "msg": "Field required", "type": "missing"}
 @pytest.mark.parametrize(
     ("status", "body", "error", "sentence"),
     [
-        pytest.param(401, {"detail": "No"}, UploadRejected, '{where} does not take the token: set IMG402_STUDIO_TOKEN '
-                     'to one that is valid. Its own words: "No"', id="401"),
+        pytest.param(401, {"detail": "No"}, UploadRejected, '{where} does not accept the token: set '
+                     'IMG402_STUDIO_TOKEN to one that is valid. Its own words: "No"', id="401"),
         pytest.param(403, {}, UploadRejected, "{where} knows the token, but it may not upload", id="403"),
         pytest.param(413, b"<html>", UploadRejected, "The image has 1,217 bytes, more than {where} takes.", id="413"),
         pytest.param(422, {"detail": [FLAW, FLAW | {"loc": ["body", 0]}]}, UploadRejected,
@@ -99,7 +99,7 @@ FLAW = {"loc": ["body", "file"], "msg": "Field required", "type": "missing"}
         ),
         pytest.param(422, {"detail": [FLAW] * 50}, UploadRejected, "{where} found something wrong", id="422-endless"),
         pytest.param(422, {"detail": [{"loc": "x"}]}, UploadRejected, "{where} found something wrong", id="422-shape"),
-        pytest.param(429, {}, UploadRejected, "{where} takes no more uploads for now: come back later.", id="429"),
+        pytest.param(429, {}, UploadRejected, "{where} accepts no more uploads for now: try again later.", id="429"),
         pytest.param(404, b"", UploadRejected, "There is no studio API at {where} (status 404)", id="404"),
         pytest.param(307, b"", UploadRejected, "{where} answered with a redirect (status 307)", id="redirect"),
         pytest.param(418, b"", UploadRejected, "{where} refused the upload (status 418) without a reason", id="other"),
@@ -118,7 +118,7 @@ async def test_each_status_has_its_own_sentence(peers, answering, image, status,
 
 async def test_a_429_says_when_to_try_again(peers, answering, image):
     peer = await peers(answering({}, 429, Retry_After="600"))
-    with pytest.raises(Img402Error, match="come back in 10 minutes"):
+    with pytest.raises(Img402Error, match="try again in 10 minutes"):
         await upload(peer.url, image)
 
 

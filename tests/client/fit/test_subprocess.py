@@ -78,7 +78,7 @@ async def test_any_subset_of_the_formats_may_be_taken(shot: bytes, tmp_path: Pat
     data = (tmp_path / "shot.png").read_bytes()
     asked = fitted(data, examine(data), 40_000, [f"image/{kind}" for kind in kinds])
     if mode == "RGBA" and kinds == ("jpeg", "gif"):
-        with pytest.raises(CannotFit, match="no format that is taken there can hold it"):
+        with pytest.raises(CannotFit, match="no format that is accepted there can hold it"):
             await asked
     else:
         assert (await asked).picture.format.name.lower() in kinds
@@ -86,8 +86,9 @@ async def test_any_subset_of_the_formats_may_be_taken(shot: bytes, tmp_path: Pat
 
 async def test_the_refusal_names_what_came_the_limit_and_the_way_out(shot: bytes):
     assert await refused(shot, 10) == (
-        "The image (png 0.36 MB, 400x300 pixels) cannot be brought to at most 10 bytes: even at the lowest quality and "
-        "size that are fit to be seen it stays larger. Crop it, or send it where more is taken; nothing was sent."
+        "The image (png 0.36 MB, 400x300 pixels) cannot be brought to at most 10 bytes: even at the lowest "
+        "acceptable quality and size it stays too large. Crop it, or send it to an API with a larger limit; nothing "
+        "was sent."
     )
     assert issubclass(CannotFit, ReadRefused)
 
@@ -98,7 +99,7 @@ async def test_no_child_is_started_for_a_picture_too_large_to_decode(picture_of:
 
 
 async def test_gif_alone_is_no_format_to_fit_into(shot: bytes):
-    assert "no format that is taken there can hold it" in await refused(shot, formats=["image/gif"])
+    assert "no format that is accepted there can hold it" in await refused(shot, formats=["image/gif"])
 
 
 @pytest.mark.parametrize(
@@ -213,7 +214,7 @@ SAY = "sys.stdout.buffer.write(worker.packed(worker.Outcome(reason='floor' if {}
 )
 async def test_the_child_has_shut_itself_in(shot: bytes, program: str):
     first = "import sys, socket, resource; sys.path[:] = sys.argv[1:]; "
-    assert "stays larger" in await refused(shot, program=f"{first}{SHUT_IN}\n{program}")
+    assert "stays too large" in await refused(shot, program=f"{first}{SHUT_IN}\n{program}")
 
 
 async def test_nothing_heavy_is_imported_by_the_server():

@@ -122,7 +122,7 @@ def test_without_a_usable_offer_the_reasons_are_given():
     with pytest.raises(PaymentRefused) as caught:
         decide(payment_required, ORIGIN, POLICY, NOTHING_YET)
     assert str(caught.value) == (
-        PREFIX + 'No offer of its can be paid: network "solana" is not known; it names no amount. '
+        PREFIX + 'None of its offers can be paid: network "solana" is not known; it names no amount. '
         'Its own words: "Pay\\nnow"'
     )
 

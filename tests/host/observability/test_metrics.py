@@ -104,7 +104,7 @@ async def test_a_port_that_is_taken_is_explained(metrics: Metrics):
         port = httpx2.URL(address).port
         assert "img402_stored_images" in httpx2.get(address).text
         with (
-            pytest.raises(SettingsError, match="Each process needs a port of its own"),
+            pytest.raises(SettingsError, match="Each process needs its own port"),
             serving(metrics, ("127.0.0.1", port or 0)),
         ):
             pass

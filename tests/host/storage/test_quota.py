@@ -105,13 +105,13 @@ async def test_the_studio_and_io42_say_it_in_their_own_envelopes(
         pytest.param(
             "IMG402_HOST_METRICS",
             "9402",
-            'IMG402_HOST_METRICS is "9402"; give an address and a port of its own, such as 127.0.0.1:9402, or off.',
+            'IMG402_HOST_METRICS is "9402"; give an address and a separate port, such as 127.0.0.1:9402, or off.',
             id="no-address",
         ),
         pytest.param(
             "IMG402_HOST_METRICS",
             "127.0.0.1:9402/metrics",
-            'IMG402_HOST_METRICS is "127.0.0.1:9402/metrics"; give an address and a port of its own, such as '
+            'IMG402_HOST_METRICS is "127.0.0.1:9402/metrics"; give an address and a separate port, such as '
             "127.0.0.1:9402, or off.",
             id="a-path",
         ),

@@ -79,6 +79,6 @@ async def test_a_url_that_the_storage_does_not_take_is_asked_for_again_once(
         with pytest.raises(UploadFailed) as caught:
             await submitting.submit(SubmissionTarget("logos", "sub_1"), str(picture))
     assert await anyio.to_thread.run_sync(storage.get, "again.png") == picture.read_bytes()
-    message = f"The storage that {api.url[7:]} named does not take the file (status 40"
+    message = f"The storage that {api.url[7:]} named does not accept the file (status 40"
     assert str(caught.value).startswith(message)
     assert str(caught.value).endswith("No fee was paid. Make the same call again.")

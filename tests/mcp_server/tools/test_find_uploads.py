@@ -82,7 +82,7 @@ async def test_earlier_uploads_are_in_the_structure_and_on_a_line_each(history):
     assert answer == {
         "uploads": [
             found("new"),
-            found("lost", note="gone: it serves the image no more"),
+            found("lost", note="gone: the image no longer exists"),
             found("who knows", None, note="expiry unknown"),
             found("for good", None),
             found("old", f"{datetime.fromtimestamp(yesterday, UTC):%Y-%m-%dT%H:%M:%SZ}", note="expired"),
@@ -90,7 +90,7 @@ async def test_earlier_uploads_are_in_the_structure_and_on_a_line_each(history):
     }
     assert text.splitlines() == [
         'https://i.example/new.png "/shots/new.png" uploaded 2023-11-14T22:13:20Z, expires 2096-10-02T07:06:40Z',
-        'https://i.example/lost.png "/shots/lost.png" uploaded 2023-11-14T22:13:20Z, gone: it serves the image no more',
+        'https://i.example/lost.png "/shots/lost.png" uploaded 2023-11-14T22:13:20Z, gone: the image no longer exists',
         'https://i.example/who know.png "/shots/who knows.png" uploaded 2023-11-14T22:13:20Z, expiry unknown',
         'https://i.example/for good.png "/shots/for good.png" uploaded 2023-11-14T22:13:20Z, no expiry',
         'https://i.example/old.png "/shots/old.png" uploaded 2023-11-14T22:13:20Z, expired',
