@@ -83,8 +83,7 @@ def read(html: str, block_end: BlockEnd | None = None) -> Markup:
     reader = _Reader(html, block_end)
     reader.read()
     spans = reader.unshown()
-    hidden = (each for each in spans if each[2] != _SHADOW)
-    inert = (each for each in spans if each[2] in INERT)
+    hidden, inert = (each for each in spans if each[2] != _SHADOW), (each for each in spans if each[2] in INERT)
     return Markup(tuple(reader.tags), tuple(reader.styles), Hidden(hidden), Hidden(inert))
 
 
@@ -175,7 +174,7 @@ class _Reader:
             follows = self._html[at + 2 : at + 3]
             return len(self._html) if follows.isascii() and follows.isalpha() else self._after(">", at)
         name, _, end = found
-        self._foreign.end(name)
+        self._foreign.end(name, is_open=self._around[name] > 0)
         self._parent = ""
         self._around[name] = max(self._around[name] - 1, 0)
         if self._open.get(name):
@@ -252,15 +251,18 @@ _BREAKOUT = frozenset({
     "small", "span", "strike", "strong", "sub", "sup", "table", "tt", "u", "ul", "var",
 })  # fmt: skip
 """These end SVG and MathML (13.2.6.5)."""
-_INTEGRATION = frozenset(["annotation-xml", "desc", "foreignobject", "mi", "mn", "mo", "ms", "mtext", "title"])
-_FOREIGN = frozenset({"svg", "math"})
+_NEVER_ENDED = frozenset({"body", "br", "embed", "head", "hr", "img", "meta"})
+_INTEGRATION = {  # elements that hold HTML
+    "svg": frozenset({"desc", "foreignobject", "title"}),
+    "math": frozenset({"annotation-xml", "mi", "mn", "mo", "ms", "mtext"}),
+}
 
 
 class _Foreign:
     """Tracks whether the reader is in SVG or MathML, which have CDATA and no raw text."""
 
     def __init__(self) -> None:
-        self._open: list[str] = []
+        self._open: list[tuple[str, str]] = []  # each with the namespace of its content; empty for HTML
         self._count: Counter[str] = Counter()
 
     @property
@@ -269,20 +271,22 @@ class _Foreign:
 
     @property
     def inside(self) -> bool:
-        return bool(self._open) and self._open[-1] not in _INTEGRATION
+        return bool(self._open and self._open[-1][1])
 
     def start(self, name: str, *, is_closed: bool) -> bool:
         """Whether the element that starts is foreign."""
         if name in _BREAKOUT:
             self._leave()
-        is_foreign = self.inside or name in _FOREIGN
-        if is_foreign and not is_closed and name in _INTEGRATION | _FOREIGN:
-            self._open.append(name)
+        is_foreign = self.inside or name in _INTEGRATION
+        namespace = self._open[-1][1] if self.inside else name
+        if is_foreign and not is_closed and (name in _INTEGRATION or name in _INTEGRATION[namespace]):
+            self._open.append((name, "" if name in _INTEGRATION[namespace] else namespace))
             self._count[name] += 1
         return is_foreign
 
-    def end(self, name: str) -> None:
-        if name in _BREAKOUT:
+    def end(self, name: str, *, is_open: bool) -> None:
+        """`is_open`: there is an element that this tag may end. If not, SVG and MathML ignore it, except `</p>`."""
+        if name in {"br", "p"} or (is_open and name in _BREAKOUT - _NEVER_ENDED):
             self._leave()
         left = self._count[name] - 1
         while self._count[name] > max(left, 0):
@@ -293,4 +297,4 @@ class _Foreign:
             self._close()
 
     def _close(self) -> None:
-        self._count[self._open.pop()] -= 1
+        self._count[self._open.pop()[0]] -= 1
