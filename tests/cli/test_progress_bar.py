@@ -4,13 +4,18 @@ import io
 import os
 import pty
 import re
+import subprocess
+import sys
 import termios
 from collections import Counter
 from contextlib import suppress
+from itertools import pairwise
 
 import pytest
 
 from img402_mcp.cli.progress_bar import ProgressBar, words
+from tests.fakes.api import Api
+from tests.fakes.serving import on_a_socket
 
 NO_CURSOR = "\r\x1b[?25l"
 
@@ -31,6 +36,12 @@ class Terminal:
             while piece := ours.read(1000):
                 written += piece
         return written.decode()
+
+
+def stages(written: str) -> list[str]:
+    """Each once in a row."""
+    found = re.findall(r"\d+ %, ([A-Za-z ]+?) *[\r\x1b]", written)
+    return [stage for before, stage in pairwise(["", *found]) if stage != before]
 
 
 def lines(written: str) -> list[str]:
@@ -122,3 +133,23 @@ async def test_a_dumb_terminal_gets_no_bar(monkeypatch):
     await bar.show(100, 200)
     bar.close()
     assert terminal.written() == ""
+
+
+def test_an_upload_shows_what_takes_time(tmp_path, picture_of):
+    (tmp_path / "a.png").write_bytes(picture_of(5, 5, padding=300_000))
+    with on_a_socket(Api(limit=2000, words="max 1000 bytes").answer) as url:
+        terminal = Terminal(80)
+        environ = {"HOME": str(tmp_path), "IMG402_API_URL": url, "IMG402_STATE_DIR": str(tmp_path), "TERM": "xterm"}
+        command = [sys.executable, "-m", "img402_mcp", "upload", "a.png"]
+        subprocess.run(
+            command, env=environ, cwd=tmp_path, stdout=subprocess.DEVNULL, stderr=terminal.stream, check=True
+        )
+    assert stages(terminal.written()) == [
+        "preparing",
+        "sending",
+        "waiting for the answer",
+        "fitting",
+        "preparing",
+        "waiting for the answer",
+        "checking the URL",
+    ]
