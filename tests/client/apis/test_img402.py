@@ -276,7 +276,7 @@ async def test_an_answer_that_is_not_from_an_img402_api_is_described(peers, answ
         pytest.param("junk", "later", id="junk"),
         pytest.param("-5", "later", id="negative"),
         pytest.param("9" * 400, "later", id="endless"),
-        pytest.param(format_datetime(datetime.now(UTC) + timedelta(hours=5, minutes=5)), "in 5 hours", id="a-date"),
+        pytest.param(format_datetime(datetime.now(UTC) + timedelta(hours=5, minutes=59)), "in 5 hours", id="a-date"),
         pytest.param("Wed, 21 Oct 2015 07:28:00", "in 1 seconds", id="a-date-without-a-zone"),
     ],
 )

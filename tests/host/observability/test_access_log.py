@@ -14,6 +14,7 @@ from ipaddress import ip_network
 import anyio
 from img402_mcp.host.errors import problem
 from img402_mcp.host.observability import access_log
+from img402_mcp.host.observability.telemetry import Telemetry
 
 hostile, field = json.loads(sys.argv[1])
 access_log.write_to(sys.stdout)
@@ -37,7 +38,8 @@ def scope():
         made[field] = hostile
     return made
 
-anyio.run(access_log.AccessLog(app, (ip_network("127.0.0.1"), ip_network("fe80::/10"))), scope(), None, nothing)
+trusted = (ip_network("127.0.0.1"), ip_network("fe80::/10"))
+anyio.run(Telemetry(app, trusted, None), scope(), None, nothing)
 access_log.flush()
 """
 
