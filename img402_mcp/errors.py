@@ -15,10 +15,18 @@ Img402Error
 """
 
 from pathlib import Path
+from typing import Self
 
 
 class Img402Error(Exception):
-    """Whatever this package tells its caller went wrong."""
+    """Whatever went wrong, in words for the caller."""
+
+    def adding(self, text: str) -> Self:
+        """The same error, code and all, which says more."""
+        more = type(self).__new__(type(self))
+        more.__dict__ |= self.__dict__
+        more.args = (f"{self} {text}",)
+        return more
 
 
 class SettingsError(Img402Error):

@@ -203,8 +203,7 @@ class Io42Submitter:
             return UploadRejected(message, code=_EXISTS)
         if last.status == 402:
             return PaymentPending(f"{no_url(payment, 'answers the same payment with another 402')} {error}")
-        message = f"{error} {next_step(payment)}"
-        return UploadRejected(message, code=error.code) if isinstance(error, UploadRejected) else type(error)(message)
+        return error.adding(next_step(payment))
 
     async def _put_if_needed(self, job: Job, grant: Grant, progress: Progress | None) -> tuple[Response | None, bool]:
         """The answer, and whether a try before it may have delivered the file all the same."""
@@ -222,7 +221,7 @@ class Io42Submitter:
                 await run_sync(self.payer.journal.put_begins, payment.nonce, self.payer.now())
             return await send(request), tries.in_doubt
         except UploadFailed as error:
-            raise type(error)(f"{error} {next_step(payment)}") from error
+            raise error.adding(next_step(payment)) from error
         finally:
             if payment is not None and tries.made and not tries.in_doubt:
                 with anyio.CancelScope(shield=True):

@@ -69,8 +69,7 @@ def with_payment(error: UploadFailed | UploadRejected, payment: Payment | None) 
     """Once a proof has left, no error may read as if nothing had been paid."""
     if payment is None:
         return error
-    message = (
-        f"{error} A payment of {what(payment)} exists for this: the same call again uses it, and nothing more is paid. "
+    return error.adding(
+        f"A payment of {what(payment)} exists for this: the same call again uses it, and nothing more is paid. "
         "Do not buy another; payment_status shows its state."
     )
-    return type(error)(message, code=error.code) if isinstance(error, UploadRejected) else type(error)(message)

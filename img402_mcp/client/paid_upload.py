@@ -195,7 +195,7 @@ class PaidUploader:
             return error
         await run_sync(self.payer.journal.make_spare, payment.nonce)
         message = f"A token was paid for already ({what(payment)}): the next upload_paid uses it and pays nothing more."
-        return UploadRejected(f"{error} {message}", code=error.code)
+        return error.adding(message)
 
     async def _inline(self, purchase: _Purchase) -> Receipt:
         service, payer = self.uploader.service, self._payer(purchase.approve)

@@ -37,7 +37,8 @@ async def fitting_for_token(uploader: Uploader, image: Image, options: UploadOpt
 def _maybe_delivered(error: TokenRefused | UploadFailed, *, in_doubt: bool) -> TokenRefused | UploadFailed:
     if not in_doubt:
         return error
-    message = f"{error} No answer says so, but the image may be delivered, under a URL that only its payer can ask for."
-    if isinstance(error, TokenRefused):
-        return TokenRefused(f"{message} Nothing was bought.", code=error.code)
-    return UploadFailed(f"{message} Make the same call again with the same token; nothing is bought.")
+    again = "Make the same call again with the same token; nothing is bought."
+    return error.adding(
+        "No answer says so, but the image may be delivered, under a URL that only its payer can ask for. "
+        f"{'Nothing was bought.' if isinstance(error, TokenRefused) else again}"
+    )
