@@ -19,6 +19,7 @@ from img402_mcp.errors import ReadRefused
 from img402_mcp.formats import PNG, Picture, examine
 from tests.client.fit.drawn import with_chunk
 from tests.fakes.pictures import chunk
+from tests.fakes.posix import PROCESSES
 
 DAMAGED = "its pixels cannot be decoded: it is damaged, or made to do harm"
 ENDED = "the program that decodes it ended without an answer"
@@ -143,7 +144,12 @@ LOSSLESS = packed(Outcome())
         pytest.param(ANSWER + f"say({LOSSLESS!r} + bytes.fromhex(PLAIN) + b'more')", ENDED, id="bytes-behind-it"),
         pytest.param(ANSWER + f"say({LOSSLESS!r} + bytes.fromhex(FILM))", ENDED, id="a-format-not-taken"),
         pytest.param(ANSWER + "\nwhile True: say(bytes(65536))", ENDED, id="speaks-for-ever"),
-        pytest.param("import os, signal; os.kill(os.getpid(), signal.SIGXCPU)", "it takes too long", id="overtime"),
+        pytest.param(
+            "import os, signal; os.kill(os.getpid(), signal.SIGXCPU)",
+            "it takes too long",
+            marks=PROCESSES,
+            id="overtime",
+        ),
     ],
 )
 async def test_the_child_is_not_believed(shot: bytes, sample: Callable[[str], bytes], program: str, reason: str):
@@ -169,6 +175,7 @@ async def test_a_child_that_does_not_end_is_ended(shot: bytes, program: str):
         assert "decoding and encoding it takes too long" in await refused(shot, program=program, seconds=0.3)
 
 
+@PROCESSES
 async def test_a_cancelled_call_ends_its_child(shot: bytes, tmp_path: Path):
     os.mkfifo(tmp_path / "pid")
     program = f"import os, time; open({str(tmp_path / 'pid')!r}, 'w').write(str(os.getpid())); time.sleep(60)"
@@ -220,7 +227,7 @@ async def test_the_child_has_shut_itself_in(shot: bytes, program: str):
 async def test_nothing_heavy_is_imported_by_the_server():
     program = "import sys, img402_mcp.client.upload; print([name for name in ('PIL', 'numpy') if name in sys.modules])"
     done = await anyio.run_process([sys.executable, "-c", program])
-    assert done.stdout == b"[]\n"
+    assert done.stdout.split() == [b"[]"]
 
 
 @pytest.mark.parametrize(

@@ -23,6 +23,7 @@ from img402_mcp.client.payments.sign import SignedPayment
 from img402_mcp.errors import PaymentPending, PaymentRefused, SettingsError
 from img402_mcp.wire.x402 import BASE
 from tests.fakes.paywall import ORIGIN
+from tests.fakes.posix import MODES
 
 CLAIMING = Path(__file__).with_name("claiming.py")
 NOW = 1_790_000_000.0
@@ -189,6 +190,7 @@ def test_an_overlong_answer_is_not_kept(journal):
     assert journal.answered(nonce, NOW, answer=bytes(65_537)).answer is None
 
 
+@MODES
 def test_the_journal_is_readable_only_by_its_owner(tmp_path):
     tmp_path.chmod(0o755)
     with closing(Journal.open(tmp_path)) as journal:

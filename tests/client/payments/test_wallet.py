@@ -1,7 +1,6 @@
 """The wallet: the specification's own signature, a key that is shown nowhere, files that nobody else can read."""
 
 import json
-import resource
 import stat
 import subprocess
 import sys
@@ -16,6 +15,7 @@ from img402_mcp.wire.evm import account
 from tests.fakes.keys import ADDRESS, KEY, VECTOR_KEY
 from tests.fakes.paywall import recovered
 
+resource = pytest.importorskip("resource", reason="limits of POSIX processes, and the modes of files")
 VECTORS = Path(__file__).parents[2] / "vectors"
 PASSWORD = "correct horse"
 

@@ -11,6 +11,7 @@ from img402_mcp.client.publish.disk import LINKED, Found, images_of
 from img402_mcp.client.publish.mentions import MAX_LISTED
 from img402_mcp.client.publish.publish import references
 from img402_mcp.client.publish.references import Kind
+from tests.fakes import posix
 
 NAMES = (
     "shot.png",
@@ -46,13 +47,14 @@ def found_in(docs: Path, text: str, name: str = "a.md") -> Found:
 
 
 def files(found: Found, docs: Path) -> list[str]:
-    return [str(Path(path).relative_to(docs)) for path in found.images]
+    return [Path(path).relative_to(docs).as_posix() for path in found.images]
 
 
 def listed(found: Found) -> list[str]:
     return [each.target for each in found.left_alone]
 
 
+@posix.NAMES
 @pytest.mark.parametrize(
     ("there", "written", "file", "note"),
     [
@@ -84,14 +86,21 @@ def test_of_two_readings_of_a_name_the_one_that_is_there_counts(docs, there, wri
 @pytest.mark.parametrize(
     ("text", "name", "file", "note"),
     [
-        pytest.param(r"![a](assets\shot.png)", "a.md", "assets/shot.png", BACKSLASH, id="markdown"),
+        pytest.param(r"![a](assets\shot.png)", "a.md", "assets/shot.png", BACKSLASH, marks=posix.WORDS, id="markdown"),
         pytest.param(r"<img src='assets\shot.png'>", "a.html", "assets/shot.png", "", id="html"),
         pytest.param("<img src='as\nsets/\tshot.png '>", "a.html", "assets/shot.png", "", id="line-end-and-tab"),
         pytest.param(r"![a](assets\_s.png)", "a.md", "assets/_s.png", BACKSLASH, id="markdown-drops-the-backslash"),
         pytest.param(r"![a](<.\_my\(1) s.png>)", "a.md", "_my/(1) s.png", BACKSLASH, id="in-angle-brackets"),
         pytest.param("![r]\n\n[r]: deep\\_my s.png", "a.md", "deep/_my s.png", BACKSLASH, id="in-a-definition"),
         pytest.param(r"![a](deep\_gone.png)", "a.md", "deep_gone.png", "", id="neither-is-there"),
-        pytest.param(r"![[assets\shot.png]]", "a.md", "assets/shot.png", BACKSLASH, id="wikilink-with-a-backslash"),
+        pytest.param(
+            r"![[assets\shot.png]]",
+            "a.md",
+            "assets/shot.png",
+            BACKSLASH,
+            marks=posix.WORDS,
+            id="wikilink-with-a-backslash",
+        ),
         pytest.param("<img src='file:my%20shot.png'>", "a.html", SPACED, "", id="relative-file-url"),
         pytest.param(
             "<base href=assets/><img src=shot.png>",
@@ -113,6 +122,7 @@ def test_a_name_is_read_as_its_form_says(docs, text, name, file, note):
     assert [each.note for each in found.images.values()] == [note]
 
 
+@posix.WORDS
 def test_a_file_url_without_a_host_is_a_local_file(docs):
     for written in (f"file:{docs}/shot.png", f"file://{docs}/shot.png", f"FILE://localhost{docs}/shot.png"):
         assert files(found_in(docs, f"<img src='{written}'>", "a.html"), docs) == ["shot.png"]

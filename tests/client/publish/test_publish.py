@@ -10,6 +10,7 @@ from img402_mcp.client.publish.publish import FOUND_BY, references
 from img402_mcp.client.publish.references import Kind, LeftAlone, rewritten
 from img402_mcp.client.publish.unread import IN_BLOCK, UNCLOSED
 from tests.fakes.growth import is_linear
+from tests.fakes.posix import CLOCK
 
 
 def numbered(text: str, kind: Kind = Kind.MARKDOWN) -> str:
@@ -493,6 +494,7 @@ BOMBS = r"""
 MARKS = [mark.replace("~", " ") for mark in BOMBS.split()]
 
 
+@CLOCK
 @pytest.mark.parametrize("kind", Kind)
 @pytest.mark.parametrize("mark", MARKS)
 def test_no_bomb_of_one_mark_costs_more_than_its_length(mark, kind):

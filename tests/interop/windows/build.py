@@ -108,7 +108,7 @@ def _unpack_wheels(folder: Path) -> None:
 def _wanted() -> Iterator[Requirement]:
     """What pyproject.toml asks for on Windows."""
     project = tomllib.loads((CHECKOUT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    extras = (project["optional-dependencies"][name] for name in ("host", "s3", "postgres", "dev"))
+    extras = (project["optional-dependencies"][name] for name in ("host", "s3", "postgres", "heic", "dev"))
     for requirement in map(Requirement, [*project["dependencies"], *(each for extra in extras for each in extra)]):
         if requirement.name not in NOT_THERE and (not requirement.marker or requirement.marker.evaluate(ON_WINDOWS)):
             requirement.marker = None

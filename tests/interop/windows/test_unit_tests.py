@@ -13,7 +13,13 @@ ROOMS = {
     "tests/client/files": 560,
     "tests/client/test_history.py": 20,
     "tests/client/test_private_files.py": 5,
+    "tests/client/payments": 150,
+    "tests/client/fit/test_subprocess.py": 25,
+    "tests/client/fit/test_strategy.py": 3,
+    "tests/client/publish": 500,
     "tests/cli/test_shell_words.py": 25,
+    "tests/cli/test_publish.py": 5,
+    "tests/cli/test_history.py": 15,
 }
 """Each with the fewest tests that must have passed there."""
 
