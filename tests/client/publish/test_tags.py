@@ -42,7 +42,7 @@ def theirs(html: str) -> list[tuple[int, str]]:
 def is_inert(node: Any) -> bool:
     while node.parent:
         node = node.parent
-        if node.name == "template":
+        if node.name == "template" and node.namespace == "html":
             return True
     return False
 
