@@ -43,7 +43,7 @@ def create_server(
 
     server = MCPServer(
         "img402-mcp",
-        title="img402 image upload",
+        title="img402 image upload",  # no icon: what is said here is in the metadata of each answer since 2026-07-28
         version=__version__,
         instructions=INSTRUCTIONS,
         tools=tools(*_configured(settings)),

@@ -72,6 +72,15 @@ async def test_only_existing_features_are_advertised(era, pictures):
     assert (with_a_prompt.prompts is not None, with_a_prompt.resources) == (True, None)
 
 
+@pytest.mark.parametrize("era", ["legacy", "auto"])
+async def test_a_client_can_show_the_servers_name_title_and_version(era, pictures):
+    async with Client(create_server(Settings("http://127.0.0.1:9", (pictures,), pictures)), mode=era) as client:
+        info = client.server_info
+    assert info is not None
+    shown = info.model_dump(by_alias=True, exclude_none=True)
+    assert shown == {"name": "img402-mcp", "title": "img402 image upload", "version": __version__}
+
+
 def advice() -> str:
     """Say something."""
     return "Upload it."
