@@ -3,8 +3,8 @@
 import time
 from collections.abc import Callable
 
-TRIES = 3
-"""A busy machine can slow down one of the two runs that are compared. It does so rarely three times."""
+TRIES = 7
+"""A busy machine can slow down one of the two runs that are compared. It rarely does so each time."""
 
 
 def is_linear(work: Callable[[int], object], size: int) -> bool:
