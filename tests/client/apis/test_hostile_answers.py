@@ -185,3 +185,24 @@ def test_any_answer_of_a_node_is_a_number_or_one_of_our_errors(network: x402.Net
         lambda send: Node(send, "http://node").has_used(network, ADDRESS, "0x" + "1" * 64, after=0),
     ):
         assert isinstance(asked(ask, answer), int | Img402Error)
+
+
+PLANTED: tuple[dict[str, Any], ...] = (
+    dict.fromkeys(NAMES, HOSTILE),
+    {"success": False, "error": {"code": HOSTILE, "message": HOSTILE, "request_id": HOSTILE}},
+    {"detail": [{"loc": [HOSTILE], "msg": HOSTILE, "type": HOSTILE}]},
+    {"url": HOSTILE},
+    {"upload_key": HOSTILE},
+)
+
+
+@pytest.mark.parametrize("planted", PLANTED, ids=lambda document: "-".join([*document][:2]))
+@pytest.mark.parametrize("status", [200, 400, 402, 404, 409, 422, 429, 500])
+def test_a_text_that_is_planted_in_every_field_is_raw_in_no_error(status: int, planted: dict[str, Any]):
+    answer = Response(status, {"retry-after": "soon"}, json.dumps(planted).encode())
+    outcomes = [
+        asked(lambda send: IMG402.upload(IMAGE, send), answer),
+        asked(lambda send: STUDIO.upload(IMAGE, send), answer),
+        asked(lambda _: _slot(answer), answer),
+    ]
+    assert [isinstance(outcome, Img402Error) for outcome in outcomes] == [True] * 3
