@@ -169,4 +169,5 @@ def _page_size(path: Path) -> int:
 
 
 def _first_byte(descriptor: int, offset: int) -> int:
-    return int.from_bytes(os.pread(descriptor, 1, offset), "big")
+    os.lseek(descriptor, offset, os.SEEK_SET)  # Windows has no pread
+    return int.from_bytes(os.read(descriptor, 1), "big")

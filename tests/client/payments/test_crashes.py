@@ -18,7 +18,10 @@ from img402_mcp.client.payments.payer import Payer
 from img402_mcp.client.payments.payment import PaymentIntent, State
 from tests.fakes.keys import KEY
 from tests.fakes.paywall import Paywall
+from tests.fakes.posix import PROCESSES
 from tests.fakes.serving import on_a_socket
+
+pytestmark = PROCESSES
 
 CRASHING = Path(__file__).with_name("crashing.py")
 STEPS: dict[str, list[str]] = {
