@@ -22,7 +22,7 @@ def walk(data: Buffer, runs: Runs) -> Walk:
 
 
 def chunk(data: Buffer, start: int) -> tuple[bytes, int]:
-    """Its name and its end, which may lie behind the data's."""
+    """Its name and its end, which may be after the data's."""
     length, kind = struct.unpack_from(">I4s", data, start)
     if not kind.isalpha() or (kind == b"IEND" and length):
         raise NotAnImage("is a PNG with a broken chunk")

@@ -62,7 +62,7 @@ def _still(data: Buffer, canvas: Size, walk: Walk) -> Size:
 
 
 def _picture(data: Buffer, walk: Walk) -> Size:
-    """The size of the one that is there; alpha stands before it, and only before a lossy one."""
+    """The picture's size; alpha comes before it, and only before a lossy one."""
     size, alpha = None, False
     for kind, start, _ in walk:
         if kind == b"ALPH" and not alpha and size is None:

@@ -17,8 +17,8 @@ LIMITS: dict[str, object] = {"x-img402-limits": {"formats": ["image/png"], "free
     ("answers", "level", "said"),
     [
         pytest.param([(LIMITS, 200)], "ok", "answers: free up to 1,000,000 bytes, kept 7 days", id="limits"),
-        pytest.param([(API, 200)], "ok", "answers; it states no limits of its own", id="described"),
-        pytest.param([({}, 404), ({}, 405)], "ok", "answers; it states no limits of its own", id="not-described"),
+        pytest.param([(API, 200)], "ok", "answers; it does not state its limits", id="described"),
+        pytest.param([({}, 404), ({}, 405)], "ok", "answers; it does not state its limits", id="not-described"),
         pytest.param([({}, 404), ({}, 404)], "fail", "does not seem to be an img402 API", id="other-server"),
         pytest.param([({}, 301), ({}, 301)], "fail", "answers with a redirect (status 301)", id="moved"),
         pytest.param([({}, 502), ({}, 502)], "fail", "fails on its own side (status 502)", id="broken"),

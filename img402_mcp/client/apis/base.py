@@ -30,7 +30,7 @@ class Receipt:
 
 
 def multipart(field: str, image: Image) -> tuple[dict[str, str], tuple[bytes, ...]]:
-    """Headers and body of a form with one file. The file's own name stays here: it can tell more than the picture."""
+    """Headers and body of a form with one file. The file's own name is not sent: it may reveal a lot."""
     boundary = secrets.token_hex(16)
     kind = image.picture.format
     head = (

@@ -52,7 +52,9 @@ class Io42:
     def request(self, image: Image, submission: SubmissionTarget) -> Request:
         """Asks for an upload URL. The same image and ids make the same bytes."""
         kind = image.picture.format
-        name = f"{submission.submission_id}.{kind.extension}"  # the user's own name can tell more than the picture
+        name = (
+            f"{submission.submission_id}.{kind.extension}"  # the user's own file name can reveal more than the picture
+        )
         intent = wire.Intent(file_name=name, file_type=kind.media_type, file_size=len(image.data))
         body = intent.model_dump_json(by_alias=True).encode()
         route = wire.SUBMISSION.format(project_id=submission.project_id, submission_id=submission.submission_id)
@@ -98,7 +100,7 @@ class Io42:
 
 
 def by_code(answer: Response) -> Response:
-    """The answer with the status that its code stands for, for callers that look at statuses only."""
+    """The answer with the status that its code means, for callers that look at statuses only."""
     status = wire.STATUS_OF.get(code_in(answer))  # type: ignore[call-overload]  # any text may be asked for
     return replace(answer, status=status) if status else answer
 

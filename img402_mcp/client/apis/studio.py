@@ -22,7 +22,7 @@ from img402_mcp.client.http import OnSent, Request, Response, Send, retrying
 from img402_mcp.errors import BadAnswer, UploadFailed, UploadRejected
 from img402_mcp.wire import studio as wire
 
-# What could break out of a line or pass for markup is no handle.
+# A handle must not break out of a line or pass for markup.
 _KEY = re.compile(r"[A-Za-z0-9._~/+=:@%,-]{1,1024}", re.ASCII)
 
 

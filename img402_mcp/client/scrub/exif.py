@@ -50,7 +50,7 @@ class ExifContent(NamedTuple):
     kinds: tuple[str, ...]
     """In a person's words, the gravest first."""
     turning: bytes
-    """The block with nothing but the orientation, in the same byte order; empty where the picture stands upright."""
+    """The block with nothing but the orientation, in the same byte order; empty where the picture is upright."""
 
 
 def content_of(tiff: bytes) -> ExifContent:

@@ -4,8 +4,8 @@ Nothing is decoded and nothing is encoded again. The file is walked piece by pie
 says which pieces stay; all others go, known or not. What is left is walked again and must be clean.
 
 What stays: the colour profile bit by bit, the density, the animation, and the orientation, as EXIF with that one tag.
-What this cannot see, since only decoding would tell: bytes behind the end of the coded pixels inside their own
-chunk, scan or block; and what the pixels themselves show. An orientation that XMP alone tells is not kept: browsers
+What this cannot see, since only decoding would show it: bytes after the end of the coded pixels inside their own
+chunk, scan or block; and what the pixels themselves show. An orientation that is only in XMP is not kept: browsers
 do not honour it either.
 """
 

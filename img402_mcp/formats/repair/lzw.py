@@ -1,4 +1,4 @@
-"""How many pixels a GIF's code stands for, without writing them: only the lengths of what the codes repeat."""
+"""How many pixels a GIF's code decodes to, without writing them: only the lengths of what the codes repeat."""
 
 _LARGEST_TABLE = 4096
 _WIDEST_START = 11

@@ -101,7 +101,7 @@ def _size(data: Buffer, at: int) -> tuple[int, int]:
 
 
 def _missing(size: int, packed: Iterable[bytes]) -> bytes:
-    """What is missing of the checksum behind the packed pixels, which must all be there. Raises NotAnImage."""
+    """The missing part of the checksum after the compressed pixels, which must be complete. Raises NotAnImage."""
     if size > MAX_UNPACKED_BYTES:
         raise NotAnImage(
             "is a PNG without an end mark, and too large to see whether pixels are missing too; save it again"

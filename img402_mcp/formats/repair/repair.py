@@ -32,7 +32,7 @@ _REPAIRS: dict[Format, Callable[[Rebuilt], None]] = {
 class Repaired:
     """`data` is the same where nothing in the image had to change. It ends at `picture.end`, or goes on.
 
-    `surplus`: how many bytes behind the image may mean something, which padding does not.
+    `surplus`: how many bytes after the image may mean something; padding does not count.
     `is_proven`: whether no pixel is missing. A JPEG without an end mark may end too early, which only decoding shows.
     """
 

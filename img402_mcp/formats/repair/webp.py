@@ -1,4 +1,4 @@
-"""WebP: padding, sizes and flags that were written wrong, and a cut-off chunk behind the pixels."""
+"""WebP: padding, sizes and flags that were written wrong, and a cut-off chunk after the pixels."""
 
 import struct
 from collections.abc import Iterator, Sequence
