@@ -1,4 +1,4 @@
-"""PNG, JPEG, GIF and WebP from their bytes alone: what it is, how large the picture is, and where it ends.
+"""PNG, JPEG, GIF and WebP from their bytes alone: the format, the picture's size, and where the image ends.
 
 Nothing is decoded. The structure is walked (chunks, segments, blocks) with every length checked against the buffer, so
 that a hostile file costs no more than its own size.

@@ -1,4 +1,4 @@
-"""What the walks over the four formats share."""
+"""Shared by the walks over the four formats."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -24,12 +24,12 @@ FORMATS = (PNG, JPEG, GIF, WEBP)
 MAGIC_LENGTH = 12
 
 MAX_PIECES = 10_000
-"""Of one image: chunks, segments or blocks. Real files have well under a thousand; a GIF has two for each frame."""
+"""The most chunks, segments or blocks of one image. Real files have well under a thousand; a GIF has two per frame."""
 
 
 @dataclass(frozen=True)
 class Picture:
-    """What the header says: pixels, and `end`, the offset just after the image's last byte.
+    """The size in pixels, and `end`, the offset just after the image's last byte.
 
     `runs` are the long pieces of coded pixels, start -> end, which a second walk skips.
     """
@@ -42,10 +42,10 @@ class Picture:
 
 
 Runs = dict[int, int]
-MIN_RUN = 4096  # in hostile bytes one entry stands for many pieces
+MIN_RUN = 4096  # in hostile bytes, one entry covers many pieces
 
 Walk = Iterator[tuple[bytes, int, int]]
-"""The fields of a Piece, as plain tuples: an object for each piece costs more than reading the piece."""
+"""The fields of a Piece, as plain tuples: creating an object per piece takes longer than reading the piece."""
 
 
 class Piece(NamedTuple):
@@ -61,7 +61,7 @@ class Piece(NamedTuple):
 
 
 class NotAnImage(ValueError):
-    """The bytes are not a whole PNG, JPEG, GIF or WebP. `str()` completes a sentence about "it": "is a PDF"."""
+    """The bytes are not a complete PNG, JPEG, GIF or WebP. `str()` completes a sentence about "it": "is a PDF"."""
 
 
 class TooManyPieces(NotAnImage):

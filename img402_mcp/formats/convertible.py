@@ -1,4 +1,7 @@
-"""Images that no API takes and that people have: by their bytes, so that the fit worker can convert them."""
+"""Formats that people have but no API takes.
+
+They are recognized by their bytes, so that the fit worker can convert them.
+"""
 
 import re
 
@@ -20,7 +23,7 @@ HEIC_BRANDS = frozenset({"heic", "heix", "heim", "heis", "hevc", "hevx", "hevm",
 
 
 def convertible(head: bytes) -> Format | None:
-    """Which of these it is; None: another file. A raw photo is none, although most are TIFFs or HEIFs outside."""
+    """The format, or None for any other file. Raw photos do not count, although most are TIFF or HEIF files outside."""
     if head[4:8] == b"ftyp":
         return _by_brand(brands(head))
     if re.match(BMP_MAGIC, head, re.DOTALL):
@@ -30,7 +33,7 @@ def convertible(head: bytes) -> Format | None:
 
 
 def brands(head: bytes) -> tuple[str, ...]:
-    """The major brand, then those that the file is compatible with."""
+    """The major brand, then the compatible brands."""
     end = min(int.from_bytes(head[:4], "big"), len(head))
     return tuple(head[at : at + 4].decode("latin-1").strip() for at in (8, *range(16, end - 3, 4)))
 

@@ -14,7 +14,7 @@ from img402_mcp.formats.base import (
 )
 
 SHORT_BLOCK = 32
-"""Bytes. Sub-blocks may be shorter than this on average only where there are few: encoders fill their 255 bytes."""
+"""Bytes. Encoders fill sub-blocks to 255 bytes, so a long run of them may not be shorter than this on average."""
 
 _EXTENSIONS = tuple(bytes((0x21, label)) for label in range(256))
 
@@ -39,7 +39,7 @@ def first_block(data: Buffer) -> int:
 
 
 def pixels_start(data: Buffer, frame: int) -> int:
-    """Behind the descriptor, the colour table and the code size."""
+    """After the descriptor, the colour table and the code size."""
     return frame + 11 + _colour_table(data[frame + 9])
 
 

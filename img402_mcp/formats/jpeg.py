@@ -9,11 +9,11 @@ from img402_mcp.formats.base import Buffer, Measured, NotAnImage, Runs, Walk, no
 
 START_OF_FRAME = frozenset(range(0xC0, 0xD0)) - {0xC4, 0xC8, 0xCC}
 SHOWN_FRAMES = frozenset({0xC0, 0xC1, 0xC2, 0xC9, 0xCA})
-"""Of these, what decoders know: neither lossless nor hierarchical ones."""
+"""The kinds that decoders support: neither lossless nor hierarchical."""
 PROGRESSIVE = frozenset({0xC2, 0xCA})
 
 UNKNOWN = frozenset({0xC8, 0xDE, 0xDF, *range(0xF0, 0xFE)})
-"""Segments that decoders do not know, and refuse."""
+"""Segments that decoders refuse."""
 APPLICATIONS = frozenset({*range(0xE0, 0xF0), 0xFE})
 """Theirs and comments."""
 
@@ -23,7 +23,7 @@ QUANTIZATION, HUFFMAN, _MAX_SYMBOLS = 0xDB, 0xC4, 256
 START_OF_IMAGE, END_OF_IMAGE, START_OF_SCAN, RESTART_INTERVAL = 0xD8, 0xD9, 0xDA, 0xDD
 
 _FILL = re.compile(rb"\xff+")
-# Inside a scan FF00 is data, FFD0..FFD7 are restart marks and FF may be repeated as fill; all else ends the scan.
+# Inside a scan FF00 is data, FFD0..FFD7 are restart marks and FF may be repeated as fill; anything else ends the scan.
 AFTER_SCAN = re.compile(rb"\xff[^\x00\xd0-\xd7\xff]", re.DOTALL)
 
 
@@ -119,7 +119,7 @@ class Table(NamedTuple):
 
 
 def tables_in(data: Buffer, start: int, end_of_segment: int) -> Iterator[Table]:
-    """Of a segment with tables. Raises NotAnImage, or IndexError where it breaks off."""
+    """The tables in a segment. Raises NotAnImage, or IndexError if the segment is cut off."""
     if end_of_segment > len(data):
         raise IndexError(end_of_segment)
     position, length = start + 4, TABLES[data[start + 1]]

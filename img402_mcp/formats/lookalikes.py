@@ -1,4 +1,4 @@
-"""What people send instead of an image, named for the refusal, with the way out. Never a byte of the content."""
+"""Files that people send instead of an image, named for the refusal, with the way out. No content is ever shown."""
 
 import re
 
@@ -25,7 +25,7 @@ _RARE = f"is an image in a format that browsers do not show; {_TO_PNG}"
 
 _AS_TEXT = f"is an image whose bytes were changed as if they were text; copy it as a binary file, or {_AGAIN}"
 
-# The patterns are compiled when they are needed: most sessions refuse nothing.
+# The patterns are compiled on first use: most sessions refuse nothing.
 _BYTES = (
     (rb"(?:\x89|\x09|\xc2\x89|\xef\xbf\xbd)PNG....", _AS_TEXT),
     (rb"(?:\xef\xbf\xbd){3}|\xc3\xbf\xc3\x98\xc3\xbf|(?:\xef\xbf\xbd){2,4}JFIF", _AS_TEXT),
@@ -116,7 +116,7 @@ def _first(table: tuple[tuple[bytes, str], ...], head: bytes, flags: int) -> str
 
 
 def _in_boxes(head: bytes) -> str:
-    """By the major brand and those that the file is compatible with."""
+    """By the major brand and the compatible brands."""
     major, *others = brands(head)
     named = {major, *others}
     for names, clause in _BRANDS:
@@ -131,7 +131,7 @@ def _in_boxes(head: bytes) -> str:
 
 
 def _plain(head: bytes) -> bytes:
-    """Text in UTF-16 or with a byte order mark, as if it were in ASCII."""
+    """Text in UTF-16 as ASCII, and other text without its byte order mark."""
     if head.startswith((b"\xff\xfe", b"\xfe\xff")):
         return head.decode("utf-16", "replace").lstrip("\ufeff").encode("ascii", "replace")
     if head[1:2] == b"\0" and head[3:4] == b"\0":

@@ -5,7 +5,7 @@ import zlib
 
 from img402_mcp.formats.base import MAX_PIECES, Buffer, Measured, NotAnImage, Runs, TooManyPieces, Walk, noted
 
-SIGNATURE_LENGTH, HEADER_LENGTH, AROUND = 8, 13, 12  # of the file, of IHDR's content, of what is around a content
+SIGNATURE_LENGTH, HEADER_LENGTH, AROUND = 8, 13, 12  # of the file, of IHDR's content, around a chunk's content
 BIT_DEPTHS = {0: (1, 2, 4, 8, 16), 2: (8, 16), 3: (1, 2, 4, 8), 4: (8, 16), 6: (8, 16)}
 """Colour type -> bits of a sample."""
 INDEXED = 3

@@ -1,4 +1,4 @@
-"""Which format it is, and a walk from one end of the image to the other."""
+"""Detects the format, and walks the image from start to end."""
 
 import struct
 from collections.abc import Iterator
@@ -36,7 +36,7 @@ def sniff(head: bytes) -> Format | None:
 
 
 def examine(data: Buffer, runs: Runs | None = None) -> Picture:
-    """Walk one whole image. Raises NotAnImage; bytes behind `end` are for the caller to judge.
+    """Walk one whole image. Raises NotAnImage. The caller judges the bytes after `end`.
 
     `runs` of an earlier walk over the same coded pixels are trusted.
     """
@@ -59,7 +59,7 @@ def known(data: Buffer) -> Format:
 
 
 def pieces(data: Buffer, found: Format, runs: Runs) -> Iterator[Piece]:
-    """The image piece by piece, to its end. Raises NotAnImage, struct.error or IndexError where it breaks off.
+    """The image piece by piece, to its end. Raises NotAnImage, struct.error or IndexError if it is cut off.
 
     Skips over `runs`, and adds those that it finds.
     """

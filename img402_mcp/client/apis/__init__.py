@@ -1,1 +1,4 @@
-"""The upload APIs, one room each: requests out, answers in, each error a sentence. `send` carries them, and may pay."""
+"""The upload APIs, one module each: requests out, answers in, each error a sentence.
+
+`send` transports them, and may pay.
+"""

@@ -1,4 +1,4 @@
-"""What upload APIs have in common: a receipt, a multipart body, a check, a usable URL, a refusal in words."""
+"""Shared by the upload APIs: a receipt, a multipart body, a check, a usable URL, a refusal in words."""
 
 import json
 import re
@@ -42,7 +42,10 @@ def multipart(field: str, image: Image) -> tuple[dict[str, str], tuple[bytes, ..
 
 
 def on_sent(image: Image, progress: Callable[[int, int], Awaitable[None]] | None) -> OnSent | None:
-    """For a request with that image. `progress` only goes forwards, as MCP demands: a second try begins again."""
+    """For a request with that image.
+
+    `progress` never goes back, as MCP demands, although a second try sends the bytes from the start.
+    """
     total, furthest = len(image.data), 0
 
     async def report(sent: int) -> None:
@@ -54,12 +57,12 @@ def on_sent(image: Image, progress: Callable[[int, int], Awaitable[None]] | None
     return report if progress else None
 
 
-# Whatever could end a markdown link, an HTML attribute or a line is not a part of a URL that we show.
+# A URL that we show has no character that could end a markdown link, an HTML attribute or a line.
 _SHOWABLE = re.compile(r"https?://[A-Za-z0-9.:\[\]-]+/[A-Za-z0-9._~:/?@!$&'()*+,;=%#-]*")
 
 
 def showable(url: str, api_url: str) -> str:
-    """The URL that the API named, if it is one to hand on: https, or http where the API itself is on http."""
+    """The URL that the API named, if it may be passed on: https, or http if the API itself uses http."""
     if len(url) > 2048 or not _SHOWABLE.fullmatch(url) or not _schemes_fit(url, api_url):
         raise BadAnswer(
             f"{urlsplit(api_url).netloc} took the image but named no usable URL: {quoted(url)}. Trying again will not "
@@ -78,7 +81,7 @@ def _schemes_fit(url: str, api_url: str) -> bool:
 
 
 def demand_fits(image: Image, where: str, media_types: Collection[str], most_bytes: int) -> None:
-    """Raises ReadRefused for what the API would refuse, before anything leaves."""
+    """Raises ReadRefused if the API would refuse the image, before anything is sent."""
     kind = image.picture.format
     if kind.media_type not in media_types:
         known = ", ".join(each.name for each in FORMATS if each.media_type in media_types)
@@ -130,7 +133,7 @@ def in_words(  # noqa: PLR0913  # what any sentence may name
 
 
 def fields_in(body: bytes) -> dict[str, object]:
-    """The JSON object, or an empty one where there is none."""
+    """The JSON object, or an empty one if there is none."""
     try:
         parsed = json.loads(body, parse_int=_integer)
     except (ValueError, RecursionError):
@@ -139,7 +142,7 @@ def fields_in(body: bytes) -> dict[str, object]:
 
 
 def _integer(digits: str) -> int | None:
-    """Thousands of digits are refused by Python itself, which would lose the rest of the answer."""
+    """Python refuses to parse thousands of digits, which would lose the rest of the answer."""
     return int(digits) if len(digits) < 20 else None
 
 

@@ -47,9 +47,9 @@ class Img402:
         return self._receipt(image, answer)
 
     async def upload_with_token(self, image: Image, token: str, send: Send, on_sent: OnSent | None = None) -> Receipt:
-        """Raises TokenRefused where the API does not accept the token, or not any more.
+        """Raises TokenRefused if the API does not accept the token, or no longer does.
 
-        The same token with the same bytes may be sent again: it is worth one image, however often it arrives.
+        The same token with the same bytes may be sent again: it buys one image, however often it arrives.
         """
         if not _TOKEN.fullmatch(token):
             raise TokenRefused("That is not an upload token. Get one with get_upload_token.", code="invalid_token")
@@ -58,7 +58,7 @@ class Img402:
         return self._receipt(image, answer)
 
     async def upload_inline(self, image: Image, send: Send, on_sent: OnSent | None = None) -> Receipt:
-        """The payment travels with the image. `send` pays, and is never wrapped in tries of another kind."""
+        """The payment is sent with the image. `send` pays, and is never wrapped in other retries."""
         return self._receipt(image, await send(self._request(wire.PAID, image, on_sent)))
 
     def token_request(self) -> Request:
@@ -69,7 +69,7 @@ class Img402:
         return Request("POST", self.api_url + wire.PAID)
 
     def token_in(self, answer: Response) -> Token | Receipt:
-        """A token for one paid upload; the image, where the payment bought one already."""
+        """A token for one paid upload; or the image, if the payment has already bought one."""
         if not is_success(answer):
             raise self._rejection(None, answer)
         fields = fields_in(answer.body)
@@ -84,9 +84,8 @@ class Img402:
         return self._receipt(None, Response(200, {}, document.encode()))
 
     async def limits(self, send: Send) -> wire.Limits | None:
-        """The limits as the API states them in its openapi.json, or None where it states none.
-
-        Raises UploadFailed where it does not answer.
+        """The limits as the API states them in its openapi.json, or None if it states none. Raises UploadFailed if it
+        does not answer.
         """
         answer = await send(Request("GET", self.api_url + wire.OPENAPI))
         if answer.status != 200:
@@ -115,12 +114,12 @@ class Img402:
         return replace(_received(showable(url, self.api_url), fields, image), delete_url=self._delete_url(fields))
 
     def _delete_url(self, fields: dict[str, object]) -> str:
-        """An extension of our host: it is handed on only where it leads to the API itself."""
+        """An extension of our host. It is passed on only if it leads to the API itself."""
         url = fields.get("deleteUrl")
         try:
             is_own = isinstance(url, str) and _place(url) == _place(self.api_url)
             return showable(str(url), self.api_url) if is_own else ""
-        except (BadAnswer, ValueError):  # ValueError: a host or a port that is none
+        except (BadAnswer, ValueError):  # ValueError: an invalid host or port
             return ""
 
     def _rejection(self, image: Image | None, answer: Response) -> UploadRejected | UploadFailed:
@@ -160,14 +159,14 @@ _SENTENCES = {
     "upload_failed": "{where} failed on its own side (status {status}), three times in a row. Nothing is wrong "
     "with the image: try again in a few minutes.",
 }
-# For answers that come from something in front of the API and carry no code of it.
+# For answers that come from something in front of the API and carry none of its codes.
 _CODE_OF_STATUS = {413: "file_too_large", 415: "unsupported_format", 429: "too_many"} | dict.fromkeys(
     range(500, 600), "upload_failed"
 )
 
 
 _TOKEN_CODES = {"invalid_token", "token_expired"}
-# 40 hexadecimal digits today; whatever could break out of a header or a line is none.
+# 40 hexadecimal digits today. Nothing that could break out of a header or a line is a token.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,512}")
 
 
@@ -175,7 +174,7 @@ _SIZE = re.compile(
     r"(?<![\w.,])(\d{1,3}(?:[, _'\u00a0\u202f]\d{3})+|\d{1,12}(?:\.\d{1,6})?)[ \u00a0]?(bytes|B|KB|KiB|MB|MiB)\b",
     re.IGNORECASE,
 )
-# Decimal for all: the smaller reading is safe, whichever of the two was meant.
+# All are read as decimal units: the smaller value is safe either way.
 _UNITS = {"b": 1, "k": 1000, "m": 1_000_000}
 
 
@@ -194,7 +193,7 @@ def _unknown(status: int, words: str) -> str:
 
 
 def _limits(stated: object) -> wire.Limits | None:
-    """What is stated of payments may be unusable, and the rest still counts."""
+    """If the payment part is unusable, the rest still counts."""
     if not isinstance(stated, dict):
         return None
     for document in (stated, stated | {"paid": None}):
@@ -204,7 +203,7 @@ def _limits(stated: object) -> wire.Limits | None:
 
 
 def _place(url: str) -> tuple[str, str, int]:
-    """Scheme, host and port. A host at home may be called by another of this machine's own names."""
+    """Scheme, host and port. A host on this machine may be reached under several local names."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
@@ -212,7 +211,7 @@ def _place(url: str) -> tuple[str, str, int]:
 
 
 def _received(url: str, fields: dict[str, object], image: Image | None) -> Receipt:
-    """A known URL is never lost: what the answer says amiss of the rest, we know ourselves or leave out."""
+    """A known URL is never lost: other fields that are wrong are filled in from what we know, or left out."""
     stem = url.rsplit("/", 1)[-1].partition(".")[0]
     value, kind, size = (fields.get(name) for name in ("id", "contentType", "sizeBytes"))
     expiry, notes = _expiry(fields)
@@ -234,7 +233,10 @@ def _known_type(value: object) -> str:
 
 
 def _expiry(fields: dict[str, object]) -> tuple[datetime | None, tuple[str, ...]]:
-    """The moment in UTC; null and the far end of the calendar are forever; else it is not known, as a note says."""
+    """The time in UTC. Null and dates at the end of the calendar mean forever.
+
+    Anything else is unknown, and a note says so.
+    """
     value = fields.get("expiresAt", "")
     if value is None:
         return None, ()

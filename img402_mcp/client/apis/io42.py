@@ -19,7 +19,7 @@ from img402_mcp.wire.moments import moment_of
 
 @dataclass(frozen=True)
 class SubmissionTarget:
-    """Which one of which project. Raises ReadRefused for what are no ids."""
+    """Which one of which project. Raises ReadRefused if an id is invalid."""
 
     project_id: str
     submission_id: str
@@ -40,7 +40,7 @@ class Io42:
     forwarded_for: str | None = None
 
     def demand_fits(self, image: Image) -> None:
-        """What the API would refuse is refused here, before money moves. Raises ReadRefused."""
+        """Refuses before money moves if the API would refuse. Raises ReadRefused."""
         demand_fits(image, "io42", wire.MEDIA_TYPES, wire.MAX_BYTES)
         size = image.picture
         if not all(wire.MIN_PIXELS <= side <= wire.MAX_PIXELS for side in (size.width, size.height)):
@@ -52,9 +52,7 @@ class Io42:
     def request(self, image: Image, submission: SubmissionTarget) -> Request:
         """Asks for an upload URL. The same image and ids make the same bytes."""
         kind = image.picture.format
-        name = (
-            f"{submission.submission_id}.{kind.extension}"  # the user's own file name can reveal more than the picture
-        )
+        name = f"{submission.submission_id}.{kind.extension}"  # the file's name can reveal more than the picture
         intent = wire.Intent(file_name=name, file_type=kind.media_type, file_size=len(image.data))
         body = intent.model_dump_json(by_alias=True).encode()
         route = wire.SUBMISSION.format(project_id=submission.project_id, submission_id=submission.submission_id)
@@ -100,7 +98,7 @@ class Io42:
 
 
 def by_code(answer: Response) -> Response:
-    """The answer with the status that its code means, for callers that look at statuses only."""
+    """The answer with the status that matches its code, for callers that only look at statuses."""
     status = wire.STATUS_OF.get(code_in(answer))  # type: ignore[call-overload]  # any text may be asked for
     return replace(answer, status=status) if status else answer
 
@@ -144,7 +142,7 @@ def _unknown(status: int) -> str:
 
 
 def _reset_text(answer: Response) -> str:
-    """From the rate headers, where there is no Retry-After."""
+    """From the rate headers, if there is no Retry-After."""
     limit, reset = (answer.headers.get(name.lower(), "") for name in (wire.RATE_LIMIT, wire.RATE_RESET))
     if not _is_number(reset) or int(reset) > _YEAR_3000:
         return ""

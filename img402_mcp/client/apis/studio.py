@@ -28,7 +28,7 @@ _KEY = re.compile(r"[A-Za-z0-9._~/+=:@%,-]{1,1024}", re.ASCII)
 
 @dataclass(frozen=True)
 class StudioInput:
-    """`upload_key` is the durable handle; `image_url` a preview that soon dies, None where the API named no usable."""
+    """`upload_key` is the durable handle; `image_url` a preview that soon expires, or None if none is usable."""
 
     upload_key: str
     image_url: str | None
@@ -45,7 +45,7 @@ class Studio:
         demand_fits(image, "the studio", wire.MEDIA_TYPES, wire.MAX_BYTES)
 
     async def upload(self, image: Image, send: Send, on_sent: OnSent | None = None) -> StudioInput:
-        """Free, so the same bytes may be sent again after a 5xx or a lost answer: at worst one copy lies unused.
+        """Free, so the same bytes may be sent again after a 5xx or a lost answer: at worst there is one unused copy.
 
         Raises UploadRejected, UploadFailed.
         """
@@ -96,7 +96,7 @@ _SENTENCES = {
 
 
 def _detail(answer: Response) -> str:
-    """One line of what the service says: `detail`, a text or FastAPI's list of what is wrong where, or `error`."""
+    """The service's message in one line: `detail`, which is a text or FastAPI's list of errors, or `error`."""
     try:
         flaws = wire.Invalid.model_validate_json(answer.body).detail
     except (ValidationError, RecursionError):

@@ -1,1 +1,1 @@
-"""An image under so many bytes: `subprocess` runs a `worker`, which tries the encodings that `strategy` names."""
+"""Makes an image fit a limit: `subprocess` runs a `worker`, which tries the encodings that `strategy` names."""

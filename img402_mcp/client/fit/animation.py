@@ -16,7 +16,7 @@ QUALITIES = (None, 90, 80)
 """None: lossless."""
 EXCERPT_PIXELS = 4_000_000
 LOSSLESS_PIXELS = 20_000_000  # libwebp tries each frame in several ways
-NEAR = 1.25  # how far an excerpt may miss
+NEAR = 1.25  # how far an estimate from an excerpt may be off
 MIN_SCALE = 25
 
 
@@ -52,7 +52,7 @@ def _film(file: ImageFile.ImageFile, data: bytes) -> Animation:
     frames: int = getattr(file, "n_frames", 1)
     if frames * file.width * file.height > MAX_PIXELS:
         raise Unfit("pixels")
-    if file.info.get("default_image"):  # a picture beside the animation, which WebP cannot have
+    if file.info.get("default_image"):  # a picture outside the animation, which WebP cannot have
         raise Unfit("moving")
     rounds, profile = _rounds(file), file.info.get("icc_profile")
     if profile and profile[16:20] != b"RGB ":
@@ -62,7 +62,10 @@ def _film(file: ImageFile.ImageFile, data: bytes) -> Animation:
 
 
 def _rounds(file: ImageFile.ImageFile) -> int:
-    """A GIF says how often it is repeated, or nothing: once. The others say how often it is shown."""
+    """A GIF says how often it is repeated; if it says nothing, it is shown once.
+
+    The other formats say how often it is shown.
+    """
     loop = file.info.get("loop")
     if isinstance(file, GifImageFile):
         return 1 if loop is None else int(loop) and int(loop) + 1
@@ -84,7 +87,7 @@ def _is_worth_trying(film: Animation, quality: int | None, limit: int) -> bool:
 
 
 def _estimated_size(film: Animation, quality: int | None) -> float:
-    """From some frames in a row: one alone would not tell what its neighbours save."""
+    """From some frames in a row: a single frame does not show how much its neighbours save."""
     count = max(2, int(len(film.frames) * min(1.0, EXCERPT_PIXELS / film.pixels)))
     start = (len(film.frames) - count) // 2
     excerpt = replace(film, frames=film.frames[start : start + count], durations=film.durations[start : start + count])

@@ -1,6 +1,5 @@
-"""What an AVIF or HEIC says of its colours and depth, in the boxes of ISO base media (ISO/IEC 14496-12, 23008-12).
-
-Pillow shows none of it, and libheif only a part.
+"""The colours and depth of an AVIF or HEIC, from the boxes of ISO base media (ISO/IEC 14496-12, 23008-12). Pillow
+shows none of them, and libheif only some.
 """
 
 import re
@@ -21,7 +20,7 @@ class CodedColours(NamedTuple):
 
 
 def coded_colours(data: bytes) -> CodedColours:
-    """Of the primary image. Where it has none of its own, those of its tiles, or of the track."""
+    """Of the primary image. If it has none, those of its tiles or of the track."""
     meta = _first(b"meta", data)[4:]
     properties = _first(b"iprp", meta)
     every = [*_boxes(_first(b"ipco", properties))]
@@ -49,7 +48,7 @@ def _pair(body: bytes) -> tuple[int, int]:
 
 
 def _indices(meta: bytes, properties: bytes) -> Iterator[int]:
-    """Which of the properties the primary image has, counted from 1."""
+    """The indices of the primary image's properties, counted from 1."""
     item = _first(b"pitm", meta)
     primary = int.from_bytes(item[4:8] if item[:1] == b"\1" else item[4:6], "big")
     table = _first(b"ipma", properties)

@@ -1,6 +1,5 @@
-"""AVIF, BMP, HEIC and TIFF: their decoders, and what has to be known of each beside its pixels.
-
-A file is decoded from its bytes alone: a profile that it only names (BMP) is never looked for.
+"""AVIF, BMP, HEIC and TIFF: their decoders, and the facts about each that its pixels do not show. A file is decoded
+from its bytes alone: a profile that it only names (BMP) is never looked for.
 """
 
 from collections.abc import Callable
@@ -23,7 +22,7 @@ class Facts(NamedTuple):
     """Its zero is white, which Pillow does not heed in 16 bits."""
 
 
-# Each decoder is imported only for a file of its kind, and before the worker shuts itself in.
+# Each decoder is imported only for a file of its kind, and before the worker gives up its access to files.
 
 
 def decoder_of(name: str) -> "type[ImageFile]":
@@ -33,7 +32,7 @@ def decoder_of(name: str) -> "type[ImageFile]":
 def _avif() -> "type[ImageFile]":
     from PIL import AvifImagePlugin  # noqa: PLC0415
 
-    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each takes memory of its own
+    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread needs more memory
     return AvifImagePlugin.AvifImageFile
 
 
@@ -65,7 +64,7 @@ NAMES = frozenset(_DECODERS)
 
 
 def facts_of(name: str, file: "ImageFile", data: bytes) -> Facts:
-    """Raises Unfit for what 8 bits of RGB cannot show as it is meant."""
+    """Raises Unfit for an image that 8 bits of RGB cannot show correctly."""
     facts = {"AVIF": _coded, "BMP": _of_bmp, "HEIC": _coded, "TIFF": _of_tiff}[name](file, data)
     if _transfer_in(facts.profile or b"") in HDR:
         raise Unfit("hdr")

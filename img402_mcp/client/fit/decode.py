@@ -1,6 +1,5 @@
-"""From bytes to upright pixels of 8 bits, with what gives them their meaning: profile and transparency.
-
-What would change its look and cannot be kept is refused, never dropped.
+"""From bytes to upright pixels of 8 bits, with their profile and transparency. An image is refused if part of its look
+cannot be kept; nothing of it is silently dropped.
 """
 
 import struct
@@ -19,7 +18,7 @@ from img402_mcp.client.fit.convertible import NAMES, decoder_of, facts_of
 from img402_mcp.client.fit.messages import MAX_PIXELS, Unfit
 
 PARSER_OF_EXIF = TiffImagePlugin
-"""Pillow would import it in the midst of its work, when no file can be opened any more."""
+"""Otherwise Pillow imports it in the middle of its work, when files can no longer be opened."""
 
 # The classes themselves: Image.open would try other formats after the first, and take a JPEG of several pictures
 # (MPF) for an animation.
@@ -64,7 +63,7 @@ def decoded(name: str, file: ImageFile.ImageFile, data: bytes) -> Source:
 
 
 CONVERTED_QUALITY = 92
-"""Of what was lossy before: more would keep its artefacts rather than its picture."""
+"""For images that were lossy before: a higher quality would only preserve their artefacts."""
 
 
 def _converted_from(name: str, file: ImageFile.ImageFile, data: bytes) -> Source:
@@ -132,7 +131,7 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
 
 
 def _in_rgb(source: Source) -> Source:
-    """CMYK and grey profiles are followed once, here; an RGB profile travels on with the pixels."""
+    """CMYK and grey profiles are applied here, once; an RGB profile stays with the pixels."""
     space = (source.profile or b"")[16:20]
     if source.image.mode == "CMYK" and space != b"CMYK":
         raise Unfit("profile")
@@ -159,7 +158,7 @@ def _converted(source: Source) -> Image.Image:
 
 
 def _plain(image: Image.Image) -> Image.Image:
-    """L, RGB, RGBA or CMYK of 8 bits; nothing in `info`, from where encoders take comments."""
+    """L, RGB, RGBA or CMYK of 8 bits, with an empty `info`, since encoders take comments from there."""
     image = _shallow(image)
     if image.mode not in ("L", "RGB", "CMYK") or image.has_transparency_data:
         image = image.convert("RGBA" if image.has_transparency_data else _WIDER.get(image.mode, "RGB"))
@@ -171,7 +170,7 @@ _WIDER = {"1": "L"}
 
 
 def _shallow(image: Image.Image) -> Image.Image:
-    """Pillow halves 16-bit colours by itself, as it reads them; grey ones stay."""
+    """Pillow reduces 16-bit colours to 8 bits as it reads them, but not 16-bit grey."""
     if not image.mode.startswith("I"):
         return image
     deep = image if image.mode.startswith("I;16") else image.convert("I;16")
@@ -212,7 +211,7 @@ def _exif(file: ImageFile.ImageFile) -> Image.Exif:
 
 
 def has_metadata(file: ImageFile.ImageFile) -> bool:
-    """Beside the orientation, which is followed. None of it comes along."""
+    """Apart from the orientation, which is applied. The result has no metadata."""
     metadata = [file.info.get(name) for name in _METADATA]
     return any([*metadata, getattr(file, "text", None), {*_exif(file)} - {_ORIENTATION}])
 

@@ -1,4 +1,4 @@
-"""The ways to encode an image, and which of them an image of its size and kind can go."""
+"""The ways to encode an image, and which of them suit an image by its size and kind."""
 
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ LOSSLESS_PIXELS = 14 * MP  # libwebp takes 24 bytes for each and up to 0.2 s for
 ROUNDED_PIXELS = 6 * MP  # its lossless encoder again, after a first try
 PNG_PIXELS = 12 * MP
 LOSSY_PIXELS = 36 * MP  # ten bytes each
-THOROUGH_PIXELS = 3 * MP  # beyond them a tenth of the size is not worth twice the time
+THOROUGH_PIXELS = 3 * MP  # above that, a tenth of the size is not worth twice the time
 WEBP_SIDE = 16_383
 JPEG_SIDE = 65_500
 JPEG_BUFFER = 64 * MP  # bytes, of the memory that the worker has; real pictures need half a byte for each pixel
@@ -64,9 +64,8 @@ def _can_hold(encoding: Encoding, image: Image.Image) -> bool:
 
 
 def encoded(source: Source, encoding: Encoding, pixels: int = 0) -> bytes | None:
-    """As an image of so many pixels is encoded, by default its own: a sample goes the way of the whole.
-
-    None: the encoder cannot hold this image, which others still may.
+    """Encodes as for an image of `pixels`, by default its own number: a sample is encoded like the whole. None if this
+    encoder cannot hold the image; others still may.
     """
     image = _thinned(source.image, encoding)
     target = BytesIO()
@@ -80,7 +79,7 @@ def encoded(source: Source, encoding: Encoding, pixels: int = 0) -> bytes | None
 
 
 def _make_room(image: Image.Image) -> None:
-    """Pillow gives a JPEG a buffer of one or two bytes for each pixel, and noise takes three."""
+    """Pillow's buffer for a JPEG has one or two bytes per pixel, and noise needs three."""
     ImageFile.MAXBLOCK = max(65_536, min(4 * image.width * image.height, JPEG_BUFFER))
 
 
@@ -105,7 +104,7 @@ def _rounded(image: Image.Image, bits: int) -> Image.Image:
 
 
 def _in_palette(image: Image.Image) -> Image.Image:
-    """With a palette where it has few enough colours to gain by it and the palette gives them all back."""
+    """With a palette, if the image has few enough colours to gain from it and the palette keeps them all."""
     if image.getcolors(16 if image.mode == "L" else 256) is None:
         return image
     small = image.quantize(256, Image.Quantize.FASTOCTREE if image.mode == "RGBA" else Image.Quantize.MEDIANCUT)

@@ -1,6 +1,5 @@
-"""What each way would give, foretold from a sample of tiles: bytes of the whole, and its likeness to the original.
-
-A way that cannot hold is never gone: a vain try over a large image takes seconds.
+"""Estimates each encoding from a sample of tiles: its size in bytes, and its likeness to the original. An encoding
+that cannot fit is never tried: a vain try on a large image takes seconds.
 """
 
 from bisect import bisect_left
@@ -29,14 +28,15 @@ from img402_mcp.client.fit.ssim import likeness
 LIKE_ENOUGH = 0.985
 """The least likeness of a sample of what was drawn: the whole should reach an SSIM of 0.98."""
 LIKE_SCALED = 0.93
-"""The same once it is scaled, which loses more than this: else it would have to become smaller still."""
-HARDLY_SEEN = 0.99  # from here on nothing better is looked for where looking takes long
+"""The same for a scaled image, which loses more anyway: a higher value would make it even smaller.
+"""
+HARDLY_SEEN = 0.99  # from here on nothing better is looked for if that takes long
 
 FEW_COLOURS = 1024  # in a sample: text on plain ground, which repeats itself most and is encoded fastest
 HOPELESS = 2.2  # how far beyond the limit the quickest encoding, or a PNG, is when the best one is beyond it too
 NEAR = 1.6
 HEADS = {"PNG": 60, "JPEG": 400, "WebP": 30}
-"""Bytes that an image takes once, however large it is: with a small sample they would count a hundred times."""
+"""Bytes that any image needs once: scaled up from a small sample they would count a hundred times."""
 USUAL_BIAS = (0.6, 1.5)
 
 
@@ -88,15 +88,15 @@ class Estimates:
         return bool(self.sample.image.getcolors(FEW_COLOURS))
 
     def bias(self) -> float:
-        """By how much the sample is wrong, by what is known of the whole: its size as a PNG, if it came as one."""
+        """How far the sample is off, judged by the size of the whole as a PNG, if it came as one."""
         if self.order.name != "PNG" or self.share == 1:
             return 1.0
         least, most = USUAL_BIAS
         bias = self.came / self.size(AS_PNG)
-        return bias if least < bias < most else 1.0  # else the file was packed in a way of its own
+        return bias if least < bias < most else 1.0  # else the file was packed in an unusual way
 
     def slack(self, encoding: Encoding) -> float:
-        """How far below or beyond the limit a try is worth its time; the last effort takes 0.2 s for a megapixel."""
+        """How far below or above the limit a try is worth its time; the last effort takes 0.2 s for a megapixel."""
         if encoding == AS_PNG:
             return 1.04
         if encoding.effort == 0:
@@ -110,7 +110,7 @@ class Estimates:
     # Lossy
 
     def best(self, whole: Source, limit: float) -> Encoding | None:
-        """Of the ways that should fit and be like enough, the one most alike."""
+        """Of the encodings that should fit and are similar enough, the one most like the original."""
         bests = list[Encoding]()
         for family in families(whole, self.order):
             if family != NEARLY_LOSSLESS or not any(self.likeness(encoding) >= HARDLY_SEEN for encoding in bests):
@@ -118,7 +118,7 @@ class Estimates:
         return max(bests, key=self.likeness) if bests else None
 
     def smallest(self, whole: Source) -> Encoding | None:
-        """Where none should fit: the one that comes nearest, if it comes near enough to be tried."""
+        """If none should fit: the one that comes nearest, if it is near enough to be worth a try."""
         near = [encoding for encoding in self._last(whole) if self.size(encoding) <= NEAR * self.order.limit]
         return min((encoding for encoding in near if self._will_do(encoding, whole)), key=self.size, default=None)
 
@@ -143,9 +143,9 @@ class Estimates:
 
 
 def families(source: Source, order: Order) -> tuple[tuple[Encoding, ...], ...]:
-    """Each from good to bad; what takes long stands last."""
+    """Each from good to bad; the slow ones come last."""
     if "WebP" not in order.formats and (source.image.mode == "RGBA" or "JPEG" not in order.formats):
         return (PNGS,)
-    if source.was_photo:  # WebP halves the colours' resolution, which only a JPEG that did so before can stand
+    if source.was_photo:  # WebP halves the colours' resolution: harmless only for a JPEG that already did so
         return (JPEG,) if source.subsampling == 0 and "JPEG" in order.formats else (WEBP, JPEG)
     return WEBP, JPEG, NEARLY_LOSSLESS

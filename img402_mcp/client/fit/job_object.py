@@ -7,7 +7,7 @@ if sys.platform == "win32":
     import win32job
 
     def enter_job(memory: int) -> None:
-        """From here on so many bytes and no child process, and a crash opens no window. Raises pywintypes.error."""
+        """Limits this process to so many bytes and no child, and a crash opens no window. Raises pywintypes.error."""
         job = win32job.CreateJobObject(None, "")
         kind = win32job.JobObjectExtendedLimitInformation
         limits = win32job.QueryInformationJobObject(job, kind)

@@ -1,4 +1,4 @@
-"""What travels between the server and the worker that decodes: an order in, an outcome or a reason out, then bytes.
+"""The messages between the server and the worker that decodes: an order in, an outcome or a reason out, then bytes.
 
 One line of JSON, then the image. The server believes none of it: every field has a type and a range, words are made
 from codes, and the bytes are walked again.
@@ -34,8 +34,8 @@ REASONS = {
     "time": ("decoding and encoding it takes too long", "Scale it down or crop it first"),
     "broken": ("its pixels cannot be decoded: it is damaged, or made to do harm", "Save it again with another program"),
     "unknown": (
-        "it is damaged, or of a kind that is not decoded here",
-        "Save it as PNG or JPEG with the program it is from",
+        "it is damaged, or of a kind that cannot be decoded here",
+        "Save it as PNG or JPEG with the program that made it",
     ),
     "profile": (
         "it is in CMYK without a usable colour profile, so its colours are not known",
@@ -78,18 +78,18 @@ REASONS = {
 
 @dataclass(frozen=True)
 class Order:
-    """Without formats the image is only decoded, to see whether it is whole."""
+    """Without formats the image is only decoded, to check that it is complete."""
 
     limit: int
     name: str
     formats: tuple[str, ...] = ()
     least_scale: int = 1
-    """Percent. A result smaller than that is none."""
+    """Percent. A smaller result does not count."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was done. None and the defaults: nothing of the kind."""
+    """What was done. None or a default: this was not done."""
 
     reason: str | None = None
     quality: int | None = None
@@ -125,11 +125,11 @@ class Outcome:
 
 
 _SCALED = "scaled to {} %"
-_UNREADABLE = 50  # percent; small text is about twice as large as it has to be, to be read
+_UNREADABLE = 50  # percent; small text is still readable at about half its size
 
 
 def warnings(done: Iterable[str]) -> tuple[str, ...]:
-    """What should be said about an image of which only the words are known that were said when it was sent."""
+    """The warnings about an image that was sent earlier, from the text that was recorded then."""
     scales = [int(scale) for step in done for scale in re.findall(_SCALED.format(r"(\d{1,2})"), step)]
     return tuple(
         f"At {scale} % of its size, small text in the image may be unreadable: "
@@ -155,14 +155,14 @@ def packed(head: Order | Outcome, data: bytes = b"") -> bytes:
 
 
 def order_in(message: bytes) -> tuple[Order, bytes]:
-    """By the worker, which trusts the server."""
+    """Read by the worker, which trusts the server."""
     line, _, data = message.partition(b"\n")
     head = json.loads(line)
     return Order(head["limit"], head["name"], tuple(head["formats"]), head["least_scale"]), data
 
 
 def outcome_in(message: bytes) -> tuple[Outcome, bytes]:
-    """By the server, which does not trust the worker. Raises ValueError."""
+    """Read by the server, which does not trust the worker. Raises ValueError."""
     line = message[:MAX_HEAD_BYTES].partition(b"\n")[0]
     document = json.loads(line)
     if not isinstance(document, dict) or document.keys() != {field.name for field in fields(Outcome)}:

@@ -1,4 +1,4 @@
-"""Tiles from all over an image stand for the whole: what an encoding would weigh, and how like the original it is."""
+"""A sample of tiles from all over an image: it shows how large an encoding would be, and how like the original."""
 
 from collections.abc import Callable
 from typing import Any, cast
@@ -8,7 +8,7 @@ from PIL import Image, ImageMath
 TILE = 96
 TILES = 24
 SMALL = 2 * TILE * TILE * TILES
-"""Pixels below which the image is its own sample."""
+"""Below so many pixels, the image is its own sample."""
 
 
 def sample_of(image: Image.Image) -> tuple[Image.Image, float]:
@@ -33,23 +33,23 @@ def _start(number: int, count: int, length: int) -> int:
 
 BLOCK = 8
 STEADY_MEAN, STEADY_SPREAD = (0.01 * 255) ** 2, (0.03 * 255) ** 2
-"""The constants of Wang, Bovik, Sheikh and Simoncelli (2004): dark and flat places do not divide by nothing."""
+"""The constants of Wang, Bovik, Sheikh and Simoncelli (2004): for dark and flat places."""
 
 
 SPOT = 12  # blocks: as wide as a tile
 SPOTS = 10
-"""A place that has lost so much is as bad as an image that has lost a tenth of that everywhere."""
+"""One place that lost so much is as bad as an image that lost a tenth of that everywhere."""
 COLOUR = 0.25  # of the weight of brightness, as eyes see its details
 
 Spreads = tuple[Image.Image, Image.Image, Image.Image]
-"""By blocks: the variance of one, of the other, and their covariance."""
+"""By blocks: the two variances, and the covariance."""
 
 
 def likeness(one: Image.Image, other: Image.Image) -> float:
-    """SSIM over white, by blocks of 8x8 that stand side by side. 1: the same.
+    """SSIM over white, by adjacent blocks of 8x8. 1: the same.
 
     The least of three: of the luminance; of luminance and colour together (a text that its brightness shows may lose
-    some colour, one that only its colour shows may not); and of the place that has lost most.
+    some colour, one that only its colour shows may not); and of the place that lost the most.
     """
     a, b = _planes(one), _planes(other)
     means = a[0].reduce(BLOCK), b[0].reduce(BLOCK)

@@ -1,7 +1,6 @@
-"""The ladder: lossless, then nearly so, then lossy, then scaled, stopping at the first rung that fits.
-
-What a rung would give is foretold from a sample, so that rungs which cannot hold are never climbed. Each family of
-ways sends the best that should fit; the most like the original goes.
+"""The ladder: lossless, then nearly so, then lossy, then scaled, stopping at the first step that fits. Each step is
+estimated from a sample, so steps that cannot fit are never tried. Each family of encodings offers the best that should
+fit; the one most like the original is used.
 """
 
 from dataclasses import replace
@@ -24,7 +23,7 @@ Made = tuple[Outcome, bytes] | None
 
 
 def fit(order: Order, data: bytes) -> tuple[Outcome, bytes]:
-    """Raises Unfit, and whatever a decoder raises."""
+    """Raises Unfit, and the decoder's errors."""
     file = opened(order.name, data)
     if order.name not in NAMES and is_animated(file):
         return fit_animation(file, order, data)
@@ -61,7 +60,7 @@ def _lossless(source: Source, estimates: Estimates) -> Made:
 
 
 def _lossless_limit(source: Source, estimates: Estimates) -> int:
-    """0: not tried. What is small can be converted without loss; a photo would take many times its bytes."""
+    """0: not tried. A small image can be converted without loss; a photo would take many times its bytes."""
     limit = estimates.order.limit
     if not source.was_photo:
         return limit
@@ -69,7 +68,7 @@ def _lossless_limit(source: Source, estimates: Estimates) -> int:
 
 
 def _lossy(source: Source, estimates: Estimates) -> Made:
-    """The first try shows by how much the sample is wrong, which the next ones go by."""
+    """The first try shows how far the sample is off, and the next tries take that into account."""
     limit, missed, chosen = estimates.order.limit, 1.0, None
     tried = set[Encoding]()
     for _ in range(TRIES):
@@ -105,5 +104,5 @@ def _scaled(source: Source, estimates: Estimates) -> Made:
 
 
 def _next_scale(scale: int, ratio: float) -> int:
-    """By how far the smallest encoding misses, in steps of 4 to 25 percent."""
+    """In steps of 4 to 25 percent, depending on how far the smallest encoding is above the limit."""
     return int(scale * min(0.96, max(0.75, ratio**0.5)))

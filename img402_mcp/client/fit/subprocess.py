@@ -1,9 +1,9 @@
-"""An image under so many bytes: losslessly first, then at a high quality, then scaled, and it says what it did.
+"""Makes an image fit a number of bytes: losslessly first, then at a high quality, then scaled. It says what it did.
 
 Pixels are decoded in a child process, since a few kilobytes can decode to gigabytes and decoders have had holes. The
-child gets the bytes through a pipe, an empty environment, and limits on memory, time and files; its answer is
-believed no more than a stranger's. On Windows a job object limits the memory. Where the system limits none (macOS),
-the limits on pixels and wall time remain. The same input and limit give the same output.
+child gets the bytes through a pipe, an empty environment, and limits on memory, time and files; its answer is checked
+like a stranger's. On Windows a job object limits the memory. If the system cannot limit memory (macOS), the limits on
+pixels and wall time remain. The same input and limit give the same output.
 """
 
 import os
@@ -46,12 +46,12 @@ PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from img402_mcp.client.fit.wo
 
 
 class CannotFit(ReadRefused):
-    """The image stays larger than the limit, or nothing that is taken there can hold it."""
+    """The image stays larger than the limit, or no accepted format can hold it."""
 
 
 @dataclass(frozen=True)
 class Fitted:
-    """`step` is for people: `png 3.1 MB -> webp 0.70 MB, lossless`; empty where nothing had to be done."""
+    """`step` is for people: `png 3.1 MB -> webp 0.70 MB, lossless`; empty if nothing had to be done."""
 
     data: bytes = field(repr=False)
     picture: Picture
@@ -68,7 +68,7 @@ async def fitted(  # noqa: PLR0913  # the last two are for tests, which have no 
     seconds: float = WALL_SECONDS,
     program: str = PROGRAM,
 ) -> Fitted:
-    """The image in at most `limit` bytes and one of the media types, scaled to no less than so many percent.
+    """The image in at most `limit` bytes and one of the media types, scaled no smaller than the given percentage.
 
     Raises CannotFit.
     """
@@ -88,7 +88,7 @@ async def fitted(  # noqa: PLR0913  # the last two are for tests, which have no 
 
 
 async def flaw_in(data: bytes, picture: Picture) -> str:
-    """What is still wrong with an image that was repaired; nothing where it decodes and no pixel is missing."""
+    """The fault that a repaired image still has; empty if it decodes and no pixel is missing."""
     name = picture.format.name
     try:
         _demand_decodable(picture)
@@ -176,7 +176,7 @@ async def _answer(program: str, message: bytes, limit: int, seconds: float) -> b
 
 
 async def _run_worker(program: str, message: bytes, most: int) -> bytes:
-    """Whatever ends this, a cancelled call too, ends the worker."""
+    """The worker ends with this function, also if the call is cancelled."""
     async with await _started(program) as worker, create_task_group() as tasks:
         tasks.start_soon(_send, cast("ByteSendStream", worker.stdin), message)
         answer = await _received(cast("ByteReceiveStream", worker.stdout), most)
@@ -200,17 +200,17 @@ async def _started(program: str) -> Process:
 
 
 _KEPT = ("SYSTEMROOT", "LD_LIBRARY_PATH")
-"""Windows starts nothing without the first; the second is where some installations have Python's own libraries."""
+"""Windows starts nothing without the first; some installations have Python's own libraries in the second."""
 
 
 async def _send(stream: ByteSendStream, message: bytes) -> None:
-    with suppress(BrokenResourceError, ClosedResourceError):  # it has ended before it read all
+    with suppress(BrokenResourceError, ClosedResourceError):  # it ended before it read everything
         await stream.send(message)
     await stream.aclose()
 
 
 async def _received(stream: ByteReceiveStream, most: int) -> bytes:
-    """All that it says, or a little more than `most`."""
+    """The whole output, or a little more than `most` bytes of it."""
     received = bytearray()
     async for piece in stream:
         received += piece

@@ -1,7 +1,7 @@
 """Whether a repaired image decodes, and whether a JPEG that had no end mark has all its pixels.
 
-Decoders stop at the last pixel that the header promises. So different bytes behind the coded ones make no difference,
-unless the decoder still needs some.
+Decoders stop at the last pixel that the header promises. So the bytes after the coded ones make no difference, unless
+the decoder still needs some.
 """
 
 import re
@@ -19,7 +19,7 @@ _RESTART = re.compile(rb"\xff[\xd0-\xd7]")
 
 
 def whole(name: str, data: bytes) -> Outcome:
-    """Raises Unfit, and whatever a decoder raises."""
+    """Raises Unfit, and the decoder's errors."""
     if name == "JPEG":
         _demand_all_pixels(data)
     else:
@@ -34,14 +34,14 @@ def _demand_all_pixels(data: bytes) -> None:
 
 
 def _decode(file: ImageFile.ImageFile) -> None:
-    """Frame by frame; of long animations the beginning is enough to know that the repair was right."""
+    """Frame by frame. For a long animation the beginning is enough to show that the repair was right."""
     for number in range(min(getattr(file, "n_frames", 1), MAX_PIXELS // (file.width * file.height))):
         file.seek(number)
         file.load()
 
 
 def _filled(coded: bytes) -> Iterator[bytes]:
-    """Where the next byte would begin a new interval, the decoder reads on only behind a restart mark."""
+    """If the next byte would begin a new interval, the decoder reads on only after a restart mark."""
     yield from (coded + fill + _END for fill in _FILLS)
     if _INTERVAL not in coded:
         return

@@ -1,7 +1,7 @@
 """What an EXIF block says, by kind; and the smallest one, which only says how to turn the picture.
 
-Sources: TIFF 6.0 section 2, EXIF 2.32 (CIPA DC-008). A block may be bogus in any way: what cannot be read tells
-nothing, and then it is plain "EXIF".
+Sources: TIFF 6.0 section 2, EXIF 2.32 (CIPA DC-008). A block may be broken in any way; one that cannot be read is
+reported as plain "EXIF".
 """
 
 import struct
@@ -48,13 +48,13 @@ _Entry = tuple[int, int, bytes]  # type, count, value or its offset
 
 class ExifContent(NamedTuple):
     kinds: tuple[str, ...]
-    """In a person's words, the gravest first."""
+    """In plain words, the most serious first."""
     turning: bytes
     """The block with nothing but the orientation, in the same byte order; empty where the picture is upright."""
 
 
 def content_of(tiff: bytes) -> ExifContent:
-    """Each tag counts once, so each directory is read once."""
+    """Each directory is read once, so each tag counts once."""
     try:
         order, first = _start(tiff)
         entries = _entries(tiff, order, first)
@@ -88,7 +88,7 @@ def _start(tiff: bytes) -> tuple[str, int]:
 
 
 def _entries(tiff: bytes, order: str, at: int) -> dict[int, _Entry]:
-    """By tag; of several, decoders go by the last."""
+    """By tag; decoders use the last of several."""
     (count,) = struct.unpack_from(order + "H", tiff, at)
     whole = min(count, MAX_ENTRIES, (len(tiff) - at - 2) // 12)
     rows = struct.iter_unpack(order + "HHI4s", tiff[at + 2 : at + 2 + 12 * whole])
@@ -104,7 +104,7 @@ def _in_directory(tiff: bytes, order: str, value: bytes, names: dict[int, str]) 
 
 
 def _thumbnail(tiff: bytes, order: str, first: int) -> set[str]:
-    """A second directory is there for a thumbnail."""
+    """The second directory is for a thumbnail."""
     try:
         (count,) = struct.unpack_from(order + "H", tiff, first)
         (second,) = struct.unpack_from(order + "I", tiff, first + 2 + 12 * count)

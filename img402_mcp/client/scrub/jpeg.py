@@ -57,7 +57,7 @@ def _clean_tables(segments: Segments, piece: Piece, needed: set[int]) -> None:
 
 
 def _shorten(segments: Segments, piece: Piece) -> None:
-    """To what decoders read; the rest of JFIF is a thumbnail."""
+    """Cuts the segment to the part that decoders read; the rest of JFIF is a thumbnail."""
     marker, content = piece.kind[0], piece.start + 4
     if marker == JFIF:
         new, kind = segments.data[content : content + 12] + b"\0\0", "thumbnail"

@@ -1,6 +1,6 @@
-"""PNG, APNG too: an allow-list of chunks, each of its length and once; what decoders skip goes.
+"""PNG and APNG: an allow-list of chunks, each with the right length and only once. All that decoders skip is removed.
 
-The suggested palettes (sPLT, hIST) go as well: no decoder of today uses them, and they hold free text and data.
+The suggested palettes (sPLT, hIST) are removed too: no current decoder uses them, and they can hold free text and data.
 """
 
 import struct
@@ -22,7 +22,7 @@ _ANCILLARY = {
     b"sBIT": range(1, 5),
     b"sRGB": range(1, 2),
 }
-"""Chunk -> its lengths. Of several, decoders go by the first."""
+"""Chunk -> its lengths. Decoders use the first of several."""
 
 _TRANSPARENT = {0: range(2, 3), 2: range(6, 7)}
 """Colour type -> lengths of tRNS; with a palette, a byte for each of its colours or fewer."""
@@ -64,7 +64,7 @@ def clean(segments: Segments) -> None:
 
 
 class _Colours:
-    """Palette and transparency: of pixels that have a use for them, before these, once and of the right length."""
+    """Palette and transparency: only if the pixels use them, before the pixels, once and of the right length."""
 
     def __init__(self, segments: Segments) -> None:
         self.are_over = False
@@ -88,7 +88,7 @@ class _Colours:
             raise _wrong()
 
     def _keep_palette(self, piece: Piece, length: int) -> None:
-        """As many colours as pixels of so many bits can name."""
+        """At most as many colours as the bit depth can address."""
         if length % 3 or not 3 <= length <= 768:
             raise _wrong()
         count = min(length // 3, 1 << self._bits)
@@ -102,7 +102,7 @@ def _wrong() -> NotClean:
 
 
 class _Needed:
-    """What was seen so far decides about the next chunk."""
+    """Decides about the next chunk by the chunks before it."""
 
     def __init__(self) -> None:
         self._seen: set[bytes] = set()

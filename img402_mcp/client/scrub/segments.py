@@ -1,4 +1,4 @@
-"""One image while it is scrubbed: what is kept is noted, what goes is named."""
+"""One image while it is scrubbed: which parts are kept, and what is removed."""
 
 from collections.abc import Callable, Iterator
 from io import BytesIO
@@ -12,7 +12,7 @@ class NotClean(ValueError):
 
 
 class Segments:
-    """Neighbouring pieces are copied in one go, and none at all while nothing goes."""
+    """Neighbouring pieces are copied in one go. Nothing is copied as long as nothing is removed."""
 
     def __init__(self, data: bytes, picture: Picture) -> None:
         self.data = data
@@ -42,7 +42,7 @@ class Segments:
         self.removed.update(dict.fromkeys(kinds))
 
     def swap(self, start: int, end: int, new: bytes, *kinds: str) -> None:
-        """`new` in place of what is there, which holds `kinds`; kept where both are the same."""
+        """Puts `new` in place of the piece, which holds `kinds`. The piece is kept if both are the same."""
         if self.data[start:end] == new:
             self.keep(start, end)
             return
@@ -52,7 +52,7 @@ class Segments:
         self.length += self._out.write(new)
 
     def swap_exif(self, piece: Piece, content: int, wrapped: Callable[[bytes], bytes]) -> None:
-        """Only the orientation stays. Decoders go by the first EXIF, so the others are not even read."""
+        """Only the orientation stays. Decoders use the first EXIF block, so the others are not read."""
         if self._exif_seen:
             self.drop("EXIF")
             return

@@ -4,7 +4,7 @@ Nothing is decoded and nothing is encoded again. The file is walked piece by pie
 says which pieces stay; all others go, known or not. What is left is walked again and must be clean.
 
 What stays: the colour profile bit by bit, the density, the animation, and the orientation, as EXIF with that one tag.
-What this cannot see, since only decoding would show it: bytes after the end of the coded pixels inside their own
+Not seen, since only decoding would show it: bytes after the end of the coded pixels inside their own
 chunk, scan or block; and what the pixels themselves show. An orientation that is only in XMP is not kept: browsers
 do not honour it either.
 """
@@ -37,7 +37,7 @@ class Scrubbed:
 
 
 def scrubbed(data: bytes, picture: Picture) -> Scrubbed:
-    """`data` and what `examine` said of it -> the clean image; the same `data` where nothing was to be removed.
+    """`data` and its `examine` result -> the clean image; the same `data` if there was nothing to remove.
 
     Raises NotClean.
     """
@@ -60,7 +60,7 @@ def _stripped(data: bytes, picture: Picture) -> Segments:
 
 
 def _proven(clean: bytes, segments: Segments) -> Picture:
-    """The structure is parsed again; the coded pixels, which were copied, are leapt over."""
+    """The structure is parsed again. The coded pixels were copied, so they are skipped."""
     before = segments.picture
     try:
         after = examine(clean, segments.runs)

@@ -1,6 +1,5 @@
-"""Which parts of a JPEG a decoder uses, of those that can be written again before a scan needs them.
-
-What is written again before it is used, or is for no component, may say anything: nobody reads it.
+"""Which tables of a JPEG a decoder uses. A table that is replaced before a scan uses it, or that belongs to no
+component, may hold anything: nobody reads it.
 """
 
 from collections.abc import Iterable
@@ -22,7 +21,7 @@ _MAX_CONDITIONS = 4 + 2 * 32  # bytes of the segment
 
 
 def used(data: bytes, segments: Iterable[Piece]) -> set[int]:
-    """Where they begin: tables within their segments, and whole segments of which the last one holds."""
+    """Where they begin: tables within their segments, and whole segments, of which the last one counts."""
     decoder = _Decoder(data)
     for segment in segments:
         decoder.read(segment)
@@ -64,7 +63,7 @@ class _Decoder:
 
 
 def is_told_once(data: bytes, segment: Piece) -> bool:
-    """JFIF and Adobe's colour transform, of which decoders go by the last one before the pixels."""
+    """JFIF and Adobe's colour transform: decoders use the last one before the pixels."""
     length, start = segment.end - segment.start - 4, segment.start + 4
     if segment.kind[0] == JFIF:
         return length >= 14 and data.startswith(b"JFIF\0", start)

@@ -1,6 +1,6 @@
-"""WebP: the pixels, their profile and animation stay; the header tells the truth about the rest.
+"""WebP: the pixels, their profile and animation stay; the header is corrected to match.
 
-Source: RFC 9649. Decoders skip frames where no animation is announced and pictures where one is, so those go.
+Source: RFC 9649. Decoders skip frames if no animation is announced, and pictures if one is, so those are removed.
 """
 
 import struct
@@ -25,7 +25,7 @@ def clean(segments: Segments) -> None:
             continue
         if piece.kind != b"ANMF":
             kinds.remove(piece.kind)
-        if piece.kind in PICTURES:  # what follows it in a file without a header is skipped
+        if piece.kind in PICTURES:  # in a file without a header, chunks after it are skipped
             kinds.difference_update(_PIXELS)
         _with(segments, piece)
     if segments.removed:

@@ -1,1 +1,1 @@
-"""What viewers show although its bytes bend the format: the same pixels, in a stream that keeps to it."""
+"""Repairs for images that viewers show although they break the format: the same pixels, in a valid stream."""

@@ -11,7 +11,7 @@ from img402_mcp.formats.repair.lzw import coded_pixels
 from img402_mcp.formats.repair.rebuilt import CONTROL, END_MARK, SIZE, STRAY, TAIL, Rebuilt
 
 _USUAL_BITS = 9
-"""Of the first codes, in nearly all files. Of shorter ones there are more in a byte, and each takes its time."""
+"""The size of the first codes in nearly all files. Shorter codes mean more codes per byte, and each one takes time."""
 """Bytes of coded pixels that are counted, of one image: about two seconds."""
 
 _BLOCK = re.compile(rb"[,!;]")
@@ -20,7 +20,7 @@ _CONTROL_LENGTH = 8
 
 
 class _Block(NamedTuple):
-    """What the source has from `start` to `end`, and what it becomes where it cannot stay as it is."""
+    """The source from `start` to `end`, and its replacement if it cannot stay as it is."""
 
     kind: bytes
     start: int
@@ -42,7 +42,7 @@ def repair(new: Rebuilt) -> None:
 
 
 def _blocks(new: Rebuilt) -> Iterator[_Block]:
-    """Viewers skip what does not begin a block."""
+    """Viewers skip bytes that do not begin a block."""
     position = first_block(new.data)
     for _ in range(MAX_PIECES):
         found = _BLOCK.search(new.data, position)
@@ -62,7 +62,7 @@ def _blocks(new: Rebuilt) -> Iterator[_Block]:
 
 
 def _block(new: Rebuilt, start: int) -> _Block | None:
-    """None: an extension that is cut off, which nobody misses."""
+    """None for an extension that is cut off: it can be dropped."""
     data, kind = new.data, bytes(new.data[start : start + 1])
     if kind == b";":
         return _Block(kind, start, start + 1)
@@ -92,7 +92,7 @@ def _frame(new: Rebuilt, start: int) -> _Block:
 
 
 def _without_terminator(new: Rebuilt, start: int, first: int) -> _Block:
-    """The last sub-block reaches beyond the file: where the pixels are all there without it, it is not one."""
+    """The last sub-block reaches beyond the file. If the pixels are complete without it, it is dropped."""
     data, last = new.data, first
     while last < len(data) and (after := last + 1 + data[last]) <= len(data):
         last = after

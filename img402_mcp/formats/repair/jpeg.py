@@ -74,7 +74,7 @@ def _end(data: Buffer, start: int, marker: int) -> int:
 
 
 def _without_padding(data: Buffer, scan: int) -> int:
-    """The end of a scan that nothing ends: without half an end mark, fill bytes, or the zeros of a disk's block."""
+    """The end of a scan without an end mark: half a mark, fill bytes and the zeros of a disk block are left out."""
     coded = bytes(data[scan:])
     kept = coded.rstrip(b"\xff")
     if kept == coded:
@@ -83,7 +83,7 @@ def _without_padding(data: Buffer, scan: int) -> int:
 
 
 def _check_scans(data: Buffer, segments: Sequence[Segment]) -> None:
-    """What is there must be all that the frame needs; whether the last scan is whole is for a decoder to say."""
+    """All scans that the frame needs must be there. Only a decoder can say whether the last scan is complete."""
     frame = next((each for each in segments if each[0] in START_OF_FRAME), None)
     if frame is None:
         raise CutOff("JPEG")

@@ -1,4 +1,4 @@
-"""A new stream, made of parts of a broken one and a few bytes of ours."""
+"""A new stream, made of parts of a broken one and a few new bytes."""
 
 from img402_mcp.formats.base import Buffer
 
@@ -14,7 +14,7 @@ BLANK = "padding after its end"
 CONTROL = "control blocks of the wrong length"
 
 BLANKS = b"\0\xff\r\n\t "
-"""What may follow an image and says nothing."""
+"""Bytes that may follow an image and mean nothing."""
 
 
 class Rebuilt:

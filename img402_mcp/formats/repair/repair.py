@@ -1,4 +1,4 @@
-"""A broken image made whole again, where that is certain: the same pixels, in a stream that keeps to its format."""
+"""Repairs a broken image if the result is certain: the same pixels, in a valid stream."""
 
 import struct
 from collections.abc import Callable
@@ -30,7 +30,7 @@ _REPAIRS: dict[Format, Callable[[Rebuilt], None]] = {
 
 @dataclass(frozen=True)
 class Repaired:
-    """`data` is the same where nothing in the image had to change. It ends at `picture.end`, or goes on.
+    """`data` is the same if nothing in the image had to change. It ends at `picture.end`, or goes on.
 
     `surplus`: how many bytes after the image may mean something; padding does not count.
     `is_proven`: whether no pixel is missing. A JPEG without an end mark may end too early, which only decoding shows.
@@ -44,7 +44,7 @@ class Repaired:
 
 
 MAX_CODED_BYTES = 2_000_000
-"""Of a GIF without its end mark, to see whether all pixels are there: a second of pure Python."""
+"""For a GIF without its end mark, to check that all pixels are there: a second of pure Python."""
 
 
 def repaired(data: Buffer, most_coded: int = MAX_CODED_BYTES) -> Repaired:

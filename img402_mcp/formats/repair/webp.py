@@ -1,4 +1,4 @@
-"""WebP: padding, sizes and flags that were written wrong, and a cut-off chunk after the pixels."""
+"""WebP: wrong padding, sizes and flags, and a cut-off chunk after the pixels."""
 
 import struct
 from collections.abc import Iterator, Sequence
@@ -52,7 +52,7 @@ def _chunks(new: Rebuilt) -> Iterator[Piece]:
 
 
 def _pass_over(new: Rebuilt, kind: bytes) -> None:
-    """What is left of a chunk that is cut off, or what is none."""
+    """Skips the rest of a cut-off chunk, or bytes that are not a chunk."""
     if kind.startswith(_PIXELS) or any(each.startswith(kind) for each in _PIXELS):
         raise CutOff("WebP")
     if kind.isalnum() or kind.strip().isalnum():
@@ -61,7 +61,7 @@ def _pass_over(new: Rebuilt, kind: bytes) -> None:
 
 
 def _check_complete(new: Rebuilt, chunks: Sequence[Piece]) -> None:
-    """A picture is there or is not; of frames, more may have been announced than are there."""
+    """A still picture is there or missing. A cut-off animation may have lost frames, so it is refused."""
     kinds = {chunk.kind for chunk in chunks}
     is_short = riff_end(new.data) > len(new.data) + 1 and TAIL not in new.said
     if not kinds & {*PICTURES} and (is_short and chunks[-1].kind not in _METADATA):
@@ -69,7 +69,7 @@ def _check_complete(new: Rebuilt, chunks: Sequence[Piece]) -> None:
 
 
 def _header(new: Rebuilt, chunks: Sequence[Piece], content: bytes) -> bytes:
-    """Animated where there are frames and no picture, else as large as its one picture: libwebp opens no other."""
+    """Animated if there are frames and no picture, else as large as its one picture: libwebp opens nothing else."""
     pictures = [SIZES[chunk.kind](new.data, chunk.start + 8) for chunk in chunks if chunk.kind in PICTURES]
     flags, size, rest = content[0] & FLAGS, content[4:10], content[10:]
     if len(pictures) == 1:
