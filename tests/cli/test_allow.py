@@ -2,13 +2,15 @@
 
 import json
 import os
-import pty
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from tests.fakes.posix import PROCESSES
+
+pytestmark = PROCESSES
 PROGRAM = [sys.executable, "-m", "img402_mcp", "allow"]
 
 
@@ -32,7 +34,7 @@ def piped(user: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 def typed(user: Path, answer: str, *words: str) -> tuple[int, str]:
     """Runs the command at a terminal: the exit code and what is shown."""
-    ours, theirs = pty.openpty()
+    ours, theirs = os.openpty()
     with subprocess.Popen(
         [*PROGRAM, *words], env=environ(user), cwd=user, stdin=theirs, stdout=theirs, stderr=theirs
     ) as program:

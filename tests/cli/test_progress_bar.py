@@ -2,11 +2,9 @@
 
 import io
 import os
-import pty
 import re
 import subprocess
 import sys
-import termios
 from collections import Counter
 from contextlib import suppress
 from itertools import pairwise
@@ -15,6 +13,7 @@ import pytest
 
 from img402_mcp.cli.progress_bar import ProgressBar, words
 from tests.fakes.api import Api
+from tests.fakes.posix import PROCESSES
 from tests.fakes.serving import on_a_socket
 
 NO_CURSOR = "\r\x1b[?25l"
@@ -24,7 +23,9 @@ class Terminal:
     """A real one, `columns` wide."""
 
     def __init__(self, columns: int) -> None:
-        self._ours, theirs = pty.openpty()
+        import termios  # noqa: PLC0415 - missing on Windows
+
+        self._ours, theirs = os.openpty()
         termios.tcsetwinsize(theirs, (24, columns))
         self.stream = os.fdopen(theirs, "w", encoding="utf-8")
 
@@ -68,6 +69,7 @@ def test_the_words_name_each_stage(share, images, stages, expected):
     assert words(share, images, Counter(stages)) == expected
 
 
+@PROCESSES
 async def test_fitting_sending_and_waiting_are_told_apart():
     terminal = Terminal(60)
     bar = ProgressBar(terminal.stream)
@@ -89,6 +91,7 @@ async def test_fitting_sending_and_waiting_are_told_apart():
     ]
 
 
+@PROCESSES
 @pytest.mark.parametrize(
     ("columns", "expected"),
     [
@@ -106,6 +109,7 @@ async def test_the_bar_keeps_within_the_width(columns, expected):
     assert len(expected) < columns
 
 
+@PROCESSES
 async def test_the_bar_is_removed_from_the_terminal_at_the_end():
     terminal = Terminal(30)
     bar = ProgressBar(terminal.stream)
@@ -126,6 +130,7 @@ async def test_without_a_terminal_no_bar_is_drawn(term, monkeypatch):
     assert stderr.getvalue() == ""
 
 
+@PROCESSES
 async def test_a_dumb_terminal_gets_no_bar(monkeypatch):
     monkeypatch.setenv("TERM", "dumb")
     terminal = Terminal(80)
@@ -135,6 +140,7 @@ async def test_a_dumb_terminal_gets_no_bar(monkeypatch):
     assert terminal.written() == ""
 
 
+@PROCESSES
 def test_an_upload_shows_what_takes_time(tmp_path, picture_of):
     (tmp_path / "a.png").write_bytes(picture_of(5, 5, padding=300_000))
     with on_a_socket(Api(limit=2000, words="max 1000 bytes").answer) as url:

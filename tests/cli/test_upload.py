@@ -2,7 +2,6 @@
 
 import json
 import os
-import pty
 import re
 import shlex
 import signal
@@ -24,6 +23,7 @@ from img402_mcp.client.http import Response
 from img402_mcp.errors import SettingsError
 from img402_mcp.mcp_server.results import UploadResult
 from tests.fakes.api import Api
+from tests.fakes.posix import PROCESSES
 from tests.fakes.september import September
 from tests.fakes.serving import Hanging, on_a_socket, reply
 
@@ -285,6 +285,7 @@ sys.exit(ending(sys.argv[1:]))
 """
 
 
+@PROCESSES
 def test_an_interrupt_says_what_was_done_until_then(api, shots):
     """There is one file more than are sent at once, so the last one arrives when another is done."""
     *others, last = shots(*(f"quick{number}" for number in range(AT_ONCE)), "last")
@@ -297,7 +298,7 @@ def test_an_interrupt_says_what_was_done_until_then(api, shots):
         return api.taken(image)
 
     api.on_upload = on_upload
-    ours, theirs = pty.openpty()
+    ours, theirs = os.openpty()
     command = [sys.executable, "-c", INTERRUPTIBLE, "upload", *others, last]
     environ = os.environ | {"TERM": "xterm"}
     with (

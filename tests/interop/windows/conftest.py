@@ -24,9 +24,12 @@ Running = Callable[..., AbstractContextManager[str]]
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """Each program takes seconds to start there, and the first test may be the one that builds Windows."""
+    """Each program takes seconds to start there, and the first test may be the one that builds Windows.
+
+    The limit only ends what hangs: a busy machine takes several times as long, and that is not a failure.
+    """
     item.add_marker(pytest.mark.windows)
-    item.add_marker(pytest.mark.timeout(900), append=False)
+    item.add_marker(pytest.mark.timeout(7200), append=False)
 
 
 @pytest.fixture(scope="session")

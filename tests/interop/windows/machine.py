@@ -43,7 +43,7 @@ class Machine:
         module: bool = True,
         here: Path | None = None,
         env: Mapping[str, str] | None = None,
-        seconds: float = 200,
+        seconds: float = 900,
     ) -> subprocess.CompletedProcess[bytes]:
         """A command of the product; with `module=False` any words for the Python there."""
         command = [*python(self.folder), *(MODULE if module else ()), *words]

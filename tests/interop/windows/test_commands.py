@@ -114,5 +114,5 @@ def test_a_user_without_a_home_gets_sentences(windows: Machine):
 
 
 def test_the_demonstration_runs(windows: Machine):
-    done = windows.run(on_drive_z(CHECKOUT / "examples" / "demo.py"), module=False, seconds=800)
+    done = windows.run(on_drive_z(CHECKOUT / "examples" / "demo.py"), module=False, seconds=3600)
     assert (done.returncode, "0.01 USDC of play money was spent" in words(done.stdout)) == (0, True), done.stderr

@@ -241,5 +241,5 @@ def test_a_file_that_another_program_holds_open_is_named_as_such(windows: Machin
         assert holder.stdout.readline()
         said = agent.refused("upload_free", path=r"C:\shots\sub\b.png")
         holder.stdin.close()
-        holder.wait(60)
+        holder.wait(600)
     assert "is held open by another program" in said
