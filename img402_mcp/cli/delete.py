@@ -63,7 +63,7 @@ def _demand_deletable(what: str, entries: list[HistoryEntry], deletable: dict[st
             f"{entries[0].api}."
         )
     raise SettingsError(
-        f"No living upload of {quoted(what)} is known. Give the whole URL or the file's path; `img402-mcp history` "
+        f"No current upload of {quoted(what)} is known. Give the whole URL or the file's path; `img402-mcp history` "
         "shows both."
     )
 

@@ -15,7 +15,7 @@ from img402_mcp.cli.parameters import Whole, allow_dir, files, perform
     default=7,
     show_default=True,
     metavar="DAYS",
-    help="What expires within these days.",
+    help="Only images that expire within this many days.",
 )
 @click.option("--yes", is_flag=True, help="Do it. Without it, only show what would be done.")
 @click.option(
@@ -31,8 +31,8 @@ from img402_mcp.cli.parameters import Whole, allow_dir, files, perform
 def renew(documents: tuple[str, ...], more: tuple[str, ...], **flags: object) -> int:
     """Upload again what expires soon, for free.
 
-    A file is uploaded again if it still has the same content. Nothing is ever paid. FILES are more of --in. The
-    exit code is 1 if something that expires was not renewed.
+    A file is uploaded again if it still has the same content. Nothing is ever paid. FILES are further documents, like
+    --in. The exit code is 1 if something that expires was not renewed.
     """
     if more and not documents:
         click.get_current_context().fail(f"{more[0]} is not expected here. Give documents after --in.")

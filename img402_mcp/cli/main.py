@@ -66,7 +66,7 @@ as_json = partial(click.option, "--json", is_flag=True)
 @main.command(epilog=examples("serve", "serve --transport streamable-http --port 8402 --allow-dir ~/shots"))
 @click.option("--transport", type=click.Choice(["stdio", "streamable-http", "sse"]), default="stdio", show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to bind in the HTTP modes.")
-@click.option("--port", type=PORT, default=8402, show_default=True, metavar="N", help="0: any free one.")
+@click.option("--port", type=PORT, default=8402, show_default=True, metavar="N", help="0 picks a free one.")
 @click.option("--allowed-host", "allowed_hosts", multiple=True, metavar="NAME", help="A Host header to accept.")
 @click.option("--allowed-origin", "allowed_origins", multiple=True, metavar="ORIGIN", help="An Origin to accept.")
 @click.option(
@@ -150,7 +150,7 @@ def publish(**flags: object) -> int:
     type=Whole("a number of days", 0, 999_999),
     default=0,
     metavar="DAYS",
-    help="Only what expires within these days.",
+    help="Only images that expire within this many days.",
 )
 @click.option(
     "--limit",
@@ -158,7 +158,7 @@ def publish(**flags: object) -> int:
     default=50,
     show_default=True,
     metavar="N",
-    help="How many to show at most. 0: all.",
+    help="How many to show at most. 0 shows all.",
 )
 @as_json(help="Print one JSON array.")
 @click.option("--forget", metavar="QUERY", help="Forget what QUERY finds. The images stay where they are.")
@@ -175,7 +175,7 @@ def history(**flags: object) -> int:
 @main.command(epilog=examples("allow ~/shots", "allow --list", "allow --remove ~/shots"))
 @click.argument("folder", required=False, metavar="[DIR]", shell_complete=folders)
 @click.option("--list", is_flag=True, help="Print the folders that are allowed.")
-@click.option("--remove", metavar="DIR", shell_complete=folders, help="Take a folder off the list.")
+@click.option("--remove", metavar="DIR", shell_complete=folders, help="Remove a folder from the list.")
 def allow(**flags: object) -> int:
     """Allow a folder, so that agents may upload the images in it."""
     return perform("allow", flags)
@@ -185,7 +185,7 @@ def allow(**flags: object) -> int:
 @click.option("--verbose", is_flag=True, help="Also show what is not set or not used.")
 @as_json(help="Print one JSON array.")
 def doctor(**flags: object) -> int:
-    """Find what is set up wrong and say how to fix it.
+    """Find mistakes in the setup and say how to fix them.
 
     It sends no image. The exit code is 1 if something cannot work.
     """
@@ -207,7 +207,7 @@ def price(**flags: object) -> int:
     epilog=examples("host", "host --port 8080 --data /srv/images --public-url https://img.example"),
 )
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to bind.")
-@click.option("--port", type=PORT, default=4020, show_default=True, metavar="N", help="0: any free one.")
+@click.option("--port", type=PORT, default=4020, show_default=True, metavar="N", help="0 picks a free one.")
 @click.option("--data", metavar="DIR", shell_complete=folders, help="The folder for images and their index.")
 @click.option("--public-url", metavar="URL", help="The address in the answers. Default: the bound one.")
 @click.pass_context

@@ -37,7 +37,7 @@ UploadWith = Callable[..., Awaitable[Upload]]
 MAX_FILES = 10_000
 """A shell has expanded its pattern, and a person is watching."""
 INTERRUPTED = 130
-IN_THE_HISTORY = "What was on its way may have arrived: `img402-mcp history` shows it."
+IN_THE_HISTORY = "An upload that was in progress may have arrived: `img402-mcp history` shows it."
 
 
 def run(flags: Flags) -> int:

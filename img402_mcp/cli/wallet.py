@@ -99,14 +99,14 @@ def _salvage(state_dir: Path) -> None:
             raise
         _print_salvaged(_salvaged(journal_path(state_dir)))
     else:
-        print("The payment journal is whole: there is nothing to salvage.", file=sys.stderr)
+        print("The payment journal is intact: there is nothing to salvage.", file=sys.stderr)
 
 
 def _salvaged(path: Path) -> Salvage:
     try:
         return salvaged(path)
     except (OSError, sqlite3.Error) as error:
-        raise SettingsError(f"Nothing could be salvaged of {path} ({error}); it is as it was.") from error
+        raise SettingsError(f"Nothing could be salvaged from {path} ({error}); it was not changed.") from error
 
 
 def _print_salvaged(found: Salvage) -> None:

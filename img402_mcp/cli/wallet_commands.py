@@ -6,7 +6,7 @@ from img402_mcp.cli.parameters import files, perform
 
 @click.group(cls=Group, epilog=examples("wallet new ~/.config/wallet.json", "wallet status"))
 def wallet() -> None:
-    """Make or read the wallet, and look after its payments."""
+    """Create or show the wallet, and manage its payments."""
 
 
 keystore = click.argument("file", metavar="FILE", shell_complete=files)
@@ -15,14 +15,14 @@ keystore = click.argument("file", metavar="FILE", shell_complete=files)
 @wallet.command()
 @keystore
 def new(**flags: object) -> int:
-    """Make a key, keep it encrypted in FILE, print its address. FILE must not exist."""
+    """Make a key, encrypt it in FILE and print its address. FILE must not exist."""
     return perform("wallet", flags, "new")
 
 
 @wallet.command("import")
 @keystore
 def import_key(**flags: object) -> int:
-    """Keep a key that exists encrypted in FILE, print its address. FILE must not exist."""
+    """Encrypt an existing key in FILE and print its address. FILE must not exist."""
     return perform("wallet", flags, "import")
 
 
@@ -45,7 +45,7 @@ def status(**flags: object) -> int:
 
 @wallet.command()
 def resume() -> int:
-    """Send the proofs again that have no answer. Nothing new is signed."""
+    """Send every unanswered proof again. Nothing new is signed."""
     return perform("wallet", {}, "resume")
 
 

@@ -210,7 +210,7 @@ def _errors_as_settings_errors() -> Iterator[None]:
         yield
     except (sqlite3.Error, OverflowError) as error:  # OverflowError: a number beyond 64 bits
         raise SettingsError(
-            f"The history of uploads could not be read or written ({error}). Look at the disk and the folder that "
+            f"The history of uploads could not be read or written ({error}). Check the disk and the folder that "
             "IMG402_STATE_DIR names, or do without: IMG402_HISTORY=off."
         ) from error
 

@@ -72,7 +72,7 @@ async def plan_renewal(uploader: Uploader, days: int) -> RenewalPlan:
 
 async def _why_not(uploader: Uploader, path: str, source: str) -> str:
     if not Path(path).is_absolute():
-        return "it came from no file"
+        return "it did not come from a file"
     try:
         image = await uploader.read(path, exact=True)
     except ReadRefused as error:

@@ -39,6 +39,6 @@ def _maybe_delivered(error: TokenRefused | UploadFailed, *, in_doubt: bool) -> T
         return error
     again = "Make the same call again with the same token; nothing is bought."
     return error.adding(
-        "No answer says so, but the image may be delivered, under a URL that only its payer can ask for. "
+        "The image may have been delivered, although no answer says so. Only the payer can ask for its URL. "
         f"{'Nothing was bought.' if isinstance(error, TokenRefused) else again}"
     )

@@ -34,6 +34,6 @@ async def upload_price(uploader: Uploader) -> UploadPrice:
         raise BadAnswer(f"{urlsplit(request.url).netloc} gives tokens without asking for a payment; upload_paid works.")
     offers = payment_required.read(answer)
     if not offers.offers:
-        raise PaymentRefused(f"The payment asked for there can't be made from here: {'; '.join(offers.skipped[:3])}.")
+        raise PaymentRefused(f"The payment asked for there cannot be made from here: {'; '.join(offers.skipped[:3])}.")
     offer = min(offers.offers, key=lambda each: each.amount)
     return UploadPrice(request.url, usdc(offer.amount), offer.network.name, offer.network.usdc, offer.pay_to, offer)

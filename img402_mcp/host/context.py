@@ -31,7 +31,7 @@ class Host:
     signed_urls: SignedUrls
     quota: Quota
     now: Clock
-    refused_bodies: Refusals = field(default_factory=partial(Refusals, "bodies that are no images", MOST_BODY_BYTES))
+    refused_bodies: Refusals = field(default_factory=partial(Refusals, "bodies that are not images", MOST_BODY_BYTES))
     refused_proofs: Refusals = field(
         default_factory=partial(Refusals, "proofs of payment that buy nothing", MOST_PROOFS)
     )

@@ -33,8 +33,8 @@ class Refusals:
         if refused > self._most and left > 0:
             raise ApiError(
                 "too_many",
-                f"Too many {self._what} came from your address in the last {WINDOW} seconds. Nothing was looked at. "
-                "Wait, and see what was wrong with them before you go on.",
+                f"Too many {self._what} came from your address in the last {WINDOW} seconds. This one was not read. "
+                "Wait, and find out what was wrong with them before you continue.",
                 retry_after=int(left) + 1,
             )
 

@@ -93,7 +93,7 @@ def test_of_the_hosted_api_it_says_how_to_ask(history, own):
 
 @pytest.mark.parametrize("what", ["https://elsewhere.example/a.png", "shot", "a.png", "/"])
 def test_only_a_whole_url_or_path_names_an_image(own, entry, what):
-    with pytest.raises(SettingsError, match="No living upload of"):
+    with pytest.raises(SettingsError, match="No current upload of"):
         main.run(["delete", what, "--yes"])
     assert own.deleted == []
 

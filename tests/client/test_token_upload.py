@@ -75,7 +75,7 @@ async def test_a_token_from_elsewhere_whose_answer_is_lost_buys_nothing_and_says
     wire.mishaps[PAID] = ["lost"] * 3
     async with agent(picture.parent, wire, money=Money()) as client:
         result = await client.call_tool("upload_with_token", {"path": str(picture), "token": token})
-    assert "the image may be delivered" in text(result)
+    assert "may have been delivered" in text(result)
     assert "nothing is bought" in text(result)
     assert len(wire.proofs) == 1
 

@@ -50,8 +50,8 @@ _WANTED: list[click.Parameter] = [
         type=click.Choice(["free", "paid", "private"]),
         help="Only this kind. private: submissions and inputs.",
     ),
-    click.Option(["--since"], metavar="MOMENT", type=_Moment(), help="Uploaded then or later, such as 2026-02-08."),
-    click.Option(["--before"], metavar="MOMENT", type=_Moment(), help="Uploaded before then."),
+    click.Option(["--since"], metavar="MOMENT", type=_Moment(), help="Uploaded since then, such as 2026-02-08."),
+    click.Option(["--before"], metavar="MOMENT", type=_Moment(), help="Uploaded before this time."),
     click.Option(["--larger"], metavar="BYTES", type=_COUNT, help="Larger than this."),
     click.Option(
         ["--limit"],

@@ -29,7 +29,7 @@ def _release(context: AdminContext, flags: Flags) -> Entry:
 def _options(fee: str | None, status: str | None, kind: str | None) -> list[click.Parameter]:
     """Of a project, with these defaults."""
     helps = (
-        ("--fee", fee, "USDC", "The entry fee; 0: none."),
+        ("--fee", fee, "USDC", "The entry fee. 0 means none."),
         ("--status", status, "STATUS", "open, or any other word to close it for submissions."),
         ("--kind", kind, "KIND", "image; a project of any other kind takes none."),
     )
@@ -47,7 +47,7 @@ _SUBMISSION: list[click.Parameter] = [
 _RELEASED: list[click.Parameter] = [
     _ID,
     click.Option(["--paid"], metavar="TRANSACTION", help="The transaction that paid the fee."),
-    click.Option(["--unpaid"], is_flag=True, help="No transaction paid it, and none can any more."),
+    click.Option(["--unpaid"], is_flag=True, help="No transaction paid it, and none still can."),
 ]
 
 THINGS: Things = {

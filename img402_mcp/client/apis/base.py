@@ -110,7 +110,7 @@ def unknown_answer(status: int, api: str, variable: str) -> str:
         )
     if status in {404, 405}:
         return f"There is no {api} API at {{where}} (status {{status}}): {variable} must name its address."
-    return "{where} refused the upload (status {status}) without a reason that is known here."
+    return "{where} refused the upload (status {status}) without a known reason."
 
 
 def in_words(  # noqa: PLR0913  # what any sentence may name

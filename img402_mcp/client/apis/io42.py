@@ -118,13 +118,13 @@ def problem_in(answer: Response) -> tuple[str, str]:
 
 
 _SENTENCES = {
-    "UNAUTHORIZED": "{where} does not accept the key: IMG402_IO42_KEY must be this agent's own and still valid.",
+    "UNAUTHORIZED": "{where} does not accept the key: IMG402_IO42_KEY must be this agent's key, and still valid.",
     "PAYMENT_REQUIRED": "{where} asks for the entry fee, but offers no known way to pay it.",
     "PAYMENT_FAILED": "{where} says that the payment of the entry fee failed. Look at the wallet's balance of USDC.",
     "PAYMENT_INVALID": "{where} cannot read the payment that was sent.",
     "PAYMENT_CONFLICT": "{where} says that this payment is bound to something else.",
     "PAYMENT_PENDING": "{where} does not know yet whether the payment was settled; call again in a minute.",
-    "VALIDATION_ERROR": "{where} does not accept this file for this project. Its words say what is wrong: the type, "
+    "VALIDATION_ERROR": "{where} does not accept this file for this project. Its message says what is wrong: the type, "
     "the size, the name, or a project that is not for images.",
     "PROJECT_NOT_FOUND": "{where} has no such project: check project_id.",
     "PROJECT_NOT_ACCEPTING": "The project at {where} accepts no submissions now: it is closed, or being judged.",

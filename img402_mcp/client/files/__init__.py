@@ -1,1 +1,1 @@
-"""A path becomes an image: read safely, checked, and never anything but an image."""
+"""From a path to an image: it is read safely, checked, and always an image."""

@@ -1,7 +1,7 @@
-"""Which folders may be read from, as of now: those of the settings, the user's own list, and what this session allows.
+"""The folders that may be read now: those of the settings, the user's own list, and those allowed in this session.
 
-The user's list is a small file that only `img402-mcp allow` writes. It counts where the settings name no folders, and
-a running server sees a change at its next call.
+The user's list is a small file that only `img402-mcp allow` writes. It counts if the settings name no folders, and a
+running server sees a change at its next call.
 """
 
 import json
@@ -24,12 +24,12 @@ FOR_THIS_SESSION = "allowed by the user for this session"
 class AllowList:
     fixed: Roots
     file: Path | None = None
-    """The user's list; None: it does not count here."""
+    """The user's list; None if it does not count here."""
     session: dict[Path, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, settings: Settings, named: Iterable[Path] = ()) -> "AllowList":
-        """`named`: folders that a person names on the command line, which add to the defaults alone.
+        """`named`: folders that a person names on the command line. They are added only to the defaults.
 
         Raises SettingsError for a folder that does not exist.
         """
@@ -61,7 +61,7 @@ def _users_list() -> Path | None:
 
 
 def listed(file: Path) -> list[Path]:
-    """The user's list; empty where there is none. One that cannot be read allows nothing."""
+    """The user's list; empty if there is none. A list that cannot be read allows nothing."""
     try:
         with file.open("rb") as opened:
             names = json.loads(opened.read(MAX_BYTES))
@@ -71,7 +71,7 @@ def listed(file: Path) -> list[Path]:
 
 
 def write_list(file: Path, folders: Iterable[Path]) -> None:
-    """Whole or not at all, for the user alone. Raises SettingsError."""
+    """Written completely or not at all, and private to the user. Raises SettingsError."""
     from img402_mcp.atomic_write import atomic_write  # noqa: PLC0415  # only a person's command writes
     from img402_mcp.client.private_files import new_private_file  # noqa: PLC0415  # the same
 
@@ -85,5 +85,5 @@ def write_list(file: Path, folders: Iterable[Path]) -> None:
 
 def _existing(folders: Iterable[Path]) -> Iterable[Path]:
     for folder in folders:
-        with suppress(SettingsError):  # it was deleted, or a disk is away; `allow --list` says so
+        with suppress(SettingsError):  # it was deleted, or its disk is not mounted; `allow --list` says so
             yield existing_folder(folder, SETTING)

@@ -1,4 +1,4 @@
-"""Files that a cloud drive keeps elsewhere: the first read downloads them, which may take longer than a call has.
+"""Files that are only in a cloud drive: the first read downloads them, which may take longer than a call may last.
 
 Sources: macOS, `SF_DATALESS` in sys/stat.h; Windows, "File Attribute Constants".
 """
@@ -10,23 +10,23 @@ from threading import BoundedSemaphore, Thread
 from img402_mcp.client.files.refusal import FileRefused
 
 SECONDS = 20.0
-"""A call of a tool has 50, and must still upload what was read."""
+"""A tool call has 50, and must still upload the file."""
 READERS = BoundedSemaphore(20)
-"""Threads that wait for a download, those that were left behind too; as many as files of a batch are under way."""
+"""The most threads that wait for a download, including abandoned ones; as many as a batch has files in progress."""
 _DATALESS = 0x4000_0000
 _OFFLINE, _RECALL_ON_OPEN, _RECALL_ON_DATA_ACCESS = 0x1000, 0x4_0000, 0x40_0000
 _ELSEWHERE = _OFFLINE | _RECALL_ON_OPEN | _RECALL_ON_DATA_ACCESS
 
 
 def is_elsewhere(flags: int, attributes: int) -> bool:
-    """By `st_flags`, as macOS has it, and `st_file_attributes`, as Windows has it."""
+    """By `st_flags` on macOS, and by `st_file_attributes` on Windows."""
     return bool(flags & _DATALESS or attributes & _ELSEWHERE)
 
 
 def downloaded(descriptor: int, most: int, seconds: float = SECONDS) -> bytes:
-    """What is read, at most so many bytes. Raises FileRefused where it takes too long, and OSError.
+    """Reads at most so many bytes. Raises FileRefused if that takes too long, and OSError.
 
-    Nothing interrupts such a read, so the thread that waits for it is left behind, with a descriptor of its own.
+    Such a read cannot be interrupted, so its thread is abandoned, with its own descriptor.
     """
     if not READERS.acquire(timeout=seconds):
         raise _late(seconds)

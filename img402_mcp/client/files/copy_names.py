@@ -1,8 +1,8 @@
-"""The names that a document's copy may have: the same ones on every system, and for a tool none that agents obey.
+"""The names that a document's copy may have: the same on every system. A tool may not use names that agents obey.
 
-A tool's arguments come from a model, and the model may be following text that somebody planted. So a tool writes no
-hidden file, nothing in a hidden folder, and no file that a coding agent reads as its instructions. A person who types
-the command is not held to that.
+A tool's arguments come from a model, and the model may be following planted text. So a tool writes no hidden file,
+nothing in a hidden folder, and no file that a coding agent reads as its instructions. This does not bind a person who
+types the command.
 """
 
 import re
@@ -53,7 +53,7 @@ INSTRUCTIONS = frozenset(
         "user.md",
     }
 )
-"""Files that public coding agents read as instructions, where their name is not a hidden one. Compared casefolded."""
+"""Files that public coding agents read as instructions and whose names are not hidden. Compared casefolded."""
 INSTRUCTION_ENDINGS = (".agent.md", ".chatmode.md", ".instructions.md", ".prompt.md", ".rules.md")
 """VS Code and GitHub Copilot read these by their ending."""
 
@@ -71,12 +71,12 @@ def demand_plain_path(text: str) -> None:
 
 
 def demand_portable(names: Iterable[str]) -> None:
-    """Raises FileRefused where a name means something else on Windows, whatever system this is."""
+    """Raises FileRefused if a name means something else on Windows, on every system."""
     _demand_none(names, _UNPORTABLE)
 
 
 def demand_no_instructions(names: Iterable[str]) -> None:
-    """Raises FileRefused where a tool may not write."""
+    """Raises FileRefused if a tool may not write there."""
     _demand_none(names, _FOR_PEOPLE, _PERSON)
 
 
@@ -122,5 +122,5 @@ _FOR_PEOPLE: tuple[Rule, ...] = (
 
 
 def below(place: Path, roots: Iterable[Path]) -> tuple[str, ...]:
-    """The names that lead from the nearest of the roots to a place."""
+    """The names on the way from the nearest root to a place."""
     return min((place.relative_to(root).parts for root in roots if place.is_relative_to(root)), key=len, default=())

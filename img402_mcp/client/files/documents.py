@@ -1,10 +1,10 @@
-"""The documents that name images: read and written under the allow-list, by the same walk as an image.
+"""The documents that name images: read and written under the allow-list, opened in the same way as an image.
 
-A document is read as safely as an image is: resolved, then opened from the top of the file system, following nothing.
-Its copy is written to a new file in the same folder first, and takes its name only when it is whole. Nothing that
-exists is replaced unless the caller asks for it, and a link never. Of a hard link only this name is replaced: the file
-stays as it is under its others. Only names that end like a document's are written, so that no path can turn the copy
-into a key, a start-up file or a program; `copy_names` says what else a name must not be.
+A document is read as safely as an image: it is resolved, then opened from the top of the file system without following
+links. Its copy is written to a new file in the same folder first, and takes its name only when it is complete. Nothing
+that exists is replaced unless the caller asks for it, and a link never. With hard links only this name is replaced:
+the file stays as it is under its other names. Only names that end like a document's are written, so that no path can
+turn the copy into a key, a start-up file or a program; `copy_names` has the other rules for names.
 """
 
 import errno
@@ -29,7 +29,7 @@ from img402_mcp.client.files.windows_names import without_namespace
 
 MARKDOWN_NAMES = (".md", ".markdown")
 HTML_NAMES = (".html", ".htm")
-MAX_BYTES = 1_000_000  # without data: URIs; a long chapter has a tenth of it, and every such text is read in seconds
+MAX_BYTES = 1_000_000  # without data: URIs; a long chapter has a tenth of that, and any such text is read in seconds
 MAX_FILE_BYTES = 16_000_000  # with them, as in an exported notebook
 
 
@@ -37,9 +37,9 @@ MAX_FILE_BYTES = 16_000_000  # with them, as in an exported notebook
 class Document:
     path: Path
     text: str = field(repr=False)
-    """With its own line ends, and its byte order mark where it has one."""
+    """With its own line endings, and its byte order mark if it has one."""
     notes: tuple[str, ...] = field(default=(), compare=False)
-    """How the path was read, where no file has exactly that name."""
+    """How the path was read, if no file has exactly that name."""
 
     @property
     def is_html(self) -> bool:
@@ -110,7 +110,7 @@ def _demand_name(path: Path) -> None:
 
 
 Opened = Callable[[Path], AbstractContextManager[tuple[Path, int | None]]]
-"""What goes before a name in a folder, and the descriptor that the name is looked up from, where the system can."""
+"""The prefix for a name in a folder, and the descriptor to look the name up from, if the system supports that."""
 
 
 @contextmanager
@@ -139,7 +139,7 @@ def place_for(  # noqa: PLR0913  # keywords, most with a default
     base: Path | None = None,
     opened: Opened = OPENED,
 ) -> Path:
-    """Where a copy of the document may be written, as things are now. Raises ReadRefused, before anything is sent.
+    """Where a copy of the document may be written, as the disk is now. Raises ReadRefused, before anything is sent.
 
     `by_tool`: a model chose the name, not a person.
     """
@@ -159,7 +159,7 @@ def place_for(  # noqa: PLR0913  # keywords, most with a default
 
 
 def write_document(text: str, place: Path, document: Document, roots: Roots, *, overwrite: bool) -> None:
-    """`place` comes from `place_for`. Raises ReadRefused where things have changed since. It blocks."""
+    """`place` comes from `place_for`. Raises ReadRefused if the disk has changed since. It blocks."""
     try:
         _demand_unedited(place, document, roots)
         with _explained(place), OPENED(place.parent) as (prefix, folder):
@@ -172,13 +172,13 @@ def write_document(text: str, place: Path, document: Document, roots: Roots, *, 
 
 
 def _demand_unedited(place: Path, document: Document, roots: Roots) -> None:
-    """Over the document itself only what was made of its very text may be written."""
+    """The document itself may only be overwritten if its text has not changed."""
     if place == document.path and read_document(str(place), roots) != document:
         raise FileRefused("was edited while its images were uploaded, and stays as it is")
 
 
 def _located_place(path: str, roots: Roots, base: Path | None) -> Path:
-    """The folder is resolved. The last name is not, so that a link there is seen."""
+    """The folder is resolved. The last name is not, so that a link there is noticed."""
     demand_plain_path(path)
     plain = plain_path(path)
     if plain.name in {"", ".."}:
@@ -187,7 +187,7 @@ def _located_place(path: str, roots: Roots, base: Path | None) -> Path:
 
 
 def _demand_allowed_name(place: Path, path: str, roots: Roots, *, by_tool: bool) -> None:
-    """Resolving may have changed the names, as Windows drops a dot at the end: they are checked as given, too."""
+    """Resolving may change names (Windows drops a dot at the end), so they are also checked as given."""
     names = below(place, roots.directories)
     given = plain_path(path)
     demand_portable((*names, *(name for name in given.parts[-len(names) :] if name not in {given.anchor, ".."})))
@@ -206,7 +206,7 @@ def _demand_fitting_name(place: Path, document: Document) -> None:
 def _demand_writable(prefix: Path, folder: int | None) -> None:
     as_opened = os.access in os.supports_effective_ids
     if not os.access(prefix, os.W_OK | os.X_OK, dir_fd=folder, effective_ids=as_opened):
-        raise FileRefused("lies in a folder that may not be written by the user that this server runs as")
+        raise FileRefused("is in a folder that may not be written by the user who runs this server")
 
 
 @contextmanager
@@ -235,7 +235,7 @@ _REASONS = {
 
 
 def _demand_free(name: Path, folder: int | None, *, overwrite: bool) -> int | None:
-    """The permissions of the file that would be replaced; None: there is none."""
+    """The permissions of the file that would be replaced, or None if there is no such file."""
     try:
         status = os.stat(name, dir_fd=folder, follow_symlinks=False)
     except FileNotFoundError:
@@ -255,7 +255,7 @@ def _write(data: bytes, prefix: Path, name: str, folder: int | None, *, overwrit
 
 
 def _new(permissions: int | None, draft: Path, *, folder: int | None) -> int:
-    """With the permissions of the file that it replaces; None: with those of any new file."""
+    """With the permissions of the file that it replaces; None means those of any new file."""
     descriptor = new_file(draft, 0o666 if permissions is None else 0o600, folder)
     if permissions is not None and hasattr(os, "fchmod"):
         os.fchmod(descriptor, permissions & 0o777)

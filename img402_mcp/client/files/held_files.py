@@ -1,4 +1,4 @@
-"""Files that another program holds open, which only Windows refuses to open, to replace and to delete."""
+"""Files that another program holds open. Only Windows refuses to open, replace or delete those."""
 
 import sys
 from pathlib import Path
@@ -9,12 +9,12 @@ if sys.platform == "win32":
     import _winapi
 
     _READ, _DELETE = 0x8000_0000, 0x1_0000
-    _SHARED = 0x1 | 0x2 | 0x4  # with those who read, write and delete
+    _SHARED = 0x1 | 0x2 | 0x4  # shared with others who read, write and delete
     _OPEN_EXISTING = 3
     _HELD_BY_ANOTHER = (32, 33)  # a sharing violation, a locked part
 
     def is_held_open(path: Path, error: OSError, *, to_replace: bool = False) -> bool:
-        """Asked again: the C library's error is the same as for what is forbidden."""
+        """Asks Windows again: the C library's error is the same as for a forbidden file."""
         if not isinstance(error, PermissionError):
             return False
         access = _DELETE if to_replace else _READ

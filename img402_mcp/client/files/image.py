@@ -26,22 +26,22 @@ from img402_mcp.formats import (
 
 @dataclass(frozen=True)
 class Image:
-    """What is sent: the file's own bytes, or what preparing made of them, which `done` then lists."""
+    """The bytes to send: the file's own, or the prepared ones; `done` then lists the steps."""
 
     path: Path
     data: bytes = field(repr=False)
     picture: Picture
     source: str = field(default="", repr=False)
-    """The sha256 of the file as it lay on the disk, in hexadecimal."""
+    """The sha256 of the file on the disk, in hexadecimal."""
     done: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    """What the answer says of it besides."""
+    """Further remarks for the answer."""
     is_proven: bool = True
-    """What was repaired is to be decoded before it is sent, to be sure that it is whole."""
+    """False for a repaired image: it is decoded before it is sent, to be sure that it is complete."""
 
     @property
     def must_be_converted(self) -> bool:
-        """No API takes its format. Until then its size in pixels is not known."""
+        """No API takes its format. Its size in pixels is unknown until it is converted."""
         return self.picture.format in CONVERTIBLE
 
     def __post_init__(self) -> None:
@@ -63,12 +63,12 @@ def read_image(  # noqa: PLR0913  keywords, each with a default
     exact: bool = False,
     converts: bool = False,
 ) -> Image:
-    """One whole image of at most `limit` bytes, or ReadRefused. Relative paths start at `base`, by default the
+    """One complete image of at most `limit` bytes, or ReadRefused. Relative paths start at `base`, by default the
     working directory. It blocks, so call it in a thread.
 
-    Bytes behind the image's end are refused; with `trailing="keep"` they are in its `data`, for the scrub to cut.
-    `converts`: what can be converted later is taken as well.
-    `exact`: no file is taken whose name only reads alike, for where money moves.
+    Bytes after the image's end are refused; with `trailing="keep"` they are in its `data`, for the scrub to cut.
+    `converts`: formats that can be converted later are taken, too.
+    `exact`: a file with a similar name is not taken, since money moves.
     """
     try:
         read = partial(read_bytes, limit=limit, opening=opening or OPENING)
@@ -80,7 +80,7 @@ def read_image(  # noqa: PLR0913  keywords, each with a default
 
 
 def image_of(path: Path, data: bytes, trailing: Trailing, *, converts: bool) -> Image:
-    """What viewers show although the file bends its format is an image too, and is repaired. Raises FileRefused."""
+    """A file that viewers show although it breaks its format is an image too, and is repaired. Raises FileRefused."""
     try:
         found = repaired(data)
     except NotAnImage as error:

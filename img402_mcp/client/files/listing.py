@@ -10,7 +10,7 @@ from img402_mcp.client.files.documents import OPENED
 from img402_mcp.client.files.refusal import FileRefused
 from img402_mcp.client.files.safe_open import listable
 
-MAX_NAMES = 20_000  # looked at: less than half a second, and more than the folder of a document holds
+MAX_NAMES = 20_000  # files looked at: less than half a second, and more than a document's folder holds
 _SKIPPED = frozenset({"node_modules"})
 
 

@@ -1,8 +1,8 @@
-"""The file that a text means where none is named exactly so.
+"""Finds the file that a text means if no file has exactly that name.
 
 macOS writes U+202F before AM and PM, and some disks keep an umlaut as two characters; models write a plain space and
-one character, and leave quotes, backquotes, `@`, shell escapes or percent signs around a path. Only what lies inside
-the allowed folders is looked at.
+one character, and leave quotes, backquotes, `@`, shell escapes or percent signs around a path. Only the allowed
+folders are searched.
 """
 
 import os
@@ -23,7 +23,7 @@ T = TypeVar("T")
 Alike = Callable[[str], str]
 
 MAX_SIBLINGS = 10_000
-"""Names looked through in one folder; a download folder holds a few thousand."""
+"""The most names to compare in one folder; a download folder holds a few thousand."""
 MOST_FOLDERS = 50
 MOST_READINGS = 16
 SHOWN = 5
@@ -37,8 +37,8 @@ def read_named(
 ) -> tuple[Path, T, tuple[str, ...]]:
     """The place of the file that `path` names, what `read` makes of it, and notes. Raises FileRefused.
 
-    Where there is none, the one file whose path reads alike is taken, and a note names it. Of several, and of those
-    that differ in more, the refusal speaks; with `exact` it does so of one, too.
+    If there is none, the only file with a similar path is taken, and a note names it. If there are several, or they
+    differ more, the refusal names them; with `exact` it names a single one, too.
     """
     try:
         located = located_in_roots(path, roots, base)
@@ -62,7 +62,7 @@ def _meant(refused: FileRefused, alike: list[Path]) -> FileRefused:
 
 
 def _shown(path: Path) -> str:
-    """Escaped, since it looks like what was asked for."""
+    """Escaped, since it looks like the path that was asked for."""
     return f'"{ascii(str(path))[1:-1]}"'
 
 
@@ -70,7 +70,7 @@ def _shown(path: Path) -> str:
 
 
 def by_spelling(name: str) -> str:
-    """One form for spaces, normal forms, dashes and quotes, without what nobody sees."""
+    """One form for spaces, normal forms, dashes and quotes, without invisible characters."""
     plain = unicodedata.normalize("NFKC", name).translate(_DASHES | _QUOTES)
     seen = "".join(letter for letter in plain if unicodedata.category(letter) != "Cf")
     return " ".join(seen.split())
@@ -81,7 +81,7 @@ def by_case(name: str) -> str:
 
 
 def look_alikes(text: str, roots: Roots, base: Path | None, alike: Alike = by_spelling) -> list[Path]:
-    """The files inside the roots whose paths read like the text, in one of the ways to read it."""
+    """The files inside the roots whose paths look like the text, in one of its readings."""
     found: dict[Path, None] = {}
     for reading in islice(readings(text), MOST_READINGS):
         for folder, names in _starts(reading, roots, base, alike):
@@ -90,7 +90,7 @@ def look_alikes(text: str, roots: Roots, base: Path | None, alike: Alike = by_sp
 
 
 def readings(text: str) -> Iterator[str]:
-    """The text itself, then what is left of it without quotes, `@`, escapes and percent signs: each once."""
+    """The text itself, then without quotes, `@`, escapes and percent signs; each reading once."""
     pending, seen = [text], {text}
     while pending:
         reading = pending.pop(0)
@@ -124,7 +124,7 @@ def _is_utf8(text: str) -> bool:
 
 
 def _without_drive(text: str) -> str:
-    r"""Under WSL `C:\Users\me` lies at /mnt/c/Users/me."""
+    r"""Under WSL `C:\Users\me` is /mnt/c/Users/me."""
     drive = re.match(r"([A-Za-z]):[\\/]", text)
     if os.name == "nt" or not (drive or "\\" in text):
         return text
@@ -136,7 +136,7 @@ def _without_drive(text: str) -> str:
 
 
 def _starts(text: str, roots: Roots, base: Path | None, alike: Alike) -> Iterator[tuple[Path, tuple[str, ...]]]:
-    """A root that the reading leads into, and the names from there on."""
+    """A root that contains the reading, and the names from there on."""
     located = _located(text, roots, base)
     if located is None:
         return
@@ -147,7 +147,7 @@ def _starts(text: str, roots: Roots, base: Path | None, alike: Alike) -> Iterato
 
 
 def _located(text: str, roots: Roots, base: Path | None) -> Path | None:
-    """Outside it may still be a root in another spelling: then its text alone counts."""
+    """A place outside may still be a root in another spelling: then only its text counts."""
     try:
         return located_in_roots(text, roots, base)
     except FileRefused:
@@ -179,7 +179,7 @@ def _siblings(folder: Path) -> list[str]:
 
 
 def _is_readable(path: Path, roots: Roots) -> bool:
-    """A regular file, also behind a link that leads to another place inside the roots."""
+    """A regular file, also through a link to another place inside the roots."""
     try:
         return located_in_roots(str(path), roots, None).is_file()
     except (FileRefused, OSError):

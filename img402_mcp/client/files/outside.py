@@ -1,4 +1,4 @@
-"""Which of many paths and patterns lie outside the allowed folders, before any of them is sent."""
+"""Finds the paths and patterns outside the allowed folders before any file is sent."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,7 +1,7 @@
 """From the text that names a file to a place inside the allowed folders.
 
-The one way from any text of a model or a person to the disk: `absolute` decides, by the text alone, that no network
-share is touched. Only what passes it may be resolved.
+Every text from a model or a person passes here on its way to the disk: `absolute` makes sure, from the text alone,
+that no network share is touched. Only paths that pass it may be resolved.
 """
 
 import os
@@ -19,7 +19,7 @@ _URL = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
 
 
 def refusal(path: str, reason: FileRefused, roots: Roots, base: Path | None) -> ReadRefused:
-    """The folders are named only where a folder is the reason."""
+    """The folders are named only if a folder is the reason."""
     start = _start(path, base) if reason.outside or reason.missing else ""
     folder = _folder_to_allow(path, roots, base) if reason.outside else None
     way_in = f"Ask the user to run: img402-mcp allow {quoted(str(folder), MAX_PATH_LENGTH)}" if folder else ""
@@ -29,7 +29,7 @@ def refusal(path: str, reason: FileRefused, roots: Roots, base: Path | None) -> 
 
 
 def _folder_to_allow(path: str, roots: Roots, base: Path | None) -> Path | None:
-    """By the text alone: the same for what is there and what is not."""
+    """From the text alone: the same for existing and missing files."""
     if not roots.may_grow:
         return None
     try:
@@ -39,7 +39,7 @@ def _folder_to_allow(path: str, roots: Roots, base: Path | None) -> Path | None:
 
 
 def before_marks(path: Path) -> Path:
-    """What a pattern says before its first `*` or `?`: a folder; what has none is itself."""
+    """The folder before a pattern's first `*` or `?`; a path without them is returned as it is."""
     marked = (at for at, name in enumerate(path.parts) if "*" in name or "?" in name)
     return Path(*path.parts[: next(marked, len(path.parts))])
 
@@ -58,7 +58,7 @@ def located_in_roots(text: str, roots: Roots, base: Path | None) -> Path:
 def absolute(text: str, roots: Roots, base: Path | None = None) -> str:
     """The path from the top of the file system, by the text alone: the disk is not asked.
 
-    Raises FileRefused for what names another machine, and RuntimeError for the home of an unknown user.
+    Raises FileRefused for a path on another machine, and RuntimeError for the home of an unknown user.
     """
     if WINDOWS:
         text = without_namespace(text)
@@ -90,7 +90,7 @@ def _start(text: str, base: Path | None) -> str:
 
 
 def plain_path(text: str) -> Path:
-    """The path that a text means: `~` and file: URLs are understood, all else stands as it is written."""
+    """The path that a text means: `~` and file: URLs are understood, anything else stays as it is."""
     if re.match(r"file:[\\/]", text, re.IGNORECASE):
         text = _from_file_url(text)
     elif _URL.match(text):

@@ -4,15 +4,15 @@ import errno
 
 
 class FileRefused(Exception):
-    """`clause` goes on from the path; `hint` is a sentence of its own."""
+    """`clause` continues a sentence that begins with the path; `hint` is a separate sentence."""
 
     def __init__(self, clause: str, hint: str = "", *, outside: bool = False, missing: bool = False) -> None:
         super().__init__(clause)
         self.clause, self.hint = clause, hint
         self.outside = outside
-        """It does not lead into an allowed folder: the same for what is there and what is not."""
+        """It does not lead into an allowed folder: the same for existing and missing files."""
         self.missing = missing
-        """It lies inside, and there is no such file."""
+        """It is inside an allowed folder, but does not exist."""
 
 
 def outside() -> FileRefused:
@@ -25,9 +25,9 @@ ON_MACOS = "on macOS allow its app under Privacy & Security, Files and Folders"
 REASONS = {
     errno.ENOTDIR: "goes through something that is not a folder, or that was swapped for a link while it was read",
     errno.ELOOP: LINKED,
-    errno.EMLINK: LINKED,  # FreeBSD says so where others say ELOOP
+    errno.EMLINK: LINKED,  # FreeBSD's name for ELOOP
     errno.ENAMETOOLONG: "holds a name that is too long for the file system",
-    errno.EACCES: "may not be read by the user that this server runs as",
+    errno.EACCES: "may not be read by the user who runs this server",
     errno.EPERM: f"may not be read by this server; {ON_MACOS}",
 }
-"""By the error of the system. macOS denies what its privacy protection guards with EPERM."""
+"""By the system's error. macOS answers EPERM for files under its privacy protection."""

@@ -36,7 +36,7 @@ class Roots:
         return self.respelled(path) is not None
 
     def respelled(self, path: Path) -> Path | None:
-        """The path, with the root that holds it spelled as the root is; None: it lies in no root."""
+        """The path, with its root in the root's own spelling; None if it is in no root."""
         if any(path.is_relative_to(root) for root in self.directories):
             return path
         same = (root for root in self.directories if _is_same_by_another_spelling(path, root))
@@ -59,12 +59,12 @@ def existing_folder(path: str | Path, setting: str = SETTING) -> Path:
 
 
 def folded(name: str) -> str:
-    """One spelling for names that a file system may take for the same: case, and how an umlaut is written."""
+    """One spelling for names that a file system may treat as the same: case, and the form of an umlaut."""
     return unicodedata.normalize("NFC", name).casefold()
 
 
 def _is_same_by_another_spelling(path: Path, root: Path) -> bool:
-    """On a disk that tells neither case nor normal forms apart, as macOS's: the disk itself is asked."""
+    """Asks the disk itself: some, such as those of macOS, ignore case and normal forms."""
     count = len(root.parts)
     if [*map(folded, path.parts[:count])] != [*map(folded, root.parts)]:
         return False

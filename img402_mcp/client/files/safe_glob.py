@@ -1,8 +1,7 @@
-"""From patterns to the files that they name, inside the allowed folders and nowhere else.
-
-What a pattern says before its first mark is resolved like any path and must lie inside a root. From there on folders
-are opened from the top downward, one name at a time, following nothing: a link is neither passed through nor found,
-so no pattern lists what a link leads to. Everything outside the roots gets one and the same sentence.
+"""From patterns to the files that they match, only inside the allowed folders. The part before a pattern's first mark
+is resolved like any path and must be inside a root. From there on folders are opened from the top down, one name at a
+time, without following links: a link is neither passed through nor found, so no pattern lists the target of a link.
+Everything outside the roots gets the same sentence.
 """
 
 import os
@@ -29,26 +28,26 @@ from img402_mcp.client.files.safe_open import CAN_WALK, listable, open_folder
 from img402_mcp.errors import ReadRefused
 
 MAX_FILES = 500
-"""Found by one pattern. Each becomes public, so a pattern that means more has to be narrowed."""
+"""The most files of one pattern. Each becomes public, so a pattern that matches more must be narrowed."""
 MAX_NAMES = 100_000
-"""Looked at in one call; some tenths of a second."""
+"""The most names looked at in one call; some tenths of a second."""
 MOST_COMPARISONS = 2_000_000
-"""Of names with what is left of a pattern; a second or two."""
+"""The most comparisons of a name with the rest of a pattern; a second or two."""
 MOST_SECONDS = 10.0
-"""A slow disk or a share takes longer than its names tell."""
+"""Seconds: a slow disk or a share takes long even for a few names."""
 EVERY_FOLDER = "**"
 
 Way = tuple[str, ...]
-"""What is left of a pattern, from some folder on: `("**", "*.png")`."""
+"""The rest of a pattern below some folder: `("**", "*.png")`."""
 Ways = frozenset[Way]
 
 
 @dataclass(frozen=True)
 class Expanded:
     sizes: dict[str, int]
-    """The paths in order, each with the bytes of its file; 0 where there is none that may be read."""
+    """The paths in order, each with the size of its file in bytes; 0 if there is none that may be read."""
     refused: tuple[tuple[str, ReadRefused], ...] = ()
-    """The patterns without a file, each with the reason."""
+    """The patterns that matched no file, each with the reason."""
 
     @property
     def paths(self) -> list[str]:
@@ -58,21 +57,21 @@ class Expanded:
 @dataclass(frozen=True)
 class _File:
     path: str
-    """As it is handed on."""
+    """As it is returned."""
     place: str
-    """Where it leads: the same for all the ways to write it."""
+    """The resolved path: the same for all spellings."""
     size: int = 0
 
 
 class _Budget:
-    """What one call may cost. It also ends where the call was cancelled: a thread does not notice that by itself."""
+    """Limits the work of one call. It also ends a cancelled call, which a thread does not notice by itself."""
 
     def __init__(self, names: int) -> None:
         self._names = self._left = names
         self._comparisons = MOST_COMPARISONS
         self._end = monotonic() + MOST_SECONDS
         self.denied = 0
-        """The error where a folder may not be listed, though the user might think so."""
+        """The error of a folder that could not be listed although the user may expect it."""
 
     def spent_on(self, entries: Iterator[os.DirEntry[str]], ways: Ways) -> list[os.DirEntry[str]]:
         seen = list(islice(entries, self._left + 1))
@@ -94,11 +93,11 @@ def _stop_if_cancelled() -> None:
 
 
 def expanded(patterns: Iterable[str], roots: Roots, base: Path | None = None, *, names: int = MAX_NAMES) -> Expanded:
-    """The paths that `patterns` name, each once: of each pattern in natural order (shot2 before shot10).
+    """The paths that `patterns` match, each once, and in natural order per pattern (shot2 before shot10).
 
-    `*`, `?`, `[..]` and `**` (any folders, or none) are marks; a name that is there just as it is written is that
-    name. Hidden names are found only where the pattern names the dot. A plain path comes back as it is, there or not.
-    It blocks, so call it in a thread.
+    `*`, `?`, `[..]` and `**` (any folders, or none) are marks; but a name that exists exactly as written is that name.
+    Hidden names are found only if the pattern has the dot. A plain path comes back as it is, there or not. It blocks,
+    so call it in a thread.
     """
     budget = _Budget(names)
     found: dict[str, _File] = {}
@@ -113,7 +112,7 @@ def expanded(patterns: Iterable[str], roots: Roots, base: Path | None = None, *,
 
 
 def sizes_of(paths: Iterable[str], roots: Roots) -> dict[str, int]:
-    """The bytes of those files that are there and may be known. It blocks, so call it in a thread."""
+    """The sizes of those files that exist and may be read. It blocks, so call it in a thread."""
     return {path: file.size for path in paths if (file := _literal(path, roots, None))}
 
 
@@ -136,7 +135,7 @@ def _named_by(pattern: str, roots: Roots, base: Path | None, budget: _Budget) ->
 
 
 def _literal(path: str, roots: Roots, base: Path | None) -> _File | None:
-    """What is there just as it is written; None where that is nothing, or nothing that may be known."""
+    """The file that exists exactly as written; None if there is none, or it is outside the roots."""
     try:
         place = located_in_roots(path, roots, base)
         status = _status(place)
@@ -156,7 +155,7 @@ def _whole(pattern: str, roots: Roots, base: Path | None) -> Path:
 
 
 def _divided(whole: Path, roots: Roots, base: Path | None) -> tuple[Path, Way]:
-    """Where to begin. The names of roots and of the working directory may hold marks, and mean themselves."""
+    """Where to begin. Marks in the names of roots and of the working directory are literal."""
     known = [root for root in (*roots.directories, working_directory(base)) if whole.is_relative_to(root)]
     plain = max((len(root.parts) for root in known), default=1)
     while plain < len(whole.parts) and not has_magic(whole.parts[plain]):
@@ -170,7 +169,7 @@ def _collapsed(way: Way) -> Way:
 
 
 def _start(folder: Path, way: Way, roots: Roots) -> tuple[Path, Way]:
-    """The folder itself; where it is not there, one above it: the names in between may be spelled otherwise."""
+    """The folder itself; if it does not exist, one above it, since the names in between may be spelled differently."""
     place = located_in_roots(str(folder), roots, None)
     while place not in roots.directories and not place.is_dir():
         place, way = place.parent, (escape(place.name), *way)
@@ -181,13 +180,13 @@ def _start(folder: Path, way: Way, roots: Roots) -> tuple[Path, Way]:
 
 
 def _files(start: Path, way: Way, budget: _Budget) -> Iterator[_File]:
-    """Each folder is listed once, with all the ways that lead through it."""
+    """Each folder is listed once, for all the patterns that lead through it."""
     pending = [(start, frozenset({way}))]
     while pending:
         folder, ways = pending.pop()
         try:
             files, onward = _looked_through(folder, ways, budget)
-        except OSError as error:  # what may not be listed, or is not a folder any more, holds nothing
+        except OSError as error:  # a folder that may not be listed, or no longer is one, holds nothing
             budget.denied = budget.denied or (error.errno or 0) * isinstance(error, PermissionError)
             continue
         yield from files
@@ -209,13 +208,13 @@ def _looked_through(folder: Path, ways: Ways, budget: _Budget) -> tuple[list[_Fi
 def _file(path: Path, entry: os.DirEntry[str]) -> _File:
     try:
         size = entry.stat(follow_symlinks=False).st_size
-    except OSError:  # it was deleted meanwhile, which reading it will tell
+    except OSError:  # it was deleted meanwhile; reading it will show that
         size = 0
     return _File(str(path), str(path), size)
 
 
 def _opened(ways: Ways, names: set[str]) -> Ways:
-    """`**` may stand for no folder at all, and a name that is there means itself: `[slug]` is a usual one."""
+    """`**` may match no folder at all, and an existing name is literal: `[slug]` is a usual one."""
     found = set(ways)
     for way in ways:
         while way[0] == EVERY_FOLDER and len(way) > 1:
@@ -244,7 +243,7 @@ def _fits(mark: str, name: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def _spelled(name: str) -> str:
-    """Cameras write `.PNG` where people ask for `*.png`; and what only looks alike is found by a pattern too."""
+    """Cameras write `.PNG` when people ask for `*.png`; and a pattern also finds names that only look alike."""
     plain = normcase(name) if name.isascii() else by_spelling(normcase(name))
     stem, dot, ending = plain.rpartition(".")
     return f"{stem}.{ending.lower()}" if dot else plain
@@ -255,7 +254,7 @@ def _natural(file: _File) -> tuple[list[list[int | str]], str]:
 
 
 def _numbered(name: str) -> list[int | str]:
-    """Words and numbers by turns, so that like is compared with like."""
+    """Text and numbers in turn, so that like is compared with like."""
     words = re.split(r"([0-9]+)", name.casefold())
     return [int(word) if at % 2 else word for at, word in enumerate(words)]
 

@@ -1,20 +1,20 @@
 """From the path that a model names to the bytes of one image, and to nothing outside the allowed folders.
 
-The path is resolved, links and all, and must then lie inside a root by whole components. Links may be swapped
-after that look, so the *resolved* path is opened from the top of the file system downward, one component at a
-time, following nothing. Starting at the top and not at a kept descriptor of the root means that a root deleted and
-made again goes on working, and that a link put in place of a root's parent is refused too. Folders are opened for
-passing through only (O_PATH) where the system can, so the right to search them is enough. The file is looked at
-before it is opened, so that a pipe or device never is; it is read once, and those bytes are the image.
+The path is resolved with all its links, and must then be inside a root by whole components. Links may be swapped after
+that check, so the *resolved* path is opened from the top of the file system downward, one component at a time, without
+following links. Starting at the top and not at a kept descriptor of the root means that a root deleted and made again
+goes on working, and that a link put in place of a root's parent is refused too. Folders are opened with O_PATH if the
+system has it, so the right to search them is enough. The file is checked before it is opened, so that a pipe or device
+is never opened; it is read once, and those bytes are the image.
 
-Whatever lies outside the roots gets one sentence, there or not: no answer tells what exists elsewhere. For the
-same reason `..` takes back the word before it without asking the disk, as in a URL. One thing shows: a link
-outside that leads into a root works.
+Any path outside the roots gets the same sentence, whether it exists or not: no answer reveals files elsewhere. For the
+same reason `..` removes the name before it without asking the disk, as in a URL. One thing is visible: a link outside
+that leads into a root works.
 
-What this cannot see: a hard link, which is the file itself under another name; a writer that changes a file in
-place, to the same size, within one tick of the file system's clock. Where `dir_fd` is missing (Windows) the path is
-opened whole and resolved again afterwards: a folder swapped for a link and back and forth again, between three calls,
-can pass there. The answer is then still an image and nothing else.
+Not detected: a hard link, which is the file itself under another name; a writer that changes a file in place, to the
+same size, within one tick of the file system's clock. Without `dir_fd` (Windows) the path is opened as a whole and
+resolved again afterwards: a folder swapped for a link and back and forth again, between three calls, can pass there.
+The answer is then still an image and nothing else.
 """
 
 import os
@@ -31,7 +31,7 @@ Opening = Callable[[Path], AbstractContextManager[int]]
 
 
 _INVALID_NAME = 123
-"""What Windows answers for a name that no file can have."""
+"""Windows' errors for a name that no file can have."""
 _THROUGH = ("O_RDONLY", "O_PATH", "O_DIRECTORY", "O_NOFOLLOW", "O_CLOEXEC")
 _FOR_READING = ("O_RDONLY", "O_NOFOLLOW", "O_NONBLOCK", "O_NOCTTY", "O_CLOEXEC", "O_BINARY", "O_NOINHERIT")
 
@@ -79,7 +79,7 @@ def open_folder(path: Path) -> Iterator[int]:
 
 @contextmanager
 def _checked(descriptor: int, seen: os.stat_result) -> Iterator[int]:
-    """The open file, if it is still the one that was looked at; closed in the end whatever happens."""
+    """The open file, if it is still the one that was checked. It is always closed at the end."""
     try:
         opened = os.fstat(descriptor)
         _demand_file(opened)

@@ -1,4 +1,4 @@
-"""What Windows makes of a path: shares, the namespaces of `\\\\?\\`, devices, streams, and ends that it cuts off.
+"""How Windows reads a path: shares, the namespaces of `\\\\?\\`, devices, streams, and endings that it cuts off.
 
 Pure text, so that the rules are the same on every system and can be tried on each. Sources: Microsoft, "Naming Files,
 Paths, and Namespaces" and "File path formats on Windows systems".
@@ -21,7 +21,7 @@ def without_namespace(text: str) -> str:
 def is_remote(text: str, roots: Iterable[str] = ()) -> bool:
     r"""Whether merely resolving the path makes Windows connect to another machine, with the user's credentials.
 
-    Two slashes of either kind at the start name a share or a device. A share below which a root lies is no stranger.
+    Two slashes of either kind at the start name a share or a device. A share that contains a root is allowed.
     """
     if text[:1] not in ("\\", "/") or text[1:2] not in ("\\", "/"):
         return False
@@ -30,14 +30,14 @@ def is_remote(text: str, roots: Iterable[str] = ()) -> bool:
 
 
 def _share(text: str) -> str:
-    r"""`\\server\share` in one spelling; empty: there is none."""
+    r"""`\\server\share` in one spelling; empty if there is none."""
     plain = re.sub(r"^[\\/]{2}[?.][\\/]UNC[\\/]", r"\\\\", text, flags=re.IGNORECASE)
     drive = ntpath.splitdrive(ntpath.normpath(plain))[0]
     return drive.casefold() if drive.startswith("\\\\") and not re.match(r"\\\\[?.]\\", drive) else ""
 
 
 def oddity(text: str) -> str:
-    """What is wrong with a name in the path, as a clause that goes on from the path; empty where nothing is."""
+    """The fault of a name in the path, as a clause that continues a sentence about the path; empty if there is none."""
     for part in PureWindowsPath(text).parts[bool(PureWindowsPath(text).anchor) :]:
         if re.search(r'[<>"|]', part):  # no file has such a name, so other readings of it are tried
             continue

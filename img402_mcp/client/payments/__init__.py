@@ -1,1 +1,1 @@
-"""From a 402 to a paid answer: what is asked, whether we may, the signature, the journal, the sending."""
+"""From a 402 to a paid answer: the offer, the budget, the signature, the journal, and sending."""

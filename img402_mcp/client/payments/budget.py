@@ -1,4 +1,4 @@
-"""May we pay this? Pure: no key, no clock, no network. Nothing is signed that did not pass here."""
+"""Decides whether an offer may be paid. Pure: no key, no clock, no network. Only offers that pass here are signed."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,11 +9,11 @@ from img402_mcp.errors import PaymentRefused, quoted
 from img402_mcp.wire.x402 import NETWORKS, usdc
 
 DAY = 86_400
-# The names that no proxy of the environment is asked for.
+# Host names that are never sent through the environment's proxies.
 THIS_MACHINE = {"127.0.0.1", "localhost", "::1"}
 # A payee's or a facilitator's clock may be behind ours.
 SKEW = 600
-# What was signed can be settled until the window ends, so no server may ask for ten years.
+# A signed payment can be settled until its window ends, so no server may ask for ten years.
 MAX_WINDOW = 600
 # Facilitators want 6 s left when the proof arrives.
 MIN_WINDOW = 10
@@ -21,7 +21,7 @@ MIN_WINDOW = 10
 
 @dataclass(frozen=True)
 class Names:
-    """The settings that a policy comes from, for the way out of a refusal."""
+    """The settings behind a policy, to be named in a refusal."""
 
     max_payment: str = "IMG402_MAX_PAYMENT"
     pay_to: str = "IMG402_PAY_TO"
@@ -36,16 +36,16 @@ class Policy:
     daily_budget: int
     networks: tuple[str, ...] = ("base",)
     pay_to: str | None = None
-    """The payee that is expected; None: the one of the first payment to that origin."""
+    """The expected payee; None means the payee of the first payment to that origin."""
     names: Names = Names()
 
 
 @dataclass(frozen=True)
 class Spending:
-    """What the journal says of an origin at the moment of a decision."""
+    """What the journal says about an origin at the time of a decision."""
 
     spent: int
-    """Everything signed in the last 24 hours, for whatever origin."""
+    """Everything signed in the last 24 hours, for all origins."""
     pinned: Mapping[str, str]
     """Network -> the payee of the first payment."""
 
@@ -75,7 +75,7 @@ def trustworthy(origin: str) -> bool:
 
 
 def _refusal(offer: PaymentRequirements, policy: Policy, spending: Spending) -> str:
-    """The first thing that speaks against it, as a sentence; empty: it is allowed."""
+    """The first reason against it, as a sentence; empty if it is allowed."""
     checks = (_network_refusal, _payee_refusal, _window_refusal, _amount_refusal, _day_refusal)
     return next((reason for check in checks if (reason := check(offer, policy, spending))), "")
 

@@ -1,4 +1,4 @@
-"""What the chain knows of an authorization: three JSON-RPC calls, no library."""
+"""What the chain knows about an authorization: three JSON-RPC calls, no library."""
 
 import json
 from dataclasses import dataclass, field
@@ -18,10 +18,10 @@ class Node:
     url: str = field(repr=False)
 
     async def has_used(self, network: Network, payer: str, nonce: str, *, after: int) -> bool:
-        """Whether `nonce` was used up (settled or cancelled; we never cancel), as of a block later than `after`.
+        """Whether `nonce` was used (settled or cancelled; we never cancel), as of a block later than `after`.
 
-        A node that lags behind would call a settled payment unsettled, so one whose newest block is not later has
-        nothing to say. Raises UploadFailed where there is no usable answer.
+        A node that lags behind would call a settled payment unsettled, so one whose newest block is not later is not
+        asked. Raises UploadFailed if there is no usable answer.
         """
         if (chain := await self._number("eth_chainId")) != network.chain_id:
             raise BadAnswer(f"The RPC node serves chain {chain}, not {network.name}, which is {network.chain_id}.")
@@ -32,11 +32,11 @@ class Node:
         return state == 1
 
     async def balance(self, network: Network, owner: str) -> int:
-        """In atomic units. Raises UploadFailed where there is no usable answer."""
+        """In atomic units. Raises UploadFailed if there is no usable answer."""
         return await self._number("eth_call", evm.balance_of(network, owner), "latest")
 
     async def _block(self, after: int) -> str:
-        """The number of the newest block: one and the same block answers, whichever machine serves the node."""
+        """The number of the newest block, so that the same block answers, whichever machine serves the node."""
         block = await self._call("eth_getBlockByNumber", "latest", False)  # without its transactions
         if not isinstance(block, dict) or _integer(block.get("timestamp")) <= after:
             raise BadAnswer("The RPC node has not seen the end of the payment's window.")

@@ -1,7 +1,7 @@
-"""Every payment on disk before it leaves: one SQLite file that several processes share.
+"""Every payment is on disk before it is sent: one SQLite file that several processes share.
 
-A row is written and fsynced before `claim` returns the proof, so a proof that left is always here, and no second
-one is signed for what stands. An intent goes
+A row is written and fsynced before `claim` returns the proof, so a proof that was sent is always here, and no second
+one is signed for an open payment. An intent goes
 
     signed -> sent -> answered -> used
                    -> ambiguous -> answered ...
@@ -25,9 +25,9 @@ from img402_mcp.client.payments.payment_required import PaymentRequirements
 from img402_mcp.client.payments.sign import SignedPayment
 from img402_mcp.client.sqlite import opened
 
-# An answer holds a token or an image's address; what is larger is no such answer.
+# An answer holds a token or an image's address; a larger one is not such an answer.
 MAX_ANSWER_BYTES = 65_536
-# A token that is handed out should still be alive when it is used.
+# A token that is returned should still be valid when it is used.
 MIN_TOKEN_LIFE = 30
 
 _SPARE = "spare "
@@ -42,7 +42,7 @@ class Journal:
 
     @classmethod
     def open(cls, state_dir: Path) -> "Journal":
-        """The journal in a folder of its own (0700) under `state_dir`. Raises SettingsError."""
+        """The journal, in its own folder (0700) under `state_dir`. Raises SettingsError."""
         path = journal_path(state_dir)
         try:
             return cls(whole(opened(path, SCHEMA)), path)
@@ -65,7 +65,7 @@ class Journal:
     ) -> Payment:
         """The payment of this intent, or a new one: decided, signed and on disk in one transaction.
 
-        No other process can decide between our look at what is spent and our row. Raises what `decide` raises.
+        No other process can decide between our reading of the spending and our row. Raises the errors of `decide`.
         """
         with self._writing(journal_refused):
             if existing := self._existing(intent, renewing):
@@ -86,7 +86,7 @@ class Journal:
             return self._spent(since)
 
     def existing(self, intent: PaymentIntent, renewing: str | None = None) -> Payment | None:
-        """The payment that keeps a new one from being made: an open one, or for a file the finished one.
+        """The payment that prevents a new one: an open one, or for a file the finished one.
 
         `renewing` names a finished payment whose image is gone, so that it no longer counts.
         """
@@ -99,7 +99,7 @@ class Journal:
             return self._one("origin = ? AND route = ? AND source = ? AND state = 'used'", *intent.key)
 
     def of_other_files(self, intent: PaymentIntent) -> list[Payment]:
-        """What was paid, and not given up, on the same route for another file."""
+        """Payments on the same route for other files that were not given up."""
         with self._reading():
             return self._of_other_files(intent)
 
@@ -107,7 +107,7 @@ class Journal:
         return self._all("origin = ? AND route = ? AND source <> ? AND state <> 'expired'", *intent.key)
 
     def live_token(self, intent: PaymentIntent, now: float) -> Payment | None:
-        """A payment whose `token` is unused and still alive for a while."""
+        """A payment whose `token` is unused and still valid for a while."""
         with self._reading():
             where = "origin = ? AND route = ? AND source = ? AND state = 'answered' AND token_expires_at > ?"
             return self._one(where, *intent.key, now + MIN_TOKEN_LIFE)
@@ -126,7 +126,7 @@ class Journal:
             return self._all(f"state IN {OPEN}")[::-1]
 
     def sent(self, nonce: str, now: float) -> Payment:
-        """Marks that the proof leaves now; the state that comes back says whether it still may."""
+        """Records that the proof is sent now. The returned state says whether it still may be sent."""
         return self._transition(nonce, State.SENT, now, "state = 'signed'", failed=journal_refused)
 
     def ambiguous(self, nonce: str, now: float) -> Payment:
@@ -140,7 +140,7 @@ class Journal:
         return self._transition(nonce, State.UNDELIVERED, now, "state IN ('sent', 'ambiguous')")
 
     def answered(self, nonce: str, now: float, *, answer: bytes, settlement: str = "") -> Payment:
-        """An answer that came is kept, so that it outlives a crash of ours before it is used."""
+        """Keeps an answer, so that it survives a crash before it is used."""
         stored = answer if len(answer) <= MAX_ANSWER_BYTES else None
         return self._transition(nonce, State.ANSWERED, now, f"state IN {OPEN}", answer=stored, settlement=settlement)
 
@@ -151,37 +151,37 @@ class Journal:
         )
 
     def put_begins(self, nonce: str, now: float) -> Payment:
-        """Noted before the first byte leaves; the first time stays."""
+        """Recorded before the first byte is sent; the first time stays."""
         with self._writing(journal_pending):
             self._connection.execute("UPDATE payments SET put_at = coalesce(put_at, ?) WHERE nonce = ?", (now, nonce))
             return self._payment("nonce = ?", nonce)
 
     def put_refused(self, nonce: str) -> None:
-        """Every try of the first PUT was refused for certain, or reached nobody: as if it had not been made."""
+        """Every try of the first PUT was definitely refused, or reached nobody: as if it was never made."""
         with self._writing(journal_pending):
             self._connection.execute("UPDATE payments SET put_at = NULL WHERE nonce = ? AND state <> 'used'", (nonce,))
 
     def redeem_begins(self, nonce: str, source: str) -> Payment:
-        """Noted before the token leaves with a file; the first file stays."""
+        """Recorded before the token is sent with a file; the first file stays."""
         with self._writing(journal_pending):
             statement = "UPDATE payments SET redeemed = coalesce(redeemed, ?) WHERE nonce = ?"
             self._connection.execute(statement, (source, nonce))
             return self._payment("nonce = ?", nonce)
 
     def redeem_refused(self, nonce: str, source: str) -> None:
-        """The API refused that file for certain, and the token is as good as before."""
+        """The API definitely refused that file, so the token is still unused."""
         with self._writing(journal_pending):
             statement = "UPDATE payments SET redeemed = NULL WHERE nonce = ? AND redeemed = ? AND state = 'answered'"
             self._connection.execute(statement, (nonce, source))
 
     def make_spare(self, nonce: str) -> None:
-        """Paid for a file that the API then refused for certain: free for another file."""
+        """Paid for a file that the API then definitely refused: it may be used for another file."""
         with self._writing(journal_pending):
             statement = "UPDATE payments SET source = ? WHERE nonce = ? AND state = 'answered'"
             self._connection.execute(statement, (f"{_SPARE}{nonce}", nonce))
 
     def take_spare(self, intent: PaymentIntent) -> None:
-        """Gives a spared payment of that API to this intent, if it has none of its own."""
+        """Gives a spare payment of that API to this intent, if it has no payment yet."""
         with self._writing(journal_refused):
             if self._existing(intent, None):
                 return
@@ -192,11 +192,11 @@ class Journal:
                 self._connection.execute(statement, (intent.source, spare.nonce))
 
     def used(self, nonce: str, now: float, result: str) -> Payment:
-        """`result`: the image, as the JSON that the API itself would answer. The first one stays."""
+        """`result`: the image, as the JSON of the API's own answer. The first one stays."""
         return self._transition(nonce, State.USED, now, "state <> 'used'", result=result)
 
     def expired(self, nonce: str, now: float, *, seen: State) -> Payment:
-        """Only from the state that was judged: an answer may have come meanwhile."""
+        """Only from the state that was checked: an answer may have come in the meantime."""
         return self._transition(nonce, State.EXPIRED, now, f"state = '{seen.value}'")
 
     def _transition(
@@ -271,7 +271,7 @@ class Journal:
         query = f"SELECT * FROM payments WHERE {where} ORDER BY serial DESC"  # noqa: S608  # our own conditions
         try:
             return [payment_in(row) for row in self._connection.execute(query, values)]
-        except ValueError as error:  # a state that there is not
+        except ValueError as error:  # an unknown state
             raise Damage(str(error)) from error
 
     @contextmanager

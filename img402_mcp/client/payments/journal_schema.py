@@ -1,4 +1,4 @@
-"""The journal's tables. A row is a Payment; `payees` pins whom an API is paid through."""
+"""The journal's tables. A row is a Payment; `payees` pins the payee of each API."""
 
 from pathlib import Path
 
@@ -44,7 +44,7 @@ SCHEMA = Schema(
         2: ("ALTER TABLE payments ADD COLUMN refusal TEXT NOT NULL DEFAULT ''",),
     },
     probe="SELECT nonce FROM payments LIMIT 0",
-    # FULL: each commit reaches the disk before it returns. macOS needs a word more for that.
+    # FULL: each commit reaches the disk before it returns. macOS needs one more PRAGMA for that.
     settings=("synchronous = FULL", "fullfsync = ON"),
     busy_seconds=BUSY_SECONDS,
 )

@@ -1,4 +1,4 @@
-"""What a payment that is under way, closed or in doubt is called, and the way out of each."""
+"""The sentences about a payment that is in progress, closed or in doubt, each with the way out."""
 
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -74,20 +74,20 @@ def journal_unopened(path: Path, error: Exception) -> SettingsError:
 
 def journal_unread(path: Path, error: Exception) -> PaymentRefused:
     return PaymentRefused(
-        f"The payment journal {path} could not be read ({error}), so nothing new was signed. Look at the disk "
+        f"The payment journal {path} could not be read ({error}), so nothing new was signed. Check the disk "
         "and the folder that IMG402_STATE_DIR names."
     )
 
 
 def journal_refused(path: Path, error: Exception) -> PaymentRefused:
     return PaymentRefused(
-        f"The payment journal {path} could not be written ({error}), so nothing was sent: no proof leaves that "
-        "is not on disk. Look at the disk and the folder that IMG402_STATE_DIR names."
+        f"The payment journal {path} could not be written ({error}), so nothing was sent: no proof is sent before "
+        "it is on disk. Check the disk and the folder that IMG402_STATE_DIR names."
     )
 
 
 def journal_pending(path: Path, error: Exception) -> PaymentPending:
     return PaymentPending(
-        f"The payment journal {path} could not be written ({error}) after a payment was sent. Look at the disk, "
+        f"The payment journal {path} could not be written ({error}) after a payment was sent. Check the disk, "
         "then call again: the same proof is sent again, and nobody pays twice."
     )

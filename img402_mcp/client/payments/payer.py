@@ -1,8 +1,7 @@
-"""Sends; pays once where it is asked to; from then on sends the same proof until there is an answer.
-
-The rule that all of this keeps: once a proof may have left, no answer but a granting one settles the matter. A
-time-out, a reset, a 5xx or a second 402 may hide a payment that was taken, so the same proof goes again. A new one
-is made only when the old one was answered, or when it can no longer be charged and is known not to have been.
+"""Sends a request, pays once if asked to, and from then on sends the same proof until there is an answer. The rule:
+once a proof may have been sent, only an answer that grants the request settles the matter. A time-out, a reset, a 5xx
+or a second 402 may hide a payment that was taken, so the same proof goes again. A new one is made only when the old
+one was answered, or when it can no longer be charged and is known not to have been.
 """
 
 from collections.abc import Awaitable, Callable
@@ -38,16 +37,16 @@ from img402_mcp.client.payments.wallet import Wallet
 from img402_mcp.errors import AnswerLost, BadAnswer, NotReached, PaymentPending, PaymentRefused, UploadFailed, quoted
 from img402_mcp.wire import x402 as wire
 
-# Hosts cut a tool's call at 60 s; the step after the payment needs its share.
+# MCP hosts end a tool call at 60 s; the step after the payment needs its share.
 TIMEOUT = 30.0
-# An upload on a slow link is not a hanging one: so many bytes a second are worth waiting for.
+# An upload on a slow link does not hang: so many bytes a second are worth waiting for.
 SLOWEST_LINK = 100_000
 BACKOFF = (0.5, 1.0, 2.0, 4.0, 8.0, 14.0)
 # How long after its window a payment may still be found on the chain: a block takes seconds, and clocks differ.
 GRACE = 60
 
 Approve = Callable[[PaymentRequirements, PaymentIntent], Awaitable[bool]]
-"""Asks the user. It may itself raise PaymentRefused, with the way out."""
+"""Asks the user. It may raise PaymentRefused, with the way out."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class Resumed:
     answer: Response | None
     """What the API granted, if it did."""
     explanation: str
-    """For a person: what became of it."""
+    """The outcome, for a person."""
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ class Payer:
     send: Send
     approve: Approve | None = None
     check_others: Callable[[list[Payment]], None] | None = None
-    """Judges what was paid on the same route for other files, in the transaction that signs."""
+    """Checks the payments on the same route for other files, in the transaction that signs."""
     rpc_url: str | None = field(default=None, repr=False)
     pause: Callable[[float], Awaitable[None]] = anyio.sleep
     now: Callable[[], float] = time
@@ -77,11 +76,11 @@ class Payer:
     async def paid(
         self, request: Request, intent: PaymentIntent, *, probe: Request | None = None, renewing: str | None = None
     ) -> tuple[Response, Payment | None]:
-        """The answer to `request`, paid for where the API asks for it; the payment is None where it does not.
+        """The answer to `request`, paid for if the API asks for it; the payment is None if it does not.
 
-        `probe` is sent in place of the first, unpaid request. `renewing` names the finished payment of this
-        intent whose image is gone. A finished one that is not named is answered from the journal, with the result
-        recorded there. Answers that are no grant (4xx, 3xx) come back as they are, and their payment stays open.
+        `probe` is sent instead of the first, unpaid request. `renewing` names the finished payment of this intent
+        whose image is gone. A finished payment that is not named is answered from the journal, with the result
+        recorded there. Answers that grant nothing (4xx, 3xx) are returned as they are, and their payment stays open.
         Raises PaymentRefused, PaymentPending, UploadFailed.
         """
         _demand_origin(intent, request, probe or request)
@@ -98,21 +97,21 @@ class Payer:
         return answered
 
     async def again(self, request: Request, payment: Payment) -> tuple[Response, Payment]:
-        """The answer to a payment that was made before; buys nothing. Raises PaymentRefused, PaymentPending."""
+        """The answer to an earlier payment; buys nothing. Raises PaymentRefused, PaymentPending."""
         answered = await self._continued(request, payment) if payment.state is not State.EXPIRED else None
         if answered is None:
             raise PaymentRefused(f"The payment of {what(payment)} is closed; nothing new was paid for this.")
         return answered
 
     async def resume(self) -> list[Resumed]:
-        """Every payment without an answer is sent again, as far as it can be: nothing new is signed."""
+        """Sends every unanswered payment again if possible. Nothing new is signed."""
         waiting = await run_sync(self.journal.open_payments)
         return [await self._resumed(payment) for payment in waiting if payment.state is not State.ANSWERED]
 
     async def resolve(self, nonce: str, *, presume_unsettled: bool = False) -> Payment:
         """Closes a payment that can no longer be charged, so that a new one may follow.
 
-        The chain is asked, unless the user takes it upon himself. Raises PaymentRefused, PaymentPending.
+        The chain is asked, unless the user takes the responsibility. Raises PaymentRefused, PaymentPending.
         """
         payment = await run_sync(self.journal.payment, nonce)
         if payment is None:
@@ -145,7 +144,7 @@ class Payer:
     async def _claimed(
         self, payment_required: PaymentRequired, request: Request, intent: PaymentIntent, renewing: str | None
     ) -> Payment:
-        """Looks and asks first; then the journal decides once more, in one transaction, about what was agreed to."""
+        """Checks and asks first; then the journal checks what was agreed to once more, in one transaction."""
         chosen, wallet = await self._agreed(payment_required, intent)
         agreed = replace(payment_required, offers=(chosen,))
         now = self.now()
@@ -173,7 +172,7 @@ class Payer:
         return chosen, wallet
 
     async def _continued(self, request: Request, payment: Payment) -> tuple[Response, Payment] | None:
-        """The answer to this payment; None where it is closed unpaid. Raises PaymentPending."""
+        """The answer to this payment; None if it is closed unpaid. Raises PaymentPending."""
         if payment.state is State.USED and (recorded := earlier_answer(payment)):
             return recorded, payment
         if self._never_left(payment):
@@ -195,8 +194,8 @@ class Payer:
         return self.now() > payment.valid_before + GRACE
 
     async def _deciding_answer(self, request: Request, payment: Payment) -> Response | None:
-        """The same request again and again, until an answer decides; None where none does in time."""
-        # What is over, or was answered before, is asked for once: waiting would change nothing.
+        """Repeats the same request until an answer decides; None if none does in time."""
+        # An expired payment, or one that was answered before, is asked for once: waiting would change nothing.
         waits = () if self._is_over(payment) or payment.state is State.ANSWERED else BACKOFF
         left = min(self.timeout, deadline.current().left)
         with suppress(TimeoutError), deadline.current().limit(self.timeout + request.length / SLOWEST_LINK):
@@ -225,12 +224,12 @@ class Payer:
 
     async def _recorded(self, answer: Response, payment: Payment) -> Payment:
         write = partial(self.journal.answered, answer=answer.body, settlement=settlement(answer, payment))
-        with anyio.CancelScope(shield=True):  # an answer that came is kept, no matter who gave up waiting
+        with anyio.CancelScope(shield=True):  # an answer is kept even if the caller gave up waiting
             payment = await run_sync(write, payment.nonce, self.now())
         return payment  # noqa: RET504  # for all that mypy knows the scope may swallow a return
 
     async def _ungranted(self, answer: Response | None, payment: Payment) -> tuple[Response, Payment] | None:
-        """Another call may have been granted it meanwhile; else what time and the chain say decides."""
+        """Another call may have been granted it in the meantime; otherwise the time and the chain decide."""
         if (earlier := earlier_answer(payment)) is not None:
             return earlier, payment
         if not self._is_over(payment):
@@ -243,7 +242,7 @@ class Payer:
         return None
 
     async def _balance(self, payment: Payment) -> str:
-        """What the wallet holds, in words; empty where nobody needs it or the chain cannot be asked."""
+        """The wallet's balance in words; empty if it is not needed or the chain cannot be asked."""
         if self.rpc_url is not None and "insufficient" in payment.refusal.lower():
             with suppress(UploadFailed):
                 held = await Node(self.send, self.rpc_url).balance(wire.NETWORKS[payment.network], payment.payer)
@@ -251,12 +250,12 @@ class Payer:
         return ""
 
     def _is_expired(self, payment: Payment) -> bool:
-        """A bare token that was bought and is past its time: it was paid for and is gone, and a new one may follow."""
+        """A bare token that was bought and has expired: it was paid for and is gone, and a new one may be bought."""
         expiry = payment.token_expires_at
         return not payment.intent.source and expiry is not None and self.now() > expiry
 
     async def _demand_unsettled(self, payment: Payment) -> None:
-        """Returns only where the chain says that the payment was never charged."""
+        """Returns only if the chain says that the payment was never charged."""
         if payment.state in {State.ANSWERED, State.UNDELIVERED}:
             raise PaymentPending(charged(payment))
         if self.rpc_url is None:
@@ -282,14 +281,14 @@ def origin_of(url: str) -> str:
 
 
 def _demand_origin(intent: PaymentIntent, *requests: Request) -> None:
-    """A proof goes nowhere but to the origin that asked for it."""
+    """A proof goes only to the origin that asked for it."""
     for request in requests:
         if origin_of(request.url) != intent.origin:
             raise ValueError(f"a payment for {intent.origin} does not go to {origin_of(request.url)}")
 
 
 def _same_request(request: Request, payment: Payment) -> Request:
-    """A proof goes to the address that it was made for, also where another process chose another one meanwhile."""
+    """A proof goes to the address that it was made for, even if another process has chosen another one since."""
     if payment.state is not State.USED and payment.url != request.url:
         raise PaymentPending(call_again(payment))
     return request

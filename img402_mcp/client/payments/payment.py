@@ -8,19 +8,19 @@ from typing import Any
 
 class State(StrEnum):
     SIGNED = "signed"
-    """On disk; it has not left."""
+    """On disk; not sent."""
     SENT = "sent"
-    """It left, or was about to."""
+    """It was sent, or was about to be."""
     AMBIGUOUS = "ambiguous"
-    """It left, and no answer has settled what became of it."""
+    """It was sent, and no answer has settled the outcome."""
     UNDELIVERED = "undelivered"
-    """The chain says that it was charged, and what it paid for never came."""
+    """The chain says that it was charged, but its goods never came."""
     ANSWERED = "answered"
-    """The API granted what was paid for."""
+    """The API granted the paid request."""
     USED = "used"
-    """What was paid for has been consumed: the image is there."""
+    """The purchase has been used: the image is there."""
     EXPIRED = "expired"
-    """It was not charged and cannot be any more, or the user says so."""
+    """It was not charged and no longer can be, or the user says so."""
 
     @property
     def is_open(self) -> bool:
@@ -29,10 +29,10 @@ class State(StrEnum):
 
 @dataclass(frozen=True)
 class PaymentIntent:
-    """What is paid for once. Derived by us, never an argument that a model could vary."""
+    """Names one purchase, which is paid for once. We derive it; it is never an argument that a model could vary."""
 
     origin: str
-    """https://host[:port], as of the address that is paid."""
+    """https://host[:port] of the address that is paid."""
     route: str
     source: str = ""
     """SHA-256 of the source file, in hex; empty for a bare token."""
@@ -49,7 +49,7 @@ class Payment:
     method: str
     url: str
     bodied: bool
-    """The paid request had a body, which is not kept here: only the same call can send it again."""
+    """The paid request had a body. It is not kept here, so only the same call can send it again."""
     network: str
     payer: str
     pay_to: str
@@ -64,11 +64,11 @@ class Payment:
     token_expires_at: float | None
     result: str | None
     put_at: float | None
-    """When the file first left for the address that was bought."""
+    """When the file was first sent to the address that was bought."""
     refusal: str
-    """The API's own reason for not taking the proof, the last one; empty: it gave none. Data, to be quoted."""
+    """The API's last reason for not taking the proof; empty if it gave none. Data, to be quoted."""
     redeemed: str | None
-    """SHA-256 of the file that the bare token went out with; no other one may follow while that is in doubt."""
+    """SHA-256 of the file that was sent with the bare token; no other file may follow while the outcome is in doubt."""
     token: str | None = field(repr=False)
     answer: bytes | None = field(repr=False)
     proof: str = field(repr=False)

@@ -1,7 +1,6 @@
-"""Any 402 answer, read: a v2 header, a v1 body, or what servers make of the two.
-
-An offer that we could not pay is skipped with its reason and hides no other one. Whatever came that makes no sense
-ends here: behind this room an offer is a network of our own table, a positive integer and an address.
+"""Reads any 402 answer: a v2 header, a v1 body, or mixtures of the two. An offer that we cannot pay is skipped with
+its reason and does not hide the others. Nonsense ends here: after this module an offer is a network of our own table,
+a positive integer and an address.
 """
 
 import json
@@ -17,12 +16,12 @@ from img402_mcp.errors import quoted
 from img402_mcp.wire import x402 as wire
 from img402_mcp.wire.evm import address_flaw
 
-# More than any server offers; a hostile list ends here.
+# More than any server offers; a hostile list is cut here.
 MAX_OFFERS = 32
 # img402's own example leaves it out, and 300 is what the SDKs of other servers put there.
 DEFAULT_TIMEOUT = 300
 
-# A proof repeats what was offered; deeper than this nothing is meant to be read.
+# A proof repeats the offer; no real offer is nested deeper than this.
 DEEPEST = 32
 _ATOMIC: TypeAdapter[int] = TypeAdapter(wire.Atomic)
 
@@ -36,7 +35,7 @@ class PaymentRequirements:
     pay_to: str
     timeout_seconds: int
     raw: Mapping[str, Any] = field(repr=False)
-    """As it came: a v2 proof repeats it whole."""
+    """As received: a v2 proof repeats it completely."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +55,7 @@ class _Unusable(ValueError):
 
 
 def read(answer: Response) -> PaymentRequired:
-    """The v2 header if one of its offers can be paid, else the body. Never raises: no offers, then."""
+    """The v2 header if one of its offers can be paid, else the body. Never raises; there may be no offers."""
     challenges = [_payment_required(*document) for document in _documents(answer)]
     payable = next((payment_required for payment_required in challenges if payment_required.offers), None)
     skipped = tuple(reason for payment_required in challenges for reason in payment_required.skipped)
@@ -67,7 +66,7 @@ def read(answer: Response) -> PaymentRequired:
 
 
 def _documents(answer: Response) -> Iterator[tuple[dict[str, Any], int | None]]:
-    """Each document of the answer, with the version that the place it came in implies."""
+    """Each document of the answer, with the version that its place implies."""
     if (in_header := _header_document(answer)) is not None:
         yield in_header, 2
     if (in_body := _body_document(answer)) is not None:
@@ -124,7 +123,7 @@ def _object(value: object) -> dict[str, Any] | None:
 
 
 def _shallow(value: object) -> dict[str, Any] | None:
-    """What is nested deeper than anything that is meant to be read is left out."""
+    """Leaves out values that are nested deeper than any real offer."""
     return value if isinstance(value, dict) and _depth_fits(value) else None
 
 
@@ -167,7 +166,7 @@ def _offer(raw: object, declared: object) -> PaymentRequirements:
 
 
 def _version(declared: object, raw: dict[str, Any]) -> int:
-    """What the document says; where it says nothing, the network's spelling tells."""
+    """The document's version; without one, the network's spelling shows it."""
     if declared is None:
         return 2 if ":" in str(raw["network"]) else 1
     version = _whole(declared)

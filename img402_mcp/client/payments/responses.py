@@ -1,4 +1,4 @@
-"""What an answer means for the payment that it came for."""
+"""What an answer means for its payment."""
 
 import re
 
@@ -20,7 +20,7 @@ def grants(answer: Response) -> bool:
 
 
 def earlier_answer(payment: Payment) -> Response | None:
-    """What was granted before and never taken up (a token that was is in the journal for itself), or the result."""
+    """An answer that was granted before and never used (a used token is in the journal separately), or the result."""
     if payment.state is State.USED:
         return Response(200, {}, (payment.result or "").encode())
     if payment.state is State.ANSWERED and payment.token is None and payment.answer is not None:
@@ -28,14 +28,14 @@ def earlier_answer(payment: Payment) -> Response | None:
     return None
 
 
-# What a payer can change, or nobody can: sending the same proof again and again in one call changes none of it.
+# Problems that the payer must solve, or nobody can: repeating the same proof in one call does not help.
 _DEFINITE = ("insufficient", "invalid_signature", "invalid_exact_evm", "unsupported", "invalid_payload", "expired")
 _NAMES = ("nonce_already_used", "already_used")
 LONGEST_REASON = 200
 
 
 def refusal(answer: Response | None) -> str:
-    """The seller's own reason for not taking a proof, cut; empty: it gave none. Data, to be quoted."""
+    """The seller's reason for not taking a proof, cut; empty if it gave none. Data, to be quoted."""
     if answer is None or answer.status != 402:
         return ""
     stated = challenges.read(answer).error or _receipt_reason(answer)
@@ -43,7 +43,7 @@ def refusal(answer: Response | None) -> str:
 
 
 def is_definite(reason: str) -> bool:
-    """Whether asking again within the same call is in vain. It settles nothing: the proof stays the one proof."""
+    """Whether asking again within the same call is useless. It settles nothing: the proof stays the only proof."""
     said = re.sub(r"[^a-z]+", "_", reason.lower())
     return any(word in said for word in _DEFINITE) and not any(name in said for name in _NAMES)
 

@@ -1,6 +1,6 @@
 """A damaged journal: its payments that can still be read go into a new one, and the damaged file is kept.
 
-SQLite itself reads the rows, one leaf of the table after the other, whatever became of the pages that lead there.
+SQLite itself reads the rows, one leaf of the table after the other, even if the pages that lead there are lost.
 """
 
 import os
@@ -21,7 +21,7 @@ from img402_mcp.errors import SettingsError
 
 _LEAF = 0x0D
 _ROOTS = 16
-"""More than all tables and indexes have at first: each must have its page, also in a file that was cut."""
+"""More than all tables and indexes have at first: each needs its page, also in a file that was cut."""
 _COUNT = 28
 """Where the first page says how many there are."""
 _NONCE = re.compile(r"0x[0-9a-f]{64}", re.ASCII)
@@ -33,13 +33,13 @@ _PINS = "INSERT OR REPLACE INTO payees SELECT origin, network, pay_to, signed_at
 class Salvage:
     read: int
     lost: int
-    """As far as the numbers of those that were read show."""
+    """As far as the numbers of the payments that were read show it."""
     damaged: Path
     """Where the damaged journal is kept."""
 
 
 def salvaged(path: Path) -> Salvage:
-    """Puts a new journal in the place of the damaged one. Raises SettingsError, OSError, sqlite3.Error."""
+    """Replaces the damaged journal with a new one. Raises SettingsError, OSError, sqlite3.Error."""
     stamp = datetime.now(UTC).strftime("%Y%m%dT%H%M%SZ")
     damaged = path.with_name(f"journal.damaged-{stamp}-{secrets.token_hex(3)}.db")
     _copy(path, damaged)
@@ -64,7 +64,7 @@ def salvaged(path: Path) -> Salvage:
 
 
 def _demand_unused(path: Path) -> None:
-    """Only the last connection can leave WAL. One that stayed would remove the new journal's log at its end."""
+    """Only the last connection can leave WAL. A remaining one would remove the new journal's log when it closes."""
     with suppress(sqlite3.DatabaseError), closing(sqlite3.connect(path, timeout=0)) as connection:
         try:
             connection.execute("PRAGMA journal_mode = DELETE")
@@ -77,7 +77,7 @@ def _demand_unused(path: Path) -> None:
 
 
 def _repair_head(scratch: Path, new: Path) -> None:
-    """Where the first page, which names the tables, is lost: a new journal has the same one."""
+    """If the first page, which names the tables, is lost: a new journal has the same page."""
     if not _write_back(scratch):
         _overwrite(scratch, 0, new.read_bytes()[: _page_size(new)])
         _write_back(scratch)
@@ -87,7 +87,7 @@ def _repair_head(scratch: Path, new: Path) -> None:
 
 
 def _write_back(scratch: Path) -> bool:
-    """What is in the log, into the file; False where the tables are not even named."""
+    """Writes the log into the file; False if not even the tables' names can be read."""
     with suppress(sqlite3.Error), closing(sqlite3.connect(scratch)) as connection:
         connection.execute(SCHEMA.probe)
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
@@ -102,7 +102,7 @@ def _overwrite(scratch: Path, at: int, content: bytes) -> None:
 
 
 def _rows(scratch: Path) -> Iterator[sqlite3.Row]:
-    """Of every page that may be a leaf of the table; those of other tables have no such rows."""
+    """The rows of every page that may be a leaf of the table; pages of other tables have no such rows."""
     size = _page_size(scratch)
     pages = range(2, scratch.stat().st_size // size + 1)
     with scratch.open("rb") as file:
@@ -120,7 +120,7 @@ def _rows_of(scratch: Path, leaf: int, order: str) -> Iterator[sqlite3.Row]:
         connection.row_factory = sqlite3.Row
         for row in connection.execute(f"SELECT * FROM payments NOT INDEXED ORDER BY serial {order}"):  # noqa: S608
             if _NONCE.fullmatch(str(row["nonce"])):
-                payment_in(row)  # raises ValueError for a state that there is not
+                payment_in(row)  # raises ValueError for an unknown state
                 yield row
 
 

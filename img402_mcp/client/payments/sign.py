@@ -17,13 +17,13 @@ class SignedPayment:
     nonce: str
     valid_before: int
     identifier: str
-    """What only we and the payee know; empty where the payee does not ask for one."""
+    """A secret of ours and the payee; empty if the payee does not ask for one."""
     header: str
     value: str = field(repr=False)
 
 
 def proof(offer: PaymentRequirements, payment_required: PaymentRequired, wallet: Wallet, now: float) -> SignedPayment:
-    """Signs. Each call is a new payment with a nonce of its own."""
+    """Signs. Each call is a new payment with its own nonce."""
     valid_after, valid_before = window(offer, now)
     authorization = wire.Authorization(
         payer=wallet.address,
@@ -60,7 +60,7 @@ def _message(
 
 
 def _extensions(offered: dict[str, Any] | None) -> tuple[dict[str, Any] | None, str]:
-    """What was offered is repeated; a payment-identifier among it gets its id, which tells a replay from a theft.
+    """Repeats the offered extensions. A payment-identifier gets its id, which tells a replay from a theft.
 
     A settled proof can be read on the chain, this id cannot.
     """

@@ -1,6 +1,6 @@
-"""The key, and the one thing it signs: an EIP-3009 transfer of USDC on a network of our own table.
+"""The key, and the one thing it signs: an EIP-3009 transfer of USDC on a network in our own table.
 
-eth_account takes half a second to import, so it is imported where a wallet is opened. The key is in no repr, no
+eth_account takes half a second to import, so it is imported only when a wallet is opened. The key is in no repr, no
 error and no file but the encrypted keystore.
 """
 
@@ -71,7 +71,7 @@ class Wallet:
         return str(self._account.address)
 
     def sign(self, authorization: Authorization, network: Network) -> str:
-        """The signature, 0x and 65 bytes. Only its own money: the payer must be this wallet."""
+        """The signature, 0x and 65 bytes. The payer must be this wallet."""
         if authorization.payer != self.address:
             raise ValueError(f"the payer {authorization.payer} is not this wallet, {self.address}")
         signed = self._account.sign_typed_data(
@@ -88,7 +88,7 @@ class Wallet:
 
 
 def _write_no_core() -> None:
-    """A process that crashes leaves its memory, and so the key, in no file."""
+    """A crashing process does not write its memory, and so the key, to a file."""
     with suppress(ImportError):  # Windows
         import resource  # noqa: PLC0415
 
@@ -149,7 +149,7 @@ def _stored(path: Path) -> dict[str, object]:
 
 
 def _demand_known_version(path: Path, stored: Mapping[str, object]) -> None:
-    """Of another one the key would be derived otherwise, so the password would be blamed."""
+    """Another version derives the key differently, so the password would be blamed."""
     version = stored.get("version", _VERSION)
     if version != _VERSION:
         raise SettingsError(
@@ -159,7 +159,7 @@ def _demand_known_version(path: Path, stored: Mapping[str, object]) -> None:
 
 
 def _message(authorization: Authorization) -> dict[str, object]:
-    """Integers and bytes: of text eth_account would guess what was meant."""
+    """Integers and bytes: eth_account would guess the meaning of text."""
     return {
         "from": authorization.payer.lower(),
         "to": authorization.to.lower(),

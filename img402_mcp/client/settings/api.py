@@ -1,4 +1,4 @@
-"""What the settings of every API besides img402 have in common."""
+"""The common part of the settings of every API besides img402."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,5 +19,5 @@ class ApiSettings:
 
     @classmethod
     def read(cls, environ: Mapping[str, str]) -> Self | None:
-        """None: it is not configured. Raises SettingsError."""
+        """None if it is not configured. Raises SettingsError."""
         raise NotImplementedError

@@ -1,7 +1,6 @@
-"""The folders whose images may be uploaded: as flags or environment name them, else a few that are usual.
-
-The writer of the prompt picks the file, and the Desktop holds scans of passports too. So the defaults are the working
-directory, the temporary folders, and a folder that the system keeps for screenshots alone.
+"""The folders whose images may be uploaded: those in flags or the environment, else a few usual ones. The prompt
+decides which file is sent, and a Desktop may hold scans of passports. So the defaults are the working directory, the
+temporary folders, and the folder that the system uses only for screenshots.
 """
 
 import os
@@ -25,14 +24,14 @@ def listed_folders(environ: Mapping[str, str]) -> tuple[Path, ...]:
 
 
 def named_folders(setting: str, names: Sequence[str | Path]) -> tuple[Path, ...]:
-    """An unset shell variable gives an empty name, which would be the working directory, wherever that is."""
+    """An unset shell variable gives an empty name, which would mean the working directory."""
     if any(not str(name).strip() for name in names):
         raise SettingsError(f"{setting} names an empty folder. Is a variable in it not set? Name the folder itself.")
     return tuple(file_path(name, setting) for name in names)
 
 
 def _demand_plain(listed: str, *, windows: bool = os.name == "nt") -> None:
-    """What people write there, and no program expands or unescapes."""
+    """Refuses shell syntax that people write there but no program expands or unescapes."""
     separator = ";" if windows else ":"
     if re.search(r"[\x00-\x1f]", listed):
         raise SettingsError(f"{VARIABLE} holds a line break or a tab. In JSON a backslash is written twice: C:\\\\new.")
@@ -84,7 +83,7 @@ def _working_directory() -> Path | None:
 
 
 def is_too_wide(folder: Path) -> str:
-    """Why a folder is not allowed as a whole, as a clause that goes on from it; empty: it may be."""
+    """Why a folder is not allowed as a whole, as a clause that continues a sentence; empty if it is allowed."""
     home = home_folder()
     if folder == Path(folder.anchor):
         return "is a whole disk"
@@ -96,7 +95,7 @@ def is_too_wide(folder: Path) -> str:
 
 
 def why_not_allowed(folder: Path) -> str:
-    """Why not even the user can allow a folder as a whole, as a clause; empty: the user can."""
+    """Why not even the user can allow a folder as a whole, as a clause; empty if the user can."""
     is_hidden = any(map(_is_hidden, (folder, *folder.parents[:-1])))
     return is_too_wide(folder) or ("is hidden, or inside a hidden folder" if is_hidden else "")
 
@@ -118,7 +117,7 @@ def is_flagged_hidden(flags: int, attributes: int) -> bool:
 
 
 def home_folder() -> Path | None:
-    """None for a user without one: a container's unknown id, a Windows service."""
+    """None for a user without one, such as a container's unknown id or a Windows service."""
     try:
         return Path.home().resolve()
     except (RuntimeError, OSError):
@@ -131,7 +130,7 @@ _OF_WINDOWS = {
     "ProgramFiles(x86)": "Program Files (x86)",
     "ProgramData": "ProgramData",
 }
-"""Variable -> its usual folder: agents pass on few variables."""
+"""Variable -> its usual folder, since agents pass on few variables."""
 
 
 def _system_folders() -> list[Path]:

@@ -14,7 +14,7 @@ IO42_API = "https://io42.xyz/api"
 
 @dataclass(frozen=True)
 class Io42Settings(ApiSettings):
-    """`url` goes up to and with `/api`."""
+    """`url` ends with `/api`."""
 
     name: ClassVar[str] = "io42"
     secret: ClassVar[str] = "IMG402_IO42_KEY"  # noqa: S105  # a variable's name
@@ -28,7 +28,7 @@ class Io42Settings(ApiSettings):
 
     key: str = field(repr=False)
     max_fee: int = 0
-    """The most that one fee may cost, in atomic units of USDC; 0: none is paid."""
+    """The most that one fee may cost, in atomic units of USDC. With 0, no fee is paid."""
     pay_to: str | None = None
     """None: the payee of the first fee."""
     forwarded_for: str | None = None

@@ -52,25 +52,28 @@ class Settings:
     named_state_dir: Path | None = None
     max_bytes: int = MAX_BYTES
     scrub: bool = True
-    """Metadata is taken out of a file before it is sent."""
+    """Metadata is removed from a file before it is sent."""
     history: bool = True
     """What was uploaded is remembered in the state folder."""
     keep: bool = False
-    """A free upload is made to fit what the API keeps longest, where the call does not say otherwise."""
+    """A free upload is made small enough to be kept longest, unless the call says otherwise."""
     verify: bool = True
-    """A new URL is asked once whether the image is there."""
+    """A new URL is requested once, to check that the image is there."""
     money: Money = Money()
     apis: tuple[ApiSettings, ...] = ()
-    """Of the APIs besides img402 that are configured; ask with `of`."""
+    """The settings of the other configured APIs; read them with `of`."""
     unknown_variables: tuple[str, ...] = ()
-    """Names that are set and look like ours, and have no effect."""
+    """Variables that are set and look like ours but have no effect."""
     folders_named_by: str = "IMG402_ALLOW_DIRS"
-    """The setting that names `allow_dirs`. Empty: they are the defaults, and the user's own list adds to them."""
+    """The setting that names `allow_dirs`.
+
+    If it is empty, they are the defaults, and the user's own list is added to them.
+    """
     default_reasons: Mapping[Path, str] = field(default_factory=dict, compare=False)
-    """Of each default folder, why it may be read."""
+    """Why each default folder may be read."""
 
     def of(self, api: type[OfApi]) -> OfApi | None:
-        """`settings.of(StudioSettings)`: that API's settings; None: it is not configured."""
+        """`settings.of(StudioSettings)` is that API's settings, or None if it is not configured."""
         return next((each for each in self.apis if isinstance(each, api)), None)
 
     @property

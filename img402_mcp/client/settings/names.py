@@ -29,6 +29,6 @@ CLIENT_VARIABLES = VariableNames(
         }
     ).union(*(api.variables for api in APIS)),
     renamed={"IMG402_LEDGER": "IMG402_HISTORY"},
-    # A host may run in the same environment; it judges its own.
+    # A host may run in the same environment; it checks its own.
     others=("IMG402_HOST_",),
 )

@@ -26,9 +26,7 @@ def client_settings(
     state_dir: str | Path | None = None,
 ) -> Settings:
     """IMG402_API_URL, IMG402_ALLOW_DIRS (separated by os.pathsep), IMG402_STATE_DIR, IMG402_SCRUB, _HISTORY, _KEEP,
-    _VERIFY, and what the readers next to this one read.
-
-    Raises SettingsError.
+    _VERIFY, and the variables of the readers in this package. Raises SettingsError.
     """
     unknown = CLIENT_VARIABLES.check(environ)
     state = state_dir or environ.get("IMG402_STATE_DIR")

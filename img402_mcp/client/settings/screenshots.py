@@ -1,4 +1,4 @@
-"""The folder that the system keeps for screenshots alone, where there is one.
+"""The folder that the system uses only for screenshots, if there is one.
 
 Sources: Windows' known folder Screenshots, which OneDrive moves; GNOME's and KDE's defaults and KDE's spectaclerc;
 macOS's com.apple.screencapture, whose default is the Desktop.
@@ -10,7 +10,7 @@ from pathlib import Path
 
 
 def screenshots_folder(system: str = sys.platform) -> Path | None:
-    """None: there is none, or it is the Desktop or the home folder, which hold more than screenshots."""
+    """None if there is none, or if it is the Desktop or the home folder, which hold more than screenshots."""
     look_up = {"win32": _windows, "darwin": _macos}.get(system, _freedesktop)
     try:
         folder = look_up()

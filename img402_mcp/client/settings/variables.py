@@ -1,4 +1,4 @@
-"""What a variable of the environment may say, one kind each. Raises SettingsError: what came, what was wanted."""
+"""Parsers for the kinds of values that variables have. Each raises SettingsError: what came, what was wanted."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -81,7 +81,7 @@ def secret_in(file: str, setting: str) -> str:
 
 
 def canonical(parts: SplitResult) -> str:
-    """One spelling for one API, since what is pinned and paid goes by it."""
+    """One spelling for each API, since payees and payments are recorded by it."""
     host = (parts.hostname or "").rstrip(".")
     host = f"[{host}]" if ":" in host else host
     usual = {"https": 443, "http": 80}[parts.scheme]

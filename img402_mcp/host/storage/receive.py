@@ -238,7 +238,7 @@ class _Form:
 
     def _name_part(self) -> None:
         if self._name == self._rules.field and self._name in self._names:
-            raise _no_file(f'The form has the field "{self._name}" twice; one image per request.', self._rules)
+            raise _no_file(f'The form has the field "{self._name}" twice; send one image per request.', self._rules)
         self._names.append(self._name)
 
     def _pass_on(self, data: bytes, start: int, end: int) -> None:
@@ -256,7 +256,7 @@ def _image_in_json(body: bytes, rules: ImageRules) -> bytes:
     try:
         document = json.loads(body)
     except (ValueError, RecursionError):
-        raise _no_file("The body claims to be JSON and is not.", rules) from None
+        raise _no_file("The body claims to be JSON, but is not.", rules) from None
     text = document.get(JSON_FIELD) if isinstance(document, dict) else None
     if not isinstance(text, str):
         raise _no_file(f'The JSON has no string "{JSON_FIELD}".', rules)

@@ -102,7 +102,7 @@ FLAW = {"loc": ["body", "file"], "msg": "Field required", "type": "missing"}
         pytest.param(429, {}, UploadRejected, "{where} accepts no more uploads for now: try again later.", id="429"),
         pytest.param(404, b"", UploadRejected, "There is no studio API at {where} (status 404)", id="404"),
         pytest.param(307, b"", UploadRejected, "{where} answered with a redirect (status 307)", id="redirect"),
-        pytest.param(418, b"", UploadRejected, "{where} refused the upload (status 418) without a reason", id="other"),
+        pytest.param(418, b"", UploadRejected, "{where} refused the upload (status 418)", id="other"),
         pytest.param(503, b"", UploadFailed, "{where} failed on its own side (status 503).", id="5xx"),
     ],
 )  # fmt: skip

@@ -125,7 +125,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
             MULTIPART,
             form(("image", PNG), ("image", PNG)),
             "no_file",
-            f'The form has the field "image" twice; one image per request. {HOW}',
+            f'The form has the field "image" twice; send one image per request. {HOW}',
             id="two-images",
         ),
         pytest.param(
@@ -174,7 +174,7 @@ PNG = b"\x89PNG\r\n\x1a\n"
             "", PNG, "no_file", f'The request\'s Content-Type is "": no multipart form and no JSON. {HOW}', id="curl-T"
         ),
         pytest.param(
-            "application/json", b"{", "no_file", f"The body claims to be JSON and is not. {HOW}", id="half-json"
+            "application/json", b"{", "no_file", f"The body claims to be JSON, but is not. {HOW}", id="half-json"
         ),
         pytest.param(
             "application/json", b"[" * 100_000, "no_file", f"The JSON has more than 500 values. {HOW}", id="deep-json"
