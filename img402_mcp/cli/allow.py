@@ -1,12 +1,12 @@
 """The user's own list of folders: only a person at a terminal can add to it, since it decides what agents may send."""
 
+import os
 import sys
 from types import SimpleNamespace as Flags
 
-from img402_mcp.client.files.allow_list import listed, write_list
+from img402_mcp.client.files.allow_list import listed, local_path, write_list
 from img402_mcp.client.files.roots import existing_folder
 from img402_mcp.client.settings.folders import VARIABLE, allow_list_file, why_not_allowed
-from img402_mcp.client.settings.variables import file_path
 from img402_mcp.errors import SettingsError, quoted
 
 
@@ -25,6 +25,8 @@ def _show() -> int:
 
 
 def _add(name: str) -> int:
+    """The one argument that may name a new share: only a person gets as far as looking for the folder."""
+    _demand_a_terminal()
     folder = existing_folder(name, "`img402-mcp allow`")
     if reason := why_not_allowed(folder):
         raise SettingsError(
@@ -44,7 +46,7 @@ def _add(name: str) -> int:
 def _remove(name: str) -> int:
     """Also a folder that is gone. Less is allowed afterwards, so nobody is asked."""
     file = allow_list_file()
-    gone = file_path(name, "--remove").absolute()
+    gone = local_path(name, "--remove", os.environ).absolute()
     known = listed(file)
     left = [folder for folder in known if folder not in (gone, gone.resolve())]
     if left == known:
@@ -54,10 +56,13 @@ def _remove(name: str) -> int:
     return 0
 
 
-def _demand_a_person(warning: str) -> None:
+def _demand_a_terminal() -> None:
     """An agent with a shell must not be able to allow a folder to itself."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise SettingsError("A folder is allowed only by a person at a terminal: run this command yourself.")
+
+
+def _demand_a_person(warning: str) -> None:
     print(f"{warning}\nType yes to allow it: ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() != "yes":
         raise SettingsError("Nothing was changed.")

@@ -11,7 +11,7 @@ from types import SimpleNamespace as Flags
 
 import anyio
 
-from img402_mcp.client.files.allow_list import AllowList
+from img402_mcp.client.files.allow_list import AllowList, local_path
 from img402_mcp.client.paid_upload import PaidUploader, open_paid_uploader
 from img402_mcp.client.payments.damage import is_damage
 from img402_mcp.client.payments.journal import Journal
@@ -20,7 +20,6 @@ from img402_mcp.client.payments.salvage import Salvage, salvaged
 from img402_mcp.client.payments.wallet import import_keystore, new_keystore, unlocked
 from img402_mcp.client.result_text import status_text
 from img402_mcp.client.settings import CLIENT_VARIABLES, client_settings, secret_in
-from img402_mcp.client.settings.variables import file_path
 from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import SettingsError
 
@@ -31,13 +30,14 @@ def run(flags: Flags) -> int:
 
 def _new(flags: Flags) -> int:
     CLIENT_VARIABLES.check(os.environ)
-    return _made(file_path(flags.file, "FILE"), new_keystore)
+    return _made(local_path(flags.file, "FILE", os.environ), new_keystore)
 
 
 def _import(flags: Flags) -> int:
     CLIENT_VARIABLES.check(os.environ)
+    place = local_path(flags.file, "FILE", os.environ)
     key = _read_secret("The private key (it is not shown): ", "IMG402_WALLET_KEY")
-    return _made(file_path(flags.file, "FILE"), lambda file, password: import_keystore(file, key, password))
+    return _made(place, lambda file, password: import_keystore(file, key, password))
 
 
 def _made(file: Path, make: Callable[[Path, str], str]) -> int:

@@ -23,7 +23,7 @@ from img402_mcp.client.http import Response
 from img402_mcp.errors import SettingsError
 from img402_mcp.mcp_server.results import UploadResult
 from tests.fakes.api import Api
-from tests.fakes.posix import PROCESSES
+from tests.fakes.posix import NAMES, PROCESSES, WORDS
 from tests.fakes.september import September
 from tests.fakes.serving import Hanging, on_a_socket, reply
 
@@ -122,7 +122,7 @@ def test_what_was_done_to_an_image_is_noted_on_stderr(api, command):
     shot = str(SAMPLES / "exif.jpg")
     code, printed, stderr = command("--url", shot)
     assert (code, printed) == (0, f"{api.url}/1.png\n")
-    assert re.fullmatch(rf'"{shot}": kept for good, sent after: removed: camera model, comment\n', stderr)
+    assert re.fullmatch(rf'"{re.escape(shot)}": kept for good, sent after: removed: camera model, comment\n', stderr)
 
 
 def test_a_too_large_image_is_fitted_unless_that_is_forbidden(api, tmp_path, picture_of, command):
@@ -134,6 +134,7 @@ def test_a_too_large_image_is_fitted_unless_that_is_forbidden(api, tmp_path, pic
     assert fitted == (0, f"{api.url}/1.png\n", '"a.png": kept for good, sent after: png 3 kB -> png 1 kB, lossless\n')
 
 
+@WORDS
 def test_images_that_the_api_no_longer_accepts_are_named_for_a_retry(api, shots, command):
     api.on_upload = lambda _: DAILY_LIMIT
     paths = shots(*(f"{number} of many" for number in range(AT_ONCE + 9)))
@@ -143,6 +144,7 @@ def test_images_that_the_api_no_longer_accepts_are_named_for_a_retry(api, shots,
     assert stderr.endswith(f"To retry: {' '.join(repr(path) for path in paths)}\n")
 
 
+@NAMES
 def test_control_characters_in_a_name_are_escaped(api, shots, command):
     api.on_upload = lambda _: DAILY_LIMIT
     stderr = command(*shots("a\x1b[2J", "b"))[2]

@@ -5,14 +5,17 @@ running server sees a change at its next call.
 """
 
 import json
-from collections.abc import Iterable
+import os
+from collections.abc import Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from img402_mcp.client.files.roots import SETTING, Roots, existing_folder
+from img402_mcp.client.files.windows_names import is_remote, without_namespace
 from img402_mcp.client.settings import Settings
-from img402_mcp.client.settings.folders import allow_list_file
+from img402_mcp.client.settings.folders import VARIABLE, allow_list_file, listed_folders
+from img402_mcp.client.settings.variables import file_path
 from img402_mcp.errors import SettingsError, quoted
 
 MAX_BYTES = 65_536
@@ -58,6 +61,25 @@ def _users_list() -> Path | None:
     with suppress(SettingsError):
         return allow_list_file()
     return None
+
+
+def local_path(name: str, setting: str, environ: Mapping[str, str], *, windows: bool = os.name == "nt") -> Path:
+    """What a command's argument names outside the roots. Raises SettingsError for a share that holds no allowed folder.
+
+    Windows would log the user in there. The share is known by its text alone, and is not touched.
+    """
+    if windows and is_remote(without_namespace(name), map(str, _named_by_the_user(environ))):
+        raise SettingsError(
+            f"{setting} {quoted(name)} is on a network share that holds no allowed folder. Give a path on a drive, or "
+            f"name a folder of the share in {VARIABLE} first."
+        )
+    return file_path(name, setting)
+
+
+def _named_by_the_user(environ: Mapping[str, str]) -> Iterable[Path]:
+    yield from listed_folders(environ)
+    if users := _users_list():
+        yield from listed(users)
 
 
 def listed(file: Path) -> list[Path]:

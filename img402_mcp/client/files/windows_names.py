@@ -21,8 +21,11 @@ def without_namespace(text: str) -> str:
 def is_remote(text: str, roots: Iterable[str] = ()) -> bool:
     r"""Whether merely resolving the path makes Windows connect to another machine, with the user's credentials.
 
-    Two slashes of either kind at the start name a share or a device. A share that contains a root is allowed.
+    Two slashes of either kind at the start name a share or a device, and so does the kernel's own `\??\`. A share
+    that contains a root is allowed.
     """
+    if re.match(r"[\\/]\?\?[\\/]", text):
+        return True
     if text[:1] not in ("\\", "/") or text[1:2] not in ("\\", "/"):
         return False
     drive = _share(text)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from img402_mcp.client.files.allow_list import AllowList, listed, write_list
+from img402_mcp.client.files.allow_list import AllowList, listed, local_path, write_list
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.settings import client_settings
 from img402_mcp.errors import SettingsError
@@ -81,3 +81,27 @@ def test_a_list_that_cannot_be_written_is_one_sentence(tmp_path):
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(SettingsError, match="could not be written"):
         write_list(tmp_path / "file" / "list", [])
+
+
+SHARES = [
+    pytest.param(r"\\host\share\k.json", id="backslashes"),
+    pytest.param("//host/share/k.json", id="slashes"),
+    pytest.param(r"\\?\UNC\host\share\k.json", id="long-unc"),
+    pytest.param(r"\??\UNC\host\share\k.json", id="kernel-unc"),
+    pytest.param(r"\\.\pipe\k", id="pipe"),
+]
+
+
+@pytest.mark.parametrize("name", SHARES)
+def test_a_command_s_path_on_a_share_that_nobody_named_is_refused_by_its_text(name, monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
+    with pytest.raises(SettingsError, match="network share that holds no allowed folder"):
+        local_path(name, "FILE", {}, windows=True)
+
+
+@pytest.mark.parametrize("name", [r"\\nas\Keys\k.json", r"C:\k.json", r"\\?\C:\k.json", "k.json"])
+def test_a_command_s_path_on_a_drive_or_below_a_named_share_is_taken(name, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("LOCALAPPDATA", str(tmp_path))
+    assert local_path(name, "FILE", {"IMG402_ALLOW_DIRS": r"\\nas\keys\shots"}, windows=True) == Path(name)

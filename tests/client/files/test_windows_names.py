@@ -18,6 +18,8 @@ from img402_mcp.client.files.windows_names import is_remote, oddity, without_nam
         pytest.param(r"\\?\GLOBALROOT\Device\Mup\host\share\x.png", True, id="global-root"),
         pytest.param(r"\\host@SSL\DavWWWRoot\x.png", True, id="web-dav"),
         pytest.param(r"\\.\pipe\x", True, id="pipe"),
+        pytest.param(r"\??\UNC\host\share\x.png", True, id="kernel-unc"),
+        pytest.param("/??/UNC/host/share/x.png", True, id="kernel-unc-in-slashes"),
         pytest.param(r"\\host", True, id="host-alone"),
         pytest.param(r"C:\shot.png", False, id="drive"),
         pytest.param(r"\shot.png", False, id="root-of-the-drive"),
