@@ -29,7 +29,7 @@ from tests.client.files.world import (
     refusal,
     whole,
 )
-from tests.fakes.posix import DEVICES, LINKS, MODES
+from tests.fakes.posix import DEVICES, LINKS, MODES, NAMES, WORDS
 
 EMPTY = "is empty: still being written, or not yet downloaded from its cloud drive"
 
@@ -42,8 +42,8 @@ EMPTY = "is empty: still being written, or not yet downloaded from its cloud dri
         pytest.param("{allow}/to-nothing", "does not exist.", marks=LINKS, id="link-to-nothing"),
         pytest.param("{allow}/%2e%2e/secret/shot.png", "does not exist.", id="percent-is-literal"),
         pytest.param("{allow}/shot.png'", "does not exist.", id="trailing-quote"),
-        pytest.param("{allow}/shot.png.", "does not exist.", id="trailing-dot"),
-        pytest.param("{allow}/...", "does not exist.", id="three-dots"),
+        pytest.param("{allow}/shot.png.", "does not exist.", marks=NAMES, id="trailing-dot"),
+        pytest.param("{allow}/...", "does not exist.", marks=NAMES, id="three-dots"),
         pytest.param("{allow}", "is a folder; the path of one file was wanted.", id="root"),
         pytest.param("{allow}/sub", "is a folder; the path of one file was wanted.", id="folder"),
         pytest.param(
@@ -53,8 +53,13 @@ EMPTY = "is empty: still being written, or not yet downloaded from its cloud dri
         pytest.param("{allow}/socket", NO_FILE, marks=DEVICES, id="socket"),
         pytest.param("{allow}/to-loop", LINKED, marks=LINKS, id="loop"),
         pytest.param("{allow}/to-loop-a", LINKED, marks=LINKS, id="loop-of-two"),
-        pytest.param("{allow}/shot.png/none", NO_FOLDER, id="below-a-file"),
-        pytest.param("{allow}/" + "a" * 256, "holds a name that is too long for the file system.", id="name-too-long"),
+        pytest.param("{allow}/shot.png/none", NO_FOLDER, marks=WORDS, id="below-a-file"),
+        pytest.param(
+            "{allow}/" + "a" * 256,
+            "holds a name that is too long for the file system.",
+            marks=WORDS,
+            id="name-too-long",
+        ),
     ],
 )
 @pytest.mark.usefixtures("links", "no_files")
@@ -192,6 +197,7 @@ def test_an_empty_file_is_refused(world: World, opening: Opening):
 
 @pytest.mark.skipif(not Path("/dev/fd").exists(), reason="descriptors cannot be counted here")
 @pytest.mark.usefixtures("links", "no_files")
+@DEVICES
 def test_no_descriptor_stays_open_whatever_happens(world: World, opening: Opening):
     (world.allow / "huge.png").touch()
     os.truncate(world.allow / "huge.png", 2**30)

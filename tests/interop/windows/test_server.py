@@ -171,7 +171,13 @@ def test_limits_name_the_folder_and_why_it_may_be_read(agent: Agent):
     )
 
 
-SHARES = [r"\\evil-host\share\x", "//evil-host/share/x.png", r"\\?\UNC\evil-host\share\x", "file://evil-host/share/x"]
+SHARES = [
+    r"\\evil-host\share\x",
+    "//evil-host/share/x.png",
+    r"\\?\UNC\evil-host\share\x",
+    r"\??\UNC\evil-host\share\x",
+    "file://evil-host/share/x",
+]
 
 
 SHARE = re.compile(
@@ -199,6 +205,30 @@ def test_no_argument_touches_a_network_share(windows: Machine, reading: Reading)
         log = b"".join(agent.log)
     assert b"shots" in log
     assert touched(log) == set()
+
+
+@pytest.mark.parametrize("share", SHARES)
+@pytest.mark.parametrize(
+    "words",
+    [
+        pytest.param(["upload", "{share}"], id="upload"),
+        pytest.param(["upload", "{share}/*.png"], id="upload-pattern"),
+        pytest.param(["publish", "{share}.md"], id="publish"),
+        pytest.param(["publish", r"C:\shots\docs\guide.md", "--out", "{share}.md"], id="publish-out"),
+        pytest.param(["history", "{share}"], id="history"),
+        pytest.param(["history", "--forget", "{share}"], id="history-forget"),
+        pytest.param(["delete", "{share}"], id="delete"),
+        pytest.param(["renew", "--in", "{share}.md"], id="renew-in"),
+        pytest.param(["wallet", "new", "{share}.json"], id="wallet-new"),
+        pytest.param(["wallet", "import", "{share}.json"], id="wallet-import"),
+        pytest.param(["allow", "{share}"], id="allow"),
+        pytest.param(["allow", "--remove", "{share}"], id="allow-remove"),
+    ],
+)
+def test_no_command_touches_a_network_share(windows: Machine, words: list[str], share: str):
+    given = [word.format(share=share) for word in words]
+    done = windows.run(*given, given=b"a\nb\n", env={"WINEDEBUG": "+file", "IMG402_WALLET_PASSWORD": "x"})
+    assert (b"img402_mcp" in done.stderr, touched(done.stderr)) == (True, set())
 
 
 def test_the_end_of_the_input_is_waited_for_and_ends_the_server(windows: Machine):

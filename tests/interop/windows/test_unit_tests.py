@@ -10,13 +10,15 @@ from tests.interop.windows.machine import Machine
 SECONDS = 7000
 OPTIONS = ["-q", "-p", "no:cacheprovider", "--basetemp", r"C:\tests", "--timeout", "1800"]
 ROOMS = {
-    "tests/client/files": 560,
+    "tests/client/files": 540,
     "tests/client/test_history.py": 20,
-    "tests/client/test_private_files.py": 5,
+    "tests/client/test_private_files.py": 4,
     "tests/client/payments": 150,
     "tests/client/fit/test_subprocess.py": 25,
     "tests/client/fit/test_strategy.py": 3,
     "tests/client/publish": 500,
+    "tests/cli/test_upload.py": 45,
+    "tests/cli/test_progress_bar.py": 6,
     "tests/cli/test_shell_words.py": 25,
     "tests/cli/test_publish.py": 5,
     "tests/cli/test_history.py": 15,
