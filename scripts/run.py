@@ -13,8 +13,9 @@ PYTEST = [str(PYTHON), "-m", "pytest", "-q"]
 WORKERS = (os.cpu_count() or 1) + 1  # some tests wait rather than compute
 LANES = {
     "": ["-m", "not interop", "-n", str(WORKERS), "--dist", "worksteal"],
-    "--interop": ["-m", "interop and not frameworks and not windows"],
+    "--interop": ["-m", "interop and not frameworks and not packaging and not windows"],
     "--frameworks": ["-m", "frameworks"],
+    "--packaging": ["-m", "packaging"],
     "--windows": ["-m", "windows"],
 }
 """The fast lane, and what further flags stand for. `--interop` runs after the fast lane, the others alone."""
@@ -56,7 +57,9 @@ def test(words: list[str]) -> int:
 
 def main() -> int:
     if sys.argv[1:2] not in (["setup"], ["demo"], ["test"]):
-        sys.exit("Usage: run.py setup | demo | test [--interop | --frameworks | --windows] [words for pytest]")
+        sys.exit(
+            "Usage: run.py setup | demo | test [--interop | --frameworks | --packaging | --windows] [words for pytest]"
+        )
     setup()
     try:
         return {"setup": lambda _: 0, "demo": demo, "test": test}[sys.argv[1]](sys.argv[2:])

@@ -1,0 +1,39 @@
+"""What the package says about itself in a registry: its address, and README.md with absolute links."""
+
+import re
+from pathlib import Path
+from typing import Any
+
+from hatchling.metadata.plugin.interface import MetadataHookInterface
+
+PLACES = {"Changelog": "blob/main/CHANGELOG.md", "Documentation": "tree/main/docs", "Issues": "issues"}
+RELATIVE = r"\((?![a-z]+:|#)(?P<path>[^)\s]+)\)"
+IMAGE, LINK = re.compile(r"!\[[^\]]*\]" + RELATIVE), re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]" + RELATIVE)
+
+
+class LongDescription(MetadataHookInterface):
+    """`repository` is the one place that holds the address. Empty: there is none yet, and no link to one."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        repository = self.config["repository"]
+        text = (Path(self.root) / "README.md").read_text(encoding="utf-8")
+        metadata["readme"] = {"content-type": "text/markdown", "text": absolute(text, repository)}
+        metadata["urls"] = urls(repository)
+
+
+def urls(repository: str) -> dict[str, str]:
+    if not repository:
+        return {}
+    return {"Repository": repository} | {name: f"{repository}/{place}" for name, place in PLACES.items()}
+
+
+def absolute(text: str, repository: str) -> str:
+    """Relative links lead to the repository. Without one a link is its words, and a picture is left out."""
+    if not repository:
+        return LINK.sub(r"\g<text>", IMAGE.sub("", text))
+    pictures = IMAGE.sub(lambda found: to(found, f"{repository}/raw/main"), text)
+    return LINK.sub(lambda found: to(found, f"{repository}/blob/main"), pictures)
+
+
+def to(found: re.Match[str], place: str) -> str:
+    return found[0].removesuffix(f"({found['path']})") + f"({place}/{found['path']})"

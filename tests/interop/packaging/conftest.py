@@ -1,0 +1,66 @@
+"""The checkout as the package that a registry would get, and the tools that build and judge it."""
+
+import re
+import subprocess
+import sys
+import tarfile
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+CHECKOUT = Path(__file__).parents[3]
+TOOLS = ["build==1.6.1", "check-wheel-contents==0.6.3", "twine==7.0.0", "uv==0.13.9", "validate-pyproject[all]==0.27"]
+ENVIRONMENT = """
+import subprocess, sys, venv
+folder, *packages = sys.argv[1:]
+venv.create(folder, with_pip=True)
+pip = [folder + "/bin/python", "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
+subprocess.run([*pip, *packages], check=True)
+"""
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Longer than elsewhere: a test builds, and installs what was built with all that it needs."""
+    item.add_marker(pytest.mark.packaging)
+    item.add_marker(pytest.mark.timeout(900), append=False)
+
+
+@pytest.fixture(scope="session")
+def tool(installed: Callable[..., Path]) -> Callable[..., str]:
+    """`tool("twine", "check", ...)` runs a tool in the checkout and returns what it prints."""
+    programs = installed("packaging", [sys.executable, "-c", ENVIRONMENT, "{}", *TOOLS]) / "bin"
+
+    def run(name: str, *words: str | Path, cwd: Path = CHECKOUT) -> str:
+        command = [programs / "python", "-m", name, *words]
+        ended = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        return ended.stdout + ended.stderr
+
+    return run
+
+
+@pytest.fixture(scope="session")
+def built(tool: Callable[..., str], tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder with the sdist, and the wheel that was built from it."""
+    folder = tmp_path_factory.mktemp("built")
+    tool("build", "--outdir", folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def sdist(built: Path) -> Path:
+    return next(built.glob("*.tar.gz"))
+
+
+@pytest.fixture(scope="session")
+def wheel(built: Path) -> Path:
+    return next(built.glob("*.whl"))
+
+
+@pytest.fixture
+def unpacked(sdist: Path, tmp_path: Path) -> Path:
+    """What is inside the sdist."""
+    with tarfile.open(sdist) as archive:
+        archive.extractall(tmp_path, filter="data")
+    return tmp_path / re.sub(r"\.tar\.gz$", "", sdist.name)

@@ -1,0 +1,118 @@
+"""The wheel and the sdist: their metadata, what they hold, and that each works alone."""
+
+import re
+import shutil
+import subprocess
+import tarfile
+from collections.abc import Callable
+from email import message_from_bytes
+from email.message import Message
+from pathlib import Path
+from zipfile import ZipFile
+
+import httpx2
+import pytest
+from mcp import Client, StdioServerParameters
+
+from img402_mcp import __version__
+from img402_mcp.mcp_server.tools import tools
+from tests.interop.packaging.conftest import CHECKOUT
+
+ONLY_IN_THE_REPOSITORY = (".ci/", ".github/")
+LINKS = re.compile(r"\]\(([^)\s]+)\)")
+ADDRESS = "https://git.example/them/img402-mcp"
+FAST = ["tests/test_promises.py", "tests/test_floor_plan.py", "tests/test_mirror.py", "tests/client/scrub"]
+
+
+def metadata(wheel: Path) -> Message:
+    with ZipFile(wheel) as archive:
+        return message_from_bytes(archive.read(f"img402_mcp-{__version__}.dist-info/METADATA"))
+
+
+def long_description(wheel: Path) -> str:
+    payload = metadata(wheel).get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    return payload.decode()
+
+
+def test_the_checkers_of_packages_accept_both_files(tool: Callable[..., str], built: Path, sdist: Path, wheel: Path):
+    assert tool("twine", "check", "--strict", sdist, wheel).count("PASSED") == 2
+    assert f"{wheel}: OK" in tool("check_wheel_contents", wheel)
+    assert "Valid" in tool("validate_pyproject", "pyproject.toml")
+
+
+def test_the_metadata_says_who_made_it_and_where_it_runs(wheel: Path):
+    said = metadata(wheel)
+    assert (said["Name"], said["Author"], said["License-Expression"]) == (
+        "img402-mcp",
+        "img402-mcp contributors",
+        "MIT",
+    )
+    classifiers = said.get_all("Classifier", [])
+    assert {f"Programming Language :: Python :: 3.{minor}" for minor in range(11, 15)} <= set(classifiers)
+    systems = {name.split(" :: ")[-1] for name in classifiers if name.startswith("Operating System")}
+    assert systems == {"Linux", "MacOS", "Windows"}
+
+
+def test_without_an_address_the_long_description_links_to_no_repository(wheel: Path):
+    links = LINKS.findall(long_description(wheel))
+    assert links
+    assert [link for link in links if not link.startswith("https://")] == []
+    assert metadata(wheel).get_all("Project-URL") is None
+
+
+def test_with_an_address_each_link_of_the_readme_leads_there(tool: Callable[..., str], unpacked: Path, tmp_path: Path):
+    settings = unpacked / "pyproject.toml"
+    settings.write_text(settings.read_text().replace('\nrepository = ""\n', f'\nrepository = "{ADDRESS}"\n'))
+    tool("build", "--wheel", "--outdir", tmp_path / "dist", cwd=unpacked)
+    wheel = next((tmp_path / "dist").glob("*.whl"))
+    readme = LINKS.findall((CHECKOUT / "README.md").read_text(encoding="utf-8"))
+    pictures = {link: f"{ADDRESS}/raw/main/{link}" for link in readme if link.endswith(".png")}
+    pages = {link: f"{ADDRESS}/blob/main/{link}" for link in readme if not link.startswith("https://")} | pictures
+    assert LINKS.findall(long_description(wheel)) == [pages.get(link, link) for link in readme]
+    urls = dict(line.split(", ") for line in metadata(wheel).get_all("Project-URL", []))
+    assert urls["Repository"] == ADDRESS
+    assert all(url.startswith(ADDRESS) for url in urls.values())
+
+
+@pytest.mark.skipif(not (CHECKOUT / ".git").exists(), reason="this is not a checkout")
+@pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
+def test_the_sdist_holds_each_file_of_the_repository(sdist: Path):
+    tracked = subprocess.run(["git", "ls-files", "-z"], cwd=CHECKOUT, capture_output=True, text=True, check=True)
+    wanted = {name for name in tracked.stdout.split("\0") if name and not name.startswith(ONLY_IN_THE_REPOSITORY)}
+    with tarfile.open(sdist) as archive:
+        held = {member.name.partition("/")[2] for member in archive.getmembers()}
+    assert wanted - held == set()
+    assert held - wanted == {"PKG-INFO"}
+
+
+def test_the_sdist_demos_and_tests_from_itself(unpacked: Path):
+    for command in (["scripts/demo"], ["scripts/test", *FAST]):
+        ended = subprocess.run(command, cwd=unpacked, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+
+
+async def test_the_wheel_alone_starts_lists_and_uploads(
+    tool: Callable[..., str],
+    wheel: Path,
+    settings: dict[str, str],
+    screenshot: Path,
+    host: str,
+    tmp_path: Path,
+):
+    tool("uv", "venv", "--quiet", tmp_path / "fresh")
+    tool("uv", "pip", "install", "--quiet", "--only-binary=:all:", "--python", tmp_path / "fresh", wheel)
+    program = str(tmp_path / "fresh/bin/img402-mcp")
+    parameters = StdioServerParameters(command=program, env=settings | {"HOME": str(tmp_path)}, cwd="/")
+    async with Client(parameters) as client:
+        assert [tool.name for tool in (await client.list_tools()).tools] == [tool.name for tool in tools()]
+        answer = (await client.call_tool("upload_free", {"path": str(screenshot), "fresh": True})).structured_content
+    assert answer is not None
+    assert answer["url"].startswith(host)
+    async with httpx2.AsyncClient() as web:
+        assert (await web.get(answer["url"])).headers["Content-Type"] == "image/png"
+
+
+def test_uvx_runs_the_wheel_and_the_checkout(tool: Callable[..., str], wheel: Path):
+    for source in (wheel, "."):
+        assert __version__ in tool("uv", "tool", "run", "--from", source, "img402-mcp", "--version")
