@@ -27,8 +27,7 @@ from img402_mcp.host.cleanup import CleanupReport, clean_up_periodically
 from img402_mcp.host.context import Clock, Host
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.errors import UNCACHED, ApiError, problem
-from img402_mcp.host.http.lingering_close import LingeringClose
-from img402_mcp.host.http.timeouts import BodyTimeouts
+from img402_mcp.host.http.request_body import RequestBody
 from img402_mcp.host.observability import access_log, health
 from img402_mcp.host.observability.telemetry import Telemetry
 from img402_mcp.host.pages import front
@@ -133,8 +132,7 @@ def _middleware(host: Host, metrics: "Metrics | None") -> list[Middleware]:
         Middleware(Telemetry, trusted=host.settings.trusted_proxies, metrics=metrics),
         # Starlette's own lies outside of all these: no log and no id would know of its answer.
         Middleware(ServerErrorMiddleware, handler=_broken),
-        Middleware(LingeringClose),
-        Middleware(BodyTimeouts, timeouts=host.settings.timeouts),
+        Middleware(RequestBody, timeouts=host.settings.timeouts),
     ]
 
 
