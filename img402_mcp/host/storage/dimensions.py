@@ -6,7 +6,7 @@ Best effort: anyone who needs to be sure examines the whole file.
 import re
 import struct
 
-from img402_mcp.formats import JPEG, MAGIC_LENGTH, PNG, WEBP, Format, NotAnImage, sniff
+from img402_mcp.formats import JPEG, MAGIC_LENGTH, PNG, WEBP, Buffer, Format, NotAnImage, sniff
 from img402_mcp.formats.jpeg import START_OF_FRAME
 from img402_mcp.formats.webp import SIZES
 
@@ -23,7 +23,7 @@ class DimensionsReader:
         self._form, self._read = form, _READERS.get(form)
         self._prefix, self._at = bytearray(), 2
 
-    def feed(self, piece: bytes) -> Size | None:
+    def feed(self, piece: Buffer) -> Size | None:
         """The size, once: when these bytes are the first that tell it."""
         if self._read is None:
             return None

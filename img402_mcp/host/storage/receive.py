@@ -1,7 +1,7 @@
 """A request's body, multipart or JSON, streamed and counted.
 
 Counted as it comes, so that a body over the limit costs neither memory nor disk: it is refused at the first byte
-too many, a wrong type at the first bytes of all. What a refusal leaves unread is the concern of early_answers.
+too many, a wrong type at the first bytes of all. What a refusal leaves unread is dropped by RequestBody.
 """
 
 import base64
@@ -61,7 +61,7 @@ class Incoming:
         """Blocks."""
         return self.body.path
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: Buffer) -> None:
         self.size += len(piece)
         if self.size > self._max_bytes:
             raise too_large(self._max_bytes)
@@ -87,8 +87,8 @@ class Incoming:
         self.size = image.picture.end
         return image.picture
 
-    def _look_at(self, piece: bytes) -> None:
-        self._head = (self._head + piece[:LOOKED_AT])[:LOOKED_AT]
+    def _look_at(self, piece: Buffer) -> None:
+        self._head = (self._head + bytes(piece[:LOOKED_AT]))[:LOOKED_AT]
         if len(self._head) >= HEAD and sniff(self._head) not in self._formats:
             _image(self._head, self._formats)
 
@@ -243,7 +243,7 @@ class _Form:
 
     def _pass_on(self, data: bytes, start: int, end: int) -> None:
         if self._name == self._rules.field:
-            self._incoming.write(data[start:end])
+            self._incoming.write(memoryview(data)[start:end])
 
     def _end(self) -> None:
         self._whole = True

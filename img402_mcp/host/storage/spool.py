@@ -27,17 +27,16 @@ class _Memory:
 
 class Body:
     def __init__(self, spool: Path) -> None:
-        self._spool, self._held = spool, 0
-        self._pieces: list[bytes] = []
+        self._spool, self._held, self._data = spool, 0, bytearray()
         self._file: BinaryIO | None = None
         self._path: Path | None = None
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: Buffer) -> None:
         """Past SMALL it fills the page cache, which is less than a hop to a thread."""
         if self._file is None and self._held + len(piece) <= SMALL and len(piece) <= _Memory.left:
             self._held += len(piece)
             _Memory.left -= len(piece)
-            self._pieces.append(piece)
+            self._data += piece
         else:
             self._on_disk().write(piece)
 
@@ -52,8 +51,7 @@ class Body:
     def view(self) -> Iterator[Buffer]:
         """Blocks."""
         if self._file is None:
-            self._pieces = [b"".join(self._pieces)]
-            yield self._pieces[0]
+            yield self._data
         else:
             with self.path.open("rb") as file, mmap(file.fileno(), 0, access=ACCESS_READ) as data:
                 yield data
@@ -61,19 +59,19 @@ class Body:
     @property
     def content(self) -> Content:
         """All of it. Blocks; nothing is written any more."""
-        return b"".join(self._pieces) if self._file is None else self.path
+        return self._data if self._file is None else self.path
 
     def cut(self, size: int) -> None:
         """To its first bytes. Blocks; nothing is written any more."""
         if self._file is None:
-            self._pieces = [b"".join(self._pieces)[:size]]
+            self._data = self._data[:size]
         else:
             os.truncate(self.path, size)
 
     def replace(self, data: bytes) -> None:
         """Blocks; nothing is written any more."""
         if self._file is None:
-            self._pieces = [data]
+            self._data = bytearray(data)
         else:
             self.path.write_bytes(data)
 
@@ -92,8 +90,8 @@ class Body:
             os.close(descriptor)
             self._path = Path(name)
             self._file = self._path.open("wb", buffering=WRITE_SIZE)
-            self._file.writelines(self._pieces)
-            self._pieces = []
+            self._file.write(self._data)
+            self._data = bytearray()
         return self._file
 
 

@@ -8,7 +8,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from img402_mcp.errors import quoted
-from img402_mcp.formats import FORMATS, Picture
+from img402_mcp.formats import FORMATS, Buffer, Picture
 from img402_mcp.host.errors import ApiError, problem
 from img402_mcp.host.storage.dimensions import DimensionsReader
 from img402_mcp.host.storage.receive import Incoming, counted
@@ -33,7 +33,7 @@ class PresignedBody(Incoming):
         super().__init__(body, permit.size, (form,))
         self._promised, self._pixels, self._early_size = permit.size, pixels, DimensionsReader(form)
 
-    def write(self, piece: bytes) -> None:
+    def write(self, piece: Buffer) -> None:
         if self.size + len(piece) > self._promised:
             raise wrong_size("more", self._promised)
         super().write(piece)

@@ -8,7 +8,7 @@ from typing import Protocol
 ARRIVING = ".part"
 """How the names of bodies in the spool end; other files there are none of ours."""
 
-Content = bytes | Path
+Content = bytes | bytearray | Path
 """A body in memory, or its file in the spool."""
 
 
