@@ -25,7 +25,7 @@ def document(settings: HostSettings) -> Json:
         "servers": [{"url": settings.public_url}],
         "paths": img402.paths(settings) | _joined(api.paths(settings) for api in others),
         "components": {
-            "schemas": img402.schemas() | _joined(api.schemas for api in others),
+            "schemas": img402.SCHEMAS | _joined(api.schemas for api in others),
             "securitySchemes": _joined(api.security for api in others),
         },
         LIMITS_KEY: limits(settings).model_dump(mode="json", by_alias=True),

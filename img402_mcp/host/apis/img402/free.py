@@ -20,12 +20,6 @@ from img402_mcp.host.storage.store import PendingImage, described
 from img402_mcp.wire.img402 import FIELD, FREE, UploadedImage
 
 _log = logging.getLogger("img402_mcp.host.failures")
-_PREFLIGHT = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "POST",
-    "Access-Control-Allow-Headers": "Content-Type",
-    "Access-Control-Max-Age": "86400",
-}
 
 
 def routes(host: Host) -> list[Route]:
@@ -39,13 +33,24 @@ def routes(host: Host) -> list[Route]:
 
     return [
         Route(FREE, upload_free, methods=["POST"]),
-        Route(FREE, _preflight, methods=["OPTIONS"]),
+        preflight(FREE),
         Route("/{name}", serve, methods=["GET"]),
     ]
 
 
-async def _preflight(_request: Request) -> Response:
-    return Response(None, 204, _PREFLIGHT)
+def preflight(path: str, *headers: str) -> Route:
+    """What lets a page of another origin post to it, with these headers."""
+    allowed = {
+        "Access-Control-Allow-Origin": "*",
+        "Access-Control-Allow-Methods": "POST",
+        "Access-Control-Allow-Headers": ", ".join(["Content-Type", *headers]),
+        "Access-Control-Max-Age": "86400",
+    }
+
+    async def answer(_request: Request) -> Response:
+        return Response(None, 204, allowed)
+
+    return Route(path, answer, methods=["OPTIONS"])
 
 
 async def _upload_free(host: Host, request: Request) -> StoredImage:

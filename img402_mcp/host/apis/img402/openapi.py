@@ -1,9 +1,9 @@
 """What openapi.json says about the img402 API and the images."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from img402_mcp.formats import FORMATS
+from img402_mcp.host.apis.openapi_schema import Json, answer, by_status, parameter, schemas
 from img402_mcp.host.payments.products import payee, token_sale, upload_sale
 from img402_mcp.host.payments.requirements import Sale, requirements_v2
 from img402_mcp.host.settings import HostSettings, PaidSettings
@@ -21,8 +21,6 @@ from img402_mcp.wire.img402 import (
     UploadedImage,
 )
 
-Json = dict[str, Any]
-
 _IMAGE_CODES = ("no_file", "file_too_large", "unsupported_format", "empty_file")
 _PAYMENT_CODES = ("invalid_payment", "payment_conflict", "payment_pending", "upload_failed", "storage_full", "too_many")
 TOKEN_CODES = _PAYMENT_CODES
@@ -30,6 +28,8 @@ PAID_CODES = (*_IMAGE_CODES, "invalid_token", "token_expired", *_PAYMENT_CODES)
 FREE_CODES = (*_IMAGE_CODES, "daily_limit", "too_many", "upload_failed", "storage_full")
 
 
+SCHEMAS = schemas("", UploadedImage, TokenAnswer, Problem)
+_TEXT: Json = {"type": "string"}
 _LINK = {
     "links": {
         "image": {
@@ -45,11 +45,6 @@ def paths(settings: HostSettings) -> Json:
     return {FREE: {"post": _upload(settings)}, **_paid(settings), **_deleting(settings), "/{name}": {"get": _serve()}}
 
 
-def schemas() -> Json:
-    models = (UploadedImage, TokenAnswer, Problem)
-    return {model.__name__: model.model_json_schema(by_alias=True, mode="serialization") for model in models}
-
-
 def _upload(settings: HostSettings) -> Json:
     free = settings.free
     lives = [f"{_kept(tier.days)} up to {tier.max_bytes} bytes" for tier in free.tiers] or [_kept(free.days)]
@@ -57,7 +52,7 @@ def _upload(settings: HostSettings) -> Json:
         "operationId": "uploadFree",
         "summary": f"Upload an image of at most {free.max_bytes} bytes, kept {', '.join(lives)}.",
         "requestBody": _image_body(),
-        "responses": {"200": _answer("The image is public.", "UploadedImage") | _LINK} | _problems(FREE_CODES),
+        "responses": {"200": answer("The image is public.", "UploadedImage") | _LINK} | _problems(FREE_CODES),
     }
 
 
@@ -78,7 +73,7 @@ def _paid(settings: HostSettings) -> Json:
         PAID: {
             "post": _bought(settings.paid, upload, "uploadPaid")
             | {
-                "parameters": [_token_header()],
+                "parameters": [parameter(TOKEN_HEADER, "header", _TEXT, "instead of a payment") | {"required": False}],
                 "requestBody": _image_body(),
                 "responses": _paid_answers(answers[1], PAID_CODES),
             }
@@ -104,13 +99,6 @@ def _paid_answers(schema: Json, codes: Iterable[str]) -> Json:
     return {"200": paid, "402": required} | _problems(codes)
 
 
-def _token_header() -> Json:
-    schema = {"type": "string"}
-    return {"name": TOKEN_HEADER, "in": "header", "required": False, "description": "instead of a payment"} | {
-        "schema": schema
-    }
-
-
 def _image_body() -> Json:
     return {
         "required": True,
@@ -126,28 +114,17 @@ def _body(field: str, schema: Json) -> Json:
 
 
 def _problems(codes: Iterable[str]) -> Json:
-    by_status: dict[int, list[str]] = {}
-    for code in codes:
-        by_status.setdefault(STATUS_OF[code], []).append(code)
-    return {str(status): _answer(", ".join(together), "Problem") for status, together in by_status.items()}
-
-
-def _answer(description: str, model: str) -> Json:
-    schema = {"$ref": f"#/components/schemas/{model}"}
-    return {"description": description, "content": {"application/json": {"schema": schema}}}
+    together = by_status((STATUS_OF[code], code) for code in codes)
+    return {status: answer(listed, "Problem") for status, listed in together.items()}
 
 
 def _deleting(settings: HostSettings) -> Json:
     """`deleteUrl` is complete, so clients that have one do not need this."""
     if not settings.upkeep.delete_urls:
         return {}
-    text: Json = {"schema": {"type": "string"}}
-    parameters = [
-        text | {"name": "name", "in": "path", "required": True},
-        text | {"name": "key", "in": "query", "required": True, "description": "as in deleteUrl"},
-    ]
+    parameters = [parameter("name", "path", _TEXT, "{id}.{ext}"), parameter("key", "query", _TEXT, "as in deleteUrl")]
     page: Json = {"description": "A page for a person.", "content": {"text/html": {}}}
-    denied = _answer("access_denied: not the URL in deleteUrl", "Problem")
+    denied = answer("access_denied: not the URL in deleteUrl", "Problem")
     answers: dict[str, tuple[str, Json]] = {
         "get": ("Asks whether to delete; deletes nothing.", {"200": page, "404": page}),
         "post": ("The request that the page's button sends.", {"200": page}),
@@ -167,14 +144,13 @@ def _deleting(settings: HostSettings) -> Json:
 
 
 def _serve() -> Json:
-    name = {"name": "name", "in": "path", "required": True, "description": "{id}.{ext}", "schema": {"type": "string"}}
     image: Json = {form.media_type: {} for form in FORMATS}
     return {
         "operationId": "getImage",
         "summary": "The image itself.",
-        "parameters": [name],
+        "parameters": [parameter("name", "path", _TEXT, "{id}.{ext}")],
         "responses": {
             "200": {"description": "The bytes as uploaded.", "content": image},
-            "404": _answer("not_found: never existed, or expired", "Problem"),
+            "404": answer("not_found: never existed, or expired", "Problem"),
         },
     }

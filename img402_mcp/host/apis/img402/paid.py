@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from img402_mcp.host.apis.img402.free import uploaded
+from img402_mcp.host.apis.img402.free import preflight, uploaded
 from img402_mcp.host.client_address import Address, client_address
 from img402_mcp.host.context import Host
 from img402_mcp.host.db.plain import Transaction
@@ -37,12 +37,6 @@ from img402_mcp.wire.img402 import FIELD, FREE, PAID, TOKEN, TOKEN_HEADER, Token
 from img402_mcp.wire.x402 import PAYMENT_HEADERS
 
 _log = logging.getLogger("img402_mcp.host.failures")
-_PREFLIGHT = {
-    "Access-Control-Allow-Origin": "*",
-    "Access-Control-Allow-Methods": "POST",
-    "Access-Control-Allow-Headers": ", ".join(["Content-Type", TOKEN_HEADER, *PAYMENT_HEADERS.values()]),
-    "Access-Control-Max-Age": "86400",
-}
 
 
 @dataclass(frozen=True)
@@ -65,13 +59,8 @@ def routes(context: PaidContext | None) -> list[Route]:
     return [
         Route(TOKEN, token, methods=["POST"]),
         Route(PAID, upload, methods=["POST"]),
-        Route(TOKEN, _preflight, methods=["OPTIONS"]),
-        Route(PAID, _preflight, methods=["OPTIONS"]),
+        *(preflight(path, TOKEN_HEADER, *PAYMENT_HEADERS.values()) for path in (TOKEN, PAID)),
     ]
-
-
-async def _preflight(_request: Request) -> Response:
-    return Response(None, 204, _PREFLIGHT)
 
 
 def off() -> Response:
