@@ -33,7 +33,7 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> Address | None:
 
 def is_trusted(scope: Scope, trusted: Sequence[Network]) -> bool:
     """Whether the socket's peer is one of our proxies."""
-    address = _parsed(scope["client"][0]) if scope.get("client") else None
+    address = _parsed(scope["client"][0]) if trusted and scope.get("client") else None
     return address is not None and any(address in network for network in trusted)
 
 

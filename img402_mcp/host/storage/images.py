@@ -8,6 +8,7 @@ import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from typing import Any
 
 from sqlalchemy import BigInteger, Boolean, Column, String, Table, bindparam, delete, insert, select, type_coerce
@@ -64,7 +65,7 @@ class StoredImage:
     expires_at: datetime | None
     paid: bool = False
 
-    @property
+    @cached_property
     def name(self) -> str:
         return f"{self.id}.{self.format.extension}"
 
