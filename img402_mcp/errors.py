@@ -88,5 +88,10 @@ class BadAnswer(UploadFailed):
 def quoted(text: str, length: int = 200) -> str:
     """Text from outside as data: one line, escaped, cut, in quotes, so that it cannot pass for our own words."""
     cut = text if len(text) <= length else text[: length - 1] + "…"
-    shown = "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in cut).replace('"', '\\"')
+    shown = printable(cut).replace('"', '\\"')
     return f'"{shown}"'
+
+
+def printable(text: str) -> str:
+    """What a terminal would obey, or turn the line around for, is written out."""
+    return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text)

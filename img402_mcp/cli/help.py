@@ -5,6 +5,8 @@ import sys
 
 import click
 
+from img402_mcp.errors import printable
+
 PROGRAM = "img402-mcp"
 LONGEST_ERROR = 1000
 
@@ -46,6 +48,6 @@ def show(error: click.ClickException) -> None:
         error.show()
         return
     said = error.format_message()[:LONGEST_ERROR]
-    print(f"{PROGRAM}: {''.join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in said)}", file=sys.stderr)
+    print(f"{PROGRAM}: {printable(said)}", file=sys.stderr)
     if isinstance(error, click.UsageError) and error.ctx:
         print(f"Try '{error.ctx.command_path} --help'.", file=sys.stderr)

@@ -14,7 +14,7 @@ from typing import Any
 
 from img402_mcp.client.history import DAY, History, HistoryEntry, expiring_before
 from img402_mcp.client.settings import client_settings
-from img402_mcp.errors import SettingsError
+from img402_mcp.errors import SettingsError, printable
 from img402_mcp.wire.moments import moment_of
 from img402_mcp.wire.x402 import usdc
 
@@ -102,20 +102,15 @@ def table(entries: Sequence[HistoryEntry], *, now: float, width: int | None) -> 
 def _cells(entry: HistoryEntry, now: float) -> tuple[str, str, str, str, str]:
     return (
         _moment(entry.at, "%Y-%m-%d %H:%MZ"),
-        _shown(entry.path),
+        printable(entry.path),
         _size(entry.size_bytes),
         _expiry(entry, now),
-        _shown(entry.url),
+        entry.url,
     )
 
 
 def _moment(at: float, form: str) -> str:
     return moment_of(at).strftime(form)
-
-
-def _shown(text: str) -> str:
-    """What a terminal would obey, or turn the line around for, is written out."""
-    return "".join(mark if mark.isprintable() else repr(mark)[1:-1] for mark in text)
 
 
 def _size(size: int) -> str:

@@ -94,6 +94,9 @@ class HistoryEntry:
 _COLUMNS = tuple(column.name for column in fields(HistoryEntry))
 _INSERT = f"INSERT INTO uploads ({', '.join(_COLUMNS)}) VALUES ({', '.join('?' * len(_COLUMNS))})"  # noqa: S608
 _MATCHING = "holds(?, path, url, id, ?)"
+_TEXTS = "url || id || terms || preparation || content_type"
+_SHOWABLE = f"NOT ({_TEXTS}) GLOB '*[^ -~]*' AND length({_TEXTS} || api || done) <= 8192"
+"""Nothing else comes from an API: such a row is as good as none, and can only be forgotten."""
 _EXPIRING = "NOT gone AND expires_at > ? AND expires_at < ?"
 
 
@@ -159,7 +162,7 @@ class History:
     def count(self, query: str = "", expiring_before: float | None = None, *, now: float) -> int:
         """How many there are for `find` without a limit."""
         where, values = _condition(query, expiring_before, now)
-        ((number,),) = self._execute(f"SELECT count(*) FROM uploads WHERE {where}", *values)  # noqa: S608
+        ((number,),) = self._execute(f"SELECT count(*) FROM uploads WHERE {_SHOWABLE} AND {where}", *values)  # noqa: S608
         return int(number)
 
     def delete_url(self, url: str) -> str:
@@ -191,7 +194,7 @@ class History:
         return len(gone)
 
     def _entries(self, where: str, *values: object) -> list[HistoryEntry]:
-        query = f"SELECT {', '.join(_COLUMNS)} FROM uploads WHERE {where}"  # noqa: S608  # our own conditions
+        query = f"SELECT {', '.join(_COLUMNS)} FROM uploads WHERE {_SHOWABLE} AND {where}"  # noqa: S608  # our own
         return [_read(row) for row in self._execute(query, *values)]
 
     def _execute(self, statement: str, *values: object) -> list[sqlite3.Row]:

@@ -6,6 +6,7 @@ same proof. A fee belongs to one file for one submission, and there is never a s
 """
 
 import json
+import re
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -230,11 +231,11 @@ class Io42Submitter:
     async def _finished(self, job: Job, grant: Grant) -> Submitted:
         payment = grant.payment
         if payment is None:
-            return Submitted(job.submission, job.image, grant.slot.media_file_id if grant.slot else "", 0, "")
+            return Submitted(job.submission, job.image, _media_file_id(grant.slot), 0, "")
         if payment.state is State.USED:
             return _submitted(job, payment, reused=True)
         slot = grant.slot or self._slot_of(payment, job)
-        result = json.dumps({"mediaFileId": slot.media_file_id if slot else ""})
+        result = json.dumps({"mediaFileId": _media_file_id(slot)})
         used = await run_sync(self.payer.journal.used, payment.nonce, self.payer.now(), result)
         return _submitted(job, used)
 
@@ -250,6 +251,11 @@ def open_io42_submitter(uploader: Uploader) -> Iterator[Io42Submitter]:
         payer = Payer(wallet, journal, fee_policy(io42, money), uploader.send, rpc_url=money.rpc_url)
         service = Io42(io42.url, io42.key, io42.forwarded_for)
         yield Io42Submitter(uploader, service, payer, SsrfGuard(io42.url, uploader.transport))
+
+
+def _media_file_id(slot: Slot | None) -> str:
+    """Empty where the answer was lost or names something that cannot be shown: the file is delivered all the same."""
+    return slot.media_file_id if slot and re.fullmatch(r"[!-~]{1,128}", slot.media_file_id) else ""
 
 
 def _submitted(job: Job, payment: Payment, *, reused: bool = False) -> Submitted:

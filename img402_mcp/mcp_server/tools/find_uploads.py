@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from anyio import to_thread
 
 from img402_mcp.client.result_text import in_utc
-from img402_mcp.errors import quoted
+from img402_mcp.errors import printable, quoted
 from img402_mcp.mcp_server.results import Answer
 from img402_mcp.mcp_server.session import ToolContext
 from img402_mcp.wire.moments import moment_of
@@ -61,7 +61,7 @@ def _search(uploader: "Uploader", query: str, days: int) -> FindUploadsResult:
 def _found(entry: "HistoryEntry", now: float) -> FoundUpload:
     expires_at = None if entry.expires_at is None else _moment(entry.expires_at)
     return FoundUpload(
-        url=entry.url, path=entry.path, at=_moment(entry.at), expires_at=expires_at, note=_note(entry, now)
+        url=entry.url, path=printable(entry.path), at=_moment(entry.at), expires_at=expires_at, note=_note(entry, now)
     )
 
 
