@@ -4,6 +4,7 @@ Sources: macOS, `SF_DATALESS` in sys/stat.h; Windows, "File Attribute Constants"
 """
 
 import os
+import re
 from concurrent.futures import Future
 from threading import BoundedSemaphore, Thread
 
@@ -16,6 +17,22 @@ READERS = BoundedSemaphore(20)
 _DATALESS = 0x4000_0000
 _OFFLINE, _RECALL_ON_OPEN, _RECALL_ON_DATA_ACCESS = 0x1000, 0x4_0000, 0x40_0000
 _ELSEWHERE = _OFFLINE | _RECALL_ON_OPEN | _RECALL_ON_DATA_ACCESS
+
+
+NOT_DOWNLOADED = "is kept by iCloud and is not downloaded yet"
+HOW_TO_DOWNLOAD = "Open it once, or choose Download Now in the Finder, and try again."
+_STUB = re.compile(r"\.(?P<name>.+)\.icloud", re.DOTALL)
+
+
+def stub_of(name: str) -> str:
+    """What iCloud leaves of a file that it keeps elsewhere: `.shot.png.icloud` stands for `shot.png`."""
+    return f".{name}.icloud"
+
+
+def kept_by_icloud(name: str) -> str:
+    """The file that a stub stands for; empty: the name is not a stub's."""
+    stub = _STUB.fullmatch(name)
+    return stub["name"] if stub else ""
 
 
 def is_elsewhere(flags: int, attributes: int) -> bool:

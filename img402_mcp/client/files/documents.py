@@ -24,7 +24,7 @@ from img402_mcp.client.files.look_alikes import read_named
 from img402_mcp.client.files.paths import WINDOWS, located_in_roots, plain_path, refusal
 from img402_mcp.client.files.refusal import ON_MACOS, REASONS, FileRefused
 from img402_mcp.client.files.roots import Roots
-from img402_mcp.client.files.safe_open import CAN_WALK, OPENING, open_folder, read_bytes
+from img402_mcp.client.files.safe_open import CAN_WALK, Disk, open_folder, read_bytes
 from img402_mcp.client.files.windows_names import without_namespace
 
 MARKDOWN_NAMES = (".md", ".markdown")
@@ -57,7 +57,7 @@ def read_document(path: str, roots: Roots, *, base: Path | None = None) -> Docum
 
 def _read(path: Path) -> str:
     _demand_name(path)
-    return _text(read_bytes(path, MAX_FILE_BYTES, OPENING, "read as a document"))
+    return _text(read_bytes(path, MAX_FILE_BYTES, Disk(), "read as a document"))
 
 
 def _text(data: bytes) -> str:

@@ -10,7 +10,7 @@ from img402_mcp.client.files.look_alikes import read_named
 from img402_mcp.client.files.paths import refusal
 from img402_mcp.client.files.refusal import FileRefused
 from img402_mcp.client.files.roots import Roots
-from img402_mcp.client.files.safe_open import OPENING, Opening, read_bytes
+from img402_mcp.client.files.safe_open import OPENING, Disk, Opening, read_bytes
 from img402_mcp.formats import (
     CONVERTIBLE,
     FORMATS,
@@ -71,7 +71,7 @@ def read_image(  # noqa: PLR0913  keywords, each with a default
     `exact`: a file with a similar name is not taken, since money moves.
     """
     try:
-        read = partial(read_bytes, limit=limit, opening=opening or OPENING)
+        read = partial(read_bytes, limit=limit, disk=Disk(opening or OPENING))
         located, data, notes = read_named(path, roots, base, read, exact=exact)
         return replace(image_of(located, data, trailing, converts=converts), notes=notes)
     except FileRefused as reason:

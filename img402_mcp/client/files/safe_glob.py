@@ -20,6 +20,7 @@ from time import monotonic
 
 from anyio.from_thread import check_cancelled
 
+from img402_mcp.client.files.cloud_files import kept_by_icloud
 from img402_mcp.client.files.look_alikes import by_spelling
 from img402_mcp.client.files.paths import absolute, located_in_roots, refusal, working_directory
 from img402_mcp.client.files.refusal import REASONS, FileRefused, outside
@@ -198,8 +199,8 @@ def _looked_through(folder: Path, ways: Ways, budget: _Budget) -> tuple[list[_Fi
     with _entries(folder) as entries:
         found = budget.spent_on(entries, ways)
         ways = _opened(ways, {entry.name for entry in found})
-        ending = [entry for entry in found if entry.is_file(follow_symlinks=False) and _ends(ways, entry.name)]
-        files = [_file(folder / entry.name, entry) for entry in ending]
+        named = ((entry, _named_file(ways, entry.name)) for entry in found if entry.is_file(follow_symlinks=False))
+        files = [_file(folder / name, entry) for entry, name in named if name]
         folders = (entry.name for entry in found if entry.is_dir(follow_symlinks=False))
         onward = ((folder / name, _onward(ways, name)) for name in folders)
         return files, [(inner, left) for inner, left in onward if left]
@@ -225,6 +226,11 @@ def _opened(ways: Ways, names: set[str]) -> Ways:
 
 def _ends(ways: Ways, name: str) -> bool:
     return any(len(way) == 1 and _fits(way[0], name) for way in ways)
+
+
+def _named_file(ways: Ways, name: str) -> str:
+    """The file that the ways end at, which may be one that iCloud keeps: reading it says so. Empty: none."""
+    return next((each for each in (name, kept_by_icloud(name)) if each and _ends(ways, each)), "")
 
 
 def _onward(ways: Ways, name: str) -> Ways:

@@ -20,10 +20,19 @@ The answer is then still an image and nothing else.
 import os
 import stat
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 
-from img402_mcp.client.files.cloud_files import downloaded, is_elsewhere
+from img402_mcp.client.files.cloud_files import (
+    HOW_TO_DOWNLOAD,
+    NOT_DOWNLOADED,
+    SECONDS,
+    downloaded,
+    is_elsewhere,
+    kept_by_icloud,
+    stub_of,
+)
 from img402_mcp.client.files.held_files import HELD, is_held_open
 from img402_mcp.client.files.refusal import A_FOLDER, LINKED, REASONS, FileRefused
 
@@ -99,35 +108,56 @@ def _demand_file(status: os.stat_result) -> None:
         raise FileRefused("is not a regular file but a device, pipe or socket")
 
 
-def read_bytes(path: Path, limit: int, opening: Opening, purpose: str = "sent") -> bytes:
+@dataclass(frozen=True)
+class Disk:
+    """How a file is opened and looked at, and how long the download of one is waited for that a cloud drive keeps."""
+
+    opening: Opening = OPENING
+    status: Callable[[int], os.stat_result] = os.fstat
+    seconds: float = SECONDS
+
+
+def read_bytes(path: Path, limit: int, disk: Disk, purpose: str = "sent") -> bytes:
     try:
-        with opening(path) as descriptor:
-            return _read_once(descriptor, limit, purpose)
+        with disk.opening(path) as descriptor:
+            _demand_no_stub(path)
+            return _read_once(descriptor, limit, disk, purpose)
     except FileNotFoundError:
-        raise FileRefused("does not exist", missing=True) from None
+        raise _missing(path, disk) from None
     except OSError as error:
         if getattr(error, "winerror", None) == _INVALID_NAME:
-            raise FileRefused("does not exist", missing=True) from None
+            raise _missing(path, disk) from None
         held = HELD if is_held_open(path, error) else ""
         raise FileRefused(held or REASONS.get(error.errno or 0) or f"cannot be read: {error.strerror}") from None
 
 
-def _read_once(descriptor: int, limit: int, purpose: str) -> bytes:
-    before = os.fstat(descriptor)
+def _missing(path: Path, disk: Disk) -> FileRefused:
+    with suppress(OSError, FileRefused), disk.opening(path.with_name(stub_of(path.name))):
+        return FileRefused(NOT_DOWNLOADED, HOW_TO_DOWNLOAD)
+    return FileRefused("does not exist", missing=True)
+
+
+def _demand_no_stub(path: Path) -> None:
+    if kept_by_icloud(path.name):
+        raise FileRefused("is not the file itself, which iCloud keeps and has not downloaded yet", HOW_TO_DOWNLOAD)
+
+
+def _read_once(descriptor: int, limit: int, disk: Disk, purpose: str) -> bytes:
+    before = disk.status(descriptor)
     if not before.st_size:
         raise FileRefused("is empty: still being written, or not yet downloaded from its cloud drive")
     if before.st_size > limit:
         raise FileRefused(f"is too large: it has {before.st_size:,} bytes, and at most {limit:,} can be {purpose}")
-    data = _all_of(descriptor, before)
-    after = os.fstat(descriptor)
+    data = _all_of(descriptor, before, disk.seconds)
+    after = disk.status(descriptor)
     if (len(data), after.st_mtime_ns) != (before.st_size, before.st_mtime_ns) or after.st_size != before.st_size:
         raise _changed()
     return data
 
 
-def _all_of(descriptor: int, status: os.stat_result) -> bytes:
+def _all_of(descriptor: int, status: os.stat_result, seconds: float) -> bytes:
     if is_elsewhere(getattr(status, "st_flags", 0), getattr(status, "st_file_attributes", 0)):
-        return downloaded(descriptor, status.st_size + 1)
+        return downloaded(descriptor, status.st_size + 1, seconds)
     with open(descriptor, "rb", closefd=False) as file:
         return file.read(status.st_size + 1)
 

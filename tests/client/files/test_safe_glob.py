@@ -294,3 +294,14 @@ async def test_a_call_that_is_cancelled_stops_looking(world):
     with anyio.move_on_after(0.2):
         await anyio.to_thread.run_sync(look)
     assert len(looked) < 10_000
+
+
+@pytest.mark.parametrize("pattern", ["*.png", "**/*.png", "fa?.png"])
+def test_a_pattern_finds_what_icloud_has_not_downloaded_under_the_file_s_own_name(world, pattern):
+    far = world.allow / "icloud"
+    far.mkdir()
+    (far / ".far.png.icloud").write_bytes(b"bplist00")
+    assert expanded([pattern], world.roots, far) == Expanded({str(far / "far.png"): 8})
+    (far / "far.png").write_bytes(b"downloaded")
+    assert expanded([pattern], world.roots, far).paths == [str(far / "far.png")]
+    assert expanded([".*.icloud"], world.roots, far).paths == [str(far / ".far.png.icloud")]

@@ -6,14 +6,25 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from img402_mcp.client.files.image import read_image
+from img402_mcp.client.files.refusal import FileRefused
 from img402_mcp.client.files.roots import Roots
-from img402_mcp.client.files.safe_open import CAN_WALK, OPENING, Opening, open_by_rechecking, open_by_walking
+from img402_mcp.client.files.safe_open import (
+    CAN_WALK,
+    OPENING,
+    Disk,
+    Opening,
+    open_by_rechecking,
+    open_by_walking,
+    read_bytes,
+)
 from img402_mcp.errors import ReadRefused, quoted
 from tests.client.files.world import (
     LIMIT,
@@ -118,6 +129,7 @@ AS_NOBODY = """
 import json, os, sys
 from img402_mcp.errors import ReadRefused
 from img402_mcp.client.files.image import read_image
+from img402_mcp.client.files.refusal import FileRefused
 from img402_mcp.client.files.roots import Roots
 roots = Roots.resolve([sys.argv[1]])
 if os.getuid() == 0:
@@ -212,3 +224,46 @@ def test_no_descriptor_stays_open_whatever_happens(world: World, opening: Openin
 
 def test_the_way_that_follows_no_link_is_taken_where_the_system_can():
     assert OPENING is (open_by_walking if CAN_WALK else open_by_rechecking)
+
+
+def test_a_file_that_a_cloud_drive_keeps_is_waited_for_so_long_and_no_longer(tmp_path: Path):
+    """A pipe stands for the download that never comes."""
+    reads, writes = os.pipe()
+
+    @contextmanager
+    def opening(path: Path) -> Iterator[int]:  # as it is called
+        yield reads
+
+    def status(descriptor: int) -> SimpleNamespace:  # the same
+        return SimpleNamespace(st_size=5, st_mtime_ns=1, st_flags=0x4000_0000)
+
+    slow = Disk(opening, status, seconds=0.05)  # type: ignore[arg-type]
+    with pytest.raises(FileRefused) as caught:
+        read_bytes(tmp_path / "a.png", LIMIT, slow)
+    assert caught.value.clause == "is kept by a cloud drive and was not downloaded within 0.05 seconds"
+    os.write(writes, b"12345")
+    os.close(writes)
+    os.close(reads)
+
+
+@pytest.mark.parametrize(
+    ("name", "clause"),
+    [
+        pytest.param("far.png", "is kept by iCloud and is not downloaded yet.", id="its-name"),
+        pytest.param(
+            ".far.png.icloud", "is not the file itself, which iCloud keeps and has not downloaded yet.", id="its-stub"
+        ),
+    ],
+)
+def test_what_icloud_has_not_downloaded_is_named(world: World, opening: Opening, name: str, clause: str):
+    (world.allow / ".far.png.icloud").write_bytes(b"bplist00")
+    said = refusal(f"{world.allow}/{name}", world.roots, opening=opening)
+    hint = "Open it once, or choose Download Now in the Finder, and try again."
+    assert said == f'"{world.allow}/{name}" {clause} {hint}'
+
+
+def test_outside_the_roots_nothing_tells_of_a_stub(world: World, opening: Opening):
+    (world.secret / ".far.png.icloud").write_bytes(b"bplist00")
+    for name in ("far.png", ".far.png.icloud", "none.png"):
+        said = refusal(f"{world.secret}/{name}", world.roots, opening=opening)
+        assert said == f'"{world.secret}/{name}" {OUTSIDE} {allowed(world.roots)}'

@@ -16,7 +16,7 @@ ROOMS = {
     "tests/client/payments": 150,
     "tests/client/fit/test_subprocess.py": 25,
     "tests/client/fit/test_strategy.py": 3,
-    "tests/client/publish": 500,
+    "tests/client/publish": 450,
     "tests/cli/test_upload.py": 45,
     "tests/cli/test_progress_bar.py": 6,
     "tests/cli/test_shell_words.py": 25,
