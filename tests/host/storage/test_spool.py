@@ -1,5 +1,6 @@
 """A small body needs no disk until it is kept, a large one no memory, and neither leaves anything behind."""
 
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -35,3 +36,16 @@ def test_all_bodies_together_have_a_memory_limit_and_give_memory_back(tmp_path: 
         for body in bodies:
             body.discard()
     assert [*tmp_path.iterdir()] == []
+
+
+def test_a_body_that_trickles_takes_no_more_memory_than_its_bytes(tmp_path: Path):
+    pieces, size = 50_000, 2
+    with arriving(tmp_path) as body:
+        tracemalloc.start()
+        for number in range(pieces):
+            body.write(number.to_bytes(size, "big"))
+        held, _ = tracemalloc.get_traced_memory()
+        tracemalloc.stop()
+        with body.view() as data:
+            assert len(data) == pieces * size
+    assert held < 2 * pieces * size
