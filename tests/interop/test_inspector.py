@@ -65,6 +65,7 @@ def test_it_uploads_an_image_whose_url_serves_it(
         "markdown": f"![screenshot]({uploaded['url']})",
         "verified": True,
         "delete_url": uploaded["delete_url"],
+        "note": f"Expires {uploaded['expires_at'][:10]}.",
     }
     assert result["content"][0]["text"].startswith(uploaded["markdown"])
     assert ("_meta" in result) is (era == "modern")

@@ -52,7 +52,7 @@ def test_a_framework_converts_each_tool_and_uploads_with_one(
     schemas = said["schemas"]
     assert {"upload_free", "upload_batch", "publish_markdown", "upload_with_token", "limits"} <= set(schemas)
     assert schemas["upload_free"]["required"] == ["path"]
-    assert set(schemas["upload_free"]["properties"]) == {"path", "fit", "width", "fresh"}
+    assert set(schemas["upload_free"]["properties"]) == {"path", "fit", "width", "fresh", "keep"}
     assert [(name, untyped) for name, schema in schemas.items() for untyped in without_a_type(schema)] == []
     if framework not in CALLS_ONLY_FOR_A_MODEL:
         url = re.search(rf"{re.escape(host)}/\w+\.png", said["answer"])
