@@ -63,9 +63,9 @@ class NamesCheck:
         await (refusal or self._app)(scope, receive, send)
 
     def _refusal(self, headers: Headers) -> PlainTextResponse | None:
-        if not self._hosts.fullmatch(headers.get("host", "")):
+        if not all(map(self._hosts.fullmatch, headers.getlist("host") or [""])):
             return PlainTextResponse("Invalid Host header", 421)
-        if "origin" in headers and not self._origins.fullmatch(headers["origin"]):
+        if not all(map(self._origins.fullmatch, headers.getlist("origin"))):
             return PlainTextResponse("Invalid Origin header", 403)
         return None
 

@@ -47,6 +47,27 @@ async def test_the_number_of_sessions_is_bounded(serving, tmp_path):
     assert (ended.status_code, after.status_code) == (200, 200)
 
 
+@pytest.mark.parametrize(
+    ("names", "status"),
+    [
+        pytest.param([("Host", "localhost:80")], 200, id="own"),
+        pytest.param([("Host", "localhost:80"), ("Host", "evil.example")], 421, id="a-second-host"),
+        pytest.param([("Host", "localhost:80:80")], 421, id="two-ports"),
+        pytest.param([("Host", "localhost:")], 421, id="an-empty-port"),
+        pytest.param([("Host", "localhost:80#evil.example")], 421, id="a-fragment"),
+        pytest.param([("Host", "")], 421, id="no-host"),
+        pytest.param([("Origin", "http://localhost:80")], 200, id="own-origin"),
+        pytest.param([("Origin", "http://localhost:80"), ("Origin", "http://evil.example")], 403, id="a-second-origin"),
+        pytest.param([("Origin", "http://localhost:80 http://evil.example")], 403, id="a-list-of-origins"),
+        pytest.param([("Origin", "null")], 403, id="a-null-origin"),
+    ],
+)
+async def test_each_host_and_origin_of_a_request_must_be_named(serving, tmp_path, names, status):
+    async with reached(serving, tmp_path) as client:
+        answer = await client.post("/mcp", json=HELLO, headers=[*HEADERS.items(), *names])
+    assert answer.status_code == status
+
+
 async def test_an_invalid_body_opens_no_session(serving, tmp_path):
     async with reached(replace(serving, most_sessions=1), tmp_path) as client:
         broken = [
