@@ -13,7 +13,7 @@ from img402_mcp.errors import Img402Error, SettingsError
 
 
 def main() -> None:
-    # What is imported lives as long as the process: collecting it again and again makes a fifth of the start-up time.
+    # Imported modules live as long as the process: collecting them again and again takes a fifth of the start-up time.
     gc.disable()
     code = ending(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
@@ -39,13 +39,13 @@ def ending(arguments: Sequence[str]) -> int:
 
 
 def _silence(stream: TextIO | None) -> None:
-    """What is left in its buffer goes nowhere, so that the interpreter's own flush at the end does not fail."""
+    """Discards the rest of its buffer, so that the interpreter's own flush at the end does not fail."""
     if stream is not None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def _run(arguments: Sequence[str]) -> int:
-    """An agent starts a server, which needs nothing of the command line; a person or a shell's completion the rest."""
+    """Agents start the server without loading the command line; people and shell completion use the rest."""
     completion = os.environ.get(COMPLETION)
     if not (arguments or completion):
         from img402_mcp.mcp_server.serve import serve  # noqa: PLC0415  # --help needs none of it

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written next to their place, on the disk, and only then given their name."""
+"""Files that appear complete or not at all: written next to their place, flushed to disk, then given their name."""
 
 import os
 import secrets
@@ -10,7 +10,7 @@ _NEW = ("O_WRONLY", "O_CREAT", "O_EXCL", "O_NOFOLLOW", "O_CLOEXEC", "O_BINARY", 
 
 
 def new_file(path: Path, mode: int = 0o600, folder: int | None = None) -> int:
-    """A descriptor for writing. Raises OSError, FileExistsError where there is such a file."""
+    """A descriptor for writing. Raises OSError, and FileExistsError if the file exists."""
     return os.open(path, sum(getattr(os, name, 0) for name in _NEW), mode, dir_fd=folder)
 
 
@@ -24,7 +24,7 @@ def atomic_write(
 ) -> None:
     """`create` makes the file with its permissions. `folder`: the open folder that `path` is looked up from.
 
-    Raises OSError, and FileExistsError where there is such a file and it must not be overwritten.
+    Raises OSError, and FileExistsError if the file exists and must not be overwritten.
     """
     with draft_of(path, overwrite=overwrite, folder=folder) as draft, os.fdopen(create(draft), "wb") as file:
         file.write(data)
@@ -47,7 +47,7 @@ def draft_of(path: Path, *, overwrite: bool = False, folder: int | None = None) 
 
 
 def _put_new(draft: Path, path: Path, *, src_dir_fd: int | None, dst_dir_fd: int | None) -> None:
-    """A link is made or refused in one step, where renaming would replace."""
+    """A link is made or refused in one step; renaming would replace the file."""
     follow = os.link not in os.supports_follow_symlinks
     try:
         os.link(draft, path, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd, follow_symlinks=follow)
@@ -57,7 +57,7 @@ def _put_new(draft: Path, path: Path, *, src_dir_fd: int | None, dst_dir_fd: int
 
 
 def _sync(folder: Path) -> None:
-    """The names in it are on the disk too, where the system can do that. Windows cannot, and some network disks."""
+    """Flushes the folder's names to disk, too, if the system can. Windows and some network disks cannot."""
     with suppress(OSError):
         descriptor = os.open(folder, os.O_RDONLY)
         try:

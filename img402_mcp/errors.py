@@ -19,10 +19,10 @@ from typing import Self
 
 
 class Img402Error(Exception):
-    """Whatever went wrong, in words for the caller."""
+    """Any failure, in words for the caller."""
 
     def adding(self, text: str) -> Self:
-        """The same error, code and all, which says more."""
+        """The same error, with its code, and with more text."""
         more = type(self).__new__(type(self))
         more.__dict__ |= self.__dict__
         more.args = (f"{self} {text}",)
@@ -38,7 +38,7 @@ class ReadRefused(Img402Error):
 
 
 class OutsideRoots(ReadRefused):
-    """`folder` is what the path's text names, there or not."""
+    """`folder` is the folder in the path's text, whether it exists or not."""
 
     def __init__(self, message: str, folder: Path) -> None:
         super().__init__(message)
@@ -46,7 +46,7 @@ class OutsideRoots(ReadRefused):
 
 
 class UploadRejected(Img402Error):
-    """`code` is the API's own word for it, such as `file_too_large`; empty where it gave none.
+    """`code` is the API's own word for it, such as `file_too_large`; empty if it gave none.
 
     `api_message` is the API's own sentence, as it came: data, to be shown only `quoted`.
     """
@@ -86,7 +86,7 @@ class BadAnswer(UploadFailed):
 
 
 def quoted(text: str, length: int = 200) -> str:
-    """Text from outside as data: one line, escaped, cut, in quotes, so that it cannot pass for our own words."""
+    """Text from outside as data: one line, escaped, cut and in quotes, so that it cannot look like our own text."""
     cut = text if len(text) <= length else text[: length - 1] + "…"
     shown = printable(cut).replace('"', '\\"')
     return f'"{shown}"'

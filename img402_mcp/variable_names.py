@@ -1,7 +1,7 @@
-"""The names of our environment variables, and those that are nearly one of them.
+"""The names of our environment variables, and near misses of them.
 
-A misspelt name has no effect. It stops the start, since setting IMG402_DAILY_BUGDET means to rely on a budget that is
-not there.
+A misspelt name has no effect. It stops the start, since someone who sets IMG402_DAILY_BUGDET relies on a budget that
+does not exist.
 """
 
 import logging
@@ -15,8 +15,8 @@ _log = logging.getLogger("img402_mcp.settings")
 
 BRAND = "IMG402_"
 _TESTS = "IMG402_TEST_"
-"""Read by this project's tests alone, and inherited by the programs that they start."""
-# Longer than each of our names, and shorter than a key that was put into the name by mistake.
+"""Only read by this project's tests, and inherited by the programs that they start."""
+# Longer than any of our names, and shorter than a key that was put into the name by mistake.
 _SHOWN = 40
 _MENTIONED = 5
 # One wrong, missing, doubled or swapped letter in the shortest name gives 0.8; VERSION against VERIFY gives 0.62.
@@ -40,7 +40,7 @@ class VariableNames:
     """Names that another program reads; one with `_` at its end stands for all that begin with it."""
 
     def check(self, environ: Mapping[str, str]) -> tuple[str, ...]:
-        """Warns of the names that are set and that nothing reads. Raises SettingsError where one is a near miss."""
+        """Warns about names that are set and that nothing reads. Raises SettingsError if one is a near miss."""
         unread = tuple(self.unread(environ))
         if wrong := [name for name in unread if self.meant(name)]:
             raise SettingsError(" ".join(self.fault(name) for name in wrong[:_MENTIONED]))
@@ -62,7 +62,7 @@ class VariableNames:
         return f"{shown(name)} {why}, so it has no effect: did you mean {' or '.join(meant)}?"
 
     def meant(self, name: str) -> tuple[str, ...]:
-        """The known names that this one is probably a misspelling or an old form of."""
+        """The known names that this one probably means, misspelt or in an old form."""
         plain = _plain(name)
         if plain in self.known or plain in self.renamed:
             near = [plain]
@@ -105,7 +105,7 @@ class VariableNames:
 
 
 def report(names: tuple[str, ...]) -> str:
-    """One sentence about names that have no effect; empty where there are none."""
+    """One sentence about names that have no effect; empty if there are none."""
     if not names:
         return ""
     more = f" and {len(names) - _MENTIONED} more" if len(names) > _MENTIONED else ""

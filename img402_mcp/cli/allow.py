@@ -1,4 +1,4 @@
-"""The user's own list of folders: only a person at a terminal can add to it, since it decides what agents may send."""
+"""The user's own list of folders: only a person at a terminal can add to it, since it limits what agents send."""
 
 import os
 import sys
@@ -44,7 +44,7 @@ def _add(name: str) -> int:
 
 
 def _remove(name: str) -> int:
-    """Also a folder that is gone. Less is allowed afterwards, so nobody is asked."""
+    """Also removes a folder that is gone. Less is allowed afterwards, so nobody is asked."""
     file = allow_list_file()
     gone = local_path(name, "--remove", os.environ).absolute()
     known = listed(file)
@@ -57,7 +57,7 @@ def _remove(name: str) -> int:
 
 
 def _demand_a_terminal() -> None:
-    """An agent with a shell must not be able to allow a folder to itself."""
+    """An agent with a shell must not be able to allow a folder for itself."""
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise SettingsError("A folder is allowed only by a person at a terminal: run this command yourself.")
 

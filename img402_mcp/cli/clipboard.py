@@ -1,6 +1,5 @@
-"""The clipboard of a person: its pixels come in, and text goes out. It is read by a helper process of its own.
-
-A list of files on it is never followed: that would pass by the allow-list.
+"""A person's clipboard: pixels are read from it, and text is written to it. A separate helper process reads it. A list
+of files on it is never followed: that would bypass the allow-list.
 """
 
 import os
@@ -15,7 +14,7 @@ from img402_mcp.errors import ReadRefused, SettingsError
 
 SECONDS = 15
 IMAGES = ("image/png", "image/webp", "image/jpeg", "image/gif", "image/bmp", "image/tiff", "image/avif", "image/heic")
-"""What is asked for, the best first."""
+"""The types to ask for, the best first."""
 _FILES = ("text/uri-list", "x-special/gnome-copied-files")
 _NO_PICTURE = "The clipboard holds no picture. Copy one (a screenshot, or an image itself), then call again."
 _ONLY_FILES = (
@@ -35,7 +34,7 @@ _FILES_CODE = 4
 
 
 class Tools(NamedTuple):
-    """Commands. `types` lists what the clipboard offers; `paste` ends with the type that is wanted."""
+    """Commands. `types` lists what the clipboard offers; `paste` ends with the wanted type."""
 
     paste: tuple[str, ...]
     copy: tuple[str, ...]
@@ -76,7 +75,7 @@ def picture(most: int, using: Tools | None = None) -> bytes:
 
 
 def put(text: str, using: Tools | None = None) -> None:
-    """Raises SettingsError. The program that keeps the text there lives on, so it gets none of our pipes."""
+    """Raises SettingsError. The program that holds the text keeps running, so it gets none of our pipes."""
     using = using or tools()
     try:
         subprocess.run(  # noqa: S603  # one of the commands above
@@ -101,7 +100,7 @@ def _offered(using: Tools) -> str:
 
 
 def _output(command: Sequence[str], most: int) -> tuple[int, bytes]:
-    """The exit code and what it prints. Raises ReadRefused for more bytes than that, SettingsError."""
+    """The exit code and the output. Raises ReadRefused for more bytes than that, SettingsError."""
     try:
         with subprocess.Popen(  # noqa: S603  # one of the commands above
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL

@@ -1,4 +1,4 @@
-"""Completion as click does it: the script asks the program itself what may follow."""
+"""click's completion: the script asks the program what may follow."""
 
 import click
 from click.shell_completion import (
@@ -17,7 +17,7 @@ from img402_mcp.cli.help import PROGRAM
 
 @add_completion_class
 class Bash(BashComplete):
-    """Bash takes `--transport=sse` apart at its sign, and is not asked for its version."""
+    """Bash splits `--transport=sse` at the sign. Its version is not asked for."""
 
     def source(self) -> str:
         return ShellComplete.source(self)
@@ -28,7 +28,7 @@ class Bash(BashComplete):
 
 
 class _WholeWords(ShellComplete):
-    """What is offered for `--transport=ss` takes the place of the whole word."""
+    """A completion of `--transport=ss` replaces the whole word."""
 
     def get_completions(self, args: list[str], incomplete: str) -> list[CompletionItem[str]]:
         flag, sign, _ = incomplete.partition("=")

@@ -1,4 +1,4 @@
-"""Taking an image down: by the delete URL that the history keeps of one's own hosts. Only a person does this."""
+"""Deletes an image, by the delete URL that the history keeps for one's own hosts. Only a person can do this."""
 
 import os
 import sys
@@ -25,7 +25,7 @@ _ASK = (
 
 
 def run(flags: Flags) -> int:
-    """1 where an image may still be there."""
+    """1 if an image may still be there."""
     with closing(History.open(client_settings(os.environ).state_dir)) as history:
         entries = _named(history, flags.what)
         deletable = {entry.url: url for entry in entries if (url := history.delete_url(entry.url))}
@@ -36,7 +36,7 @@ def run(flags: Flags) -> int:
 
 
 def _named(history: History, what: str) -> list[HistoryEntry]:
-    """Those whose URL or file is just that, and that are there as far as is known."""
+    """The uploads with exactly that URL or file that still exist as far as we know."""
     known = history.find(what, now=time.time(), limit=-1)
     paths = {what, *_file(what)}
     exact = [entry for entry in known if entry.url == what or entry.path in paths]

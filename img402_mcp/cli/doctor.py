@@ -37,7 +37,7 @@ def _here() -> Path:
 
 
 def lines(findings: Iterable[tuple[str, Finding]], *, verbose: bool) -> Iterator[str]:
-    """One for each finding, and at the end what they come to."""
+    """One line for each finding, and a summary at the end."""
     shown = [(name, each) for name, each in findings if verbose or not each.is_unset]
     wide = max((len(name) for name, _ in shown), default=0)
     for name, each in shown:

@@ -1,4 +1,4 @@
-"""The commands for what was uploaded before: renewing and deleting it. They are declared here for `main`."""
+"""The commands for earlier uploads: renew and delete. They are declared here for `main`."""
 
 import click
 

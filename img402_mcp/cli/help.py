@@ -1,4 +1,4 @@
-"""How help and usage errors look: headings are bold, on a terminal that wants colour."""
+"""The look of help and usage errors: headings are bold on a terminal with colour."""
 
 import os
 import sys
@@ -38,12 +38,12 @@ def examples(*commands: str) -> str:
 
 
 def colour() -> bool | None:
-    """None: where the output is a terminal."""
+    """None: colour if the output is a terminal."""
     return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
 
 
 def show(error: click.ClickException) -> None:
-    """What was wrong, in one line of our own form, and where the help is."""
+    """Prints the error in one line of our own form, and where to find help."""
     if isinstance(error, click.exceptions.NoArgsIsHelpError):
         error.show()
         return

@@ -33,7 +33,7 @@ def run(flags: Flags) -> int:
 
 
 def _demand_one_query(flags: Flags) -> None:
-    """`history shot --forget-all` could mean the shot alone, and an unset variable gives an empty query."""
+    """`history shot --forget-all` could mean only the shot, and an unset variable gives an empty query."""
     forgets = flags.forget_all or flags.forget is not None
     if forgets and (flags.query or flags.expiring):
         raise SettingsError("Nothing was forgotten: --forget takes only its QUERY, and --forget-all takes none.")
@@ -77,13 +77,13 @@ def as_json(entry: HistoryEntry) -> dict[str, Any]:
     """The entry as it is, with times as in ISO 8601 and the price in USDC."""
     expires_at = None if entry.expires_at is None else _moment(entry.expires_at, "%Y-%m-%dT%H:%M:%SZ")
     fields = asdict(entry) | {"at": _moment(entry.at, "%Y-%m-%dT%H:%M:%SZ"), "expires_at": expires_at}
-    del fields["delete_url"]  # it takes the image down, and a list is shown around
+    del fields["delete_url"]  # it deletes the image, and lists are shared
     return fields | {"price_usdc": usdc(fields.pop("price"))}
 
 
 def table(entries: Sequence[HistoryEntry], *, now: float, width: int | None) -> Iterator[str]:
-    """Time, file, size, expiry and URL. Within `width` cells the file's path is cut at its start, and where even that
-    does not help, the URL has a line of its own; it is never cut. None: nothing is cut.
+    """Time, file, size, expiry and URL. To fit into `width` cells the file's path is cut at its start; if that is not
+    enough, the URL gets its own line. It is never cut. None: nothing is cut.
     """
     rows = [_cells(entry, now) for entry in entries]
     if not rows:
@@ -143,7 +143,7 @@ def _padded(text: str, width: int) -> str:
 
 
 def _cut(text: str, width: int) -> str:
-    """The end of a path says most."""
+    """The end of a path says the most, so the start is cut."""
     if _width(text) <= width:
         return text
     while _width(text) > width - 1:

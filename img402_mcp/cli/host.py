@@ -32,11 +32,11 @@ def run(flags: Flags) -> int:
     except ModuleNotFoundError as error:
         raise SettingsError(f"The host needs {error.name}: pip install 'img402-mcp[host]'.") from error
     listener = listen(flags.host, flags.port)
-    # Nobody can open http://0.0.0.0: where every address is bound, the public one must be named.
+    # Nobody can open http://0.0.0.0: if every address is bound, the public one must be given.
     bound = None if flags.host in _EVERY_ADDRESS else address_of(listener)
     logging.getLogger("img402_mcp.host").setLevel(logging.INFO)
     access_log.write_to(sys.stderr)
-    os.umask(0o077)  # what a library makes is the owner's alone, too
+    os.umask(0o077)  # files that libraries create are private to the owner, too
     settings = host_settings(os.environ, data=flags.data, public_url=flags.public_url, default_public_url=bound)
     app = create_app(settings)
     _log.info("the img402 API is at %s, images in %s", address_of(listener), settings.data)

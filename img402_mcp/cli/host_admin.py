@@ -1,4 +1,4 @@
-"""What a host keeps and whom it serves, for the person who runs it."""
+"""Manages a host's images and accounts, for the person who runs it."""
 
 import json
 import sys
@@ -53,7 +53,7 @@ def _performing(work: Work) -> Callable[..., int]:
 
 
 def _demand_text(given: Mapping[str, object]) -> None:
-    """An argument may be any bytes, and no database takes those that are not text."""
+    """An argument may be any bytes, but no database accepts bytes that are not text."""
     for value in given.values():
         if isinstance(value, str) and not value.isascii():
             try:

@@ -21,7 +21,7 @@ from img402_mcp.client.snippets import WIDEST
 
 
 def run(arguments: Sequence[str]) -> int:
-    """The exit code. Raises whatever the command raises."""
+    """The exit code. Raises the command's errors."""
     try:
         with main.make_context(PROGRAM, [*arguments], color=colour(), help_option_names=["-h", "--help"]) as context:
             code: int = main.invoke(context)
@@ -34,7 +34,7 @@ def run(arguments: Sequence[str]) -> int:
 
 
 def complete(instruction: str) -> int:
-    """What a shell's completion asks for."""
+    """Answers a shell's completion."""
     from img402_mcp.cli import completion  # noqa: PLC0415  # only a shell needs it
 
     return completion.complete(main, instruction)

@@ -1,4 +1,4 @@
-"""What commands share: what arguments and flags may be, what a shell offers for them, and how a command runs."""
+"""Shared by the commands: types of arguments and flags, their completion in a shell, and how a command runs."""
 
 from importlib import import_module
 from types import SimpleNamespace as Flags
@@ -37,7 +37,7 @@ def folders(_context: click.Context, _parameter: click.Parameter, incomplete: st
 
 
 def _offered(incomplete: str, kind: str) -> "list[CompletionItem]":
-    """The shell itself looks for them."""
+    """The shell itself completes them."""
     from click.shell_completion import CompletionItem  # noqa: PLC0415  # only a shell needs it
 
     return [CompletionItem(incomplete, type=kind)]

@@ -1,4 +1,4 @@
-"""One line on a terminal that shows how far the images are and what is being done. Elsewhere nothing is written."""
+"""One line on a terminal that shows the progress of the images and the current stage. Elsewhere nothing is written."""
 
 import os
 from collections import Counter
@@ -18,7 +18,7 @@ _USUAL_WIDTH = 80
 
 
 class ProgressBar:
-    """click's bar, with the stages of the images. `close` wipes it out."""
+    """click's bar, with the stages of the images. `close` erases it."""
 
     def __init__(self, stream: TextIO) -> None:
         hidden = not stream.isatty() or os.environ.get("TERM") == "dumb"
@@ -26,13 +26,13 @@ class ProgressBar:
         self._stages: dict[str, str] = {}
 
     async def show(self, done: int, total: int) -> None:
-        """Parts of all images."""
+        """The finished parts, of all images together."""
         self._bar.pos, self._bar.length = done, total
         self._draw()
 
     @contextmanager
     def image(self, path: str) -> Iterator[Callable[[str], None]]:
-        """One image on its way; gives a function to name its stage."""
+        """One image in progress; yields a function that sets its stage."""
         try:
             self._enter(path, "preparing")
             yield partial(self._enter, path)
@@ -40,7 +40,7 @@ class ProgressBar:
             self._stages.pop(path, None)
 
     def sending(self, path: str, progress: Progress | None) -> Progress:
-        """The same progress, which shows the stage too."""
+        """The same progress, and it also shows the stage."""
 
         async def sent(count: int, total: int) -> None:
             self._enter(path, "sending" if count < total else "waiting for the answer")
@@ -69,7 +69,7 @@ class ProgressBar:
         bar.max_width = min(bar.max_width, width - 1) if bar.max_width else None
         bar.render_progress()
         if bar.max_width:
-            bar.file.write("\r")  # what is logged meanwhile begins a line
+            bar.file.write("\r")  # log output in between begins on a new line
             bar.file.flush()
 
     def _terminal_width(self) -> int:

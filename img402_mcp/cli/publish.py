@@ -15,7 +15,7 @@ from img402_mcp.client.upload import open_uploader
 
 
 def run(flags: Flags) -> int:
-    """1 where an image failed, or the copy could not be written."""
+    """1 if an image failed, or the copy could not be written."""
     try:
         done = anyio.run(_done, flags)
     except KeyboardInterrupt:
@@ -36,7 +36,7 @@ async def _done(flags: Flags) -> Report:
 
 
 def _show(done: Report, *, as_json: bool) -> None:
-    """The document alone goes to stdout, byte for byte, so that it can go on through a pipe."""
+    """Only the document goes to stdout, byte for byte, so that it can be piped."""
     if as_json:
         print(json.dumps(done.fields, ensure_ascii=False))
         return

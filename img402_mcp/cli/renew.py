@@ -22,7 +22,7 @@ from img402_mcp.errors import Img402Error, quoted
 
 
 def run(flags: Flags) -> int:
-    """1 where something that expires was not renewed, or a document was not written."""
+    """1 if something that expires was not renewed, or a document was not written."""
     try:
         return anyio.run(_done, flags)
     except KeyboardInterrupt:
@@ -31,7 +31,7 @@ def run(flags: Flags) -> int:
 
 
 async def _done(flags: Flags) -> int:
-    """The named documents may be written, and the images read only where the allow-list says so."""
+    """The named documents may be written. The images are read only if the allow-list permits it."""
     settings = client_settings(os.environ, allow_dirs=flags.allow_dirs)
     roots = AllowList.of(settings, chosen_folders(flags.documents)).roots()
     named = await run_sync(documents, tuple(flags.documents), roots)

@@ -1,4 +1,4 @@
-"""Paths as a person can paste them into the shell that they use here."""
+"""Paths in a form that a person can paste into their shell."""
 
 import os
 import re
@@ -9,17 +9,17 @@ from img402_mcp.client.files.roots import MAX_PATH_LENGTH
 from img402_mcp.errors import quoted
 
 _PLAIN = re.compile(r"[\w.:/\\][\w.:/\\-]*", re.ASCII)
-"""What both cmd and PowerShell take as it is."""
+"""Characters that both cmd and PowerShell take as they are."""
 _POWERSHELL_OBEYS = re.compile("[$`\u201c\u201d\u201e]")
-"""In double quotes: variables, escapes, and the quotes of typographers, which end the word."""
+"""Special in double quotes: variables, escapes, and typographic quotes, which end the word."""
 
 
 _VARIABLE = re.compile(r"%([^%:]+)(?::[^%]*)?(?=%)")
-"""What cmd replaces, in double quotes too, where there is a variable of that name."""
+"""Text that cmd replaces, also in double quotes, if there is a variable of that name."""
 
 
 def lines_to_paste(purpose: str, words: Sequence[str], *, windows: bool = os.name == "nt") -> Iterator[str]:
-    """One line; two where cmd and PowerShell want a path written differently."""
+    """One line; two if cmd and PowerShell need different spellings."""
     if not windows:
         yield f"{purpose}: {_joined(words, shlex.quote)}"
         return
@@ -32,12 +32,12 @@ def lines_to_paste(purpose: str, words: Sequence[str], *, windows: bool = os.nam
 
 
 def _joined(paths: Sequence[str], word: Callable[[str], str]) -> str:
-    """What a terminal would obey is shown escaped, for no shell."""
+    """Characters that a terminal would obey are shown escaped; no shell can use that."""
     return " ".join(word(path) if path.isprintable() else quoted(path, MAX_PATH_LENGTH) for path in paths)
 
 
 def _for_cmd(path: str) -> str:
-    """Where `%` would begin a variable's name, it stands outside the quotes, behind a caret."""
+    """A `%` that would begin a variable's name is put outside the quotes, after a caret."""
     if _PLAIN.fullmatch(path):
         return path
     is_expanded = any(name in os.environ for name in _VARIABLE.findall(path))

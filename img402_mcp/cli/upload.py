@@ -35,7 +35,7 @@ UploadWith = Callable[..., Awaitable[Upload]]
 """`upload` of the free or the paid uploader."""
 
 MAX_FILES = 10_000
-"""A shell has expanded its pattern, and a person is watching."""
+"""The shell has expanded the pattern, and a person is watching."""
 INTERRUPTED = 130
 IN_THE_HISTORY = "An upload that was in progress may have arrived: `img402-mcp history` shows it."
 
@@ -75,9 +75,8 @@ def _exit_code(batch: Batch) -> int:
 
 
 def chosen_folders(paths: Sequence[str]) -> list[Path]:
-    """Where the named files lie: anyone who names a file here has chosen it, and nothing else is opened.
-
-    They are added to the default folders alone. Folders set by a variable or flag limit a command too.
+    """The folders of the named files: anyone who names a file here has chosen it, and nothing else is opened. They are
+    added only to the default folders. Folders set by a variable or flag limit a command too.
     """
     return [folder for path in paths if (folder := _folder(path)) and folder.is_dir()]
 
@@ -85,7 +84,7 @@ def chosen_folders(paths: Sequence[str]) -> list[Path]:
 def _folder(path: str) -> Path | None:
     try:
         folder = Path(absolute(path, Roots(()))).parent
-    except (FileRefused, RuntimeError):  # the uploader says what is wrong with it
+    except (FileRefused, RuntimeError):  # the uploader reports the fault
         return None
     while has_magic(str(folder)) and not folder.is_dir():
         folder = folder.parent
@@ -165,7 +164,7 @@ def _show(batch: Batch, flags: Flags) -> None:
 
 
 def _life(receipt: Receipt) -> str:
-    """How long the link lives, as far as the API says so."""
+    """How long the link lives, if the API says so."""
     if receipt.expires_at is None:
         return "" if receipt.notes else "kept for good"
     left = (receipt.expires_at - datetime.now(UTC)).total_seconds()
@@ -181,7 +180,7 @@ def _printed(batch: Batch, flags: Flags) -> str:
 
 
 def _entries(batch: Batch) -> Iterator[dict[str, Any]]:
-    """What the tools answer, for each file; `retry`: it may go through later as it is."""
+    """The same fields as the tools' answers, for each file. `retry`: the same file may succeed later."""
     retry = {*batch.retry}
     for each in batch.uploads:
         yield {"path": each.path} | upload_fields(each.upload)

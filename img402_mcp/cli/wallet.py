@@ -1,4 +1,7 @@
-"""The wallet, for a person: a password is asked for only here, since elsewhere the input belongs to the protocol."""
+"""The wallet, for a person.
+
+Only these commands ask for a password, since elsewhere the input belongs to the protocol.
+"""
 
 import getpass
 import os

@@ -1,4 +1,4 @@
-"""An image that comes without a path: from stdin, or from the clipboard. Only a person's command takes it."""
+"""An image without a path: from stdin, or from the clipboard. Only commands for a person accept it."""
 
 import sys
 from types import SimpleNamespace as Flags
@@ -10,14 +10,14 @@ STDIN = "-"
 
 
 class GivenImage(NamedTuple):
-    """`name` stands for the path: in the snippet, the history and messages."""
+    """`name` is used in place of the path: in the snippet, the history and messages."""
 
     name: str
     data: bytes
 
 
 def given_image(flags: Flags, most: int) -> GivenImage | None:
-    """None: there are paths. Raises ReadRefused, SettingsError. It blocks."""
+    """None if there are paths. Raises ReadRefused, SettingsError. It blocks."""
     if not flags.clipboard and STDIN not in flags.paths:
         return None
     if (flags.clipboard and flags.paths) or len(flags.paths) > 1:

@@ -1,4 +1,4 @@
-"""The limits that an API states of itself: asked for where they matter, and then kept for a few minutes."""
+"""The limits that an API states: requested if they matter, and then kept for a few minutes."""
 
 import anyio
 
@@ -11,8 +11,8 @@ from img402_mcp.client.settings import HOSTED_API
 from img402_mcp.errors import UploadFailed
 from img402_mcp.wire.img402 import Limits
 
-LIFE = 600.0  # seconds: an operator who moves a limit is obeyed soon, and by the API itself at once
-LIFE_OF_SILENCE = 60.0  # one that does not answer is not asked again for each image
+LIFE = 600.0  # seconds: a moved limit counts here soon, and in the API at once
+LIFE_OF_SILENCE = 60.0  # an API that does not answer is not asked again for each image
 TIMEOUT = 5.0
 
 
@@ -24,7 +24,7 @@ class ApiLimits:
         self._lock = anyio.Lock()
 
     async def __call__(self) -> Limits | None:
-        """None where the API states none, or does not answer in time."""
+        """None if the API states none, or does not answer in time."""
         async with self._lock:
             if anyio.current_time() >= self._stale_at:
                 self._limits, life = await self._fetch()
@@ -36,7 +36,7 @@ class ApiLimits:
         return lifetimes(await self())
 
     async def life_note(self, receipt: Receipt, *, was_kept: bool) -> str:
-        """Of a free upload. Asks only where it expires."""
+        """For a free upload. Asks the API only if it expires."""
         if receipt.expires_at is None:
             return ""
         return life_note(receipt.expires_at, receipt.size_bytes, await self.lifetimes(), was_kept=was_kept)

@@ -1,7 +1,6 @@
-"""The uploader for many: the same way for each file, several at a time, and none hides another.
-
-At most AT_ONCE files are on their way, and of their bytes at most MAX_BYTES are in memory (one file alone may have
-more); while a file is scrubbed it is there twice.
+"""Uploads many files: each in the same way, several at a time, and a failure does not hide the others. At most AT_ONCE
+files are in progress, with at most MAX_BYTES of them in memory (a single file may have more); a file is in memory
+twice while it is scrubbed.
 """
 
 import logging
@@ -22,7 +21,7 @@ from img402_mcp.errors import Img402Error, NotReached, ReadRefused, UploadFailed
 AT_ONCE = 20
 MAX_BYTES = 64_000_000
 MAX_FILES = 100
-"""In one call of a tool: some thousand tokens of answer."""
+"""In one tool call: an answer of some thousand tokens."""
 PARTS = 100  # of the progress of one file
 LIMIT_CODES = frozenset({"daily_limit", "too_many"})
 # The API was asked three times for each of these files.
@@ -45,7 +44,7 @@ class Failure:
 
     @property
     def may_pass(self) -> bool:
-        """Nothing is wrong with the file itself: later it may go through."""
+        """Nothing is wrong with the file itself: it may succeed later."""
         return isinstance(self.error, UploadFailed) or _is_limit(self.error)
 
 
@@ -57,7 +56,7 @@ class Batch:
     uploads: tuple[Success, ...] = ()
     failures: tuple[Failure, ...] = ()
     unsent: tuple[str, ...] = ()
-    """Not tried any more after `stopped_by`."""
+    """Not tried after `stopped_by`."""
     stopped_by: Img402Error | None = None
 
     @property
@@ -86,7 +85,7 @@ class _ByteBudget:
 
 
 class _Whole:
-    """The progress of all files together: a hundred parts for each, only forwards."""
+    """The progress of all files together: a hundred parts for each, never backwards."""
 
     def __init__(self, files: int, progress: Progress | None) -> None:
         self._progress, self._total = progress, files * PARTS
@@ -150,7 +149,10 @@ async def upload_matching(
     *,
     most: int = MAX_FILES,
 ) -> Batch:
-    """All that the paths and patterns name. Raises ReadRefused where they are none, or more than `most` files."""
+    """Uploads all files that the paths and patterns match.
+
+    Raises ReadRefused if there are none, or more than `most`.
+    """
     demand_few(len(patterns), most)
     found = await run_sync(expanded, patterns, roots)
     demand_few(len(found.paths) or len(found.refused), most)
@@ -167,7 +169,7 @@ async def upload_batch(
 ) -> Batch:
     """Each path once. `sizes` in bytes, as far as they are known, bound what is in memory.
 
-    Once the API says that it takes no more, or cannot be reached, no further file is begun.
+    Once the API says that it takes no more, or cannot be reached, no further file is started.
     """
     distinct = tuple(dict.fromkeys(paths))
     run = _Run(upload, _Whole(len(distinct), progress))
@@ -223,8 +225,8 @@ def lives_of(batch: Batch) -> str:
 def markdown(batch: Batch, *, pairs: bool = False) -> str:
     """One image a line; as `pairs` a table of two columns.
 
-    Names that differ in "before" and "after" alone are a pair, wherever they stand; without such names the first two
-    paths are one, the next two another. The cell of a file that failed is empty, so that none slips into its place.
+    Names that differ only in "before" and "after" are a pair, in any order; without such names the first two paths are
+    a pair, then the next two. The cell of a file that failed is empty, so that no other image takes its place.
     """
     shown = {each.path: each.upload.markdown for each in batch.uploads}
     if not pairs or not shown:

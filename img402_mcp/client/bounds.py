@@ -1,4 +1,4 @@
-"""What an API has said that it takes, by a refusal too: so that the next try meets it."""
+"""The limits that an API has named, also in a refusal, so that the next try meets them."""
 
 import re
 from collections.abc import Collection
@@ -14,13 +14,13 @@ MEDIA_TYPES = tuple(kind.media_type for kind in FORMATS)
 
 @dataclass(frozen=True)
 class Bounds:
-    """What the API has said that it takes, as far as it has said so."""
+    """The limits that the API has named so far."""
 
     limit: int | None = None
     media_types: Collection[str] = MEDIA_TYPES
 
     def after(self, error: UploadRejected, image: Image, original: Image) -> "Bounds | None":
-        """What to meet after a refusal of `image`; None where nothing can be done about it."""
+        """The limits to meet after a refusal of `image`; None if nothing can be done about it."""
         kind = image.picture.format
         if error.code == "unsupported_format" and kind != original.picture.format:  # it was our choice
             return replace(self, media_types={*self.media_types} - {kind.media_type})
@@ -31,7 +31,7 @@ class Bounds:
 def limit_in(error: UploadRejected, size: int) -> int | None:
     """The limit that a refusal names, else the next documented one below; None for a refusal of another kind.
 
-    Its words may name the size of the file as well, rounded. Numbers that cannot be read are no reason to guess.
+    Its message may also name the file's size, rounded. Numbers that cannot be read are no reason to guess.
     """
     if error.code != "file_too_large":
         return None

@@ -1,8 +1,7 @@
-"""One deadline for all that a call of a tool does: limits, price, token, upload, verifying, and every further try.
-
-Clients cut a call at 60 seconds, and then nobody hears what became of it. So whatever waits for others waits until
-the deadline at most, and what is known by then is the answer. Bytes and progress that still move put it off. A person
-at a terminal has no deadline: there the patience of each step decides.
+"""One deadline for all steps of a tool call: limits, price, token, upload, verifying, and every retry. Clients end a
+call after 60 seconds, and then its outcome is lost. So every wait ends at the deadline at the latest, and the answer
+says what is known by then. Bytes and progress that still move put the deadline off. A person at a terminal has no
+deadline: there each step has its own time-out.
 """
 
 import math
@@ -14,9 +13,9 @@ import anyio
 
 CALL_SECONDS = 50.0
 SHARE_AFTER_A_MOVE = 0.2
-"""Of the seconds: what an API has for its answer after the last byte that moved."""
+"""The part of the seconds that an API has for its answer after the last byte that moved."""
 DRAINING = 2
-"""Times as long as the bytes took to be handed to the network: on a slow link many of them still wait there."""
+"""A multiple of the time that the bytes took to reach the network's buffers: on a slow link many still wait there."""
 
 
 class Deadline:
@@ -31,7 +30,7 @@ class Deadline:
 
     @contextmanager
     def limit(self, seconds: float = math.inf, grace: float = 0.0) -> Iterator[None]:
-        """Raises TimeoutError after so many seconds, or `grace` after the deadline, wherever that moves to."""
+        """Raises TimeoutError after so many seconds, or `grace` after the deadline, which may move."""
         own = anyio.current_time() + seconds
         with anyio.fail_after(min(seconds, self.left + grace)) as scope:
             self._limited[scope] = own, grace
@@ -41,7 +40,7 @@ class Deadline:
                 del self._limited[scope]
 
     def moved(self, taken: float = 0.0) -> None:
-        """Something moves, and has done so for `taken` seconds. A deadline that has passed is not put off."""
+        """Data moves, and has moved for `taken` seconds. A deadline that has passed is not put off."""
         if not 0 < self.left < math.inf:
             return
         self._at = max(self._at, anyio.current_time() + max(SHARE_AFTER_A_MOVE * self._seconds, DRAINING * taken))
@@ -59,7 +58,7 @@ def current() -> Deadline:
 
 @contextmanager
 def deadline(seconds: float = CALL_SECONDS) -> Iterator[Deadline]:
-    """For everything that is awaited within, tasks that are started there included."""
+    """For everything that is awaited inside, including tasks that are started there."""
     made = Deadline(seconds)
     token = _current.set(made)
     try:

@@ -1,7 +1,7 @@
 """What was uploaded, and where it is now: one SQLite file that several processes share. No image, no token, no key.
 
-Of secrets it holds one kind: the URL by which an image on one's own host is taken down. It is given back with the
-image's own URL where a file is uploaded again, is in no list, and goes with its entry.
+It holds only one kind of secret: the URL that deletes an image from one's own host. It is returned with the image's
+URL if a file is uploaded again, is in no list, and is deleted with its entry.
 
 It stays small by itself, at each opening: what expired more than 90 days ago is dropped, and of the rest all but the
 newest 100,000 uploads (about 50 MB).
@@ -25,11 +25,11 @@ from img402_mcp.errors import SettingsError
 
 DAY = 86_400
 MIN_LIFE = 600
-"""Seconds that a URL must still live to be given out again: long enough to put it somewhere and look at it."""
+"""A URL is only reused if it lives at least so many more seconds: long enough to publish it and look at it."""
 DROPPED_AFTER = 90 * DAY
 MAX_UPLOADS = 100_000
 
-# An answer waits for it: another process writes for a millisecond, and no longer is worth waiting for.
+# An answer waits for this. Another process writes for a millisecond; a longer wait is not worthwhile.
 _BUSY_SECONDS = 5
 _FURTHEST_DAYS = 36_500
 _SCHEMA = Schema(
@@ -48,7 +48,7 @@ _SCHEMA = Schema(
         "CREATE INDEX uploads_by_expiry ON uploads (expires_at) WHERE expires_at IS NOT NULL",
     ),
     probe="SELECT gone FROM uploads LIMIT 0",
-    # NORMAL: a power cut may cost the last entries, never the file. What is forgotten is overwritten, too.
+    # NORMAL: a power cut may cost the last entries, never the file. Forgotten data is overwritten, too.
     settings=("synchronous = NORMAL", "secure_delete = ON"),
     busy_seconds=_BUSY_SECONDS,
     steps={1: ("ALTER TABLE uploads ADD COLUMN delete_url TEXT NOT NULL DEFAULT ''",)},
@@ -63,32 +63,32 @@ class HistoryEntry:
     """Seconds of Unix time, as in `expires_at`."""
     path: str
     source: str
-    """SHA-256, in hex, of the file as it lay on the disk."""
+    """SHA-256, in hex, of the file on the disk."""
     sent: str
-    """SHA-256, in hex, of what was sent."""
+    """SHA-256, in hex, of the bytes that were sent."""
     url: str
     id: str
     api: str
     """The API's base URL."""
     terms: str
-    """What it was uploaded as: "free", "paid" ..."""
+    """The kind of upload: "free", "paid" ..."""
     preparation: str
-    """What was asked for, such as "scrub fit"."""
+    """The requested preparation, such as "scrub fit"."""
     content_type: str
     size_bytes: int
     width: int
     height: int
     expires_at: float | None
-    """None: never, or not known, which `expiry_known` tells apart."""
+    """None: never, or unknown; `expiry_known` tells which."""
     expiry_known: bool
     price: int
-    """In atomic units of USDC; 0: it was free."""
+    """In atomic units of USDC; 0 for a free upload."""
     done: str
-    """What preparing did, in words."""
+    """The preparation that was done, in words."""
     gone: bool = False
     """Its URL was seen to answer 404."""
     delete_url: str = field(default="", repr=False)
-    """Takes the image down; empty where the API gave none, and in every list."""
+    """Deletes the image; empty if the API gave none, and in every list."""
 
 
 _COLUMNS = tuple(column.name for column in fields(HistoryEntry))
@@ -103,7 +103,7 @@ _EXPIRING = "NOT gone AND expires_at > ? AND expires_at < ?"
 class History:
     """Synchronous and safe to call from any thread: callers go through `anyio.to_thread`.
 
-    Each method raises SettingsError where the file cannot be read or written.
+    Each method raises SettingsError if the file cannot be read or written.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -112,7 +112,7 @@ class History:
 
     @classmethod
     def open(cls, state_dir: Path, now: float | None = None) -> "History":
-        """The history in a folder of its own (0700) under `state_dir`. Raises SettingsError."""
+        """The history, in its own folder (0700) under `state_dir`. Raises SettingsError."""
         path = state_dir / "ledger" / "ledger.db"
         try:
             history = cls(opened(path, _SCHEMA))
@@ -137,7 +137,7 @@ class History:
         self._execute(_INSERT, *(_storable(value) for value in astuple(entry)))
 
     def reusable(self, api: str, terms: str, source: str, preparation: str, now: float) -> HistoryEntry | None:
-        """The newest upload of the same file to the same API, on the same terms, whose URL surely lives on a while."""
+        """The newest upload of the same file to the same API, on the same terms, whose URL lives long enough."""
         where = (
             "source = ? AND api = ? AND terms = ? AND preparation = ? AND expiry_known AND NOT gone "
             "AND (expires_at IS NULL OR expires_at > ?) ORDER BY serial DESC LIMIT 1"
@@ -147,10 +147,10 @@ class History:
     def find(
         self, query: str = "", expiring_before: float | None = None, *, now: float, limit: int = 50
     ) -> list[HistoryEntry]:
-        """What `query` is a part of the path, URL or id of, in any case, or names as a file; the newest first.
+        """The uploads whose path, URL or id contains `query`, in any case, or whose file it names; the newest first.
 
-        With `expiring_before` only what is there and expires between now and then, the soonest first. A `limit` below
-        0 is none.
+        With `expiring_before`, only images that still exist and expire before then, the soonest first. A `limit` below
+        0 means no limit.
         """
         where, values = _condition(query, expiring_before, now)
         order = "serial DESC" if expiring_before is None else "expires_at, serial"
@@ -160,13 +160,13 @@ class History:
         ]
 
     def count(self, query: str = "", expiring_before: float | None = None, *, now: float) -> int:
-        """How many there are for `find` without a limit."""
+        """The number of results of `find` without a limit."""
         where, values = _condition(query, expiring_before, now)
         ((number,),) = self._execute(f"SELECT count(*) FROM uploads WHERE {_SHOWABLE} AND {where}", *values)  # noqa: S608
         return int(number)
 
     def delete_url(self, url: str) -> str:
-        """Of the newest upload with that URL; empty where none is known."""
+        """That of the newest upload with this URL; empty if none is known."""
         found = self._execute("SELECT delete_url FROM uploads WHERE url = ? ORDER BY serial DESC LIMIT 1", url)
         return str(found[0][0]) if found else ""
 
@@ -175,7 +175,10 @@ class History:
         self._execute("UPDATE uploads SET gone = 1 WHERE url = ?", url)
 
     def forget(self, query: str) -> int:
-        """Forgets what `find` finds by that query, and says how many; nothing for an empty one."""
+        """Forgets the uploads that `find` finds for that query, and returns how many.
+
+        An empty query forgets nothing.
+        """
         return self._forget(_MATCHING, *_needles(query)) if _folded(query) else 0
 
     def forget_all(self) -> int:
@@ -203,7 +206,7 @@ class History:
 
 
 def expiring_before(now: float, days: int) -> float | None:
-    """The end of the next days; None where none are asked for."""
+    """The end of the given number of days; None if none is given."""
     return now + min(days, _FURTHEST_DAYS) * DAY if days > 0 else None
 
 
@@ -226,7 +229,7 @@ def _condition(query: str, expiring_before: float | None, now: float) -> tuple[s
 
 
 def _needles(query: str) -> tuple[str, str]:
-    """The words to look for, and the file that they may name."""
+    """The words to look for, and the file that the query may name."""
     try:
         file = str(Path(absolute(query, Roots(()))).resolve())
     except (OSError, RuntimeError, ValueError, FileRefused):  # no such home, a circle of links, a NUL, a share
@@ -239,12 +242,12 @@ def _holds(needle: str, path: str, url: str, id: str, file: str) -> bool:  # noq
 
 
 def _folded(text: str) -> str:
-    """Case and spelling do not matter: macOS writes an umlaut in two characters, and no usual space before "PM"."""
+    """Case and spelling do not matter: macOS writes an umlaut in two characters, and an unusual space before "PM"."""
     return unicodedata.normalize("NFKC", str(_storable(text))).casefold().strip()
 
 
 def _storable(value: object) -> object:
-    """A file's name need not be UTF-8, and Python then has characters in it that no database takes."""
+    """A file's name need not be UTF-8. Python then puts characters into it that no database takes."""
     return value.encode("utf-8", "backslashreplace").decode("utf-8") if isinstance(value, str) else value
 
 

@@ -1,7 +1,7 @@
 """One request out, one bounded answer back. Only this file and ssrf_guard.py reach the network on the client side.
 
-Redirects are never followed, so that a proof or a token goes nowhere but to the origin it was meant for.
-An answer is read up to ANSWER_LIMIT bytes and never unpacked, so that no peer can fill the memory.
+Redirects are never followed, so a proof or a token goes only to the origin it was meant for.
+An answer is read up to ANSWER_LIMIT bytes and never decompressed, so that no peer can fill the memory.
 """
 
 import os
@@ -22,20 +22,20 @@ from img402_mcp.errors import AnswerLost, BadAnswer, NotReached, UploadFailed, q
 
 # Some hundred bytes are usual, a 402 or an openapi.json has some ten thousand.
 ANSWER_LIMIT = 1_048_576
-# 64 KB pieces take half as long again, 1 MB ones win little and cost memory.
+# 64 KB pieces are half as slow again; 1 MB pieces gain little and cost memory.
 PIECE = 524_288
 # How long an exchange may take, in addition to the time that its body needs on the slowest link worth waiting for.
-# A tool's call also has a deadline for all its requests together.
+# A tool call also has a deadline for all its requests together.
 TIMEOUT = 60.0
 SLOWEST_LINK = 50_000  # bytes a second
 CONNECTING = 10.0
 # A hundred files over a link of 40 ms take twice as long over 8 connections, and hardly less over more.
 AT_ONCE = 16
 BACKOFF = (0.5, 1.5)  # seconds before the second and the third try
-LEAST_TRY = 2.0  # seconds: with less left before the deadline there is no further try
+LEAST_TRY = 2.0  # seconds: with less left before the deadline there is no retry
 
 OnSent = Callable[[int], Awaitable[None]]
-"""Is given how many bytes of a body have been handed to the network so far."""
+"""Gets the number of bytes of a body that were given to the network so far."""
 
 
 @dataclass(frozen=True)
@@ -68,9 +68,9 @@ Send = Callable[[Request], Awaitable[Response]]
 async def sending(
     transport: httpx2.AsyncBaseTransport | None = None, answer_timeout: float = TIMEOUT
 ) -> AsyncIterator[Send]:
-    """A Send over warm connections. A client is made when there is none left: its TLS set-up costs start-up time.
+    """A Send over warm connections. Clients are made on demand: their TLS set-up costs start-up time.
 
-    Each client keeps one connection. A pool of many asks each of them for each request, which took a quarter of a
+    Each client keeps one connection. A large pool asks each connection for each request, which took a quarter of a
     batch's time.
     """
     turns = anyio.Semaphore(AT_ONCE)  # waiting for a turn does not count as waiting for the network
@@ -83,7 +83,7 @@ async def sending(
             if not idle:
                 made.append(_client(transport, answer_timeout, trusted))
                 idle.append(made[-1])
-            client = idle.pop()  # the one that was used last is the warmest
+            client = idle.pop()  # the one that was used last is most likely still open
             try:
                 return await _exchange(client, request, answer_timeout)
             finally:
@@ -146,7 +146,7 @@ async def _exchange(client: httpx2.AsyncClient, request: Request, answer_timeout
 
 @contextmanager
 def errors_as_upload_failures(request: Request, answer_timeout: float = TIMEOUT) -> Iterator[None]:
-    """What goes wrong on the way, or takes too long in all, becomes NotReached, AnswerLost or UploadFailed."""
+    """Network errors, and exchanges that take too long in all, become NotReached, AnswerLost or UploadFailed."""
     where, limits = _where(request), deadline.current()
     if limits.left <= 0:
         raise NotReached(f"There was no time left to ask {where}; nothing was sent to it. Make the same call again.")
@@ -188,7 +188,7 @@ def _reason(error: Exception) -> str:
 
 
 def headers(request: Request) -> dict[str, str]:
-    # identity: an answer of some hundred bytes gains nothing by compression, and what is not unpacked is no bomb.
+    # identity: an answer of some hundred bytes gains nothing from compression, and without it there are no bombs.
     own = {"User-Agent": f"img402-mcp/{__version__}", "Accept": "application/json", "Accept-Encoding": "identity"}
     return own | {"Content-Length": str(request.length)} | dict(request.headers)
 

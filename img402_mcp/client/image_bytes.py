@@ -1,4 +1,4 @@
-"""From bytes to an image that may be sent: whole, and without what no viewer shows."""
+"""From bytes to an image that may be sent: complete, and without anything that no viewer shows."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from img402_mcp.errors import ReadRefused
 
 
 async def image_from(data: bytes, name: str, *, scrub: bool, fit: bool) -> Image:
-    """What came without a path. `name` is for the snippet and the history. Raises ReadRefused."""
+    """For bytes that came without a path. `name` is for the snippet and the history. Raises ReadRefused."""
     trailing: Trailing = "keep" if scrub else "refuse"
     try:
         image = image_of(Path(name), data, trailing, converts=fit)
@@ -22,13 +22,13 @@ async def image_from(data: bytes, name: str, *, scrub: bool, fit: bool) -> Image
 
 
 async def demand_whole(image: Image, what: str) -> None:
-    """What was repaired is decoded once. Raises ReadRefused."""
+    """A repaired image is decoded once. Raises ReadRefused."""
     if not image.is_proven and (flaw := await flaw_in(image.data[: image.picture.end], image.picture)):
         raise ReadRefused(f"{what} {flaw}. Nothing was sent.")
 
 
 def clean(image: Image, what: str) -> Image:
-    """Without what no viewer shows. Raises ReadRefused."""
+    """The image without anything that no viewer shows. Raises ReadRefused."""
     try:
         result = scrubbed(image.data, image.picture)
     except NotClean as error:

@@ -1,4 +1,4 @@
-"""What a fee of io42 may cost, and what is said of one that is paid or may be."""
+"""The limits on io42's fees, and the sentences about a fee that is or may be paid."""
 
 from urllib.parse import urlsplit
 
@@ -14,7 +14,7 @@ from img402_mcp.wire.x402 import usdc
 
 
 def fee_policy(io42: Io42Settings, money: Money) -> Policy:
-    """A limit and a payee of its own; the day's budget and the networks are shared."""
+    """A separate limit and payee; the daily budget and the networks are shared."""
     names = Names("IMG402_IO42_MAX_FEE", "IMG402_IO42_PAY_TO", "IMG402_IO42_URL")
     return Policy(io42.max_fee, money.daily_budget, money.networks, io42.pay_to, names)
 

@@ -1,8 +1,8 @@
-"""The uploader of io42: an image is checked, its fee paid once, the file put to the URL that the fee bought.
+"""The uploader of io42: an image is checked, its fee paid once, and the file put to the URL that the fee bought.
 
-The journal knows each step, so that the same call goes on after a crash: the proof is on disk before it leaves, the
-URL once it came, and that the file was sent before its first byte goes. A URL that is dead is asked for again with the
-same proof. A fee belongs to one file for one submission, and there is never a second one for it.
+The journal records each step, so that the same call goes on after a crash: the proof before it is sent, the URL when
+it arrives, and the upload before its first byte is sent. A dead URL is requested again with the same proof. A fee
+belongs to one file for one submission, and is never paid twice.
 """
 
 import json
@@ -41,7 +41,7 @@ from img402_mcp.errors import (
 )
 from img402_mcp.wire.io42 import MAX_BYTES, MEDIA_TYPES, Slot
 
-# A URL that is used should still be alive when the last byte arrives.
+# A URL should still be valid when the last byte arrives.
 MIN_URL_LIFE = 30
 _EXISTS = "SUBMISSION_ALREADY_EXISTS"
 
@@ -51,12 +51,12 @@ class Submitted:
     submission: SubmissionTarget
     image: Image
     media_file_id: str
-    """io42's id of the file; empty where its answer was lost."""
+    """io42's id of the file; empty if its answer was lost."""
     fee: int
     """In atomic units of USDC."""
     transaction: str
     reused: bool = False
-    """It was delivered by an earlier call."""
+    """An earlier call delivered it."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Job:
 
 @dataclass(frozen=True)
 class Grant:
-    """A URL to put the file to, or None where the file is there already."""
+    """A URL to put the file to, or None if the file is already there."""
 
     slot: Slot | None
     payment: Payment | None
@@ -90,7 +90,7 @@ class Io42Submitter:
         approve: Approve | None = None,
         options: UploadOptions = DEFAULT_OPTIONS,
     ) -> Submitted:
-        """One fee at most, whatever happens and however often it is called.
+        """Pays at most one fee, however often it is called.
 
         Raises ReadRefused, PaymentRefused, PaymentPending, UploadRejected, UploadFailed.
         """
@@ -102,7 +102,7 @@ class Io42Submitter:
     async def job(
         self, submission: SubmissionTarget, path: str | Image, options: UploadOptions = DEFAULT_OPTIONS
     ) -> Job:
-        """Everything that can be refused without asking the API. Raises ReadRefused."""
+        """Checks everything that can be refused without asking the API. Raises ReadRefused."""
         read = await self.uploader.read(path, exact=True, fit=options.fit)
         image = await self.uploader.fitting_taken(read, MAX_BYTES, options, MEDIA_TYPES)
         self.service.demand_fits(image)
@@ -113,7 +113,7 @@ class Io42Submitter:
     async def fee(
         self, submission: SubmissionTarget, path: str, options: UploadOptions = DEFAULT_OPTIONS
     ) -> int | None:
-        """What would be paid now, in atomic units; None where nothing would. Pays nothing."""
+        """The price that would be paid now, in atomic units; None if nothing would be paid. Pays nothing."""
         job = await self.job(submission, path, options)
         if await run_sync(self.payer.journal.existing, job.intent):
             return None
@@ -122,7 +122,7 @@ class Io42Submitter:
         return min((offer.amount for offer in offers), default=None)
 
     def _approving(self, approve: Approve | None) -> Approve:
-        """Before a signature: no second fee for the same submission, whatever the file."""
+        """Before a signature: no second fee for the same submission, with any file."""
 
         async def approve_first_fee(offer: PaymentRequirements, intent: PaymentIntent) -> bool:
             await self._demand_first_fee(intent)
@@ -134,7 +134,7 @@ class Io42Submitter:
         demand_first(await run_sync(self.payer.journal.of_other_files, intent))
 
     async def _carried_out(self, job: Job, progress: Progress | None, approve: Approve | None) -> Submitted:
-        """A URL may be dead, or used by a call that was cut off: then the same proof tells what became of it."""
+        """A URL may be dead, or used by a call that was cut off: then the same proof shows the outcome."""
         reusable = await self._reusable_grant(job)
         grant = reusable or await self._request_grant(job, approve)
         try:
@@ -144,7 +144,7 @@ class Io42Submitter:
                 raise
             grant = await self._request_grant(job, approve)  # a URL that leads nowhere is not kept until it expires
             answer, in_doubt = await self._put_if_needed(job, grant, progress)
-        if answer is not None and 300 <= answer.status < 500:  # not for a 5xx: that URL may still live
+        if answer is not None and 300 <= answer.status < 500:  # not for a 5xx: that URL may still work
             grant = await self._request_grant(job, approve, sent=in_doubt)
             answer, _ = await self._put_if_needed(job, grant, progress)
         if answer is None or 200 <= answer.status < 300:
@@ -155,7 +155,7 @@ class Io42Submitter:
         )
 
     async def _reusable_grant(self, job: Job) -> Grant | None:
-        """A URL that came before and is still alive."""
+        """An earlier URL that is still valid."""
         payment = await run_sync(self.payer.journal.existing, job.intent)
         slot = self._slot_of(payment, job)
         alive = slot is not None and slot.expires_at.timestamp() > self.payer.now() + MIN_URL_LIFE
@@ -181,7 +181,7 @@ class Io42Submitter:
         return self._judged(job, watch.last or answer, payment, sent=sent)
 
     def _judged(self, job: Job, last: Response, payment: Payment | None, *, sent: bool) -> Grant:
-        """`last` is what the API said last; the journal may know an earlier, better answer."""
+        """`last` is the API's last answer; the journal may have an earlier, better one."""
         if code_in(last) == _EXISTS and (sent or (payment is not None and payment.put_at is not None)):
             return Grant(None, payment)
         try:
@@ -207,13 +207,13 @@ class Io42Submitter:
         return error.adding(next_step(payment))
 
     async def _put_if_needed(self, job: Job, grant: Grant, progress: Progress | None) -> tuple[Response | None, bool]:
-        """The answer, and whether a try before it may have delivered the file all the same."""
+        """The answer, and whether an earlier try may have delivered the file after all."""
         return await self._put(job, grant.slot, grant.payment, progress) if grant.slot else (None, False)
 
     async def _put(
         self, job: Job, slot: Slot, payment: Payment | None, progress: Progress | None
     ) -> tuple[Response, bool]:
-        """Noted before the first byte leaves. The same bytes may go again: they are the same file."""
+        """Recorded before the first byte is sent. The same bytes may be sent again: they are the same file."""
         request = self.service.put(slot, job.image, on_sent(job.image, progress))
         tries = Tries(in_doubt=payment is not None and payment.put_at is not None)
         try:
@@ -242,7 +242,10 @@ class Io42Submitter:
 
 @contextmanager
 def open_io42_submitter(uploader: Uploader) -> Iterator[Io42Submitter]:
-    """Without a wallet too: what costs nothing needs none. Raises SettingsError where the journal cannot be opened."""
+    """Also works without a wallet, since free submissions need none.
+
+    Raises SettingsError if the journal cannot be opened.
+    """
     io42, money = uploader.settings.of(Io42Settings), uploader.settings.money
     if io42 is None:
         raise SettingsError("io42 is not configured: set IMG402_IO42_KEY.")

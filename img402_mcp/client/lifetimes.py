@@ -1,6 +1,5 @@
-"""How long an image lives here, by its size: as the API states it, else as it was last documented.
-
-Terms move, so what is documented is a guess, and the expiry in an answer is the last word.
+"""How long an API keeps an image, by its size: as the API states it, else as it was last documented. Terms change, so
+the documented ones are a guess, and the expiry in an answer has the last word.
 """
 
 from collections.abc import Iterable
@@ -33,16 +32,15 @@ class Lifetimes:
 
     @property
     def lasting(self) -> Tier:
-        """Where images live longest; of those the largest."""
+        """The tier that keeps images longest; of several, the one for the largest images."""
         return max(self.free, key=lambda tier: (tier.life, tier.max_bytes))
 
     def tier_of(self, size: int) -> Tier | None:
         return next((tier for tier in self.free if size <= tier.max_bytes), None)
 
     def goal(self, size: int | None) -> int | None:
-        """The bytes that an image of that size has to come down to, to live longer; None: it lives longest already.
-
-        An image without a size is still to be converted.
+        """The size in bytes that an image must be reduced to, to live longer; None if it already lives longest. An
+        image without a size has yet to be converted.
         """
         own = self.free[0 if self.are_equal else -1] if size is None else self.tier_of(size)
         return None if own and own.life >= self.lasting.life else self.lasting.max_bytes
@@ -85,7 +83,7 @@ def size_in_words(count: int) -> str:
 
 
 def life_note(expires_at: datetime | None, size: int, lives: Lifetimes, *, was_kept: bool) -> str:
-    """When an image that was uploaded for free expires, and what would make it last; empty where it never does."""
+    """When an image that was uploaded for free expires, and how to make it last; empty if it never expires."""
     if expires_at is None:
         return ""
     return " ".join(filter(None, (expiry_note(expires_at), _advice(size, lives, was_kept=was_kept))))
@@ -96,7 +94,7 @@ def expiry_note(expires_at: datetime | None) -> str:
 
 
 def _advice(size: int, lives: Lifetimes, *, was_kept: bool) -> str:
-    """By what is documented alone, an image that was kept and expires all the same shows that the terms are others."""
+    """If an image was fitted to documented terms but still expires, the terms have changed."""
     best, paid = lives.lasting, lives.paid
     images = f"images up to {size_in_words(best.max_bytes)}"
     if lives.goal(size):
@@ -109,7 +107,7 @@ def _advice(size: int, lives: Lifetimes, *, was_kept: bool) -> str:
 
 
 def bought(lives: Lifetimes) -> str:
-    """What a token buys beyond a free upload."""
+    """The advantage of a token over a free upload."""
     by = "stated" if lives.is_stated else f"documented in {DOCUMENTED_ON}"
     free = ", ".join(f"up to {size_in_words(tier.max_bytes)} {kept(tier.days)}" for tier in lives.free)
     paid = lives.paid

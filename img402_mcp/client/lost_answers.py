@@ -1,4 +1,4 @@
-"""Whether what was sent may have arrived though no answer says so; and the last answer that a payment got."""
+"""Whether a file may have arrived although no answer says so; and the last answer to a payment."""
 
 from img402_mcp.client.apis.io42 import by_code
 from img402_mcp.client.http import Request, Response, Send
@@ -7,16 +7,16 @@ from img402_mcp.wire.x402 import PAYMENT_HEADERS
 
 
 class Tries:
-    """`in_doubt`: the file may be there. Not where every try reached nobody, or was refused for certain."""
+    """`in_doubt`: the file may be there. False if every try reached nobody or was definitely refused."""
 
     def __init__(self, *, in_doubt: bool = False) -> None:
         self.in_doubt = in_doubt
-        """What was in doubt before stays so."""
+        """An earlier doubt remains."""
         self.made = False
 
     def watching(self, send: Send) -> Send:
         async def watched(request: Request) -> Response:
-            before, self.in_doubt = self.in_doubt, True  # also where the call is cut off
+            before, self.in_doubt = self.in_doubt, True  # also if the call is cut off
             try:
                 answer = await send(request)
             except NotReached:
@@ -29,7 +29,7 @@ class Tries:
 
 
 class PaymentWatch:
-    """Goes by the code of an answer, and remembers the last one to a request that carried a proof."""
+    """Uses an answer's code, and remembers the last answer to a request with a proof."""
 
     def __init__(self, send: Send, url: str) -> None:
         self._send, self._url = send, url

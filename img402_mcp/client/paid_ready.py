@@ -1,4 +1,4 @@
-"""An image before money moves: within the paid limit, and not one that the API keeps for good without money."""
+"""Checks an image before money moves: it is within the paid limit, and the API would not keep it for good for free."""
 
 from dataclasses import replace
 
@@ -10,7 +10,7 @@ from img402_mcp.errors import PaymentRefused
 
 
 async def ready_to_pay(uploader: Uploader, image: Image, options: UploadOptions, where: str, *, paid: bool) -> Image:
-    """`paid`: it is paid for already. Raises ReadRefused, PaymentRefused."""
+    """`paid`: it is already paid for. Raises ReadRefused, PaymentRefused."""
     limit = await uploader.api_limits.paid_bytes()
     if limit is not None and len(image.data) > limit and not options.fit and not paid:
         raise PaymentRefused(
@@ -22,7 +22,7 @@ async def ready_to_pay(uploader: Uploader, image: Image, options: UploadOptions,
 
 
 def _worth_paying(image: Image, lives: Lifetimes, where: str) -> Image:
-    """What is only documented may have moved, so it is no reason to refuse."""
+    """Terms that are only documented may have changed, so they are no reason to refuse."""
     tier = lives.tier_of(len(image.data))
     if tier is None or tier.days is not None:
         return image

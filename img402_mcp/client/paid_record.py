@@ -1,4 +1,4 @@
-"""What a paid upload leaves in the journal, and what is made of it later."""
+"""The journal's record of a paid upload, and its later use."""
 
 import json
 from dataclasses import replace
@@ -27,7 +27,7 @@ def token_expiry(payment: Payment) -> datetime:
 
 
 def document(receipt: Receipt, image: Image | None) -> str:
-    """The receipt as the API itself would answer it, and what was sent; an expiry not known stays so."""
+    """The receipt in the form of the API's own answer, and what was sent. An unknown expiry stays unknown."""
     size = {"width": image.picture.width, "height": image.picture.height} if image else {}
     expiry = receipt.expires_at.isoformat() if receipt.expires_at else None
     return json.dumps(
@@ -44,7 +44,7 @@ def document(receipt: Receipt, image: Image | None) -> str:
 
 
 async def reused(uploader: Uploader, image: Image, payment: Payment, options: UploadOptions) -> Upload:
-    """The earlier upload. Its picture and its preparation are reported as they were then, not as they would be now."""
+    """The earlier upload. Its picture and preparation are reported as they were then, not as they would be now."""
     receipt = uploader.service.receipt_in(payment.result or "")
     receipt = replace(receipt, delete_url=await uploader.reuse.delete_url(receipt.url))
     record = json.loads(payment.result or "{}")
@@ -66,7 +66,7 @@ def used_elsewhere(detail: str) -> TokenRefused:
 
 
 def with_payment(error: UploadFailed | UploadRejected, payment: Payment | None) -> UploadFailed | UploadRejected:
-    """Once a proof has left, no error may read as if nothing had been paid."""
+    """Once a proof was sent, no error may read as if nothing had been paid."""
     if payment is None:
         return error
     return error.adding(

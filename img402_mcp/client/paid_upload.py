@@ -1,7 +1,6 @@
-"""The paid uploader: an image is checked, then paid for once, then uploaded, and the journal knows each step.
-
-Two doors lead to one purchase: a token first and the upload with it, or the payment on the upload itself (inline).
-What was bought for a file stays bought: the same file again gets that image, while it lives.
+"""The paid uploader: an image is checked, then paid for once, then uploaded, and the journal records each step. There
+are two ways to one purchase: a token and then the upload with it, or the payment with the upload itself (inline). A
+purchase for a file stays valid: the same file gets the same image again, while it lives.
 """
 
 from collections.abc import Iterator
@@ -41,7 +40,7 @@ from img402_mcp.wire import img402 as wire
 
 @dataclass(frozen=True)
 class Issued:
-    """A token, just bought or bought before and still unused."""
+    """A token that was just bought, or was bought before and is still unused."""
 
     token: Token
     reused: bool
@@ -75,7 +74,7 @@ class PaidUploader:
     flow: str = "token"
 
     async def token(self, approve: Approve | None = None) -> Issued | Receipt:
-        """A live token; or the image, where the API says that this payment has bought one already.
+        """A valid token; or the image, if the API says that this payment has already bought one.
 
         Raises PaymentRefused, PaymentPending, UploadRejected, UploadFailed.
         """
@@ -96,7 +95,7 @@ class PaidUploader:
         approve: Approve | None = None,
         options: UploadOptions = DEFAULT_OPTIONS,
     ) -> Upload:
-        """One payment at most for this file's bytes, whatever happens and however often it is called."""
+        """Pays at most once for this file's bytes, however often it is called."""
         image, journal = await self.uploader.read(path, exact=True, fit=options.fit), self.payer.journal
         intent = self._intent(image)
         finished = await run_sync(journal.finished, intent)
@@ -117,7 +116,7 @@ class PaidUploader:
     async def upload_with_token(
         self, path: str, token: str, progress: Progress | None = None, options: UploadOptions = DEFAULT_OPTIONS
     ) -> Upload:
-        """Buys nothing. Where the token was bought here, its payment's proof fetches what a lost answer held back."""
+        """Buys nothing. If the token was bought here and the answer is lost, its payment's proof fetches the image."""
         journal = self.payer.journal
         payment = await run_sync(journal.payment_of_token, token)
         if payment is None:
@@ -161,7 +160,7 @@ class PaidUploader:
         return PaymentIntent(self._origin, urlsplit(self.uploader.settings.api_url).path + wire.TOKEN)
 
     def _intent(self, image: Image) -> PaymentIntent:
-        """Both doors lead to one purchase."""
+        """The same for both ways, so that they lead to one purchase."""
         return PaymentIntent(self._origin, urlsplit(self.uploader.settings.api_url).path + wire.PAID, image.source)
 
     def _alive(self, finished: Payment) -> Receipt | None:
@@ -170,7 +169,7 @@ class PaidUploader:
         return receipt if expiry is None or expiry.timestamp() > self.payer.now() else None
 
     async def _by_token(self, purchase: _Purchase) -> Receipt:
-        """A token may run out, or its first answer be lost: then the same proof tells what became of it."""
+        """A token may expire, or its first answer may be lost: then the same proof shows the outcome."""
         for _ in range(2):
             outcome, payment = await self._bought(purchase.intent, purchase.approve, purchase.renewing)
             if isinstance(outcome, Receipt):
@@ -190,7 +189,7 @@ class PaidUploader:
         )
 
     async def _make_spare(self, error: UploadRejected, payment: Payment | None) -> UploadRejected:
-        """What was paid for a file that the API then refuses serves the next one."""
+        """A payment for a file that the API then refuses is used for the next file."""
         if payment is None:
             return error
         await run_sync(self.payer.journal.make_spare, payment.nonce)
@@ -232,7 +231,7 @@ class PaidUploader:
     async def _bought(
         self, intent: PaymentIntent, approve: Approve | None, renewing: str | None = None
     ) -> tuple[Token | Receipt, Payment | None]:
-        """What the payment of this intent buys now, on disk before anyone sees it."""
+        """The current result of this intent's payment. It is on disk before anyone sees it."""
         request = self.uploader.service.token_request()
         return await self._granted(*await self._payer(approve).paid(request, intent, renewing=renewing))
 
@@ -267,7 +266,7 @@ class PaidUploader:
 
 @contextmanager
 def open_paid_uploader(uploader: Uploader) -> Iterator[PaidUploader]:
-    """Raises SettingsError where the journal cannot be opened. The wallet is unlocked at its first use."""
+    """Raises SettingsError if the journal cannot be opened. The wallet is unlocked at its first use."""
     money = uploader.settings.money
     if money.wallet is None:
         raise SettingsError("No wallet is set: name it with IMG402_WALLET_FILE, or make one with `wallet new FILE`.")

@@ -1,4 +1,4 @@
-"""Files for the user alone: by their mode, and on Windows, where a mode says nothing, by an access control list."""
+"""Files that only the user can read: by their mode, or on Windows, by an access control list."""
 
 import os
 import sys
@@ -30,7 +30,7 @@ if sys.platform == "win32":
     )
 
     def new_private_file(path: Path) -> int:
-        """A descriptor for writing. Raises OSError, FileExistsError where there is such a file."""
+        """A descriptor for writing. Raises OSError, and FileExistsError if the file exists."""
         attributes = win32security.SECURITY_ATTRIBUTES()
         alone = f"D:P(A;;FA;;;{_user()})"  # nothing is inherited, and this user has all rights
         attributes.SECURITY_DESCRIPTOR = win32security.ConvertStringSecurityDescriptorToSecurityDescriptor(
@@ -66,7 +66,7 @@ if sys.platform == "win32":
         return f'icacls {quoted(str(path), MAX_PATH_LENGTH)} /inheritance:r /grant:r "*{_user()}:F"'
 
     def _user() -> str:
-        """The security identifier of the user whom this process runs as."""
+        """The security identifier of the user who runs this process."""
         token = win32security.OpenProcessToken(win32process.GetCurrentProcess(), win32security.TOKEN_QUERY)
         who, _ = win32security.GetTokenInformation(token, win32security.TokenUser)
         return str(win32security.ConvertSidToStringSid(who))

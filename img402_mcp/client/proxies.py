@@ -1,7 +1,7 @@
-"""The way to each address through this environment's proxies: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY.
+"""Routes each address through this environment's proxies: HTTP_PROXY, HTTPS_PROXY, ALL_PROXY and NO_PROXY.
 
-A route is opened when the first request needs it, so that a proxy setting that cannot be used stops only what would
-go through it: never an API on this machine, which no proxy can reach.
+A route is opened when the first request needs it, so an unusable proxy setting stops only requests that would use it:
+never those to an API on this machine, which no proxy can reach.
 """
 
 import ssl
@@ -22,7 +22,7 @@ class ProxyUnusable(Exception):
 
 
 class Routes(httpx2.AsyncBaseTransport):
-    """`trusted` is asked where TLS is spoken: certificates that cannot be read stop nothing else."""
+    """`trusted` is called only for TLS: certificates that cannot be read stop nothing else."""
 
     def __init__(self, trusted: Callable[[], ssl.SSLContext]) -> None:
         self._trusted = trusted
@@ -40,7 +40,7 @@ class Routes(httpx2.AsyncBaseTransport):
             await transport.aclose()
 
     def _proxy_for(self, url: httpx2.URL) -> str:
-        """`http`, `https` or `all`, as the variable begins; empty: there is no proxy on the way."""
+        """`http`, `https` or `all`, as the variable's name begins; empty if no proxy is used."""
         if _is_here(url.host) or proxy_bypass(url.host) or _is_in_networks(url.host, self._proxies.get("no", "")):
             return ""
         return next((name for name in (url.scheme, "all") if self._proxies.get(name)), "")
@@ -65,7 +65,7 @@ class Routes(httpx2.AsyncBaseTransport):
 def _address(text: str) -> str:
     url = text if "://" in text else f"http://{text}"
     scheme = url.partition("://")[0].lower()
-    if scheme in ("socks", "socks5h"):  # names are looked up by the proxy, as this library always does
+    if scheme in ("socks", "socks5h"):  # the proxy looks names up, as always in this library
         url, scheme = f"socks5://{url.partition('://')[2]}", "socks5"
     parsed = httpx2.URL(url)
     if scheme not in SCHEMES or not parsed.host:
@@ -83,7 +83,7 @@ def _is_here(host: str) -> bool:
 
 
 def _is_in_networks(host: str, named: str) -> bool:
-    """NO_PROXY may name networks, as `10.0.0.0/8`; the standard library knows names and single addresses only."""
+    """NO_PROXY may name networks, such as `10.0.0.0/8`; the standard library only knows names and single addresses."""
     try:
         address = ip_address(host.strip("[]"))
     except ValueError:

@@ -1,6 +1,5 @@
-"""What expires soon is uploaded again, afresh and for free, where the very same file still lies on the disk.
-
-It may be read only as the allow-list says now. Nothing is paid, whatever the first upload was.
+"""Uploads again what expires soon, for free, if the same file is still on the disk. The current allow-list decides
+whether it may be read. Nothing is paid, even if the first upload was.
 """
 
 import re
@@ -42,7 +41,7 @@ class RenewalPlan:
     renewals: tuple[Renewal, ...] = ()
     left: tuple[NotRenewed, ...] = ()
     known: Mapping[str, str] = field(default_factory=dict)
-    """Expiring URL -> the URL of a later upload of the same file, which lives on."""
+    """Expiring URL -> the URL of a later upload of the same file, which lives longer."""
 
 
 async def plan_renewal(uploader: Uploader, days: int) -> RenewalPlan:
@@ -81,7 +80,7 @@ async def _why_not(uploader: Uploader, path: str, source: str) -> str:
 
 
 async def renew(uploader: Uploader, renewals: tuple[Renewal, ...], progress: Progress | None = None) -> Batch:
-    """Each of them once. An API that takes no more today ends it, as in any batch."""
+    """Each file once. An API that takes no more today ends it, as in any batch."""
     prepared = {renewal.path: renewal.preparation.split() for renewal in renewals}
 
     async def upload(path: str, on_progress: Progress | None) -> Upload:
@@ -103,7 +102,7 @@ def replacements(plan: RenewalPlan, batch: Batch) -> dict[str, str]:
 
 
 def documents(paths: tuple[str, ...], roots: Roots) -> tuple[Document, ...]:
-    """Each can be read and written, as things are now. Raises ReadRefused. It blocks."""
+    """Each can be read and written now. Raises ReadRefused. It blocks."""
     found = tuple(read_document(path, roots) for path in paths)
     for document in found:
         place_for(str(document.path), document, roots, overwrite=True)
@@ -111,7 +110,7 @@ def documents(paths: tuple[str, ...], roots: Roots) -> tuple[Document, ...]:
 
 
 def rewrite(document: Document, urls: Mapping[str, str], roots: Roots) -> int:
-    """How many URLs were replaced; the file is written as a whole or not at all. Raises ReadRefused. It blocks."""
+    """How many URLs were replaced; the file is written completely or not at all. Raises ReadRefused. It blocks."""
     text, count = replaced(document.text, urls)
     if count:
         write_document(text, document.path, document, roots, overwrite=True)
@@ -119,7 +118,7 @@ def rewrite(document: Document, urls: Mapping[str, str], roots: Roots) -> int:
 
 
 def replaced(text: str, urls: Mapping[str, str]) -> tuple[str, int]:
-    """Exactly these URLs, also as HTML writes them: not one that only begins like them, nor one with a query."""
+    """Replaces exactly these URLs, also in HTML's spelling, but no URL that only begins like them or has a query."""
     spelled = {form: new for old, new in urls.items() for form in {old, escape(old)}}
     if not spelled:
         return text, 0

@@ -1,4 +1,4 @@
-"""What an upload, a batch and payments come to, as text and as fields: the same for a model, a person, a script."""
+"""The results of uploads, batches and payments, as text and as fields: the same for models, people and scripts."""
 
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def upload_fields(upload: "Upload") -> dict[str, Any]:
-    """What says nothing is left out: the first seven fields are always there."""
+    """Empty fields are left out; the first seven are always there."""
     receipt = upload.receipt
     said = {
         "reused": upload.reused or None,
@@ -43,7 +43,7 @@ def note_of(upload: "Upload") -> str:
 
 
 def full_note(upload: "Upload") -> str:
-    """With its life, which is said once where many answers come together."""
+    """With its lifetime, which a batch says only once."""
     return " ".join(filter(None, (note_of(upload), upload.life)))
 
 
@@ -74,7 +74,7 @@ def upload_text(upload: "Upload") -> str:
 
 
 def remark(uploaded: "Success") -> str:
-    """What was done to it or is doubtful; most have none."""
+    """What was done to it, or is in doubt; most have no remark."""
     facts = facts_of(uploaded.upload)
     return f"{quoted(uploaded.path)}: {facts}" if facts else ""
 

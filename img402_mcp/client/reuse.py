@@ -1,4 +1,4 @@
-"""The memory of an API's uploads: the history as the uploader uses it. What fails here never hides a URL."""
+"""The memory of an API's uploads: the history as the uploader uses it. A failure here never hides a URL."""
 
 import logging
 from collections.abc import AsyncIterator
@@ -24,7 +24,7 @@ _log = logging.getLogger("img402_mcp.client.reuse")
 
 @dataclass(frozen=True)
 class Terms:
-    """On which terms an image went: `kind` FREE or PAID, what was asked of preparing, and the price in atomic USDC."""
+    """The terms of an upload: `kind` FREE or PAID, the requested preparation, and the price in atomic USDC."""
 
     kind: str
     preparation: str
@@ -41,12 +41,12 @@ class _Turn:
 class Reuse:
     api_url: str
     history: History | None
-    """None: switched off, or it cannot be opened."""
+    """None if it is switched off or cannot be opened."""
     _turns: dict[str, _Turn] = field(default_factory=dict)
 
     @asynccontextmanager
     async def turn(self, image: Image) -> AsyncIterator[None]:
-        """One upload at a time of the same bytes: the second finds what the first has left."""
+        """One upload at a time for the same bytes: the second finds the result of the first."""
         turn = self._turns.setdefault(image.source, _Turn())
         turn.waiting += 1
         try:
@@ -58,17 +58,17 @@ class Reuse:
                 del self._turns[image.source]
 
     async def reusable(self, image: Image, terms: Terms) -> HistoryEntry | None:
-        """What the same file got on the same terms, while its URL lives."""
+        """The earlier upload of the same file on the same terms, while its URL lives."""
         if self.history is None:
             return None
         try:
             found = self.history.reusable
             return await run_sync(found, self.api_url, terms.kind, image.source, terms.preparation, time())
         except Img402Error:
-            return None  # what cannot be looked up is uploaded
+            return None  # if the lookup fails, the file is uploaded
 
     async def delete_url(self, url: str) -> str:
-        """What takes the image at that URL down; empty where it is not known."""
+        """The URL that deletes the image at that URL; empty if it is unknown."""
         if self.history is None:
             return ""
         try:
@@ -82,7 +82,7 @@ class Reuse:
                 await run_sync(self.history.gone, url)
 
     async def remember(self, image: Image, sent: SentImage, receipt: Receipt, terms: Terms) -> tuple[str, ...]:
-        """Also where the call is being cut off: nobody else knows the URL. What goes wrong comes back as a note."""
+        """Also while the call is being cut off: nobody else knows the URL. An error is returned as a note."""
         if self.history is None:
             return ()
         entry = self._entry(image, sent, receipt, terms)
@@ -118,7 +118,7 @@ class Reuse:
 
 @asynccontextmanager
 async def opened(settings: Settings) -> AsyncIterator[Reuse]:
-    """An upload without a memory is worth more than none: `doctor` tells what is wrong with the folder."""
+    """An upload without a history is better than no upload: `doctor` reports the fault of the folder."""
     try:
         history = await run_sync(History.open, settings.state_dir) if settings.history else None
     except SettingsError as error:

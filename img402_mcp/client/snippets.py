@@ -1,4 +1,4 @@
-"""What the answer gives to paste: one image, whatever the file is called and wherever the text goes."""
+"""The text to paste for one image: safe for any file name and in any place."""
 
 import html
 import re
@@ -8,12 +8,12 @@ from pathlib import Path
 MAX_ALT_LENGTH = 80
 WIDEST = 10_000
 _MARKDOWN = re.compile(r"[\\`*_\[\]<>&!|~#$:@]")
-# Without these a name in a bracket or an attribute can turn the text around it over, or hide in it.
+# Removed: in a bracket or an attribute they can reverse the surrounding text, or hide in it.
 _INVISIBLE = ("Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp")
 
 
 def snippet(path: Path, url: str, width: int = 0) -> str:
-    """`![shot](https://...)`, or `<img>` with a width in CSS pixels, which a picture of a dense screen wants.
+    """`![shot](https://...)`, or `<img>` with a width in CSS pixels, which a picture from a dense screen needs.
 
     The file's stem is the alternative text, escaped; the URL's parentheses are encoded.
     """
@@ -36,6 +36,6 @@ def encoded(url: str) -> str:
 
 
 def _tag(name: str, url: str, width: int) -> str:
-    """It may stand in a table's cell or a line of markdown: a bar, a backquote or a star must be neither there."""
+    """It may be in a table cell or a line of markdown, so it may have no bar, backquote or star."""
     text = re.sub(r"[|`*_~$@:]", lambda mark: f"&#{ord(mark[0])};", html.escape(name))
     return f'<img src="{html.escape(url)}" alt="{text}" width="{width}">'

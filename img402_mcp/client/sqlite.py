@@ -1,4 +1,4 @@
-"""An SQLite file of ours that several processes share: private, whole from its first moment, with a version."""
+"""Our SQLite files, which several processes share: private, complete from the start, with a version."""
 
 import os
 import sqlite3
@@ -15,21 +15,20 @@ from img402_mcp.errors import SettingsError
 class Schema:
     version: int
     statements: tuple[str, ...]
-    """They make a new file of that version."""
+    """The statements that make a new file of that version."""
     probe: str
-    """A query that only a file of this kind answers."""
+    """A query that only works on a file of this kind."""
     settings: tuple[str, ...]
     """PRAGMAs of each connection."""
     busy_seconds: float
     """How long a writer waits for another process."""
     steps: Mapping[int, tuple[str, ...]] = field(default_factory=dict)
-    """Version -> the statements that lead from it to the next one."""
+    """Version -> the statements that upgrade it to the next one."""
 
 
 def opened(path: Path, schema: Schema) -> sqlite3.Connection:
-    """The file at `path`, in a folder of its own (0700), made where it is missing; for any thread, without a lock.
-
-    Raises SettingsError where a newer version wrote it, OSError, sqlite3.Error.
+    """The file at `path`, in its own folder (0700), made if it is missing; for any thread, without a lock. Raises
+    SettingsError if a newer version wrote it, OSError, sqlite3.Error.
     """
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.parent.chmod(0o700)
@@ -46,7 +45,7 @@ def opened(path: Path, schema: Schema) -> sqlite3.Connection:
 
 
 def _make(path: Path, schema: Schema) -> None:
-    """The file appears whole or not at all, and never over another one.
+    """The file appears complete or not at all, and never replaces another one.
 
     Two processes that switched one new file to WAL at the same moment would find it locked.
     """
@@ -55,7 +54,7 @@ def _make(path: Path, schema: Schema) -> None:
 
 
 def made(path: Path, schema: Schema) -> None:
-    """A new file of that schema, whole when this returns. Raises FileExistsError."""
+    """A new file of that schema, complete when this returns. Raises FileExistsError."""
     os.close(new_file(path))
     with closing(_connected(path, schema)) as connection:
         for statement in (*schema.statements, f"PRAGMA user_version = {schema.version}"):
@@ -83,7 +82,7 @@ def _demand_known(connection: sqlite3.Connection, path: Path, schema: Schema) ->
 
 
 def _bring_up_to_date(connection: sqlite3.Connection, schema: Schema) -> None:
-    """In one transaction, so that of several processes one does it, and a crash leaves the old version."""
+    """In one transaction, so that only one process does it, and a crash leaves the old version."""
     if _version(connection) == schema.version:
         return
     connection.execute("BEGIN IMMEDIATE")

@@ -1,9 +1,8 @@
-"""Sending to a URL that an API names: an API must not be able to make us reach into the user's own network.
-
-Only https at a public address is reached. Plain http, private addresses and loopback are reached only where the API
-that the user configured is itself at such a one. The name is looked up once, and the address that was checked is the
-one connected to, past any proxy, so that no second look-up can lead elsewhere. The URL's query is a secret: errors
-name the host alone, and nothing here goes through a client that logs URLs.
+"""Sends to a URL that an API names: no API may make us reach into the user's own network. Only https at a public
+address is reached. Plain http, private addresses and loopback are reached only if the API that the user configured is
+at such an address itself. The name is looked up once, and the connection goes to the address that was checked, past
+any proxy, so that no second look-up can lead elsewhere. The URL's query is a secret: errors name only the host, and no
+client that logs URLs is used here.
 """
 
 import re
@@ -29,13 +28,13 @@ from img402_mcp.client.http import (
 )
 from img402_mcp.errors import BadAnswer, NotReached, quoted
 
-# A presigned URL has some hundred characters, one with a session's token some two thousand.
+# A presigned URL has some hundred characters; with a session token it has some two thousand.
 MAX_URL_LENGTH = 8192
 # RFC 6052: in such a network an IPv6 address means the IPv4 address in its last 32 bits.
 _NAT64 = IPv6Network("64:ff9b::/96")
 # RFC 6890, for protocols; a cloud keeps its metadata there. Python versions differ in what they call it.
 _PROTOCOLS = IPv4Network("192.0.0.0/24")
-# Services of clouds for the machines in them, at addresses that look like anyone's.
+# Cloud providers' services for their own machines, at addresses that look public.
 _CLOUDS = (IPv4Address("168.63.129.16"), IPv6Address("fd00:ec2::254"))
 _URL = re.compile(r"(https?)://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?(/[!-~]*)", re.ASCII)
 
@@ -56,7 +55,7 @@ LookUp = Callable[[str, int], Awaitable[list[Address]]]
 
 
 async def look_up(host: str, port: int) -> list[Address]:
-    """All addresses of a name, in the system's order; none where it has none."""
+    """All addresses of a name, in the system's order; there may be none."""
     try:
         found = await anyio.getaddrinfo(host, port, type=SOCK_STREAM)
     except (gaierror, UnicodeError):
@@ -66,16 +65,16 @@ async def look_up(host: str, port: int) -> list[Address]:
 
 @dataclass(frozen=True)
 class SsrfGuard:
-    """What the API at `api_url` names. `transport` replaces the network; the checks are the same."""
+    """For URLs that the API at `api_url` names. `transport` replaces the network; the checks are the same."""
 
     api_url: str
     transport: httpx2.AsyncBaseTransport | None = None
     look_up: LookUp = look_up
 
     async def sender(self, url: str) -> Send:
-        """A Send for that URL alone, to the addresses that were checked here; nothing is sent yet.
+        """A Send for only that URL, to the addresses that were checked here; nothing is sent yet.
 
-        Raises BadAnswer for a URL that is not to be reached, NotReached for a name without an address.
+        Raises BadAnswer for a URL that may not be reached, NotReached for a name without an address.
         """
         scheme, host = _parts(url)
         if scheme == "http" and urlsplit(self.api_url).scheme != "http":
@@ -90,7 +89,7 @@ class SsrfGuard:
         return send
 
     async def _demand_reachable(self, host: str, port: int) -> list[Address]:
-        """All addresses of the host; one that is too near refuses them all."""
+        """Checks all addresses of the host; one that is too near refuses them all."""
         addresses = await self._addresses(host, port)
         if not addresses:
             raise NotReached(f"{host}, which the API names, has no address that can be looked up.")
@@ -168,7 +167,7 @@ def _port(url: str) -> int:
 async def _sent_to_first(
     request: Request, host: str, addresses: list[Address], transport: httpx2.AsyncBaseTransport | None
 ) -> Response:
-    """To the first address that takes a connection: until then nothing of the body has left."""
+    """To the first address that accepts a connection: until then nothing of the body is sent."""
     for address in addresses[:-1]:
         try:
             return await _sent(request, host, address, transport)
@@ -183,7 +182,7 @@ async def _sent(request: Request, host: str, address: Address, transport: httpx2
     with errors_as_upload_failures(request):
         if transport is not None:
             return await _answered(transport, made, where)
-        # A connection of its own: a pool would hand one out by address, whatever name its certificate was checked for.
+        # A new connection: a pool chooses one by address, even if its certificate was checked for another name.
         async with httpx2.AsyncHTTPTransport() as network:
             return await _answered(network, made, where)
 

@@ -16,7 +16,7 @@ async def with_foreign_token(
     progress: Progress | None = None,
     options: UploadOptions = DEFAULT_OPTIONS,
 ) -> Upload:
-    """An upload with a token that was paid for elsewhere. Buys nothing, whatever happens."""
+    """An upload with a token that was paid for elsewhere. It never buys anything."""
     image = await fitting_for_token(uploader, await uploader.read(path, exact=True, fit=options.fit), options)
     tries = Tries()
     send = tries.watching(uploader.send)
@@ -28,7 +28,7 @@ async def with_foreign_token(
 
 
 async def fitting_for_token(uploader: Uploader, image: Image, options: UploadOptions) -> Image:
-    """Before a token is used. Raises ReadRefused."""
+    """Makes the image fit before a token is used. Raises ReadRefused."""
     is_small = len(image.data) <= min(DOCUMENTED_FREE_BYTES) and not image.must_be_converted
     limit = None if is_small else await uploader.api_limits.paid_bytes()
     return await uploader.fitting(image, limit, options)

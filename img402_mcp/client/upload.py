@@ -1,4 +1,4 @@
-"""The uploader: a path becomes an image, the image is made ready and goes to the API, the answer comes back."""
+"""The uploader: it reads an image from a path, prepares it, sends it to the API and returns the answer."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 from contextlib import asynccontextmanager
@@ -29,20 +29,20 @@ from img402_mcp.client.verify import SentImage, Verdict, Verifier
 from img402_mcp.errors import ReadRefused, UploadRejected, quoted
 
 Progress = Callable[[int, int], Awaitable[None]]
-"""Is given the bytes sent so far and in all."""
+"""Gets the bytes sent so far, and the total."""
 
 KEPT_SCALE = 50
-"""Percent of its width and height: keep refuses to go below."""
-MAX_REFUSALS = 2  # of one image, before what the third upload is answered stands
+"""Percent of its width and height: keep refuses to scale below this."""
+MAX_REFUSALS = 2  # of one image; the answer to the third one is final
 OTHERWISE = "It was delivered by an earlier call, which had prepared it otherwise than this one would."
 
 
 @dataclass(frozen=True)
 class UploadOptions:
-    """What is asked of one upload. `width` in CSS pixels makes the snippet an `<img>`; 0: plain markdown.
+    """The options of one upload. `width` in CSS pixels makes the snippet an `<img>`; 0: plain markdown.
 
-    `keep`: make it fit what the API keeps longest; None: as IMG402_KEEP says.
-    `on_stage` is given what begins: "fitting", "preparing", "checking the URL".
+    `keep`: make it small enough to be kept longest; None: as IMG402_KEEP says. `on_stage` gets the name of each stage
+    as it begins: "fitting", "preparing", "checking the URL".
     """
 
     fit: bool = True
@@ -66,19 +66,19 @@ class Upload:
     height: int
     markdown: str
     reused: bool = False
-    """It was uploaded before: this is its existing URL."""
+    """It was uploaded before; this is its existing URL."""
     done: tuple[str, ...] = ()
-    """What was done to the image before it was sent."""
+    """The steps that prepared the image."""
     verified: bool | None = None
-    """Whether the URL answers with the image; None: not asked."""
+    """Whether the URL answers with the image; None if it was not requested."""
     notes: tuple[str, ...] = ()
     life: str = ""
-    """When it expires, and what would make it last; empty where it never does, or nobody knows."""
+    """When it expires, and how to make it last; empty if it never does, or that is unknown."""
 
 
 @dataclass(frozen=True)
 class Uploader:
-    """What every upload shares: the allow-list, the API, the warm connections, the memory of what was uploaded."""
+    """Shared by all uploads: the allow-list, the API, the warm connections, the memory of earlier uploads."""
 
     settings: Settings
     allow_list: AllowList
@@ -88,7 +88,7 @@ class Uploader:
     reuse: Reuse
     verifier: Verifier | None
     transport: httpx2.AsyncBaseTransport | None = None
-    """In place of the network, in tests."""
+    """Replaces the network in tests."""
 
     @property
     def roots(self) -> Roots:
@@ -108,7 +108,7 @@ class Uploader:
     async def upload_image(
         self, image: Image, progress: Progress | None = None, options: UploadOptions = DEFAULT_OPTIONS
     ) -> Upload:
-        """The same for one that is read already."""
+        """The same for an image that has already been read."""
         goal = await self._goal(image, options)
         if options.fresh or self.history is None:
             return await self._uploaded(image, progress, options, goal)
@@ -117,9 +117,9 @@ class Uploader:
             return known or await self._uploaded(image, progress, options, goal)
 
     async def read(self, path: str | Image, *, exact: bool = False, fit: bool = True) -> Image:
-        """Repaired, and scrubbed where that is not switched off; `exact` as in `read_image`. Raises ReadRefused.
+        """Repaired, and scrubbed unless that is switched off; `exact` as in `read_image`. Raises ReadRefused.
 
-        With `fit` also what `fitting` has to convert. What was read before is not read again.
+        With `fit` also formats that `fitting` has to convert. An image that was read before is not read again.
         """
         if isinstance(path, Image):
             return path
@@ -135,7 +135,7 @@ class Uploader:
         media_types: Collection[str] = MEDIA_TYPES,
         least_scale: int = 1,
     ) -> Image:
-        """The image in at most `limit` bytes, if one is known; as it is where that will do. Raises ReadRefused."""
+        """The image in at most `limit` bytes, if a limit is known; unchanged if it already fits. Raises ReadRefused."""
         is_taken = limit is None or len(image.data) <= limit
         if not options.fit or (is_taken and not image.must_be_converted):
             return image
@@ -148,7 +148,7 @@ class Uploader:
     async def fitting_taken(
         self, image: Image, limit: int, options: UploadOptions, media_types: Collection[str]
     ) -> Image:
-        """The same for an API whose formats are few: an image of another one stays, to be refused as such."""
+        """The same for an API with few formats: an image in another format stays as it is, to be refused as such."""
         is_taken = image.picture.format.media_type in media_types or image.must_be_converted
         return await self.fitting(image, limit, options, media_types) if is_taken else image
 
@@ -161,7 +161,7 @@ class Uploader:
         price: int = 0,
         goal: int | None = None,
     ) -> Upload:
-        """The answer, once the URL is known: nothing that fails from here on may hide it."""
+        """The answer, once the URL is known: no later failure may hide it."""
         if receipt.size_bytes != len(image.data):
             return replace(uploaded(replace(image, done=()), receipt, options), notes=(*image.notes, OTHERWISE))
         sent = sent_facts(image)
@@ -179,9 +179,8 @@ class Uploader:
         return clean(image, quoted(path)) if scrub and not image.must_be_converted else image
 
     async def _goal(self, image: Image, options: UploadOptions) -> int | None:
-        """The bytes that it has to come down to, to be kept longest; None: not asked for, or it lives longest as it is.
-
-        What is to be converted has no size yet. Raises ReadRefused.
+        """The size in bytes that it must be reduced to, to be kept longest; None if that is not requested, or it
+        already lives longest. An image that has yet to be converted has no size. Raises ReadRefused.
         """
         if not (self.settings.keep if options.keep is None else options.keep):
             return None
@@ -200,9 +199,8 @@ class Uploader:
     async def _sent(
         self, original: Image, progress: Progress | None, options: UploadOptions, goal: int | None
     ) -> tuple[Image, Receipt]:
-        """What the API states is met beforehand; what it says of a file that it refuses, afterwards.
-
-        Nothing is made smaller on a guess: an API that states nothing gets the file as it is.
+        """Stated limits are met beforehand; limits named in a refusal, afterwards. Nothing is made smaller on a guess:
+        an API that states no limits gets the file as it is.
         """
         image, bounds, scale = original, Bounds(), KEPT_SCALE if goal else 1
         is_small = len(image.data) <= min(DOCUMENTED_FREE_BYTES) and not image.must_be_converted
@@ -222,7 +220,7 @@ class Uploader:
         return image, await self.service.upload(image, self.send, on_sent(image, progress))
 
     async def _known(self, image: Image, options: UploadOptions, goal: int | None) -> Upload | None:
-        """The URL of the same bytes, sent on the same terms; not where it shows that it serves them no more."""
+        """The URL of the same bytes, sent on the same terms; not if it turns out that it no longer serves them."""
         entry = await self.reuse.reusable(image, self._terms(options, FREE, goal=goal))
         if entry is None and goal:
             plain = await self.reuse.reusable(image, self._terms(options, FREE))
@@ -243,7 +241,7 @@ class Uploader:
         return await self.verifier.verdict(url, sent) if self.verifier else None
 
     def _terms(self, options: UploadOptions, kind: str, price: int = 0, goal: int | None = None) -> Terms:
-        """The same file prepared otherwise is another upload."""
+        """The same file with a different preparation is another upload."""
         steps = (("scrub", self.settings.scrub), ("fit", options.fit), ("keep", goal is not None))
         return Terms(kind, " ".join(name for name, wanted in steps if wanted), price)
 

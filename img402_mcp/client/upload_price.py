@@ -26,7 +26,7 @@ class UploadPrice:
 
 
 async def upload_price(uploader: Uploader) -> UploadPrice:
-    """Reads the 402 of the token route; pays nothing. Raises UploadFailed, UploadRejected, PaymentRefused."""
+    """Reads the token route's 402; pays nothing. Raises UploadFailed, UploadRejected, PaymentRefused."""
     request = uploader.service.token_request()
     answer = await uploader.send(request)
     if answer.status != 402:

@@ -13,14 +13,14 @@ from img402_mcp.client.http import Request, Response, Send
 from img402_mcp.client.ssrf_guard import SsrfGuard
 from img402_mcp.errors import Img402Error
 
-# Fetched and compared byte for byte; of what is larger the headers are asked for alone.
+# Up to this size an image is fetched and compared byte for byte; for a larger one only the headers are requested.
 SMALL = 65_536
 TIMEOUT = 10.0
 
 
 @dataclass(frozen=True)
 class SentImage:
-    """What should be there: sha256 in hexadecimal."""
+    """The image that should be there: sha256 in hexadecimal."""
 
     content_type: str
     size_bytes: int
@@ -29,7 +29,7 @@ class SentImage:
 
 @dataclass(frozen=True)
 class Verdict:
-    """`why` is a clause that goes on from "it". `refuted`: the answer shows that the image is not there (any more)."""
+    """`why` is a clause that continues "it". `refuted`: the answer shows that the image is not there (any more)."""
 
     verified: bool
     why: str = ""
@@ -38,16 +38,16 @@ class Verdict:
 
 @dataclass(frozen=True)
 class Verifier:
-    """`send` asks the API's own origin; whatever else it names goes through `named`, which reaches public addresses."""
+    """`send` asks the API's own origin; other URLs that it names go through `named`, which reaches public addresses."""
 
     api_url: str
     send: Send
     named: SsrfGuard
     timeout: float = TIMEOUT
-    """Seconds that an upload's answer waits for it."""
+    """The seconds that an upload's answer waits for it."""
 
     async def verdict(self, url: str, sent: SentImage) -> Verdict | None:
-        """One request. None where the way there is a proxy's, which cannot be judged here."""
+        """One request. None if it would go through a proxy, which cannot be judged here."""
         own = _origin(url) == _origin(self.api_url)
         if not own and _is_behind_a_proxy(url):
             return None
@@ -75,7 +75,7 @@ def _judged(answer: Response, sent: SentImage) -> Verdict:
 
 
 def _difference(answer: Response, sent: SentImage) -> str:
-    """Empty where none shows."""
+    """Empty if there is no visible difference."""
     kind = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
     if kind != sent.content_type:
         return f"is of another type than {sent.content_type}"

@@ -1,8 +1,8 @@
 """IMG402_APPROVE=ask: the user is asked before each payment, where the client can ask.
 
-The question is put at the exact moment when something would be paid, by an exception that ends the call: the client
-shows it, and the call is made again with the answer. So nobody is asked where nothing is paid, the question names the
-price, and an answer counts for that price: where it has risen meanwhile, nothing is signed.
+The question is asked exactly when something would be paid, by an exception that ends the call: the client shows it,
+and makes the call again with the answer. So nobody is asked if nothing is paid, the question names the price, and the
+answer counts for that price: if it has risen since, nothing is signed.
 """
 
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -32,22 +32,22 @@ class Question(Exception):  # no error
 
 
 class UserAnswer(NamedTuple):
-    """To the question whether so many atomic units may be paid."""
+    """The answer to the question whether so many atomic units may be paid."""
 
     price: int
     agreed: bool
 
 
 class Approval(NamedTuple):
-    """`answer` None: the user was not asked yet."""
+    """`answer` is None if the user was not asked yet."""
 
     can_elicit: bool
     answer: UserAnswer | None = None
     call: str = ""
-    """Where the session keeps what the call had read before it was ended by the question."""
+    """The key under which the session keeps what the call had read before the question ended it."""
 
     def approver(self, uploader: "Uploader", purpose: str) -> "Approve | None":
-        """What the payer asks before it signs; None where nobody need be asked."""
+        """The callback that the payer asks before it signs; None if nobody has to be asked."""
         if uploader.settings.money.approve != "ask":
             return None
 
@@ -76,7 +76,7 @@ class Approval(NamedTuple):
 
 
 def approval_of(context: "Context[Any, Any]") -> Approval:
-    """With the answer that came with this call, where an earlier one was ended by a question."""
+    """With the answer that came with this call, if a question ended an earlier call."""
     response = answered(context, _REQUEST)
     if not response:
         return Approval(can_ask(context))
@@ -85,7 +85,7 @@ def approval_of(context: "Context[Any, Any]") -> Approval:
 
 
 async def elicited(context: "Context[Any, Any]", question: Question, call: str) -> InputRequiredResult | UserAnswer:
-    """The question for the client to come back with; or, in the protocol's older revisions, the answer itself."""
+    """The question for the client to answer; or, in older revisions of the protocol, the answer itself."""
     state = {"price": question.price, "call": call}
     response = await ask(context, YesOrNo(_REQUEST, str(question), "Pay this once", state))
     return response if isinstance(response, InputRequiredResult) else UserAnswer(question.price, response)

@@ -1,8 +1,9 @@
-"""The arguments of a tool's call, as models and frameworks send them: what is plainly meant is read, the rest refused.
+"""The arguments of a tool call, as models and frameworks send them: a clear meaning is accepted, anything else is
+refused.
 
 `null` and an empty text stand for an option that was left out. Numbers and truth values may be texts, a list may be
-one item or its JSON, a path may be in quotes. An argument that is not known is left aside and named in the answer; it
-is an error where it looks like one of the tool's own, or where the call may spend money.
+one item or its JSON, a path may be in quotes. An unknown argument is ignored and named in the answer. It is an error
+if it looks like one of the tool's arguments, or if the call may spend money.
 """
 
 import difflib
@@ -17,13 +18,13 @@ from img402_mcp.errors import Img402Error, quoted
 
 
 class BadArguments(Img402Error):
-    """The call cannot be carried out as it stands; `str()` says what came and what was wanted."""
+    """The call cannot be carried out as it is; `str()` says what came and what was wanted."""
 
 
 class Arguments(NamedTuple):
     values: Mapping[str, Any]
     note: str = ""
-    """What was left aside, for the answer."""
+    """The ignored arguments, for the answer."""
 
 
 def read_arguments(
@@ -59,7 +60,7 @@ _SYNONYMS = {
     "project_id": {"project"},
     "overwrite": {"force"},
 }
-"""What a model may call an argument whose name is not a part of it."""
+"""Other names that models use for an argument."""
 
 
 def _demand_known(tool: str, parameters: Mapping[str, Parameter], unknown: list[str], *, spends: bool) -> None:
@@ -75,7 +76,7 @@ def _demand_known(tool: str, parameters: Mapping[str, Parameter], unknown: list[
 
 
 def _meant(name: str, parameters: Mapping[str, Parameter]) -> str:
-    """The argument that an unknown name is another spelling of; empty where there is none."""
+    """The argument that an unknown name probably means; empty if there is none."""
     words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Za-z][a-z]*|\d+", name[:100])]
     plain = "".join(words)
     spelt = [own for own in parameters if plain == own.replace("_", "") or {own, own.rstrip("s")} & {*words}]
@@ -87,7 +88,7 @@ def _meant(name: str, parameters: Mapping[str, Parameter]) -> str:
 
 
 def _read(name: str, parameter: Parameter, value: object) -> object:
-    """The value, None where it says that the argument is left out. Raises BadArguments."""
+    """The value, or None if it means that the argument is left out. Raises BadArguments."""
     kind = parameter.annotation
     one = value[0] if isinstance(value, list) and len(value) == 1 and get_origin(kind) is not list else value
     if one is None or _is_left_out(one, parameter):
@@ -101,7 +102,7 @@ def _read(name: str, parameter: Parameter, value: object) -> object:
 
 
 def _is_left_out(value: object, parameter: Parameter) -> bool:
-    """An option as an empty text, or a word for nothing where no text is wanted."""
+    """True for an empty text, or for a word such as "none" if no text is wanted."""
     if parameter.default is Parameter.empty or not isinstance(value, str):
         return False
     word = value.strip().lower()
@@ -145,12 +146,12 @@ def _choice(value: object, choices: tuple[str, ...]) -> str | None:
 
 
 _PATHS = {"path", "paths", "out"}
-# As a shell, or a terminal that a file was dropped on, writes a name.
+# Escapes as in a shell, or as a terminal writes the name of a dropped file.
 _ESCAPED = re.compile(r"\\([ ()'\"&])")
 
 
 def _path(value: object) -> str | None:
-    """Without the quotes around it, without a shell's backslashes, and without what comes before a full path."""
+    """Without surrounding quotes, a shell's backslashes, and any text before a full path."""
     if not isinstance(value, str):
         return None
     text, bare = _unquoted(value.strip("\r\n")), value.strip()

@@ -18,7 +18,7 @@ _STOP_WITHIN = 3
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """Bound before anything is said, so that the address that is printed is true, also for port 0."""
+    """Bound before anything is printed, so that the printed address is right, also for port 0."""
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
     except (OSError, OverflowError, TypeError, UnicodeError) as error:  # the last two: a name that is no name
@@ -44,7 +44,7 @@ def run_app(  # noqa: PLR0913  # the last three differ between MCP over HTTP and
 ) -> int:
     import uvicorn  # noqa: PLC0415  # not needed on stdio
 
-    # Whom a proxy names is the application's to judge: uvicorn would believe anyone on loopback.
+    # The application judges the addresses that a proxy names: uvicorn would believe anyone on loopback.
     settings = uvicorn.Config(
         app,
         http=http,

@@ -1,7 +1,7 @@
-"""A path outside the allowed folders: the person is asked for its folder, where the client can ask.
+"""For a path outside the allowed folders, the person is asked to allow its folder, if the client can ask.
 
-The folder comes from the path's text, and the question is the same for a folder that is there and one that is not. A
-yes counts as long as this server runs; a no, too: nobody is asked twice for one folder.
+The folder comes from the path's text, and the question is the same for existing and missing folders. Yes and no both
+count as long as this server runs: nobody is asked twice about one folder.
 """
 
 import os
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
 _ASKED = "allow"
 MOST_QUESTIONS = 10
-"""Of one server: an agent cannot wear a person down."""
+"""The most questions of one server, so that an agent cannot wear a person down."""
 
 
 async def ask_for_folder(
     refused: OutsideRoots, session: "Session", context: "Context[Any, Any]"
 ) -> InputRequiredResult | bool:
-    """The question, or whether the person has answered it now; False where nobody is asked."""
+    """The question, or whether the person has answered it now; False if nobody is asked."""
     folder = await _folder_to_ask_for(refused, session, context)
     if folder is None:
         return False
@@ -47,7 +47,7 @@ async def ask_for_folder(
 
 
 async def ask_before_many(ctx: "ToolContext", patterns: Sequence[str]) -> None:
-    """Before the first file is sent. Raises OutsideRoots for a folder that is asked for then."""
+    """Asks before the first file is sent. Raises OutsideRoots for a folder that needs a question."""
     roots = ctx.session.allow_list.roots()
     for refused in await run_sync(outside_roots, patterns, roots) if ctx.approval.can_elicit else ():
         if await _folder_to_ask_for(refused, ctx.session, ctx.request):
@@ -55,7 +55,7 @@ async def ask_before_many(ctx: "ToolContext", patterns: Sequence[str]) -> None:
 
 
 async def _folder_to_ask_for(refused: OutsideRoots, session: "Session", context: "Context[Any, Any]") -> Path | None:
-    """None where nobody can be asked, somebody was asked before, or not even the user can allow it."""
+    """None if nobody can be asked, somebody was asked before, or not even the user can allow it."""
     if not can_ask(context) or len(session.asked_for) >= MOST_QUESTIONS:
         return None
     folder = Path(await run_sync(_resolved, refused.folder))
@@ -69,7 +69,7 @@ def _resolved(folder: Path) -> str:
 
 
 def take_answer(session: "Session", context: "Context[Any, Any]") -> None:
-    """That came with this call, where an earlier one was ended by the question."""
+    """Records the answer that came with this call, if the question ended an earlier one."""
     if said := answered(context, _ASKED):
         _take(Path(said[0]), session, agreed=said[1])
 

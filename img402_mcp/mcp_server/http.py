@@ -1,4 +1,4 @@
-"""MCP over HTTP: the app, with its Host and Origin lists enforced at every address, and a bound on its sessions."""
+"""MCP over HTTP: the app, with its Host and Origin lists enforced at every address, and a limit on its sessions."""
 
 import re
 from collections.abc import Iterable
@@ -18,7 +18,7 @@ from img402_mcp.mcp_server.settings import ServeSettings
 def http_app(server: MCPServer[Session], serving: ServeSettings) -> Starlette:
     """Streamable HTTP at /mcp, or SSE at /sse."""
     app = _sse(server, serving) if serving.transport == "sse" else _streamable(server, serving)
-    # A redirect to a tidier path would name the Host that the request came with, before that is judged.
+    # A redirect to a tidier path would repeat the request's Host before it is checked.
     app.router.redirect_slashes = False
     if serving.allowed_origins:
         app.add_middleware(
@@ -52,7 +52,7 @@ def _security(serving: ServeSettings) -> TransportSecuritySettings:
 
 
 class NamesCheck:
-    """Refuses a request by the wrong name. The SDK's own check takes whatever follows the colon for a port."""
+    """Refuses a request with a wrong Host or Origin. The SDK's own check takes any text after the colon for a port."""
 
     def __init__(self, app: ASGIApp, hosts: Iterable[str], origins: Iterable[str]) -> None:
         self._app = app
@@ -71,6 +71,6 @@ class NamesCheck:
 
 
 def _pattern(names: Iterable[str]) -> str:
-    """`http://localhost:*` means every port, as in the SDK's own list. No name matches where there is none."""
+    """`http://localhost:*` means every port, as in the SDK's own list. Without any names nothing matches."""
     forms = (re.escape(name.removesuffix(":*")) + (":[0-9]{1,5}" if name.endswith(":*") else "") for name in names)
     return "|".join(forms) or r"(?!)"

@@ -1,7 +1,7 @@
-"""A question to the person at the client, answered by yes or no.
+"""A yes-or-no question to the person at the client.
 
-In the protocol's newer revisions it ends the call, and the client makes the call again with the answer; in the older
-ones the answer comes while the call waits.
+In the protocol's newer revisions it ends the call, and the client makes the call again with the answer; in older
+revisions the call waits for the answer.
 """
 
 import json
@@ -30,13 +30,13 @@ def can_ask(context: "Context[Any, Any]") -> bool:
 
 
 def answered(context: "Context[Any, Any]", name: str) -> tuple[Any, bool] | None:
-    """What the question was about and whether the answer was yes, where this call comes with one to that question."""
+    """What the question was about, and whether the answer was yes, if this call brings an answer to it."""
     said, about = (context.input_responses or {}).get(name), context.request_state
     return (json.loads(about), _is_yes(said, name)) if isinstance(said, ElicitResult) and about is not None else None
 
 
 async def ask(context: "Context[Any, Any]", question: YesOrNo) -> InputRequiredResult | bool:
-    """The question for the client to come back with, or the answer itself."""
+    """The question for the client to answer, or the answer itself."""
     name = question.name
     form = {
         "type": "object",

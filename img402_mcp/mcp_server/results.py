@@ -1,4 +1,4 @@
-"""The answer of a tool, in text and in structure: some hosts show the model the text alone, others the structure."""
+"""A tool's answer as text and as structure: some hosts show the model only the text, others only the structure."""
 
 from typing import TYPE_CHECKING, Any, Generic, Literal, NamedTuple, TypeVar
 
@@ -14,7 +14,7 @@ R = TypeVar("R")
 class Answer(NamedTuple, Generic[R]):
     """`result` is a named tuple with a `note`, whose fields are the output schema.
 
-    Named tuples, since each dataclass would cost half a millisecond of the start.
+    Named tuples, since each dataclass would add half a millisecond to the start.
     """
 
     text: str
@@ -52,7 +52,7 @@ def upload_answer(upload: "Upload") -> Answer[UploadResult]:
 
 
 def structure_of(value: Any) -> Any:  # noqa: ANN401  # a named tuple, or what its fields hold
-    """As JSON: what says no more than its default is left out, and every text can be written as UTF-8."""
+    """As JSON: fields with their default value are left out, and every text can be written as UTF-8."""
     if hasattr(value, "_asdict"):
         defaults, shown = value._field_defaults, value._asdict()
         return {name: structure_of(one) for name, one in shown.items() if name not in defaults or one != defaults[name]}
@@ -62,5 +62,5 @@ def structure_of(value: Any) -> Any:  # noqa: ANN401  # a named tuple, or what i
 
 
 def sayable(text: str) -> str:
-    """A name on the disk need not be UTF-8, and JSON must."""
+    """File names need not be UTF-8, but JSON must be."""
     return text.encode("utf-8", "backslashreplace").decode()

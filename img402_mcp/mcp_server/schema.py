@@ -16,7 +16,7 @@ _NAMES = {str: "string", int: "integer", bool: "boolean"}
 
 
 def parameters_of(tool: Callable[..., Any]) -> Mapping[str, Parameter]:
-    """What the model may name: all but the first, the context."""
+    """The parameters that the model may name: all but the first, which is the context."""
     (_, *named) = signature(tool, eval_str=True).parameters.items()
     return {name: each.replace(annotation=_shown(each.annotation, each.default)) for name, each in named}
 
@@ -28,7 +28,7 @@ def input_schema(parameters: Mapping[str, Parameter]) -> Schema:
 
 
 def output_schema(answer: type) -> Schema:
-    """Of a named tuple. What lists of more than one of its fields hold is defined once."""
+    """Of a named tuple. The items of lists in more than one field are defined once."""
     held = Counter(item for kind in get_type_hints(answer).values() for item in get_args(kind) if _is_named_tuple(item))
     shared = [kind for kind, count in held.items() if count > 1]
     definitions = {kind.__name__: _object(kind) for kind in shared}
@@ -48,7 +48,7 @@ def _object(kind: Any, shared: Iterable[Any] = ()) -> Schema:  # noqa: ANN401  #
 
 
 def _shown(kind: Any, default: object) -> Any:  # noqa: ANN401  # a type as it is annotated
-    """A field at its default is left out of an answer, so one whose default is None is never null there."""
+    """A field with its default value is left out of the answer, so a field whose default is None is never null."""
     return next(iter(set(get_args(kind)) - {NoneType})) if default is None else kind
 
 

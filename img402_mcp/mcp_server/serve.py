@@ -1,4 +1,4 @@
-"""The server's start: MCP over stdio, or over HTTP. What only HTTP needs is imported only there."""
+"""Starts the server: MCP over stdio, or over HTTP. Modules that only HTTP needs are imported only there."""
 
 import gc
 import os
@@ -42,22 +42,22 @@ def serve(environ: Mapping[str, str], flags: ServeFlags) -> int:
 def _serve_on_stdio(server: "MCPServer[Session]") -> int:
     from img402_mcp.mcp_server.stdio import serve_stdio  # noqa: PLC0415  # not needed over HTTP
 
-    if sys.stdout is None:  # it was closed: nobody would hear an answer
+    if sys.stdout is None:  # it was closed, so nobody would get an answer
         return 0
     if os.isatty(0) and sys.stderr:
         print("img402-mcp: MCP over stdio; an agent's configuration starts this. See --help.", file=sys.stderr)
-    # A reader of stdin does not wake up for Python's own handler.
+    # Python's own handler does not wake up a blocked read of stdin.
     signal.signal(signal.SIGINT, signal.SIG_DFL)
     anyio.run(serve_stdio, server, *_wire())
     return 0
 
 
 def _wire() -> tuple[int, int]:
-    """Stdin and stdout for the protocol alone: what else is read there is empty, what else is printed is on stderr."""
+    """Keeps stdin and stdout for the protocol: other readers of stdin get nothing, and other output goes to stderr."""
     for descriptor in (0, 1, 2):
         try:
             os.fstat(descriptor)
-        except OSError:  # it was closed, and the next file that is opened would take its place
+        except OSError:  # it was closed, and the next opened file would take its number
             os.open(os.devnull, os.O_RDWR)
     source, sink = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
@@ -68,6 +68,6 @@ def _wire() -> tuple[int, int]:
 
 
 def imports_are_done() -> None:
-    """What was imported is taken out of the collector's sight for good; `__main__` switched it off before."""
+    """Hides the imported modules from the garbage collector for good; `__main__` switched it off before."""
     gc.freeze()
     gc.enable()

@@ -43,7 +43,7 @@ def create_server(
 
     server = MCPServer(
         "img402-mcp",
-        title="img402 image upload",  # no icon: what is said here is in the metadata of each answer since 2026-07-28
+        title="img402 image upload",  # no icon: since 2026-07-28 these fields are in the metadata of each answer
         version=__version__,
         instructions=INSTRUCTIONS,
         tools=tools(*_configured(settings)),
@@ -58,7 +58,7 @@ def create_server(
 async def _advertising_what_is_there(
     server: MCPServer[Session], ctx: ServerRequestContext[Any, Any], call_next: CallNext
 ) -> HandlerResult:
-    """The SDK advertises prompts and resources also where there are none, and clients then list them."""
+    """The SDK advertises prompts and resources even if there are none, and clients then list them."""
     result = await call_next(ctx)
     if ctx.method in {"initialize", "server/discover"} and isinstance(result, dict):
         there = {

@@ -1,4 +1,4 @@
-"""What the tools of a running server share, and what one call of a tool gets."""
+"""The state that a running server's tools share, and the context of one tool call."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, AsyncExitStack, asynccontextmanager
@@ -30,7 +30,7 @@ Images = dict[tuple[str, bool], "Image"]
 
 @dataclass
 class Session:
-    """The uploaders: each is imported and opened at its first use, since that would cost start-up time."""
+    """The uploaders: each is imported and opened at its first use, to keep the start fast."""
 
     settings: "Settings"
     allow_list: "AllowList"
@@ -38,7 +38,7 @@ class Session:
     stack: AsyncExitStack
     call_seconds: float
     asked_for: "set[Path]" = field(default_factory=set)
-    """Folders that the person was asked to allow, and has answered."""
+    """Folders that the person was asked about, and has answered."""
     _opened: dict[object, object] = field(default_factory=dict)
     _lock: anyio.Lock = field(default_factory=anyio.Lock)
     _read: dict[str, Images] = field(default_factory=dict)
@@ -61,7 +61,7 @@ class Session:
         return await self.opened(open_paid_uploader)
 
     async def opened(self, opening: "Callable[[Uploader], AbstractContextManager[T]]") -> T:
-        """What an API's `open_...` yields; the tool imports that function at its first call."""
+        """The result of an API's `open_...`; the tool imports that function at its first call."""
         uploader = await self.uploader()
 
         async def opened() -> T:
@@ -70,7 +70,10 @@ class Session:
         return await self._once(opening, opened)
 
     def keep(self, images: Images) -> str:
-        """What a call has read, until the user has answered its question. One call's alone, since images are large."""
+        """Keeps what a call has read until the user has answered its question.
+
+        Only for one call, since images are large.
+        """
         call = token_hex(8)
         self._read = {call: images}
         return call
@@ -103,10 +106,11 @@ class ToolContext(NamedTuple):
     request: "Context[Any, Any]"
     approval: Approval
     images: Images
-    """What was read before the user was asked: they agreed to pay for these bytes, and no file is read twice."""
+    """The image that was read before the question: the user agreed to pay for these bytes, and no file is read twice.
+    """
 
     async def read(self, uploader: "Uploader", path: str, options: "UploadOptions") -> "Image":
-        """For an upload that is paid for. Raises ReadRefused."""
+        """Reads the image for a paid upload. Raises ReadRefused."""
         if (key := (path, options.fit)) not in self.images:
             self.images[key] = await uploader.read(path, exact=True, fit=options.fit)
         return self.images[key]

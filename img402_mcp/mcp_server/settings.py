@@ -24,7 +24,7 @@ _SHORTEST_TOKEN = 16
 
 @dataclass(frozen=True)
 class ServeSettings:
-    """How the MCP server is reached. On stdio the rest is unused."""
+    """How the MCP server is reached. On stdio, only the transport matters."""
 
     transport: Transport = "stdio"
     host: str = "127.0.0.1"
@@ -33,13 +33,13 @@ class ServeSettings:
     allowed_origins: tuple[str, ...] = ()
     token: str | None = field(default=None, repr=False)
     session_idle_seconds: float = 1800.0
-    """After so long without a request or an open stream, a session over HTTP ends."""
+    """A session over HTTP ends after so long without a request or an open stream."""
     most_sessions: int = 256
-    """At a time, over HTTP: each keeps some 40 KB."""
+    """The most sessions at a time over HTTP; each keeps some 40 KB."""
 
 
 class ServeFlags(NamedTuple):
-    """The words of `img402-mcp serve`, unchecked."""
+    """The flags of `img402-mcp serve`, unchecked."""
 
     transport: str = "stdio"
     host: str = "127.0.0.1"

@@ -1,8 +1,8 @@
 """MCP over stdin and stdout, a message a line: every request gets an answer, and nothing else is written there.
 
-The SDK drops what it cannot read, and its client then waits until its own time is over. Here such a line is answered
-with a JSON-RPC error, and the rest is passed on. The end of the input waits for the calls that are under way, so that
-a pipe (`printf ... | img402-mcp`) gets its answers; a reader of stdout that is gone ends the server.
+The SDK drops a line that it cannot read, and its client then waits until its time-out. Here such a line is answered
+with a JSON-RPC error, and the rest is passed on. At the end of the input the server waits for calls in progress, so
+that a pipe (`printf ... | img402-mcp`) gets its answers. If the reader of stdout is gone, the server ends.
 """
 
 import json
@@ -37,7 +37,7 @@ _NEVER_ANSWERED = "subscriptions/listen"
 async def serve_stdio(server: MCPServer[Any], source: int, sink: int) -> None:
     """`source` and `sink` are descriptors that nothing else in this process reads or writes."""
     wire = Wire(source, sink)
-    file = anyio.wrap_file(cast("IO[str]", wire))  # of a file the SDK needs just what a Wire has
+    file = anyio.wrap_file(cast("IO[str]", wire))  # a Wire has all that the SDK needs of a file
     async with stdio_server(file, file) as (messages, answers):
         inner = server._lowlevel_server  # noqa: SLF001  # MCPServer runs on the process's own streams alone
         await inner.run(messages, answers, inner.create_initialization_options())
@@ -64,7 +64,7 @@ class Wire:
                 self._refuse(line, _code(error))
                 continue
             if isinstance(message, JSONRPCNotification) and "id" in json.loads(text):
-                self._refuse(line, INVALID_REQUEST)  # the SDK takes a request whose id is not an id for a notification
+                self._refuse(line, INVALID_REQUEST)  # the SDK takes a request with an invalid id for a notification
                 continue
             self._under_way.read(message)
             return text
@@ -72,7 +72,7 @@ class Wire:
         return ""
 
     def write(self, text: str) -> None:
-        """A line; where nobody reads it any more, it is lost in silence."""
+        """Writes a line; if nobody reads any more, it is silently lost."""
         data = memoryview(text.encode())
         with self._writing, suppress(OSError):
             while data:
@@ -80,7 +80,7 @@ class Wire:
         self._under_way.written(json.loads(text))
 
     def flush(self) -> None:
-        """Nothing is held back."""
+        """There is no buffer."""
 
     def _next_line(self) -> bytes | None:
         while not self._lines.has_one:
@@ -89,9 +89,9 @@ class Wire:
         return self._lines.take()
 
     def _wait_for_input(self) -> bool:
-        """False where the reader of stdout is gone: then there is nobody to read for."""
+        """False if the reader of stdout is gone: then nobody waits for an answer."""
         if not hasattr(select, "poll"):
-            return True  # Windows: reading waits by itself, and the end of the input alone ends the server
+            return True  # Windows: reading blocks, and only the end of the input ends the server
         poll = select.poll()
         poll.register(self._source, select.POLLIN)
         poll.register(self._sink, 0)
@@ -111,7 +111,7 @@ class Wire:
 
 
 class _Lines:
-    """Lines out of a descriptor, each of a bounded length: what is longer is cut, which makes it unreadable."""
+    """Lines from a descriptor, each of a bounded length: a longer one is cut, which makes it unreadable."""
 
     def __init__(self, source: int) -> None:
         self._source = source
@@ -146,7 +146,7 @@ class _Lines:
 
 
 class _UnderWay:
-    """The requests that are not answered yet, on both sides."""
+    """The unanswered requests of both sides."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -173,7 +173,7 @@ class _UnderWay:
             self._changed.notify_all()
 
     def wait(self, heard: Callable[[], bool]) -> None:
-        """Until nothing is under way, or nothing more can come of it: no answer of the client, or nobody who reads."""
+        """Waits until no call is in progress, or the calls in progress can no longer be answered."""
         with self._changed:
             while self._theirs and not self._ours and heard():
                 self._changed.wait(0.5)
@@ -185,12 +185,12 @@ def _code(error: UnicodeDecodeError | ValidationError) -> int:
     return INVALID_REQUEST
 
 
-# A text that breaks off runs to the end, so that each character is looked at once.
+# An unterminated string runs to the end, so that each character is read once.
 _TOKENS = re.compile(rb'("(?:[^"\\]|\\.?)*+(?:"|$))|([{\[])|([}\]])|(:)|([^\s"{}\[\]:,]++)|,', re.DOTALL)
 
 
 def id_in(line: bytes) -> str | int | None:
-    """The id of a request that cannot be read, where it can be seen; None for an answer to a request of ours."""
+    """The id of a request that cannot be parsed, if it can be found; None for an answer to a request of ours."""
     depth, last, key, found = 0, b"", b"", None
     for token in _TOKENS.finditer(line[:_LONGEST_SEARCHED]):
         text, opens, closes, colon, word = token.groups()

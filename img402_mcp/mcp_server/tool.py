@@ -20,7 +20,7 @@ from img402_mcp.mcp_server.results import Answer, sayable, structure_of
 from img402_mcp.mcp_server.schema import input_schema, output_schema, parameters_of
 from img402_mcp.mcp_server.session import Session, ToolContext
 
-# What a hint's default says already is left out: a tool may destroy, is not idempotent, and reaches the open world.
+# Hints equal to their defaults are left out: a tool may destroy, is not idempotent, and reaches the open world.
 ADDS = ToolAnnotations(destructive_hint=False)
 ADDS_ONCE = ToolAnnotations(destructive_hint=False, idempotent_hint=True)
 OVERWRITES = ToolAnnotations(destructive_hint=True)
@@ -38,7 +38,7 @@ class ToolEntry(NamedTuple):
     description: str
     hints: ToolAnnotations
     spends: bool = False
-    """It pays, where a wallet is set."""
+    """It pays, if a wallet is set."""
 
 
 class ServedTool(Tool):
@@ -84,7 +84,7 @@ class ServedTool(Tool):
     async def _answered(
         self, read: Arguments, session: Session, context: Context[Any, Any]
     ) -> CallToolResult | InputRequiredResult:
-        """With the person's answers: a call is carried out anew after each."""
+        """With the person's answers: the call is carried out again after each."""
         take_answer(session, context)
         approval = approval_of(context)
         ctx = ToolContext(session, context, approval, session.taken(approval.call))
@@ -116,12 +116,12 @@ class ServedTool(Tool):
         )
 
 
-# So long after the deadline a call ends by force: what waits for others has ended by itself then.
+# A call is cancelled so long after the deadline: all waits inside should have ended by then.
 _GRACE = 4.0
 
 
 async def _in_time(call: Awaitable[Answer[Any]], session: Session) -> Answer[Any]:
-    """The time in which a person answers a question is not counted: each way through the tool has its own deadline."""
+    """The time that a person takes to answer is not counted: each run of the tool has its own deadline."""
     with deadline(session.call_seconds) as limits:
         try:
             with limits.limit(grace=_GRACE):

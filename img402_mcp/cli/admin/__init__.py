@@ -1,1 +1,4 @@
-"""What `host admin` can do: the images, and for each API the file of its name. `THINGS` in each is a table."""
+"""The actions of `host admin`: for images, and for each API in the file of its name.
+
+Each file has a table, `THINGS`.
+"""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Entry = dict[str, Any]
 Work = Callable[["AdminContext", Flags], "Entry | list[Entry]"]
 Things = dict[str, dict[str, tuple[Work, list[click.Parameter]]]]
-"""Thing -> action -> the work, and what it takes."""
+"""Thing -> action -> the function, and its options."""
 
 
 @dataclass(frozen=True)

@@ -32,7 +32,7 @@ def _list(context: AdminContext, flags: Flags) -> list[Entry]:
 
 
 class _Moment(click.ParamType[datetime]):
-    """UTC, where no zone is named."""
+    """In UTC if no zone is given."""
 
     name = "moment"
 

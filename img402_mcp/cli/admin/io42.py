@@ -27,7 +27,7 @@ def _release(context: AdminContext, flags: Flags) -> Entry:
 
 
 def _options(fee: str | None, status: str | None, kind: str | None) -> list[click.Parameter]:
-    """Of a project, with these defaults."""
+    """The options of a project, with these defaults."""
     helps = (
         ("--fee", fee, "USDC", "The entry fee. 0 means none."),
         ("--status", status, "STATUS", "open, or any other word to close it for submissions."),

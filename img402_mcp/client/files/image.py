@@ -37,7 +37,7 @@ class Image:
     notes: tuple[str, ...] = ()
     """Further remarks for the answer."""
     is_proven: bool = True
-    """False for a repaired image: it is decoded before it is sent, to be sure that it is complete."""
+    """False: it was repaired, and is decoded before it is sent, to be sure that it is complete."""
 
     @property
     def must_be_converted(self) -> bool:

@@ -1,4 +1,4 @@
-"""The table of tools: what the model reads of each. What a tool does is in its own file, without logic of its own."""
+"""The table of tools: what the model reads about each. Each tool has its own file, which contains no other logic."""
 
 from importlib import import_module
 
@@ -59,11 +59,11 @@ ADDED = {
     "io42": ("submit_image",),
     "studio": ("upload_input",),
 }
-"""A wallet, or an API besides img402 -> the tools that it brings, each with its `ENTRY` in the file of its name."""
+"""A wallet, or an API besides img402 -> the tools that it adds, each with its `ENTRY` in the file of its name."""
 
 
 def tools(*configured: str) -> list[Tool]:
-    """`configured`: keys of ADDED. A session without one pays neither time nor context for its tools."""
+    """`configured`: keys of ADDED. Tools that are not configured cost a session neither time nor context."""
     names = (name for what, added in ADDED.items() if what in configured for name in added)
     return [ServedTool.of(entry) for entry in (*TOOLS, *map(_entry, names))]
 

@@ -47,7 +47,7 @@ async def find_uploads(ctx: ToolContext, query: str = "", expiring_within_days: 
 
 
 def _search(uploader: "Uploader", query: str, days: int) -> FindUploadsResult:
-    """Of the files in this session's folders alone: the history is the user's, and others look at other folders."""
+    """Only files in this session's folders: the history is the user's, and other sessions have other folders."""
     from img402_mcp.client.history import expiring_before  # noqa: PLC0415  # a uploader is open by now
 
     now = time.time()

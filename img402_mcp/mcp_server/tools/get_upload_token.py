@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class TokenResult(NamedTuple):
-    """Either a token, or the image that the payment bought already, or what is asked for one."""
+    """Either a token, or the image that the payment has already bought, or the price of a token."""
 
     token: str = ""
     expires_at: str | None = None
@@ -44,7 +44,7 @@ async def get_upload_token(ctx: ToolContext) -> Answer[TokenResult]:
 
 
 def _with_worth(answer: Answer[TokenResult], lives: "Lifetimes") -> Answer[TokenResult]:
-    """It knows no file, so it says what a token buys beyond a free upload."""
+    """There is no file here, so it says what a token buys beyond a free upload."""
     from img402_mcp.client.lifetimes import bought  # noqa: PLC0415  # an uploader is open by now
 
     note = bought(lives)

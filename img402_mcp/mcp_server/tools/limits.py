@@ -1,4 +1,4 @@
-"""`limits()`: what is in force here, the answer to "why was I refused"."""
+"""`limits()`: the limits that apply here, which answer "why was I refused"."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple

@@ -1,4 +1,4 @@
-"""`payment_status()`: the wallet, what was spent, what is left, what is open."""
+"""`payment_status()`: the wallet, the spending, the remaining budget and the open payments."""
 
 from typing import TYPE_CHECKING, NamedTuple
 

@@ -1,4 +1,4 @@
-"""`upload_batch(paths)`: many local images at once; what was uploaded and what failed side by side."""
+"""`upload_batch(paths)`: many local images at once; with the uploads and the failures in one answer."""
 
 import json
 from functools import partial
@@ -33,7 +33,7 @@ class BatchResult(NamedTuple):
     uploads: list[BatchUploaded]
     failures: list[BatchFailed]
     retry: list[str]
-    """Those that may go through later as they are."""
+    """Failures that may succeed later with the same file."""
     markdown: str
     note: str = ""
 
