@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+from img402_mcp.client.files.long_paths import resolved
 from img402_mcp.client.files.refusal import FileRefused, outside
 from img402_mcp.client.files.roots import MAX_PATH_LENGTH, Roots
 from img402_mcp.client.files.windows_names import is_remote, oddity, without_namespace
@@ -47,10 +48,10 @@ def before_marks(path: Path) -> Path:
 def located_in_roots(text: str, roots: Roots, base: Path | None) -> Path:
     """Resolved, links and all. Raises FileRefused."""
     try:
-        resolved = Path(os.path.realpath(absolute(text, roots, base)))
+        found = resolved(Path(absolute(text, roots, base)))
     except (OSError, RuntimeError):  # a link that may not be read, too long a chain of them, a user without a home
         raise outside() from None
-    if (place := roots.respelled(resolved)) is None:
+    if (place := roots.respelled(found)) is None:
         raise outside()
     return place
 

@@ -21,6 +21,7 @@ from time import monotonic
 from anyio.from_thread import check_cancelled
 
 from img402_mcp.client.files.cloud_files import kept_by_icloud
+from img402_mcp.client.files.long_paths import on_disk, resolved
 from img402_mcp.client.files.look_alikes import by_spelling
 from img402_mcp.client.files.paths import absolute, located_in_roots, refusal, working_directory
 from img402_mcp.client.files.refusal import REASONS, FileRefused, outside
@@ -277,9 +278,9 @@ def _entries(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
 @contextmanager
 def _listable(folder: Path) -> Iterator[int | Path]:
     if not CAN_WALK:  # Windows: each file is looked at again when it is opened
-        if Path(os.path.realpath(folder)) != folder:  # a junction, which is not passed through
+        if resolved(folder) != folder:  # a junction, which is not passed through
             raise NotADirectoryError(folder)
-        yield folder
+        yield on_disk(folder)
         return
     with open_folder(folder) as through, listable(through) as descriptor:
         yield descriptor
@@ -287,6 +288,6 @@ def _listable(folder: Path) -> Iterator[int | Path]:
 
 def _status(path: Path) -> os.stat_result:
     if not CAN_WALK:
-        return os.lstat(path)
+        return os.lstat(on_disk(path))
     with open_folder(path.parent) as folder:
         return os.stat(path.name or ".", dir_fd=folder, follow_symlinks=False)

@@ -34,6 +34,7 @@ from img402_mcp.client.files.cloud_files import (
     stub_of,
 )
 from img402_mcp.client.files.held_files import HELD, is_held_open
+from img402_mcp.client.files.long_paths import on_disk, resolved
 from img402_mcp.client.files.refusal import A_FOLDER, LINKED, REASONS, FileRefused
 
 Opening = Callable[[Path], AbstractContextManager[int]]
@@ -61,10 +62,11 @@ def open_by_walking(path: Path) -> Iterator[int]:
 
 @contextmanager
 def open_by_rechecking(path: Path) -> Iterator[int]:
-    seen = os.lstat(path)
+    place = on_disk(path)
+    seen = os.lstat(place)
     _demand_file(seen)
-    with _checked(os.open(path, flags(_FOR_READING)), seen) as descriptor:
-        if Path(os.path.realpath(path)) != path or not os.path.samestat(os.lstat(path), seen):
+    with _checked(os.open(place, flags(_FOR_READING)), seen) as descriptor:
+        if resolved(path) != path or not os.path.samestat(os.lstat(place), seen):
             raise _changed()
         yield descriptor
 

@@ -10,12 +10,20 @@ from collections.abc import Iterable
 from pathlib import PureWindowsPath
 
 _LOCAL_NAMESPACE = re.compile(r"[\\/]{2}[?.][\\/](?=[A-Za-z]:(?:[\\/]|$))")
+MOST_CHARACTERS = 240
+"""Windows has 248 for a folder and 260 for a file."""
 _DEVICES = re.compile(r"(?:CON|PRN|AUX|NUL|CONIN\$|CONOUT\$|(?:COM|LPT)[0-9\xb9\xb2\xb3])", re.IGNORECASE)
 
 
 def without_namespace(text: str) -> str:
     r"""`\\?\C:\shot.png` is `C:\shot.png`."""
     return _LOCAL_NAMESPACE.sub("", text, count=1) if _LOCAL_NAMESPACE.match(text) else text
+
+
+def with_namespace(text: str) -> str:
+    r"""`\\?\` before a path on a drive that is too long without it. It is then taken as written, so it is tidied."""
+    is_long = len(text) > MOST_CHARACTERS and re.match(r"[A-Za-z]:[\\/]", text)
+    return f"\\\\?\\{ntpath.normpath(text)}" if is_long else text
 
 
 def is_remote(text: str, roots: Iterable[str] = ()) -> bool:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from img402_mcp.client.files.windows_names import is_remote, oddity, without_namespace
+from img402_mcp.client.files.windows_names import is_remote, oddity, with_namespace, without_namespace
 
 
 @pytest.mark.parametrize(
@@ -80,3 +80,17 @@ def test_a_long_path_of_a_drive_is_the_plain_one(text, plain):
 )
 def test_a_name_that_windows_reads_otherwise_is_refused(text, clause):
     assert (clause in oddity(text)) if clause else oddity(text) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        pytest.param("C:\\" + "a" * 240, "\\\\?\\C:\\" + "a" * 240, id="long"),
+        pytest.param("C:/x/../" + "a" * 240, "\\\\?\\C:\\" + "a" * 240, id="long-and-untidy"),
+        pytest.param("\\\\?\\C:\\" + "a" * 240, "\\\\?\\C:\\" + "a" * 240, id="has-it"),
+        pytest.param("C:\\a.png", "C:\\a.png", id="short"),
+        pytest.param("a" * 300, "a" * 300, id="relative"),
+    ],
+)
+def test_a_path_that_is_too_long_for_windows_is_asked_for_by_its_long_form(text, asked):
+    assert with_namespace(text) == asked
