@@ -12,6 +12,7 @@ DEVICES = pytest.mark.posix(reason="pipes, sockets, devices or /proc")
 PROCESSES = pytest.mark.posix(reason="signals, terminals, limits or users of POSIX processes")
 WORDS = pytest.mark.posix(reason="the words of the system, or how its paths look")
 CLOCK = pytest.mark.posix(reason="the processor time of a thread, which Windows counts in steps of 16 ms")
+LONG_PATHS = pytest.mark.posix(reason="paths of more than 260 characters, which Wine 8 cannot resolve")
 OPEN_FILES = pytest.mark.posix(reason="files and folders that are deleted or moved while they are open")
 WALKING = pytest.mark.posix(reason="files that are opened from a folder's descriptor")
 

@@ -1,4 +1,4 @@
-"""A file deep below a root is read and found, on Windows too, where its path is too long to be opened as it is."""
+"""A file deep below a root is read and found. On Windows its path is too long to be opened as it is."""
 
 from pathlib import Path
 
@@ -8,6 +8,9 @@ from img402_mcp.client.files.image import read_image
 from img402_mcp.client.files.long_paths import on_disk, resolved
 from img402_mcp.client.files.safe_glob import expanded
 from tests.client.files.world import LIMIT, World, whole
+from tests.fakes.posix import LONG_PATHS
+
+pytestmark = LONG_PATHS
 
 
 @pytest.fixture
