@@ -12,7 +12,7 @@ from img402_mcp.errors import SettingsError, quoted
 
 def run(flags: Flags) -> int:
     if sum(map(bool, (flags.folder, flags.list, flags.remove))) != 1:
-        raise SettingsError("Give one of a folder, --list, or --remove with a folder.")
+        raise SettingsError("Give a folder, --list, or --remove with a folder.")
     if flags.list:
         return _show()
     return _remove(flags.remove) if flags.remove else _add(flags.folder)
@@ -39,7 +39,7 @@ def _add(name: str) -> int:
         return 0
     _demand_a_person(f"Agents will be able to upload every image below {folder} to a public URL.")
     write_list(file, (*known, folder))
-    print(f"Allowed: {folder}. Servers that are running see it at their next call, unless {VARIABLE} is set for them.")
+    print(f"Allowed: {folder}. Running servers see it at their next call, unless {VARIABLE} is set for them.")
     return 0
 
 

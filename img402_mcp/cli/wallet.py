@@ -71,7 +71,7 @@ def _read_secret(prompt: str, variable: str) -> str:
     try:
         return sys.stdin.readline().rstrip("\r\n")
     except UnicodeDecodeError:
-        raise SettingsError(f"The input is not UTF-8, so what should be {variable} cannot be read.") from None
+        raise SettingsError(f"The input is not UTF-8, so {variable} cannot be read from it.") from None
 
 
 def _address(_: Flags) -> int:

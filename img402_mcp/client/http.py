@@ -167,7 +167,7 @@ def errors_as_upload_failures(request: Request, answer_timeout: float = TIMEOUT)
     except httpx2.HTTPError as error:
         raise AnswerLost(
             f"{where} broke off the connection before it had answered ({_reason(error)}). Try again; if that does not "
-            "help, look whether the API's address is right."
+            "help, check the API's address."
         ) from error
 
 

@@ -120,7 +120,7 @@ def problem_in(answer: Response) -> tuple[str, str]:
 _SENTENCES = {
     "UNAUTHORIZED": "{where} does not accept the key: IMG402_IO42_KEY must be this agent's key, and still valid.",
     "PAYMENT_REQUIRED": "{where} asks for the entry fee, but offers no known way to pay it.",
-    "PAYMENT_FAILED": "{where} says that the payment of the entry fee failed. Look at the wallet's balance of USDC.",
+    "PAYMENT_FAILED": "{where} says that the payment of the entry fee failed. Check the wallet's USDC balance.",
     "PAYMENT_INVALID": "{where} cannot read the payment that was sent.",
     "PAYMENT_CONFLICT": "{where} says that this payment is bound to something else.",
     "PAYMENT_PENDING": "{where} does not know yet whether the payment was settled; call again in a minute.",

@@ -227,9 +227,9 @@ _REASONS = {
     errno.ENOTDIR: REASONS[errno.ENOTDIR],
     errno.ELOOP: REASONS[errno.ELOOP],
     errno.ENAMETOOLONG: REASONS[errno.ENAMETOOLONG],
-    errno.EACCES: "may not be written by the user that this server runs as",
+    errno.EACCES: "may not be written by the user who runs this server",
     errno.EPERM: f"may not be written by this server; {ON_MACOS}",
-    errno.EROFS: "lies on a file system that is read-only",
+    errno.EROFS: "is on a read-only file system",
     errno.ENOSPC: "cannot be written: the disk is full",
 }
 

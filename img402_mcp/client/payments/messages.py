@@ -45,7 +45,7 @@ def _way_out(payment: Payment, balance: str) -> str:
 
 
 def begin_again(payment: Payment) -> str:
-    return f"A payment of {what(payment)} was closed by another process before it left. Make the same call again."
+    return f"A payment of {what(payment)} was closed by another process before it was sent. Make the same call again."
 
 
 def unknown(payment: Payment, why: str) -> str:

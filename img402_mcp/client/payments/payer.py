@@ -137,7 +137,7 @@ class Payer:
         except (PaymentPending, UploadFailed) as error:
             return Resumed(payment, None, str(error))
         if answered is None:
-            return Resumed(payment, None, "it was not charged and cannot be any more")
+            return Resumed(payment, None, "it was not charged and no longer can be")
         answer, latest = answered
         return Resumed(latest, answer if grants(answer) else None, f"the API answered with status {answer.status}")
 

@@ -30,7 +30,7 @@ async def posted(  # noqa: PLR0913  # what is sent, and the bounds of what comes
 
 async def _bounded(response: httpx2.Response, limit: int) -> bytes:
     if response.headers.get("content-encoding", PLAIN).lower() != PLAIN:
-        raise ValueError("the answer is packed, which was not asked for")
+        raise ValueError("the answer is compressed, which was not requested")
     body = bytearray()
     async for piece in response.aiter_raw():
         body += piece
