@@ -28,7 +28,7 @@ def things() -> Things:
 
 def group() -> click.Group:
     """`host admin`, with a group for each thing and a command for each action."""
-    admin = Group("admin", help="Manage this host's images, and set who may use its other APIs and for what fee.")
+    admin = Group("admin", help="Manage this host's images. Set who may use its other APIs, and for what fee.")
     for thing, actions in things().items():
         verbs = [
             Command(verb, params=[*parameters, *_COMMON], callback=_performing(work))
