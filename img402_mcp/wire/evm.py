@@ -2,6 +2,7 @@
 
 import re
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
 from img402_mcp.wire.x402 import Network
@@ -40,6 +41,11 @@ def number(value: object) -> int:
 def word(address: str) -> str:
     """An address in 32 bytes, as in calls and topics."""
     return "0x" + address[2:].lower().rjust(64, "0")
+
+
+def can_sign() -> bool:
+    """Whether eth_account is there; it is not installed where its dependencies have no wheel."""
+    return find_spec("eth_account") is not None
 
 
 def account() -> "Account":

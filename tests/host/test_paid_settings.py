@@ -1,5 +1,7 @@
 """The settings of a host's paid products."""
 
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
@@ -162,3 +164,14 @@ def test_an_unusable_setting_names_itself_and_the_way_out(settings: Settings, en
     with pytest.raises(SettingsError) as caught:
         settings(**environ)
     assert str(caught.value) == sentence
+
+
+def test_without_eth_account_a_host_that_sells_is_refused_and_says_where_it_works():
+    program = (
+        "import sys; sys.modules['eth_account'] = None\n"
+        "from img402_mcp.host.settings.read import SettingsError, _pay_to\n"
+        f"try: _pay_to('{PAYEE}')\n"
+        "except SettingsError as error: print(error)"
+    )
+    said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout
+    assert all(words in said for words in ("IMG402_HOST_PAY_TO", "eth-account", "Python 3.11 to 3.14"))

@@ -16,10 +16,11 @@ from img402_mcp.atomic_write import atomic_write
 from img402_mcp.client.private_files import new_private_file
 from img402_mcp.client.settings import WalletSource
 from img402_mcp.errors import SettingsError, quoted
-from img402_mcp.wire.evm import account
+from img402_mcp.wire.evm import account, can_sign
 from img402_mcp.wire.x402 import Authorization, Network
 
 if TYPE_CHECKING:
+    from eth_account import Account
     from eth_account.signers.local import LocalAccount
 
 _KEY = re.compile(r"(?:0x)?[0-9a-fA-F]{64}", re.ASCII)
@@ -48,7 +49,7 @@ class Wallet:
     @classmethod
     def from_key(cls, key: str) -> "Wallet":
         """A key of 64 hexadecimal digits, with or without 0x. Raises SettingsError, which does not repeat it."""
-        keys = account()
+        keys = _signing()
         try:
             return cls(keys.from_key(bytes.fromhex(_checked(key))))
         except ValueError:  # zero, or not below the curve's order; the message would hold the key
@@ -57,7 +58,7 @@ class Wallet:
     @classmethod
     def from_keystore(cls, path: Path, password: str) -> "Wallet":
         """An encrypted key file (Web3 Secret Storage, version 3). Raises SettingsError. Takes a second by design."""
-        keys, stored = account(), _stored(path)
+        keys, stored = _signing(), _stored(path)
         _demand_known_version(path, stored)
         try:
             return cls(keys.from_key(keys.decrypt(stored, password)))
@@ -85,6 +86,16 @@ class Wallet:
             _message(authorization),
         )
         return "0x" + bytes(signed.signature).hex()
+
+
+def _signing() -> "Account":
+    if not can_sign():
+        raise SettingsError(
+            "A wallet needs the package eth-account, which is not installed: its dependency ckzg has no ready-made "
+            "build for Python 3.15 or Windows on ARM. Free uploads work without it. To pay, run img402-mcp with "
+            "Python 3.11 to 3.14 on Linux, macOS or Windows x64."
+        )
+    return account()
 
 
 def _write_no_core() -> None:

@@ -35,7 +35,7 @@ from img402_mcp.host.settings.variables import (
     without_secrets,
 )
 from img402_mcp.wire import x402
-from img402_mcp.wire.evm import address_flaw
+from img402_mcp.wire.evm import address_flaw, can_sign
 from img402_mcp.wire.img402 import PaidTerms
 
 PAID_MAX_BYTES = 5 * 1_048_576
@@ -143,6 +143,12 @@ def _metrics(text: str) -> tuple[str, int] | None:
 
 
 def _pay_to(text: str) -> str:
+    if not can_sign():
+        raise SettingsError(
+            "IMG402_HOST_PAY_TO is set, but the package eth-account, which checks payments, is not installed: its "
+            "dependency ckzg has no ready-made build for Python 3.15 or Windows on ARM. Unset it, or run the host with "
+            "Python 3.11 to 3.14 on Linux, macOS or Windows x64."
+        )
     flaw = address_flaw(text)
     if not flaw and text.lower() in {network.usdc.lower() for network in x402.NETWORKS.values()}:
         flaw = "is the contract of USDC itself, which pays nothing out"

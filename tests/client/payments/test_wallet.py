@@ -151,6 +151,18 @@ def test_nothing_but_opening_a_wallet_imports_eth_account():
     assert python(program) == "False\n"
 
 
+def test_without_eth_account_a_wallet_says_where_paying_works():
+    program = (
+        "import sys; sys.modules['eth_account'] = None\n"
+        "from img402_mcp.client.payments.wallet import SettingsError, Wallet\n"
+        f"try: Wallet.from_key('{KEY}')\n"
+        "except SettingsError as error: print(error)"
+    )
+    said = python(program)
+    assert all(words in said for words in ("eth-account", "Free uploads work", "Python 3.11 to 3.14"))
+    assert KEY[2:] not in said
+
+
 def test_opening_a_wallet_leaves_the_recursion_limit_alone():
     """One of eth_account's dependencies raises it so far that nested JSON would overflow the stack."""
     program = (
