@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -130,7 +131,7 @@ def screen(monkeypatch) -> Iterator[str]:
     if not (shutil.which("Xvfb") and shutil.which("xclip")):
         pytest.skip("Xvfb or xclip is not installed")
     read, write = os.pipe()
-    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "64x64x24", "-nolisten", "tcp"]
+    command = ["Xvfb", "-displayfd", str(write), "-screen", "0", "64x64x24", "-nolisten", "tcp", "-noreset"]
     with subprocess.Popen(command, pass_fds=[write], stderr=subprocess.DEVNULL) as server:
         os.close(write)
         with os.fdopen(read) as told:
@@ -144,15 +145,28 @@ def screen(monkeypatch) -> Iterator[str]:
 def put_image(kind: str, data: bytes) -> None:
     command = ["xclip", "-selection", "clipboard", "-t", kind, "-i"]
     subprocess.run(command, input=data, check=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    until_offered(kind)
+
+
+def until_offered(kind: str) -> None:
+    """xclip comes back before the screen knows that it has something."""
+    end = time.monotonic() + 20
+    while kind.encode() not in pasted("TARGETS").split():
+        assert time.monotonic() < end
+
+
+def pasted(kind: str) -> bytes:
+    command = ["xclip", "-selection", "clipboard", "-o", "-t", kind]
+    return subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False).stdout
 
 
 def test_a_screenshot_is_uploaded_and_its_markdown_is_on_the_clipboard(screen, api, capsys):
     put_image("image/png", PNG)
     assert main.run(["upload", "--clipboard", "--copy"]) == 0
     printed = capsys.readouterr().out
-    pasted = subprocess.run(["xclip", "-selection", "clipboard", "-o"], capture_output=True, text=True, check=True)
+    until_offered("UTF8_STRING")
     assert printed == f"![screenshot]({api.url}/1.png)\n"
-    assert pasted.stdout == printed.rstrip("\n")
+    assert pasted("UTF8_STRING").decode() == printed.rstrip("\n")
     assert api.sizes == [len(PNG)]
 
 
