@@ -10,9 +10,11 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import anyio
@@ -217,7 +219,14 @@ def _host(data: Path) -> Iterator[str]:
                     break
             else:
                 raise SystemExit("The host did not start: " + "".join(lines))
-            yield next(word.rstrip(",") for word in lines[-1].split() if word.startswith("http://"))
+            # Its log goes on, and a full pipe would stop the host: on Windows one takes some kilobytes.
+            log = Thread(target=deque, args=(program.stderr, 0))
+            log.start()
+            try:
+                yield next(word.rstrip(",") for word in lines[-1].split() if word.startswith("http://"))
+            finally:
+                program.terminate()
+                log.join()
         finally:
             program.terminate()
 

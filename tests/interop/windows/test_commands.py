@@ -114,9 +114,5 @@ def test_a_user_without_a_home_gets_sentences(windows: Machine):
 
 
 def test_the_demonstration_runs(windows: Machine):
-    """A payment waits half a minute for its answer, and the signer may take longer to start on a busy machine."""
-    for _ in range(3):
-        done = windows.run(on_drive_z(CHECKOUT / "examples" / "demo.py"), module=False, seconds=3600)
-        if b"no answer has come yet" not in done.stderr:
-            break
+    done = windows.run(on_drive_z(CHECKOUT / "examples" / "demo.py"), module=False, seconds=3600)
     assert (done.returncode, "0.01 USDC of play money was spent" in words(done.stdout)) == (0, True), done.stderr
