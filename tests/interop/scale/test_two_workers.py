@@ -94,7 +94,9 @@ async def test_a_replayed_nonce_and_a_hundred_uploads_with_one_token_buy_one_ima
     with_it = {"X-Upload-Token": token}
     answers = await gather(*(client.post("/api/upload", files={"image": it}, headers=with_it) for it in images))
     urls = {answer.json()["url"] for answer in answers if answer.status_code == 200}
-    assert (len(urls), sorted({answer.status_code for answer in answers})) == (1, [200, 401])
+    assert len(urls) == 1
+    # An address that comes in vain forty times within ten seconds has to wait; each worker counts what comes to it.
+    assert {200, 401} <= {answer.status_code for answer in answers} <= {200, 401, 429}
     path = urls.pop().removeprefix("http://images.example")
     shown = [await client.get(path) for _ in range(4)]
     assert {(answer.status_code, answer.content in (sample("plain.png"), sample("still.gif"))) for answer in shown} == {
