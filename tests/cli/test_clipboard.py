@@ -12,21 +12,9 @@ import pytest
 
 from img402_mcp.cli import clipboard, main
 from img402_mcp.errors import ReadRefused, SettingsError
-from tests.fakes.api import Api
-from tests.fakes.serving import on_a_socket
 
 PNG = (Path(__file__).parents[1] / "samples" / "plain.png").read_bytes()
 MOST = 10_000
-
-
-@pytest.fixture
-def api(monkeypatch, tmp_path):
-    api = Api()
-    with on_a_socket(api.answer) as api.url:
-        monkeypatch.setenv("IMG402_API_URL", api.url)
-        monkeypatch.setenv("IMG402_STATE_DIR", str(tmp_path / "state"))
-        monkeypatch.setenv("IMG402_VERIFY", "off")
-        yield api
 
 
 @pytest.fixture

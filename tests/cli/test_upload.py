@@ -22,25 +22,12 @@ from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.http import Response
 from img402_mcp.errors import SettingsError
 from img402_mcp.mcp_server.results import UploadResult
-from tests.fakes.api import Api
 from tests.fakes.posix import NAMES, PROCESSES, WORDS
 from tests.fakes.september import September
 from tests.fakes.serving import Hanging, on_a_socket, reply
 
 SAMPLES = Path(__file__).parent.parent / "samples"
 DAILY_LIMIT = reply(429, {"error": "daily_limit"})
-
-
-@pytest.fixture
-def api(monkeypatch, tmp_path):
-    api = Api()
-    with on_a_socket(api.answer) as api.url:
-        monkeypatch.setenv("IMG402_API_URL", api.url)
-        monkeypatch.setenv("IMG402_STATE_DIR", str(tmp_path / "state"))
-        monkeypatch.setenv("IMG402_VERIFY", "off")
-        monkeypatch.delenv("IMG402_ALLOW_DIRS", raising=False)
-        monkeypatch.chdir(tmp_path)
-        yield api
 
 
 @pytest.fixture

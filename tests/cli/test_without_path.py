@@ -8,21 +8,8 @@ import pytest
 
 from img402_mcp.cli import main
 from img402_mcp.errors import SettingsError
-from tests.fakes.api import Api
-from tests.fakes.serving import on_a_socket
 
 SAMPLES = Path(__file__).parents[1] / "samples"
-
-
-@pytest.fixture
-def api(monkeypatch, tmp_path):
-    api = Api()
-    with on_a_socket(api.answer) as api.url:
-        monkeypatch.setenv("IMG402_API_URL", api.url)
-        monkeypatch.setenv("IMG402_STATE_DIR", str(tmp_path / "state"))
-        monkeypatch.setenv("IMG402_VERIFY", "off")
-        monkeypatch.chdir(tmp_path)
-        yield api
 
 
 def piped(data: bytes, *flags: str) -> subprocess.CompletedProcess[bytes]:
