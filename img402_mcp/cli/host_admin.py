@@ -14,6 +14,7 @@ from img402_mcp.cli.help import Command, Group
 from img402_mcp.cli.parameters import folders
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.host.apis import APIS
+from img402_mcp.wire.moments import in_utc
 
 _COMMON: list[click.Parameter] = [
     click.Option(["--data"], metavar="DIR", shell_complete=folders, help="The host's data folder."),
@@ -78,7 +79,7 @@ def _print(found: Entry | list[Entry], *, as_json: bool) -> None:
 
 def _moment(value: object) -> str:
     if isinstance(value, datetime):
-        return value.isoformat(timespec="seconds").replace("+00:00", "Z")
+        return in_utc(value)
     raise TypeError(value)
 
 

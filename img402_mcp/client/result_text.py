@@ -4,11 +4,9 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from img402_mcp.errors import quoted
-from img402_mcp.wire.moments import moment_of
+from img402_mcp.wire.moments import in_utc, moment_of
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
     from img402_mcp.client.apis.base import Receipt
     from img402_mcp.client.batch import Success
     from img402_mcp.client.paid_upload import Status
@@ -49,10 +47,6 @@ def full_note(upload: "Upload") -> str:
 
 def moment(receipt: "Receipt") -> str | None:
     return in_utc(receipt.expires_at) if receipt.expires_at else None
-
-
-def in_utc(moment: "datetime") -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def upload_text(upload: "Upload") -> str:

@@ -21,7 +21,7 @@ def listen(host: str, port: int) -> socket.socket:
     """Bound before anything is printed, so that the printed address is right, also for port 0."""
     try:
         return socket.create_server((host, port), family=socket.AF_INET6 if ":" in host else socket.AF_INET)
-    except (OSError, OverflowError, TypeError, UnicodeError) as error:  # the last two: a name that is no name
+    except (OSError, OverflowError, TypeError, UnicodeError) as error:  # the last two: not a host name at all
         raise SettingsError(
             f"Cannot listen on {quoted(host)} port {port} ({error}). Is the address one of this machine, and the port "
             "free? --port 0 takes any."

@@ -1,9 +1,11 @@
 """What the messages of every API have in common: strict, frozen models, and moments in UTC."""
 
-from datetime import UTC, datetime
+from functools import partial
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 from pydantic.alias_generators import to_camel
+
+from img402_mcp.wire.moments import in_utc
 
 
 class Message(BaseModel):
@@ -15,10 +17,6 @@ class Message(BaseModel):
     )
 
 
-def in_utc(timespec: str) -> PlainSerializer:
-    """2026-02-15T00:00:00Z, as precise as the API's documents show it."""
-
-    def written(moment: datetime) -> str:
-        return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
-
-    return PlainSerializer(written, return_type=str)
+def sent_in_utc(timespec: str) -> PlainSerializer:
+    """As precise as the API's documents show it."""
+    return PlainSerializer(partial(in_utc, timespec=timespec), return_type=str)

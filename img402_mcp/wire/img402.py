@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, Field
 
-from img402_mcp.wire.base import Message, in_utc
+from img402_mcp.wire.base import Message, sent_in_utc
 
 FREE = "/api/free"
 TOKEN = "/api/upload/token"  # noqa: S105  # a path, no secret
@@ -43,7 +43,7 @@ too_many: too much was refused to this address in the last seconds.
 """
 
 
-Moment = Annotated[AwareDatetime, in_utc("milliseconds")]
+Moment = Annotated[AwareDatetime, sent_in_utc("milliseconds")]
 
 
 class UploadedImage(Message):

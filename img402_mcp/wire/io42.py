@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, Field
 
-from img402_mcp.wire.base import Message, in_utc
+from img402_mcp.wire.base import Message, sent_in_utc
 
 SUBMISSION = "/agents/projects/{project_id}/submissions/{submission_id}"
 """POST asks for an upload URL. It is paid for by x402."""
@@ -68,7 +68,7 @@ PAYMENT_PENDING: the outcome is not known yet; the same proof again, never anoth
 """
 
 
-Moment = Annotated[AwareDatetime, in_utc("seconds")]
+Moment = Annotated[AwareDatetime, sent_in_utc("seconds")]
 
 
 class Intent(Message):

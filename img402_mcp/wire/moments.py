@@ -40,6 +40,11 @@ def moment_of(seconds: float | None) -> datetime:
     return datetime.fromtimestamp(min(max(seconds, 0), LAST.timestamp()), UTC)
 
 
+def in_utc(moment: datetime, timespec: str = "seconds") -> str:
+    """2026-02-15T00:00:00Z"""
+    return moment.astimezone(UTC).isoformat(timespec=timespec).replace("+00:00", "Z")
+
+
 def _held(moment: datetime) -> datetime | None:
     """In UTC; at most LAST. A moment before FIRST is not one that anybody means."""
     aware = moment if moment.tzinfo else moment.replace(tzinfo=UTC)

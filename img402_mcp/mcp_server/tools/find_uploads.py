@@ -6,11 +6,10 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from anyio import to_thread
 
-from img402_mcp.client.result_text import in_utc
 from img402_mcp.errors import printable, quoted
 from img402_mcp.mcp_server.results import Answer
 from img402_mcp.mcp_server.session import ToolContext
-from img402_mcp.wire.moments import moment_of
+from img402_mcp.wire.moments import in_utc, moment_of
 
 if TYPE_CHECKING:
     from img402_mcp.client.history import HistoryEntry

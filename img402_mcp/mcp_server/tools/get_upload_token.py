@@ -2,9 +2,10 @@
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from img402_mcp.client.result_text import in_utc, moment
+from img402_mcp.client.result_text import moment
 from img402_mcp.mcp_server.results import Answer
 from img402_mcp.mcp_server.session import ToolContext
+from img402_mcp.wire.moments import in_utc
 
 if TYPE_CHECKING:
     from img402_mcp.client.apis.base import Receipt
@@ -44,7 +45,7 @@ async def get_upload_token(ctx: ToolContext) -> Answer[TokenResult]:
 
 
 def _with_worth(answer: Answer[TokenResult], lives: "Lifetimes") -> Answer[TokenResult]:
-    """There is no file here, so it says what a token buys beyond a free upload."""
+    """No file is named yet, so the answer says what a token buys beyond a free upload."""
     from img402_mcp.client.lifetimes import bought  # noqa: PLC0415  # an uploader is open by now
 
     note = bought(lives)
