@@ -1,17 +1,11 @@
-"""The base of the settings of each API besides img402."""
+from dataclasses import dataclass
+from typing import ClassVar
 
-from collections.abc import Mapping
-from typing import ClassVar, Self
+from img402_mcp.host.settings.variables import FromVariables
 
 
-class ApiHostSettings:
-    """A dataclass whose defaults are the documented limits."""
+@dataclass(frozen=True)
+class ApiHostSettings(FromVariables):
+    """The base of the settings of each API besides img402. The defaults are the documented limits."""
 
     name: ClassVar[str]
-    variables: ClassVar[tuple[str, ...]]
-    """Every name that `read` looks for."""
-
-    @classmethod
-    def read(cls, environ: Mapping[str, str]) -> Self:
-        """Raises SettingsError."""
-        raise NotImplementedError

@@ -7,14 +7,27 @@ from typing import TypeVar
 
 from sqlalchemy.engine import URL
 
+from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.host.settings.api import ApiHostSettings
 from img402_mcp.host.settings.delivery import Delivery
+from img402_mcp.host.settings.variables import (
+    A_DAY,
+    LARGEST,
+    Environ,
+    FromVariables,
+    at_most,
+    setting,
+    split_url,
+    switch,
+    whole,
+)
 from img402_mcp.wire import x402
 from img402_mcp.wire.img402 import FreeTerms, PaidTerms
 
 Network = IPv4Network | IPv6Network
 
-MEGABYTE = 1_048_576
+LARGEST_STORE = 1 << 60
+AN_HOUR = 3600
 OfApi = TypeVar("OfApi", bound=ApiHostSettings)
 
 
@@ -33,34 +46,47 @@ class PaidSettings:
 
 
 @dataclass(frozen=True)
-class Timeouts:
+class Timeouts(FromVariables):
     """`connections` of one process; `head`, `body` and `answer` in seconds, `rate` in bytes a second."""
 
     # A process has 1024 descriptors by default; an upload needs two, and the database some.
-    connections: int = 400
+    connections: int = whole("IMG402_HOST_CONNECTIONS", 400, (1, LARGEST))
     # Apache has 20, nginx 60. A head is one packet.
-    head: int = 10
+    head: int = whole("IMG402_HOST_HEAD_SECONDS", 10, (1, A_DAY))
     # Apache: 20 seconds and 500 bytes a second; Kestrel: 5 and 240. The slowest mobile net has 5000.
-    body: int = 20
-    rate: int = 500
-    answer: int = 30
+    body: int = whole("IMG402_HOST_BODY_SECONDS", 20, (1, A_DAY))
+    rate: int = whole("IMG402_HOST_BODY_RATE", 500, (1, LARGEST))
+    answer: int = whole("IMG402_HOST_ANSWER_SECONDS", 30, (1, A_DAY))
+
+
+def _metrics(environ: Environ) -> tuple[str, int] | None:
+    text = environ.get("IMG402_HOST_METRICS") or "off"
+    if text == "off":
+        return None
+    url = split_url(f"//{text}")
+    if url is None or not url.hostname or url.port is None or url.netloc != text or "@" in text:
+        raise SettingsError(
+            f"IMG402_HOST_METRICS is {quoted(text)}; give an address and a separate port, such as 127.0.0.1:9402, "
+            "or off."
+        )
+    return url.hostname, url.port
 
 
 @dataclass(frozen=True)
-class Upkeep:
+class Upkeep(FromVariables):
     """`metrics`: address and port; None: off. Seconds: `drain` before the socket closes, `stop` for running requests.
 
     `most_bytes` None: no limit.
     """
 
-    delete_urls: bool = True
-    metrics: tuple[str, int] | None = None
-    most_bytes: int | None = None
+    delete_urls: bool = switch("IMG402_HOST_DELETE", default=True)
+    metrics: tuple[str, int] | None = setting(None, _metrics, "IMG402_HOST_METRICS")
+    most_bytes: int | None = at_most("IMG402_HOST_MAX_TOTAL_BYTES", None, LARGEST_STORE)
     # Room for the database's log and for arriving bodies; a system without that has other problems too.
-    floor_bytes: int = 256 * MEGABYTE
-    drain: int = 0
+    floor_bytes: int = whole("IMG402_HOST_MIN_FREE_BYTES", 256 * 1_048_576, (0, LARGEST_STORE))
+    drain: int = whole("IMG402_HOST_DRAIN_SECONDS", 0, (0, AN_HOUR))
     # By default Docker kills after 10 seconds, Kubernetes after 30, systemd after 90.
-    stop: int = 25
+    stop: int = whole("IMG402_HOST_STOP_SECONDS", 25, (1, AN_HOUR))
 
 
 @dataclass(frozen=True)

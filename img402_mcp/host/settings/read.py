@@ -13,23 +13,15 @@ from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.host.settings.apis import APIS
 from img402_mcp.host.settings.delivery import delivery
 from img402_mcp.host.settings.free import A_CENTURY, free_terms
-from img402_mcp.host.settings.model import (
-    HostSettings,
-    Network,
-    PaidSettings,
-    Timeouts,
-    Upkeep,
-)
+from img402_mcp.host.settings.model import HostSettings, Network, PaidSettings, Timeouts, Upkeep
 from img402_mcp.host.settings.names import HOST_VARIABLES
 from img402_mcp.host.settings.secret import demand_strong
 from img402_mcp.host.settings.variables import (
-    A_DAY,
     A_DAY_OF_MINUTES,
     LARGEST,
     integer,
     service,
     split_url,
-    switch,
     usdc,
     web_address,
     without_secrets,
@@ -45,8 +37,6 @@ TOKEN_MINUTES = 10
 TRUST_USED = "0.05"  # five uploads: what a facilitator's lost answer may cost, where no chain can be asked
 OBJECT_STORES = ("s3", "gs", "az")
 _WHERE_FROM = ", such as the output of `openssl rand -hex 32`. Leave it out to have one made in the data folder."
-LARGEST_STORE = 1 << 60
-AN_HOUR = 3600
 
 
 def host_settings(
@@ -58,7 +48,8 @@ def host_settings(
 ) -> HostSettings:
     """A flag wins over its variable; `default_public_url` (the bound socket's) is used where neither is given."""
     HOST_VARIABLES.check(environ)
-    folder = Path(data or environ.get("IMG402_HOST_DATA") or _default_data()).expanduser().absolute()
+    usual = Path(user_data_dir("img402-mcp", appauthor=False)) / "host"
+    folder = Path(data or environ.get("IMG402_HOST_DATA") or usual).expanduser().absolute()
     blobs, objects = _blobs(environ.get("IMG402_HOST_BLOBS") or "", folder / "blobs")
     database = _database(environ.get("IMG402_HOST_DATABASE"), folder / "index.sqlite")
     return HostSettings(
@@ -66,20 +57,20 @@ def host_settings(
         blobs=blobs,
         objects=objects,
         database=database,
-        public_url=_public_url(public_url or environ.get("IMG402_HOST_PUBLIC_URL") or default_public_url or ""),
+        public_url=web_address(
+            public_url or environ.get("IMG402_HOST_PUBLIC_URL") or default_public_url or "",
+            "The public URL",
+            "as clients reach this host, with --public-url or IMG402_HOST_PUBLIC_URL",
+        ),
         free=free_terms(environ),
         trusted_proxies=_networks(environ.get("IMG402_HOST_TRUSTED_PROXIES") or ""),
         paid=_paid(environ),
         secret=_secret(environ.get("IMG402_HOST_SECRET") or None, database),
         apis=tuple(api.read(environ) for api in APIS),
-        timeouts=_timeouts(environ),
-        upkeep=_upkeep(environ),
+        timeouts=Timeouts.read(environ),
+        upkeep=Upkeep.read(environ),
         delivery=delivery(environ, objects),
     )
-
-
-def _default_data() -> Path:
-    return Path(user_data_dir("img402-mcp", appauthor=False)) / "host"
 
 
 def _paid(environ: Mapping[str, str]) -> PaidSettings | None:
@@ -105,41 +96,6 @@ def _paid(environ: Mapping[str, str]) -> PaidSettings | None:
         rpc_url=service(environ, "IMG402_HOST_RPC_URL"),
         trust_used=usdc(environ, "IMG402_HOST_TRUST_USED", TRUST_USED),
     )
-
-
-def _timeouts(environ: Mapping[str, str]) -> Timeouts:
-    usual = Timeouts()
-    return Timeouts(
-        connections=integer(environ, "IMG402_HOST_CONNECTIONS", usual.connections, (1, LARGEST)),
-        head=integer(environ, "IMG402_HOST_HEAD_SECONDS", usual.head, (1, A_DAY)),
-        body=integer(environ, "IMG402_HOST_BODY_SECONDS", usual.body, (1, A_DAY)),
-        rate=integer(environ, "IMG402_HOST_BODY_RATE", usual.rate, (1, LARGEST)),
-        answer=integer(environ, "IMG402_HOST_ANSWER_SECONDS", usual.answer, (1, A_DAY)),
-    )
-
-
-def _upkeep(environ: Mapping[str, str]) -> Upkeep:
-    usual = Upkeep()
-    return Upkeep(
-        delete_urls=switch(environ, "IMG402_HOST_DELETE", default="on"),
-        metrics=_metrics(environ.get("IMG402_HOST_METRICS") or "off"),
-        most_bytes=integer(environ, "IMG402_HOST_MAX_TOTAL_BYTES", 0, (0, LARGEST_STORE)) or None,
-        floor_bytes=integer(environ, "IMG402_HOST_MIN_FREE_BYTES", usual.floor_bytes, (0, LARGEST_STORE)),
-        drain=integer(environ, "IMG402_HOST_DRAIN_SECONDS", usual.drain, (0, AN_HOUR)),
-        stop=integer(environ, "IMG402_HOST_STOP_SECONDS", usual.stop, (1, AN_HOUR)),
-    )
-
-
-def _metrics(text: str) -> tuple[str, int] | None:
-    if text == "off":
-        return None
-    url = split_url(f"//{text}")
-    if url is None or not url.hostname or url.port is None or url.netloc != text or "@" in text:
-        raise SettingsError(
-            f"IMG402_HOST_METRICS is {quoted(text)}; give an address and a separate port, such as 127.0.0.1:9402, "
-            "or off."
-        )
-    return url.hostname, url.port
 
 
 def _pay_to(text: str) -> str:
@@ -229,11 +185,6 @@ def _database(text: str | None, default: Path) -> URL:
             "or postgresql://user:password@server/name."
         )
     return url
-
-
-def _public_url(text: str) -> str:
-    way_out = "as clients reach this host, with --public-url or IMG402_HOST_PUBLIC_URL"
-    return web_address(text, "The public URL", way_out)
 
 
 def _networks(text: str) -> tuple[Network, ...]:

@@ -1,6 +1,8 @@
 """One reader for each kind of environment variable. Each raises SettingsError with what came and what was wanted."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields
+from typing import Self, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from img402_mcp.errors import SettingsError, quoted
@@ -10,8 +12,48 @@ A_DAY = 86_400
 A_DAY_OF_MINUTES = 1440
 LARGEST = 1 << 40
 
+Environ = Mapping[str, str]
+_Value = TypeVar("_Value")
 
-def integer(environ: Mapping[str, str], name: str, default: int, bounds: tuple[int, int]) -> int:
+
+@dataclass(frozen=True)
+class FromVariables:
+    """Each field is made by `setting`, `whole` or `at_most`, which name its variables and how they are read."""
+
+    @classmethod
+    def variables(cls) -> Iterator[str]:
+        return (name for it in fields(cls) for name in it.metadata["variables"])
+
+    @classmethod
+    def read(cls, environ: Environ) -> Self:
+        """Raises SettingsError."""
+        return cls(**{it.name: it.metadata["read"](environ) for it in fields(cls)})
+
+
+def setting(default: _Value, read: Callable[[Environ], _Value], *variables: str) -> _Value:
+    return field(default=default, metadata={"read": read, "variables": variables})
+
+
+def whole(name: str, default: int, bounds: tuple[int, int]) -> int:
+    return setting(default, lambda environ: integer(environ, name, default, bounds), name)
+
+
+def at_most(name: str, default: int | None, largest: int = LARGEST) -> int | None:
+    """None: no limit, which the variable says with 0."""
+    return setting(default, lambda environ: integer(environ, name, default or 0, (0, largest)) or None, name)
+
+
+def switch(name: str, *, default: bool) -> bool:
+    def read(environ: Environ) -> bool:
+        text = environ.get(name) or ("on" if default else "off")
+        if text not in ("on", "off"):
+            raise SettingsError(f"{name} is {quoted(text)}; it must be on or off.")
+        return text == "on"
+
+    return setting(default, read, name)
+
+
+def integer(environ: Environ, name: str, default: int, bounds: tuple[int, int]) -> int:
     text = environ.get(name) or str(default)
     smallest, largest = bounds
     if not (text.isascii() and text.isdecimal() and len(text) <= 20 and smallest <= int(text) <= largest):
@@ -20,14 +62,7 @@ def integer(environ: Mapping[str, str], name: str, default: int, bounds: tuple[i
     return int(text)
 
 
-def switch(environ: Mapping[str, str], name: str, default: str) -> bool:
-    text = environ.get(name) or default
-    if text not in ("on", "off"):
-        raise SettingsError(f"{name} is {quoted(text)}; it must be on or off.")
-    return text == "on"
-
-
-def usdc(environ: Mapping[str, str], name: str, default: str, smallest: int = 0) -> int:
+def usdc(environ: Environ, name: str, default: str, smallest: int = 0) -> int:
     text = environ.get(name) or default
     try:
         amount = x402.atomic(text)
@@ -39,7 +74,7 @@ def usdc(environ: Mapping[str, str], name: str, default: str, smallest: int = 0)
     return amount
 
 
-def service(environ: Mapping[str, str], name: str) -> str:
+def service(environ: Environ, name: str) -> str:
     text = environ.get(name) or ""
     url = split_url(text) if text else None
     if text and (url is None or url.scheme not in ("http", "https") or not url.hostname or "@" in text):

@@ -51,7 +51,7 @@ def test_every_folder_of_an_api_is_in_the_table():
 def test_an_api_s_settings_name_every_variable_that_they_read(api: type[ApiHostSettings]):
     environ = Watched()
     read = api.read(environ)
-    assert environ.asked == {*api.variables}
+    assert environ.asked == {*api.variables()}
     assert read == api()
 
 
