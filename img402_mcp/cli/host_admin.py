@@ -5,11 +5,10 @@ import sys
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from importlib import import_module
-from types import SimpleNamespace as Flags
 
 import click
 
-from img402_mcp.cli.admin.context import Entry, Things, Work, opened
+from img402_mcp.cli.admin.context import Actions, Admin, Entry, opened
 from img402_mcp.cli.help import Command, Group
 from img402_mcp.cli.parameters import folders
 from img402_mcp.errors import SettingsError, quoted
@@ -18,36 +17,38 @@ from img402_mcp.wire.moments import in_utc
 
 _COMMON: list[click.Parameter] = [
     click.Option(["--data"], metavar="DIR", shell_complete=folders, help="The host's data folder."),
-    click.Option(["--json"], is_flag=True, help="Print JSON, for scripts."),
+    click.Option(["--json", "as_json"], is_flag=True, help="Print JSON, for scripts."),
 ]
 
 
-def things() -> Things:
-    tables: list[Things] = [import_module(f"img402_mcp.cli.admin.{name}").THINGS for name in ("images", *APIS)]
-    return {thing: actions for table in tables for thing, actions in table.items()}
+def things() -> dict[str, click.Command]:
+    """Thing -> its group of commands."""
+    tables = [import_module(f"img402_mcp.cli.admin.{name}") for name in ("images", *APIS)]
+    return {thing: _group(thing, table.admin, table.THINGS[thing]) for table in tables for thing in table.THINGS}
 
 
 def group() -> click.Group:
     """`host admin`, with a group for each thing and a command for each action."""
-    admin = Group("admin", help="Manage this host's images. Set who may use its other APIs, and for what fee.")
-    for thing, actions in things().items():
-        verbs = [
-            Command(verb, params=[*parameters, *_COMMON], callback=_performing(work))
-            for verb, (work, parameters) in actions.items()
-        ]
-        admin.add_command(Group(thing, commands=verbs))
-    return admin
+    about = "Manage this host's images. Set who may use its other APIs, and for what fee."
+    return Group("admin", help=about, commands=things())
 
 
-def _performing(work: Work) -> Callable[..., int]:
+def _group(thing: str, admin: Admin, actions: Actions) -> click.Group:
+    verbs = [
+        Command(verb, params=[*parameters, *_COMMON], callback=_performing(admin, method))
+        for verb, (method, parameters) in actions.items()
+    ]
+    return Group(thing, commands=verbs)
+
+
+def _performing(admin: Admin, method: str) -> Callable[..., int]:
     @click.pass_obj
-    def perform(named_before: str | None, /, **flags: object) -> int:
+    def perform(named_before: str | None, /, *, data: str | None, as_json: bool, **given: object) -> int:
         """The folder may also be named before `admin`."""
-        _demand_text(flags)
-        given = Flags(**flags)
-        with opened(given.data or named_before) as context:
-            found = work(context, given)
-        _print(found, as_json=given.json)
+        _demand_text(given | {"data": data})
+        with opened(data or named_before) as context:
+            found = getattr(admin(context), method)(**given)
+        _print(found, as_json=as_json)
         return int(any(_is_amiss(entry) for entry in found) if isinstance(found, list) else False)
 
     return perform

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
-from types import SimpleNamespace as Flags
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,21 +16,23 @@ if TYPE_CHECKING:
     from img402_mcp.host.settings import HostSettings
 
 Entry = dict[str, Any]
-Work = Callable[["AdminContext", Flags], "Entry | list[Entry]"]
-Things = dict[str, dict[str, tuple[Work, list[click.Parameter]]]]
-"""Thing -> action -> the function, and its options."""
+Admin = Callable[["AdminContext"], Any]
+Actions = dict[str, tuple[str, list[click.Parameter]]]
+"""Action -> the method of what the file's `admin` makes, and its parameters, which have the method's names."""
+Things = dict[str, Actions]
 
 
 @dataclass(frozen=True)
 class AdminContext:
     settings: "HostSettings"
     database: "Database"
+    now: Callable[[], datetime]
 
 
 @contextmanager
 def opened(data: str | None) -> Iterator[AdminContext]:
     try:
-        from img402_mcp.host.app import OUT_OF_REACH, unreachable  # noqa: PLC0415  # with every room that has tables
+        from img402_mcp.host.app import OUT_OF_REACH, unreachable, utc_now  # noqa: PLC0415  # with all tables
         from img402_mcp.host.db.database import Database  # noqa: PLC0415
         from img402_mcp.host.private_files import private_folder  # noqa: PLC0415
         from img402_mcp.host.settings import host_settings  # noqa: PLC0415
@@ -41,6 +43,6 @@ def opened(data: str | None) -> Iterator[AdminContext]:
         os.umask(0o077)
         private_folder(settings.data)
         with closing(Database(settings.database)) as database:
-            yield AdminContext(settings, database)
+            yield AdminContext(settings, database, utc_now)
     except OUT_OF_REACH as error:
         raise unreachable(settings, error) from error

@@ -1,10 +1,9 @@
 from datetime import UTC, datetime
-from types import SimpleNamespace as Flags
 from typing import TYPE_CHECKING
 
 import click
 
-from img402_mcp.cli.admin.context import AdminContext, Entry, Things
+from img402_mcp.cli.admin.context import AdminContext, Things
 from img402_mcp.cli.parameters import Whole
 from img402_mcp.errors import quoted
 
@@ -14,21 +13,13 @@ if TYPE_CHECKING:
 _COUNT = Whole("a count", 0, 10**15 - 1)
 
 
-def _admin(context: AdminContext) -> "ImagesAdmin":
-    from img402_mcp.host.admin.images import ImagesAdmin  # noqa: PLC0415
-    from img402_mcp.host.app import utc_now  # noqa: PLC0415  # an extra
+def admin(context: AdminContext) -> "ImagesAdmin":
+    from img402_mcp.host.admin.images import ImagesAdmin  # noqa: PLC0415  # an extra
     from img402_mcp.host.storage.images import Images  # noqa: PLC0415
     from img402_mcp.host.storage.opening import open_blobs  # noqa: PLC0415
 
     blobs = open_blobs(context.settings.blobs, context.settings.objects)
-    return ImagesAdmin(Images(context.database), blobs, utc_now)
-
-
-def _list(context: AdminContext, flags: Flags) -> list[Entry]:
-    from img402_mcp.host.admin.images import ImageFilter  # noqa: PLC0415  # an extra
-
-    wanted = ImageFilter(flags.kind, flags.since, flags.before, flags.larger)
-    return _admin(context).images(wanted, flags.limit)
+    return ImagesAdmin(Images(context.database), blobs, context.now)
 
 
 class _Moment(click.ParamType[datetime]):
@@ -67,9 +58,9 @@ _DEEP = click.Option(["--deep"], is_flag=True, help="Read each image and check i
 
 THINGS: Things = {
     "images": {
-        "list": (_list, _WANTED),
-        "delete": (lambda context, flags: _admin(context).delete(flags.names), [_NAMES]),
-        "usage": (lambda context, _: _admin(context).usage(), []),
-        "verify": (lambda context, flags: _admin(context).verify(deep=flags.deep), [_DEEP]),
+        "list": ("images", _WANTED),
+        "delete": ("delete", [_NAMES]),
+        "usage": ("usage", []),
+        "verify": ("verify", [_DEEP]),
     },
 }

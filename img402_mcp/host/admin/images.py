@@ -70,9 +70,10 @@ class ImagesAdmin:
     blobs: Blobs
     now: Callable[[], datetime]
 
-    def images(self, wanted: ImageFilter, at_most: int) -> list[Entry]:
+    def images(self, limit: int, **wanted: Any) -> list[Entry]:  # noqa: ANN401  # an ImageFilter's
         """The newest first."""
-        query = select(_ALL).where(wanted.condition()).order_by(_ALL.c.created_at.desc(), _ALL.c.id).limit(at_most)
+        condition = ImageFilter(**wanted).condition()
+        query = select(_ALL).where(condition).order_by(_ALL.c.created_at.desc(), _ALL.c.id).limit(limit)
         with self.rows.database.reading() as connection:
             return [_entry(row) for row in connection.execute(query)]
 

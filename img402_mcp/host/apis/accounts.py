@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Column, Select, Table, insert, update
+from sqlalchemy import Select, Table, insert
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.sql.dml import ReturningDelete, ReturningUpdate
 
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.host.db.database import Database
@@ -29,16 +30,16 @@ class Accounts:
         except IntegrityError:
             raise SettingsError(f"There is {what} already; nothing was changed.") from None
 
-    def _change(self, table: Table, column: Column[str], name: str, values: Entry, kind: str) -> None:
-        change = update(table).where(column == name).values(values).returning(column)
+    def _change(self, change: ReturningUpdate[Any] | ReturningDelete[Any], kind: str, name: str) -> None:
+        """`change` returns the row that it found."""
         with self.database.transaction() as connection:
             if connection.execute(change).first() is None:
-                raise no_such(kind, name)
+                raise _no_such(kind, name)
 
     def _one(self, query: Select[Any], kind: str, name: str) -> Entry:
         found = self._all(query)
         if not found:
-            raise no_such(kind, name)
+            raise _no_such(kind, name)
         return found[0]
 
     def _all(self, query: Select[Any]) -> list[Entry]:
@@ -46,7 +47,7 @@ class Accounts:
             return [dict(row) for row in connection.execute(query).mappings()]
 
 
-def no_such(kind: str, name: str) -> SettingsError:
+def _no_such(kind: str, name: str) -> SettingsError:
     return SettingsError(f"There is no {kind} {quoted(name)}; `img402-mcp host admin {kind}s list` lists them.")
 
 

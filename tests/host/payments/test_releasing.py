@@ -9,8 +9,8 @@ import pytest
 
 from img402_mcp.cli import main
 from img402_mcp.errors import SettingsError
+from img402_mcp.host.apis.io42.accounts import Io42Accounts
 from img402_mcp.host.apis.io42.fee import fee_product
-from img402_mcp.host.apis.io42.release import release
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.payments.payload import presented
 from img402_mcp.host.payments.records import PaymentRecords
@@ -34,8 +34,9 @@ def desk(
     assert shown is not None
     payment = book.reserve(shown, BASE, FEE, 250_000)
     assert payment is not None
+    accounts = Io42Accounts(database, lambda: clock.now)
     yield SimpleNamespace(
-        book=book, payment=payment, release=lambda paid: release(database, clock.now, "sub_1", transaction=paid)
+        book=book, payment=payment, release=lambda paid: accounts.release("sub_1", paid, unpaid=paid is None)
     )
     database.close()
 

@@ -1,19 +1,24 @@
 """The operator's commands: who may submit to which io42 project, and for what fee."""
 
 import re
+from datetime import timedelta
 
-from sqlalchemy import select
+from sqlalchemy import select, update
 
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.host.api_keys import hash_of, new_credential
 from img402_mcp.host.apis.accounts import Accounts, Entry, valid_name
+from img402_mcp.host.apis.io42.fee import fee_product
 from img402_mcp.host.apis.io42.submissions import AGENTS, PROJECTS, SUBMISSIONS
+from img402_mcp.host.payments.records import PaymentRecord, PaymentRecords
 from img402_mcp.host.storage.images import new_id
 from img402_mcp.wire import io42
 from img402_mcp.wire.x402 import atomic, usdc
 
 _WORD = re.compile(r"[a-z][a-z0-9_-]{0,31}", re.ASCII)
 _ID = re.compile(io42.ID, re.ASCII)
+# A proof is valid for minutes. After this it can no longer be settled, and what the chain says is final.
+RELEASE_AFTER = timedelta(hours=1)
 
 
 class Io42Accounts(Accounts):
@@ -26,28 +31,25 @@ class Io42Accounts(Accounts):
     def renew_agent(self, name: str) -> Entry:
         """Makes a new key; the old one stops working."""
         key = new_credential("io42")
-        self._change(AGENTS, AGENTS.c.name, name, {"key_hash": hash_of(key)}, "agent")
+        renewal = update(AGENTS).where(AGENTS.c.name == name).values(key_hash=hash_of(key))
+        self._change(renewal.returning(AGENTS.c.id), "agent", name)
         return {"agent": name, "key": key}
 
     def agents(self) -> list[Entry]:
         return self._all(select(AGENTS.c.name.label("agent"), AGENTS.c.created_at).order_by(AGENTS.c.name))
 
     def add_project(self, project_id: str, fee: str, status: str, kind: str) -> Entry:
-        row = {"id": _identified(project_id), "fee": _fee(fee), "status": _word(status), "kind": _word(kind)}
+        row = {"id": _identified(project_id), **_checked(fee=fee, status=status, kind=kind)}
         self._add(PROJECTS, row, f"a project {quoted(project_id)}")
         return self._project(project_id)
 
     def change_project(self, project_id: str, fee: str | None, status: str | None, kind: str | None) -> Entry:
         """None leaves a field as it is. A submission whose payment is in flight keeps the old fee."""
-        changes = {
-            "fee": None if fee is None else _fee(fee),
-            "status": None if status is None else _word(status),
-            "kind": None if kind is None else _word(kind),
-        }
-        changed = {name: value for name, value in changes.items() if value is not None}
+        changed = _checked(fee=fee, status=status, kind=kind)
         if not changed:
             raise SettingsError("Nothing to change was given: use --fee, --status or --kind.")
-        self._change(PROJECTS, PROJECTS.c.id, project_id, changed, "project")
+        change = update(PROJECTS).where(PROJECTS.c.id == project_id).values(changed).returning(PROJECTS.c.id)
+        self._change(change, "project", project_id)
         return self._project(project_id)
 
     def projects(self) -> list[Entry]:
@@ -62,6 +64,35 @@ class Io42Accounts(Accounts):
 
     def submissions(self) -> list[Entry]:
         return self._all(_SUBMISSIONS.order_by(SUBMISSIONS.c.project_id, SUBMISSIONS.c.id))
+
+    def release(self, submission_id: str, paid: str | None, *, unpaid: bool) -> Entry:
+        """The fee has no outcome: the operator has looked it up, and records it. Until then no other payment is taken.
+
+        `paid`: the transaction. `unpaid`: the fee counts as never attempted.
+        """
+        if bool(paid) == unpaid:
+            raise SettingsError("Give the outcome of the fee, as the chain shows it: --paid TRANSACTION or --unpaid.")
+        book = PaymentRecords(self.database, self.now)
+        payment = book.sold(fee_product(submission_id))
+        if payment is None or payment.paid:
+            state = "is paid" if payment else "has not been tried"
+            raise SettingsError(f"The fee of submission {quoted(submission_id)} {state}; there is nothing to release.")
+        if paid:
+            book.settled(payment, paid)
+        else:
+            self._free(book, payment, submission_id)
+        return {"submission": submission_id, "fee": usdc(payment.amount), "paid": not unpaid}
+
+    def _free(self, book: PaymentRecords, payment: PaymentRecord, submission_id: str) -> None:
+        if self.now() - payment.reserved_at < RELEASE_AFTER:
+            raise SettingsError(
+                f"The fee of submission {quoted(submission_id)} was signed at {payment.reserved_at:%H:%M:%S} UTC and "
+                "may still be settled. Check the chain, and release it as unpaid an hour after it was signed."
+            )
+        leased = book.lease(payment.key)
+        if leased is None:
+            raise SettingsError("The payment is being settled right now. Try again in a minute.")
+        book.free(leased)
 
     def _project(self, project_id: str) -> Entry:
         return _shown(self._one(_PROJECTS.where(PROJECTS.c.id == project_id), "project", project_id))
@@ -81,6 +112,11 @@ _SUBMISSIONS = select(
     SUBMISSIONS.c.file_size,
     SUBMISSIONS.c.image_id,
 ).join_from(SUBMISSIONS, AGENTS, SUBMISSIONS.c.agent_id == AGENTS.c.id)
+
+
+def _checked(**given: str | None) -> Entry:
+    """A project's fields, as they are stored, of those that were given."""
+    return {name: (_fee if name == "fee" else _word)(text) for name, text in given.items() if text is not None}
 
 
 def _shown(project: Entry) -> Entry:

@@ -4,7 +4,7 @@ from sqlalchemy import delete, select
 
 from img402_mcp.errors import quoted
 from img402_mcp.host.api_keys import hash_of, new_credential
-from img402_mcp.host.apis.accounts import Accounts, Entry, no_such, valid_name
+from img402_mcp.host.apis.accounts import Accounts, Entry, valid_name
 from img402_mcp.host.apis.studio.tokens import TOKENS
 from img402_mcp.host.storage.images import new_id
 
@@ -17,10 +17,7 @@ class StudioAccounts(Accounts):
         return {"name": name, "token": token, "may_upload": may_upload}
 
     def remove_token(self, name: str) -> Entry:
-        with self.database.transaction() as connection:
-            gone = connection.execute(delete(TOKENS).where(TOKENS.c.name == name).returning(TOKENS.c.id)).first()
-        if gone is None:
-            raise no_such("token", name)
+        self._change(delete(TOKENS).where(TOKENS.c.name == name).returning(TOKENS.c.id), "token", name)
         return {"removed": name}
 
     def tokens(self) -> list[Entry]:
