@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 from sqlalchemy.exc import SQLAlchemyError
@@ -23,7 +23,7 @@ from img402_mcp.host.apis import apis, deletion
 from img402_mcp.host.apis.img402 import free, paid
 from img402_mcp.host.apis.img402.paid import PaidContext
 from img402_mcp.host.apis.openapi import document
-from img402_mcp.host.cleanup import CleanupReport, clean_up_periodically
+from img402_mcp.host.cleanup import clean_up_periodically
 from img402_mcp.host.context import Clock, Host
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.errors import UNCACHED, ApiError, problem
@@ -114,11 +114,12 @@ def create_app(
 def _routes(host: Host, context: PaidContext | None, status: health.Health) -> list[Route]:
     """The first match answers; an image's name matches almost everything, so it comes last."""
     settings, paywall = host.settings, context.paywall if context else None
+    sold = well_known(settings.paid, settings.public_url) if settings.paid else None
     return [
         *front.routes(settings),
-        Route(OPENAPI, _openapi(settings), methods=["GET"]),
+        Route(OPENAPI, _saying(document(settings)), methods=["GET"]),
         *health.routes(status),
-        Route(WELL_KNOWN, _well_known(settings), methods=["GET"]),
+        Route(WELL_KNOWN, _saying(sold) if sold else paid.off, methods=["GET"]),
         *paid.routes(context),
         *(route for api in OTHER_APIS for route in api.routes(host, paywall)),
         *deletion.routes(host),
@@ -230,33 +231,18 @@ def _lifespan(
             if context is not None:
                 stack.push_async_callback(context.paywall.facilitator.aclose)
             tasks = await stack.enter_async_context(anyio.create_task_group())
-            tasks.start_soon(clean_up_periodically, host, metrics.cleaned_up if metrics else _ignore)
+            tasks.start_soon(clean_up_periodically, host, metrics.cleaned_up if metrics else lambda _: None)
             yield
             tasks.cancel_scope.cancel()
 
     return lifespan
 
 
-def _ignore(_report: CleanupReport) -> None:
-    """Called in place of the metrics where there are none."""
-
-
-def _openapi(settings: HostSettings) -> Endpoint:
-    answer = document(settings)
-
-    async def openapi(_request: Request) -> Response:
+def _saying(answer: dict[str, Any]) -> Endpoint:
+    async def say(_request: Request) -> Response:
         return JSONResponse(answer, headers=UNCACHED)
 
-    return openapi
-
-
-def _well_known(settings: HostSettings) -> Endpoint:
-    async def discovery(_request: Request) -> Response:
-        if settings.paid is None:
-            return paid.off()
-        return JSONResponse(well_known(settings.paid, settings.public_url), headers=UNCACHED)
-
-    return discovery
+    return say
 
 
 async def _refused(_request: Request, error: Exception) -> Response:

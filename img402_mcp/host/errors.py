@@ -1,12 +1,18 @@
 """Refusals: `{error, message}`, a code for programs and a sentence that says what to do."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 
+from pydantic import BaseModel
+from sqlalchemy.exc import SQLAlchemyError
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from img402_mcp.host.sizes import exact_size
 from img402_mcp.wire.img402 import STATUS_OF, Problem
+
+_log = logging.getLogger("img402_mcp.host.failures")
 
 UNCACHED = {
     "Cache-Control": "no-store",
@@ -17,14 +23,14 @@ UNCACHED = {
 
 CODE = "img402.code"
 """Where a request's scope holds the code that it was refused with, for the log and the metrics."""
-
-
 RECEIVED = "img402.received"
 """Where it holds how many bytes of its body came so far."""
 
 
 class ApiError(Exception):
-    """A refused request, with one of the codes in the wire's error table."""
+    """A refused request. A kind whose codes are not in the wire's error table has a `status` of its own."""
+
+    status: int | None = None
 
     def __init__(self, code: str, message: str, *, retry_after: int | None = None) -> None:
         super().__init__(message)
@@ -36,7 +42,22 @@ class ApiError(Exception):
         return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
 
     def response(self) -> Response:
-        return problem(STATUS_OF[self.code], self.code, str(self), self.headers)
+        return problem(self.status or STATUS_OF[self.code], self.code, str(self), self.headers)
+
+
+@contextmanager
+def storing(what_failed: str, message: str) -> Iterator[None]:
+    """Where the store or the database fails, the log has `what_failed`, and the caller an ApiError with the message."""
+    try:
+        yield
+    except (OSError, SQLAlchemyError) as error:
+        _log.exception("%s", what_failed)
+        raise ApiError("upload_failed", message) from error
+
+
+def json_response(message: BaseModel, headers: Mapping[str, str] | None = None, status: int = 200) -> Response:
+    body = message.model_dump_json(by_alias=True)
+    return Response(body, status, {**UNCACHED, **(headers or {})}, "application/json")
 
 
 def problem(status: int, code: str, message: str, headers: Mapping[str, str] | None = None) -> Response:

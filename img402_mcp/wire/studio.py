@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pydantic import ConfigDict
+from pydantic import ConfigDict, Field
 
 from img402_mcp.wire.base import Message
 
@@ -48,7 +48,7 @@ class Flaw(_AsWritten):
     loc: tuple[str | int, ...]
     msg: str
     type: str
-    ctx: dict[str, Any] | None = None
+    ctx: dict[str, Any] | None = Field(default=None, exclude_if=lambda ctx: ctx is None)
 
 
 class Invalid(_AsWritten):

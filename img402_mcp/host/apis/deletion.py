@@ -4,6 +4,7 @@ GET only asks: link previews and crawlers follow every link that they see.
 """
 
 import logging
+from functools import partial
 
 from anyio import to_thread
 from starlette.requests import Request
@@ -41,11 +42,8 @@ _QUESTION = """<p>It is gone for good, for everybody. Copies that others have ke
 
 
 def routes(host: Host) -> list[Route]:
-    async def delete(request: Request) -> Response:
-        return await _delete(host, request)
-
-    wanted = host.settings.upkeep.delete_urls
-    return [Route(DELETING + "{name}", delete, methods=["GET", "POST", "DELETE"])] if wanted else []
+    route = Route(DELETING + "{name}", partial(_delete, host), methods=["GET", "POST", "DELETE"])
+    return [route] if host.settings.upkeep.delete_urls else []
 
 
 async def _delete(host: Host, request: Request) -> Response:

@@ -13,9 +13,8 @@ from datetime import UTC, datetime
 from urllib.parse import urlencode
 
 from starlette.datastructures import QueryParams
-from starlette.responses import Response
 
-from img402_mcp.host.errors import ApiError, problem
+from img402_mcp.host.errors import ApiError
 
 PUTTING, LOOKING, DELETING = "/uploads/", "/previews/", "/delete/"
 _DELETE_KEY_LENGTH = 40  # of hexadecimal digits: 160 bits
@@ -37,8 +36,7 @@ class Permit:
 class Denied(ApiError):
     """The URL allows nothing (any more)."""
 
-    def response(self) -> Response:
-        return problem(403, self.code, str(self))
+    status = 403
 
 
 class SignedUrls:

@@ -12,7 +12,7 @@ from img402_mcp.host.db.database import Database
 from img402_mcp.host.db.plain import Transaction
 from img402_mcp.host.errors import ApiError
 from img402_mcp.host.storage.blobs.base import Blobs
-from img402_mcp.host.storage.images import FREE_ID, PAID_ID, StoredImage, new_id
+from img402_mcp.host.storage.images import FREE_ID, PAID_ID, PRIVATE_ID, StoredImage, new_id
 from img402_mcp.host.storage.receive import Incoming
 from img402_mcp.host.storage.spool import Body
 from img402_mcp.wire.img402 import FreeTerms, PaidTerms
@@ -87,3 +87,8 @@ def described(incoming: Incoming, now: datetime, terms: FreeTerms | PaidTerms, *
         raise FileNotFoundError("The body's file disappeared.")
     image_id = new_id(PAID_ID if paid else FREE_ID)
     return StoredImage(image_id, form, incoming.size, created, expires, paid)
+
+
+def described_private(incoming: Incoming, now: datetime) -> StoredImage:
+    """The same of an image that is kept forever and that only signed URLs show."""
+    return StoredImage(new_id(PRIVATE_ID), incoming.examine().format, incoming.size, now, None)

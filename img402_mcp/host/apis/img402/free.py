@@ -1,41 +1,35 @@
 """The free half of the img402 API (docs/specs/img402.md)."""
 
-import logging
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from functools import partial
 
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from img402_mcp.host.client_address import client_address
+from img402_mcp.host.client_address import Address, client_address
 from img402_mcp.host.context import Host
 from img402_mcp.host.db.plain import Transaction
-from img402_mcp.host.errors import UNCACHED, ApiError
+from img402_mcp.host.errors import json_response, storing
 from img402_mcp.host.refusals import body_weight, of_body
 from img402_mcp.host.serving.response import image_response
 from img402_mcp.host.storage.images import StoredImage
-from img402_mcp.host.storage.receive import ImageRules, incoming_image
+from img402_mcp.host.storage.receive import ImageRules, Incoming, incoming_image
 from img402_mcp.host.storage.store import PendingImage, described
 from img402_mcp.wire.img402 import FIELD, FREE, UploadedImage
 
-_log = logging.getLogger("img402_mcp.host.failures")
-
 
 def routes(host: Host) -> list[Route]:
-    async def upload_free(request: Request) -> Response:
-        image = await _upload_free(host, request)
-        answer = uploaded(host, image).model_dump_json(by_alias=True)
-        return Response(answer, 200, UNCACHED, "application/json")
-
-    async def serve(request: Request) -> Response:
-        return await image_response(host, request, request.path_params["name"])
-
     return [
-        Route(FREE, upload_free, methods=["POST"]),
+        Route(FREE, partial(_upload_free, host), methods=["POST"]),
         preflight(FREE),
-        Route("/{name}", serve, methods=["GET"]),
+        Route("/{name}", partial(_serve, host), methods=["GET"]),
     ]
+
+
+async def _serve(host: Host, request: Request) -> Response:
+    return await image_response(host, request, request.path_params["name"])
 
 
 def preflight(path: str, *headers: str) -> Route:
@@ -53,9 +47,8 @@ def preflight(path: str, *headers: str) -> Route:
     return Route(path, answer, methods=["OPTIONS"])
 
 
-async def _upload_free(host: Host, request: Request) -> StoredImage:
-    free, now = host.settings.free, host.now()
-    address = client_address(request.scope, host.settings.trusted_proxies)
+async def _upload_free(host: Host, request: Request) -> Response:
+    free, now, address = host.settings.free, host.now(), address_of(host, request)
     host.caps.refuse_early(address, now)
     host.quota.refuse_early()
 
@@ -64,16 +57,26 @@ async def _upload_free(host: Host, request: Request) -> StoredImage:
         host.caps.take(transaction, address, now)  # last, since all uploads wait for the counter's row until the commit
 
     example = f"curl -F {FIELD}=@screenshot.png {host.settings.public_url}{FREE}"
-    try:
-        with host.refused_bodies.watching(address, of_body, partial(body_weight, request.scope)):
-            async with incoming_image(request, host.blobs.spool, ImageRules(free.max_bytes, example)) as incoming:
-                host.refused_bodies.refuse_early(address)  # others of its may have been refused while it came
-                describe, room = partial(described, incoming, now, free), host.quota.room(incoming.size)
-                return await host.store.put(PendingImage(incoming.body, describe, insert, room))
-    except (OSError, SQLAlchemyError) as error:
-        _log.exception("an upload failed")
-        message = "The host could not store the image. Nothing was published; it is safe to try again."
-        raise ApiError("upload_failed", message) from error
+    message = "The host could not store the image. Nothing was published; it is safe to try again."
+    with storing("an upload failed", message):
+        async with receiving(host, request, ImageRules(free.max_bytes, example)) as incoming:
+            host.refused_bodies.refuse_early(address)  # others of its may have been refused while it came
+            describe, room = partial(described, incoming, now, free), host.quota.room(incoming.size)
+            image = await host.store.put(PendingImage(incoming.body, describe, insert, room))
+    return json_response(uploaded(host, image))
+
+
+def address_of(host: Host, request: Request) -> Address | None:
+    return client_address(request.scope, host.settings.trusted_proxies)
+
+
+@asynccontextmanager
+async def receiving(host: Host, request: Request, rules: ImageRules) -> AsyncIterator[Incoming]:
+    """Too many bodies that are refused make their address wait."""
+    weight = partial(body_weight, request.scope)
+    with host.refused_bodies.watching(address_of(host, request), of_body, weight):
+        async with incoming_image(request, host.blobs.spool, rules) as incoming:
+            yield incoming
 
 
 def uploaded(host: Host, image: StoredImage, *, deletable: bool = True) -> UploadedImage:

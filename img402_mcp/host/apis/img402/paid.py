@@ -4,39 +4,33 @@ Both routes sell one product: the same payment gets the same token and, once it 
 """
 
 import hashlib
-import logging
-from collections.abc import AsyncIterator
-from contextlib import AbstractContextManager, asynccontextmanager, nullcontext
+from collections.abc import Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from functools import partial
 
 from anyio import to_thread
-from pydantic import BaseModel
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from img402_mcp.host.apis.img402.free import preflight, uploaded
-from img402_mcp.host.client_address import Address, client_address
+from img402_mcp.host.apis.img402.free import address_of, preflight, receiving, uploaded
 from img402_mcp.host.context import Host
 from img402_mcp.host.db.plain import Transaction
-from img402_mcp.host.errors import UNCACHED, ApiError, problem
+from img402_mcp.host.errors import ApiError, json_response, problem, storing
 from img402_mcp.host.payments.payload import PaymentPayload, presented
 from img402_mcp.host.payments.paywall import EXPOSED, Paywall, of_proof
 from img402_mcp.host.payments.products import token_sale, upload_sale
 from img402_mcp.host.payments.records import PaymentRecord, PaymentRecords
+from img402_mcp.host.payments.requirements import Sale
 from img402_mcp.host.payments.upload_tokens import AlreadyRedeemed, Bought, UploadTokens, redeem
-from img402_mcp.host.refusals import body_weight, of_body
 from img402_mcp.host.settings import PaidSettings
 from img402_mcp.host.storage.images import StoredImage
 from img402_mcp.host.storage.quota import held
-from img402_mcp.host.storage.receive import ImageRules, Incoming, incoming_image
+from img402_mcp.host.storage.receive import ImageRules, Incoming
 from img402_mcp.host.storage.store import PendingImage, described
 from img402_mcp.wire.img402 import FIELD, FREE, PAID, TOKEN, TOKEN_HEADER, TokenAnswer, UploadedImage
 from img402_mcp.wire.x402 import PAYMENT_HEADERS
-
-_log = logging.getLogger("img402_mcp.host.failures")
 
 
 @dataclass(frozen=True)
@@ -50,12 +44,7 @@ class PaidContext:
 
 
 def routes(context: PaidContext | None) -> list[Route]:
-    async def token(request: Request) -> Response:
-        return await _token(context, request) if context else off()
-
-    async def upload(request: Request) -> Response:
-        return await _upload(context, request) if context else off()
-
+    token, upload = (partial(_token, context), partial(_upload, context)) if context else (off, off)
     return [
         Route(TOKEN, token, methods=["POST"]),
         Route(PAID, upload, methods=["POST"]),
@@ -63,14 +52,23 @@ def routes(context: PaidContext | None) -> list[Route]:
     ]
 
 
-def off() -> Response:
+async def off(_request: Request) -> Response:
     message = f"This host accepts no payments: IMG402_HOST_PAY_TO is not set. Free uploads go to {FREE}."
     return problem(404, "not_found", message)
 
 
+@contextmanager
+def _guarded(context: PaidContext, request: Request) -> Iterator[None]:
+    """Too many proofs and tokens that are refused make their address wait."""
+    message = "The host could not store this. Send the same request again; it will not be charged twice."
+    watching = context.host.refused_proofs.watching(address_of(context.host, request), of_proof)
+    with storing("a paid request failed", message), watching:
+        yield
+
+
 async def _token(context: PaidContext, request: Request) -> Response:
     sale = token_sale(context.paid, context.host.settings.public_url)
-    async with _stored(), _watched(context, request):
+    with _guarded(context, request):
         proof, quota, largest = presented(request.headers), context.host.quota, context.paid.terms.max_bytes
         if proof is None:
             # Nobody should pay for a token that cannot be used.
@@ -80,43 +78,18 @@ async def _token(context: PaidContext, request: Request) -> Response:
         async with held(quota.hold(largest, owed=known is not None)):
             payment = await context.paywall.charge(proof, sale)
         answer = await to_thread.run_sync(_goods, context, payment)
-        return _answer(answer, context.paywall.receipt(proof, payment))
+        return json_response(answer, context.paywall.receipt(proof, payment))
 
 
 async def _upload(context: PaidContext, request: Request) -> Response:
-    async with _stored(), _watched(context, request):
+    with _guarded(context, request):
         if token := request.headers.get(TOKEN_HEADER):
-            return _answer(await _upload_with_token(context, request, token), EXPOSED)
+            return json_response(await _upload_with_token(context, request, token), EXPOSED)
         sale = upload_sale(context.paid, context.host.settings.public_url)
         proof = presented(request.headers)
         if proof is None:
             raise context.paywall.required(sale)
-        return await _upload_inline(context, request, proof)
-
-
-@asynccontextmanager
-async def _watched(context: PaidContext, request: Request) -> AsyncIterator[None]:
-    """Too many proofs and tokens that are refused make their address wait."""
-    with context.host.refused_proofs.watching(_address(context, request), of_proof):
-        yield
-
-
-def _address(context: PaidContext, request: Request) -> Address | None:
-    return client_address(request.scope, context.host.settings.trusted_proxies)
-
-
-@asynccontextmanager
-async def _stored() -> AsyncIterator[None]:
-    try:
-        yield
-    except (OSError, SQLAlchemyError) as error:
-        _log.exception("a paid request failed")
-        message = "The host could not store this. Send the same request again; it will not be charged twice."
-        raise ApiError("upload_failed", message) from error
-
-
-def _answer(answer: BaseModel, headers: dict[str, str]) -> Response:
-    return Response(answer.model_dump_json(by_alias=True), 200, UNCACHED | headers, "application/json")
+        return await _upload_inline(context, request, proof, sale)
 
 
 def _goods(context: PaidContext, payment: PaymentRecord) -> TokenAnswer | UploadedImage:
@@ -154,7 +127,7 @@ async def _upload_with_token(context: PaidContext, request: Request, value: str)
     if bought is None and token.expires_at <= context.host.now():
         message = f"The token has expired unused. Send the same proof of payment to {TOKEN} again for a new one."
         raise ApiError("token_expired", message)
-    async with _receiving(context, request) as incoming:
+    async with receiving(context.host, request, _rules(context)) as incoming:
         return await _redeemed(context, incoming, token.payment)
 
 
@@ -172,15 +145,14 @@ async def _redeemed(context: PaidContext, incoming: Incoming, payment: str) -> U
     return await to_thread.run_sync(_shown, context, bought, payment, AlreadyRedeemed())
 
 
-async def _upload_inline(context: PaidContext, request: Request, proof: PaymentPayload) -> Response:
+async def _upload_inline(context: PaidContext, request: Request, proof: PaymentPayload, sale: Sale) -> Response:
     """The image is checked before it is charged: a refused one costs nothing."""
-    sale = upload_sale(context.paid, context.host.settings.public_url)
     payment = await context.paywall.known(proof, sale)
     if payment is None:
         await context.paywall.examine(proof, sale)
     elif payment.paid and (bought := await to_thread.run_sync(_bought, context, payment.key)):
-        return _answer(bought, context.paywall.receipt(proof, payment))
-    async with _receiving(context, request) as incoming:
+        return json_response(bought, context.paywall.receipt(proof, payment))
+    async with receiving(context.host, request, _rules(context)) as incoming:
         seen = await to_thread.run_sync(_described, context, incoming)
         async with held(context.host.quota.hold(incoming.size, owed=payment is not None)):
             payment = await context.paywall.charge(proof, sale)
@@ -190,17 +162,12 @@ async def _upload_inline(context: PaidContext, request: Request, proof: PaymentP
                 answer = await to_thread.run_sync(_bought, context, payment.key)
         if answer is None:
             raise AlreadyRedeemed
-        return _answer(answer, context.paywall.receipt(proof, payment))
+        return json_response(answer, context.paywall.receipt(proof, payment))
 
 
-@asynccontextmanager
-async def _receiving(context: PaidContext, request: Request) -> AsyncIterator[Incoming]:
+def _rules(context: PaidContext) -> ImageRules:
     how = f"curl -X POST {context.host.settings.public_url}{PAID} -H '{TOKEN_HEADER}: TOKEN' -F {FIELD}=@screenshot.png"
-    rules = ImageRules(context.paid.terms.max_bytes, how)
-    weight = partial(body_weight, request.scope)
-    with context.host.refused_bodies.watching(_address(context, request), of_body, weight):
-        async with incoming_image(request, context.host.blobs.spool, rules) as incoming:
-            yield incoming
+    return ImageRules(context.paid.terms.max_bytes, how)
 
 
 def _described(context: PaidContext, incoming: Incoming) -> tuple[StoredImage, str]:

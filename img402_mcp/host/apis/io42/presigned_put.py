@@ -5,11 +5,10 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from starlette.requests import Request
-from starlette.responses import Response
 
 from img402_mcp.errors import quoted
 from img402_mcp.formats import FORMATS, Buffer, Picture
-from img402_mcp.host.errors import ApiError, problem
+from img402_mcp.host.errors import ApiError
 from img402_mcp.host.storage.dimensions import DimensionsReader
 from img402_mcp.host.storage.receive import Incoming, counted
 from img402_mcp.host.storage.signed_urls import Permit
@@ -21,8 +20,7 @@ _BY_MEDIA_TYPE = {form.media_type: form for form in FORMATS}
 class NotAsSigned(ApiError):
     """The body is not what the URL was signed for; the URL still works for the right file."""
 
-    def response(self) -> Response:
-        return problem(400, self.code, str(self))
+    status = 400
 
 
 class PresignedBody(Incoming):

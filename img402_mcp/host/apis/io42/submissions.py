@@ -21,12 +21,11 @@ from sqlalchemy import (
     select,
     update,
 )
-from starlette.responses import Response
 
 from img402_mcp.host.api_keys import hash_of
 from img402_mcp.host.db.database import METADATA, Database, Moment
 from img402_mcp.host.db.plain import Transaction
-from img402_mcp.host.errors import ApiError, problem
+from img402_mcp.host.errors import ApiError
 from img402_mcp.host.storage.images import StoredImage, new_id
 from img402_mcp.wire.io42 import Intent
 
@@ -75,12 +74,6 @@ OPEN, IMAGE = "open", "image"
 
 
 @dataclass(frozen=True)
-class Agent:
-    id: str
-    name: str
-
-
-@dataclass(frozen=True)
 class Project:
     """`fee` in atomic units; 0: free."""
 
@@ -112,20 +105,19 @@ class Submission:
 class AlreadyUploaded(ApiError):
     """The submission has its file; a second upload gets this error."""
 
+    status = 409
+
     def __init__(self) -> None:
         super().__init__("already_uploaded", "A file was already put to this URL; it accepts only one.")
-
-    def response(self) -> Response:
-        return problem(409, self.code, str(self))
 
 
 class Submissions:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    def agent(self, key: str) -> Agent | None:
-        row = self._first(select(AGENTS).where(AGENTS.c.key_hash == hash_of(key)))
-        return Agent(row.id, row.name) if row else None
+    def agent_id(self, key: str) -> str | None:
+        row = self._first(select(AGENTS.c.id).where(AGENTS.c.key_hash == hash_of(key)))
+        return row and str(row.id)
 
     def project(self, project_id: str) -> Project | None:
         row = self._first(select(PROJECTS).where(PROJECTS.c.id == project_id))

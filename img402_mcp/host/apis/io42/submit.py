@@ -5,16 +5,14 @@ the agent gets an upload URL as often as it asks, until the file has arrived.
 """
 
 import json
-import logging
 import re
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
 from anyio import to_thread
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
@@ -25,7 +23,6 @@ from img402_mcp.host.apis.io42.presigned_put import PresignedBody, promised_imag
 from img402_mcp.host.apis.io42.submissions import (
     IMAGE,
     OPEN,
-    Agent,
     AlreadyUploaded,
     Project,
     PromisedUpload,
@@ -34,19 +31,17 @@ from img402_mcp.host.apis.io42.submissions import (
 )
 from img402_mcp.host.context import Host
 from img402_mcp.host.db.plain import Transaction
-from img402_mcp.host.errors import UNCACHED, ApiError
+from img402_mcp.host.errors import UNCACHED, ApiError, json_response, storing
 from img402_mcp.host.payments.payload import presented
 from img402_mcp.host.payments.paywall import EXPOSED, PaymentRequiredError, Paywall, pending
 from img402_mcp.host.rate_limits import Allowance, HourlyLimits
 from img402_mcp.host.settings.io42 import Io42HostSettings
-from img402_mcp.host.storage.images import PRIVATE_ID, StoredImage, new_id
+from img402_mcp.host.storage.images import StoredImage
 from img402_mcp.host.storage.quota import held
 from img402_mcp.host.storage.receive import counted
 from img402_mcp.host.storage.signed_urls import PUTTING, Denied, Permit
-from img402_mcp.host.storage.store import PendingImage
+from img402_mcp.host.storage.store import PendingImage, described_private
 from img402_mcp.wire import io42
-
-_log = logging.getLogger("img402_mcp.host.failures")
 
 PATH = f"/api{io42.SUBMISSION}"
 PUT_PATH = PUTTING + "{key}"
@@ -61,6 +56,7 @@ _CODES: dict[str, io42.Code] = {
     "payment_pending": "PAYMENT_PENDING",
     "already_uploaded": "SUBMISSION_ALREADY_EXISTS",
     "storage_full": "UPLOAD_FAILED",
+    "upload_failed": "UPLOAD_FAILED",
 }
 """What the rooms that several APIs share say -> this API's word."""
 
@@ -72,7 +68,7 @@ class Io42Error(ApiError):
 
     def response(self) -> Response:
         body = io42.ErrorEnvelope(error=io42.EnvelopeError(code=self.word, message=str(self)))
-        return _json(io42.STATUS_OF[self.word], body.model_dump_json(by_alias=True), self.headers)
+        return json_response(body, EXPOSED | self.headers, io42.STATUS_OF[self.word])
 
 
 @dataclass(frozen=True)
@@ -91,76 +87,68 @@ def routes(host: Host, paywall: Paywall | None) -> list[Route]:
     limits = HourlyLimits(host.database, "io42", terms.hourly, terms.hourly_all)
     context = Io42Context(host, terms, paywall, Submissions(host.database), limits)
 
-    async def submit(request: Request) -> Response:
-        return await _in_envelope(partial(_limited, context, request))
-
-    async def put(request: Request) -> Response:
-        return await _put(context, request)
-
-    return [Route(PATH, submit, methods=["POST"]), Route(PUT_PATH, put, methods=["PUT"])]
+    return [
+        Route(PATH, partial(_submitted, context), methods=["POST"]),
+        Route(PUT_PATH, partial(_put, context), methods=["PUT"]),
+    ]
 
 
-def _json(status: int, body: str, headers: dict[str, str]) -> Response:
-    return Response(body, status, UNCACHED | EXPOSED | headers, "application/json")
+async def _submitted(context: Io42Context, request: Request) -> Response:
+    return await _in_envelope(partial(_limited, context, request))
 
 
-async def _in_envelope(answer: Callable[[], Any]) -> Response:
+async def _in_envelope(answer: Callable[[], Awaitable[Response]]) -> Response:
+    message = "The host could not store this. Send the same request again; it will not be charged twice."
     try:
-        response: Response = await answer()
-    except PaymentRequiredError as refused:
-        return refused.response()
+        with storing("a submission failed", message):
+            return await answer()
     except ApiError as refused:
         return _declined(refused).response()
-    except (OSError, SQLAlchemyError):
-        _log.exception("a submission failed")
-        message = "The host could not store this. Send the same request again; it will not be charged twice."
-        return Io42Error("UPLOAD_FAILED", message).response()
-    return response
 
 
 def _declined(refused: ApiError) -> ApiError:
-    if isinstance(refused, Io42Error):
+    if isinstance(refused, Io42Error | PaymentRequiredError):
         return refused
     return Io42Error(_CODES[refused.code], str(refused), retry_after=refused.retry_after)
 
 
 async def _limited(context: Io42Context, request: Request) -> Response:
     """Counts every request of a known agent; the answer's headers say how many are left this hour."""
-    agent, now = await _agent(context, request), context.host.now()
-    allowance = await to_thread.run_sync(context.limits.take, agent.id, now)
-    response = await _in_envelope(partial(_submit, context, request, agent, allowance))
+    agent_id = await _agent_id(context, request)
+    allowance = await to_thread.run_sync(context.limits.take, agent_id, context.host.now())
+    response = await _in_envelope(partial(_submit, context, request, agent_id, allowance))
     response.headers.update(allowance.headers)
     return response
 
 
-async def _agent(context: Io42Context, request: Request) -> Agent:
+async def _agent_id(context: Io42Context, request: Request) -> str:
     key = bearer(request.headers)
     if key is None:
         raise Io42Error("UNAUTHORIZED", "Authentication required")
-    agent = await to_thread.run_sync(context.submissions.agent, key)
-    if agent is None:
+    agent_id = await to_thread.run_sync(context.submissions.agent_id, key)
+    if agent_id is None:
         raise Io42Error("UNAUTHORIZED", "Invalid API key")
-    return agent
+    return agent_id
 
 
-async def _submit(context: Io42Context, request: Request, agent: Agent, allowance: Allowance) -> Response:
+async def _submit(context: Io42Context, request: Request, agent_id: str, allowance: Allowance) -> Response:
     if allowance.exceeded:
         wait = allowance.seconds_left(context.host.now())
         raise Io42Error("RATE_LIMITED", "Rate limit exceeded. Please try again later.", retry_after=wait)
-    project, submission = await to_thread.run_sync(_admitted, context, agent, request.path_params)
+    project, submission = await to_thread.run_sync(_admitted, context, agent_id, request.path_params)
     intent = await _intent(request, context.terms)
     receipt = await _paid(context, request, project, submission, intent.file_size)
     life = timedelta(minutes=context.terms.url_minutes)
     promise = partial(context.submissions.promise, submission.id, intent, context.host.now(), life)
     slot = _slot(context.host, submission, await to_thread.run_sync(promise))
-    return _json(200, io42.DataEnvelope(data=slot).model_dump_json(by_alias=True), receipt)
+    return json_response(io42.DataEnvelope(data=slot), EXPOSED | receipt)
 
 
-def _admitted(context: Io42Context, agent: Agent, ids: dict[str, str]) -> tuple[Project, Submission]:
+def _admitted(context: Io42Context, agent_id: str, ids: dict[str, str]) -> tuple[Project, Submission]:
     """Blocks. Raises Io42Error for a submission that does not accept a file, or no longer does."""
     project = _project(context, ids["project_id"])
     submission = _submission(context, ids["submission_id"])
-    if submission is None or (submission.agent_id, submission.project_id) != (agent.id, project.id):
+    if submission is None or (submission.agent_id, submission.project_id) != (agent_id, project.id):
         raise Io42Error("SUBMISSION_NOT_FOUND", "Submission not found or not authorized")
     if submission.completed:
         raise Io42Error("SUBMISSION_ALREADY_EXISTS", "Submission has already been uploaded")
@@ -270,23 +258,20 @@ async def _put(context: Io42Context, request: Request) -> Response:
         raise Denied("url_replaced", "A newer upload URL was requested, for another file. Use that one.")
     if submission.completed:
         raise AlreadyUploaded
-    try:
+    message = "The host could not store the file. Put it again, to the same URL."
+    with storing("a submission's file could not be stored", message):
         async with promised_image(request, host.blobs.spool, permit, context.terms.pixels) as promised:
             await host.store.put(_upload(context, permit, promised))
-    except (OSError, SQLAlchemyError) as error:
-        _log.exception("a submission's file could not be stored")
-        raise ApiError("upload_failed", "The host could not store the file. Put it again, to the same URL.") from error
     return Response(None, 200, UNCACHED)
 
 
 def _upload(context: Io42Context, permit: Permit, promised: PresignedBody) -> PendingImage:
     """Stores the bytes, then completes the submission in one transaction."""
-
-    def describe() -> StoredImage:
-        return StoredImage(new_id(PRIVATE_ID), promised.examine().format, promised.size, context.host.now(), None)
+    host = context.host
 
     def insert(transaction: Transaction, image: StoredImage) -> None:
         context.submissions.complete(transaction, permit.key, image)
-        context.host.images.add_private(transaction, image)
+        host.images.add_private(transaction, image)
 
-    return PendingImage(promised.body, describe, insert, context.host.quota.room(promised.size, owed=True))
+    describe = partial(described_private, promised, host.now())
+    return PendingImage(promised.body, describe, insert, host.quota.room(promised.size, owed=True))

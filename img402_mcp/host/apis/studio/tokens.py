@@ -1,8 +1,8 @@
 """The rows of the studio: who may upload inputs. Everything here blocks."""
 
-from dataclasses import dataclass
+from typing import Any
 
-from sqlalchemy import Boolean, Column, String, Table, select
+from sqlalchemy import Boolean, Column, Row, String, Table, select
 
 from img402_mcp.host.api_keys import hash_of
 from img402_mcp.host.db.database import METADATA, Database, Moment
@@ -18,18 +18,8 @@ TOKENS = Table(
 )
 
 
-@dataclass(frozen=True)
-class StudioToken:
-    id: str
-    name: str
-    may_upload: bool
-
-
-class StudioTokens:
-    def __init__(self, database: Database) -> None:
-        self._database = database
-
-    def token(self, value: str) -> StudioToken | None:
-        with self._database.reading() as connection:
-            row = connection.execute(select(TOKENS).where(TOKENS.c.token_hash == hash_of(value))).first()
-        return StudioToken(row.id, row.name, row.may_upload) if row else None
+def found(database: Database, token: str) -> Row[Any, Any] | None:
+    """Its `id` and whether it `may_upload`."""
+    query = select(TOKENS.c.id, TOKENS.c.may_upload).where(TOKENS.c.token_hash == hash_of(token))
+    with database.reading() as connection:
+        return connection.execute(query).first()
