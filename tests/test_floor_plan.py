@@ -20,15 +20,16 @@ PLAN = {
     PACKAGE: {
         "": "",
         "atomic_write": "",
+        "caller": "",
         "errors": "",
         "formats": "",
         "variable_names": "errors",
         "wire": "",
-        "client": "atomic_write errors formats variable_names wire",
+        "client": "atomic_write caller errors formats variable_names wire",
         "mcp_server": "client errors variable_names wire",
         "doctor": "client errors formats wire",
         "host": "atomic_write errors formats variable_names wire",
-        "cli": "client doctor errors host mcp_server wire",
+        "cli": "caller client doctor errors host mcp_server wire",
         "__main__": "cli errors mcp_server",
     },
     f"{PACKAGE}.client": {

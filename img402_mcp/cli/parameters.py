@@ -1,11 +1,13 @@
 """Shared by the commands: types of arguments and flags, their completion in a shell, and how a command runs."""
 
+from contextlib import nullcontext
 from importlib import import_module
 from types import SimpleNamespace as Flags
 from typing import TYPE_CHECKING
 
 import click
 
+from img402_mcp.caller import a_person
 from img402_mcp.errors import quoted
 
 if TYPE_CHECKING:
@@ -54,5 +56,7 @@ allow_dir = click.option(
 
 
 def perform(command: str, flags: dict[str, object], action: str = "") -> int:
-    code: int = import_module(f"img402_mcp.cli.{command}").run(Flags(action=action, **flags))
+    """`serve` runs a server, whose messages go to a model."""
+    with nullcontext() if command == "serve" else a_person():
+        code: int = import_module(f"img402_mcp.cli.{command}").run(Flags(action=action, **flags))
     return code

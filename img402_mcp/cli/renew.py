@@ -72,7 +72,7 @@ def _report(batch: Batch) -> None:
     if batch.unsent:
         print(f"img402-mcp: Stopped early: {batch.stopped_by} {len(batch.unsent)} not tried.", file=sys.stderr)
     if lives := lives_of(batch):
-        print(lives.replace("keep=true", "--keep"), file=sys.stderr)
+        print(lives, file=sys.stderr)
 
 
 def _written(document: Document, urls: Mapping[str, str], roots: Roots) -> bool:

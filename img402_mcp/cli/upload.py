@@ -147,13 +147,11 @@ def _show(batch: Batch, flags: Flags) -> None:
     if text := _printed(batch, flags):
         print(text, flush=True)
     for each in batch.uploads:
-        facts = filter(None, (_life(each.upload.receipt), facts_of(each.upload)))
-        print(f"{quoted(each.path)}: {', '.join(facts)}", file=sys.stderr)
+        print(f"{quoted(each.path)}: {facts_of(each.upload, _life(each.upload.receipt))}", file=sys.stderr)
     if (lives := lives_of(batch)).count(". "):  # more than when they expire
-        print(lives.replace("keep=true", "--keep"), file=sys.stderr)
+        print(lives, file=sys.stderr)
     for failure in batch.failures:
-        said = in_words(failure).replace("keep=false", "--no-keep")
-        print(f"img402-mcp: {said}", file=sys.stderr)
+        print(f"img402-mcp: {in_words(failure)}", file=sys.stderr)
     if batch.unsent:
         print(f"img402-mcp: Stopped early: {batch.stopped_by} {len(batch.unsent)} not tried.", file=sys.stderr)
     if batch.retry and len(batch.paths) > 1:

@@ -77,7 +77,9 @@ def _read_secret(prompt: str, variable: str) -> str:
 def _address(_: Flags) -> int:
     source = client_settings(os.environ).money.wallet
     if source is None:
-        raise SettingsError("No wallet is set: name it with IMG402_WALLET_FILE, or make one with `wallet new FILE`.")
+        raise SettingsError(
+            "No wallet is set: name it with IMG402_WALLET_FILE, or make one with `img402-mcp wallet new FILE`."
+        )
     print(unlocked(source).address)
     return 0
 

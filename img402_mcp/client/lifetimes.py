@@ -8,6 +8,7 @@ from datetime import datetime
 from math import inf
 from typing import NamedTuple
 
+from img402_mcp.caller import worded
 from img402_mcp.client.apis.img402 import DOCUMENTED_FREE_TIERS, DOCUMENTED_ON
 from img402_mcp.wire.img402 import Limits, PaidTerms
 
@@ -65,9 +66,13 @@ def _sorted(tiers: Iterable[Tier]) -> tuple[Tier, ...]:
 
 
 def too_large_to_last(size: int, goal: int) -> str:
+    conflict = worded(
+        tool='keep would have to make it smaller, and fit is "never": leave out one of them',
+        command="--keep would have to make it smaller, and --no-fit forbids that: leave out one of them",
+    )
     return (
-        f"The image has {size:,} bytes, and images up to {size_in_words(goal)} are kept longest here. keep would have "
-        "to make it smaller, and fit is off: allow fit, or leave out keep. Nothing was sent."
+        f"The image has {size:,} bytes, and images up to {size_in_words(goal)} are kept longest here. {conflict}. "
+        "Nothing was sent."
     )
 
 
@@ -98,7 +103,8 @@ def _advice(size: int, lives: Lifetimes, *, was_kept: bool) -> str:
     best, paid = lives.lasting, lives.paid
     images = f"images up to {size_in_words(best.max_bytes)}"
     if lives.goal(size):
-        return f"{images[0].upper()}{images[1:]} are kept {kept(best.days)} here: call again with keep=true."
+        way = worded(tool="call again with keep=true", command="`img402-mcp upload --keep` makes an image fit")
+        return f"{images[0].upper()}{images[1:]} are kept {kept(best.days)} here: {way}."
     if was_kept and not lives.is_stated and best.days is None:
         return f"It was made to fit what was documented in {DOCUMENTED_ON} to be kept for good ({images})."
     if paid and Tier(0, paid.days).life > best.life:

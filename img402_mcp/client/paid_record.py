@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 from datetime import datetime
 
+from img402_mcp.caller import worded
 from img402_mcp.client.apis.base import Receipt
 from img402_mcp.client.apis.img402 import Token
 from img402_mcp.client.files.image import Image
@@ -69,7 +70,8 @@ def with_payment(error: UploadFailed | UploadRejected, payment: Payment | None) 
     """Once a proof was sent, no error may read as if nothing had been paid."""
     if payment is None:
         return error
+    status = worded(tool="payment_status", command="`img402-mcp wallet status`")
     return error.adding(
         f"A payment of {what(payment)} exists for this: the same call again uses it, and nothing more is paid. "
-        "Do not buy another; payment_status shows its state."
+        f"Do not buy another; {status} shows its state."
     )

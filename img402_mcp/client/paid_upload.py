@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from anyio.to_thread import run_sync
 
+from img402_mcp.caller import worded
 from img402_mcp.client.apis.base import Receipt, on_sent
 from img402_mcp.client.apis.img402 import Token
 from img402_mcp.client.files.image import Image
@@ -193,8 +194,10 @@ class PaidUploader:
         if payment is None:
             return error
         await run_sync(self.payer.journal.make_spare, payment.nonce)
-        message = f"A token was paid for already ({what(payment)}): the next upload_paid uses it and pays nothing more."
-        return error.adding(message)
+        following = worded(tool="upload_paid", command="`img402-mcp upload --paid`")
+        return error.adding(
+            f"A token was paid for already ({what(payment)}): the next {following} uses it and pays nothing more."
+        )
 
     async def _inline(self, purchase: _Purchase) -> Receipt:
         service, payer = self.uploader.service, self._payer(purchase.approve)
@@ -269,7 +272,9 @@ def open_paid_uploader(uploader: Uploader) -> Iterator[PaidUploader]:
     """Raises SettingsError if the journal cannot be opened. The wallet is unlocked at its first use."""
     money = uploader.settings.money
     if money.wallet is None:
-        raise SettingsError("No wallet is set: name it with IMG402_WALLET_FILE, or make one with `wallet new FILE`.")
+        raise SettingsError(
+            "No wallet is set: name it with IMG402_WALLET_FILE, or make one with `img402-mcp wallet new FILE`."
+        )
     with closing(Journal.open(uploader.settings.state_dir)) as journal:
         wallet = cache(partial(unlocked, money.wallet))
         payer = Payer(wallet, journal, _policy(money), uploader.send, rpc_url=money.rpc_url)

@@ -55,16 +55,11 @@ def upload_text(upload: "Upload") -> str:
     expiry = f"expires {receipt.expires_at:%Y-%m-%d %H:%M}Z" if receipt.expires_at else never
     facts = f"{receipt.content_type}, {upload.width}x{upload.height}, {receipt.size_bytes} bytes, {expiry}"
     facts += {None: "", True: ", verified", False: ", NOT verified"}[upload.verified]
-    reused = ["Already uploaded, so its existing URL is returned. Nothing was sent or paid."] if upload.reused else []
-    done = [f"Sent after: {'; '.join(upload.done)}."] if upload.done else []
+    reused = "Already uploaded, so its existing URL is returned. Nothing was sent or paid." if upload.reused else ""
+    done = f"Sent after: {'; '.join(upload.done)}." if upload.done else ""
+    said = " ".join(filter(None, (note_of(upload), reused, done, f"{facts}.", upload.life)))
     delete = [f"To take it down: {receipt.delete_url}"] if receipt.delete_url else []
-    return "\n".join(
-        (
-            upload.markdown,
-            " ".join((*receipt.notes, *upload.notes, *reused, *done, facts, *filter(None, (upload.life,)))),
-            *delete,
-        )
-    )
+    return "\n".join((upload.markdown, said, *delete))
 
 
 def remark(uploaded: "Success") -> str:
@@ -73,11 +68,13 @@ def remark(uploaded: "Success") -> str:
     return f"{quoted(uploaded.path)}: {facts}" if facts else ""
 
 
-def facts_of(upload: "Upload") -> str:
+def facts_of(upload: "Upload", lifetime: str = "") -> str:
+    """In few words, which go on from the file's name; what is in doubt follows in sentences."""
     reused = "already uploaded, so its existing URL is returned" if upload.reused else ""
     done = f"sent after: {'; '.join(upload.done)}" if upload.done else ""
     doubt = "NOT verified" if upload.verified is False else ""
-    return ", ".join(filter(None, (reused, done, doubt, note_of(upload))))
+    facts = ", ".join(filter(None, (lifetime, reused, done, doubt)))
+    return ". ".join(filter(None, (facts, note_of(upload))))
 
 
 def open_payment_text(payment: "Payment") -> str:
@@ -88,12 +85,12 @@ def open_payment_text(payment: "Payment") -> str:
     until = moment_of(payment.valid_before)
     return (
         f"{usdc(payment.amount)} USDC to {urlsplit(intent.origin).netloc} for {bought}, nonce {payment.nonce}, "
-        f"chargeable until {until:%Y-%m-%d %H:%M:%S}Z: {_NEXT[payment.state.value]}{_said(payment)}"
+        f"chargeable until {until:%Y-%m-%d %H:%M:%S}Z: {_NEXT[payment.state.value]}.{_said(payment)}"
     )
 
 
 def _said(payment: "Payment") -> str:
-    return f". The API did not take it: {quoted(payment.refusal)}" if payment.refusal else ""
+    return f" The API did not take it: {quoted(payment.refusal)}." if payment.refusal else ""
 
 
 _AGAIN = (

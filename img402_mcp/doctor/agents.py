@@ -67,10 +67,16 @@ def _agent(agent: AgentConfig) -> Iterator[Finding]:
         servers = _servers(agent)
     except OSError as error:
         yield warn(f"{_named(agent)} cannot be read ({error.strerror}).", "Make it readable.")
-    except (ValueError, RecursionError) as error:
-        where = f" (line {error.lineno})" if isinstance(error, json.JSONDecodeError) else ""
-        level = warn if agent.comments else fail
-        yield level(f"{_named(agent)} is not plain JSON{where}.", "Look for a comma, quote or bracket there.")
+    except json.JSONDecodeError as error:
+        said = f"{_named(agent)} is not plain JSON (line {error.lineno})."
+        if agent.comments:
+            yield warn(said, "A comment there is fine; otherwise look for a comma, quote or bracket.")
+        else:
+            yield fail(said, "Look for a comment, comma, quote or bracket there.")
+    except UnicodeDecodeError:
+        yield fail(f"{_named(agent)} is not UTF-8.", "Save it as UTF-8.")
+    except RecursionError:
+        yield warn(f"{_named(agent)} is nested too deep to be read here.", "Look for brackets that nothing closes.")
     else:
         yield from (finding for name, entry in servers.items() for finding in _entry(agent, name, entry))
 
@@ -103,8 +109,7 @@ def _command(agent: AgentConfig, where: str, command: str) -> Finding:
     shown, path = quoted(command), Path(command)
     found = shutil.which(command)
     if path.is_absolute():
-        missing = fail(f"{where}: {shown} does not exist.", "Name the path that `which img402-mcp` prints.")
-        return ok(f"{where}: {shown} exists") if found else missing
+        return ok(f"{where}: {shown} exists") if found else fail(*_unusable(where, path))
     if os.path.dirname(command):  # noqa: PTH120  # Path("./x") forgets its dot
         return fail(f"{where}: {shown} depends on where the agent is started.", "Name it by its absolute path.")
     if found is None:
@@ -113,6 +118,15 @@ def _command(agent: AgentConfig, where: str, command: str) -> Finding:
         said = f"{where}: {shown} is in your shell's PATH, which desktop programs often do not see."
         return warn(said, f"Name it as {quoted(found)}.")
     return ok(f"{where}: {shown} is in the PATH")
+
+
+def _unusable(where: str, path: Path) -> tuple[str, str]:
+    if path.is_dir():
+        return f"{where}: {quoted(str(path))} is a folder.", "Name the program in it."
+    if path.exists():
+        return f"{where}: {quoted(str(path))} may not be run.", "Name a program, or make this file executable."
+    look = "where" if os.name == "nt" else "which"
+    return f"{where}: {quoted(str(path))} does not exist.", f"Name the path that `{look} {path.name}` prints."
 
 
 def _environment(where: str, environ: Mapping[str, str]) -> Iterator[Finding]:

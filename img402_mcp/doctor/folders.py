@@ -1,5 +1,6 @@
 """Folders and files on this machine: what may be read, what is kept, who else may look into it."""
 
+import errno
 import os
 import stat
 import tempfile
@@ -49,10 +50,14 @@ def _allowed(root: Path, reason: str, home: Path) -> Finding:
             next(entries, None)
     except OSError as error:
         denied = REASONS.get(error.errno or 0, f"cannot be listed: {error.strerror}")
-        return fail(f"{shown} {denied}.", "Give this user access to it, or name another folder.")
+        is_denied = error.errno in {errno.EACCES, errno.EPERM}
+        way_out = "Give this user access to it, or name another folder." if is_denied else "Name another folder."
+        return fail(f"{shown} {denied}.", way_out)
     if home.resolve().is_relative_to(root):
         said = f"{shown} is wide: every image below it may be uploaded by an agent, the whole home folder included."
-        return warn(said, "Name the folders that screenshots are in, with IMG402_ALLOW_DIRS.")
+        remove = f"`img402-mcp allow --remove {quoted(str(root))}`, and allow the folders that screenshots are in."
+        named = "Name the folders that screenshots are in, with IMG402_ALLOW_DIRS."
+        return warn(said, remove if reason == BY_THE_USER else named)
     return ok(f"{shown} may be read")
 
 
@@ -71,10 +76,23 @@ def _state(folder: Path) -> Iterator[Finding]:
             pass
     except OSError as error:
         said = f"Nothing can be kept in {shown} ({error.strerror}), neither the history nor payments."
-        yield fail(said, "Make it writable, or name another folder with IMG402_STATE_DIR.")
+        yield fail(said, way_to_keep_state(error.errno or 0))
         return
     use = "is writable" if there == folder else "is created at the first upload"
     yield from [*_open_to_others(folder)] or [ok(f"{shown} {use}")]
+
+
+def way_to_keep_state(number: int) -> str:
+    """`number` is the error's."""
+    first = {
+        errno.EACCES: "Make it writable",
+        errno.EPERM: "Make it writable",
+        errno.ENOSPC: "Free some space there",
+        errno.EDQUOT: "Free some space there",
+        errno.ENOTDIR: "Move the file away that is in its place",
+    }.get(number)
+    another = "name another folder with IMG402_STATE_DIR"
+    return f"{first}, or {another}." if first else f"N{another[1:]}."
 
 
 def _kept(look: Callable[[Path], Findings], settings: Settings) -> Findings:

@@ -130,9 +130,10 @@ def _proxy(name: str, text: str) -> Finding:
 
 
 def _certificates(environ: Mapping[str, str]) -> Iterator[Finding]:
-    for name, is_there in (("SSL_CERT_FILE", Path.is_file), ("SSL_CERT_DIR", Path.is_dir)):
+    for name, is_there, wanted in (("SSL_CERT_FILE", Path.is_file, "file"), ("SSL_CERT_DIR", Path.is_dir, "folder")):
         if (text := environ.get(name, "")) and not is_there(Path(text)):
-            yield fail(f"{name} names {quoted(text)}, which does not exist.", "Name the certificates, or unset it.")
+            said = f"{name} names {quoted(text)}, where there is no {wanted}."
+            yield fail(said, f"Name the {wanted} with the certificates, or unset it.")
 
 
 async def node(context: CheckContext) -> Findings:
@@ -144,11 +145,13 @@ async def node(context: CheckContext) -> Findings:
     for name in context.settings.money.networks:
         try:
             await Node(context.send, url).has_used(NETWORKS[name], "0x" + "1" * 40, "0x" + "1" * 64, after=0)
-        except (BadAnswer, NotReached) as error:
+        except NotReached as error:
+            return [fail(str(error), "Check the network and IMG402_RPC_URL.")]
+        except BadAnswer as error:
             refusals.append(str(error))
         else:
             return [ok(f"the RPC node answers for {name}")]
-    return [fail(" ".join(dict.fromkeys(refusals)), "Check IMG402_RPC_URL and IMG402_NETWORKS.")]
+    return [fail(" ".join(dict.fromkeys(refusals)), "Check that IMG402_RPC_URL is a node of one of IMG402_NETWORKS.")]
 
 
 def other(api: type[ApiSettings]) -> Check:

@@ -60,6 +60,11 @@ async def _run_check(check: Check, context: CheckContext, within: float) -> Find
         with anyio.fail_after(within):
             return await check(context)
     except TimeoutError:
-        return [fail(f"It did not end within {within:g} s.", "Check whether the disk or the network hangs.")]
+        return [
+            fail(
+                f"It did not end within {within:g} s.",
+                "Try again when this machine is less busy; then look at the disk and the network.",
+            )
+        ]
     except Exception as error:  # noqa: BLE001  # a check that breaks must not hide what the others found
         return [fail(f"The check itself failed ({type(error).__name__}).", "Please report it.")]

@@ -9,14 +9,20 @@ from importlib.metadata import PackageNotFoundError, version
 from typing import TextIO
 
 from img402_mcp import __version__
-from img402_mcp.client.fit.subprocess import fitted
+from img402_mcp.client.fit.messages import reason_and_way_out
+from img402_mcp.client.fit.subprocess import CannotFit, fitted
 from img402_mcp.doctor.finding import CheckContext, Findings, fail, ok
-from img402_mcp.errors import ReadRefused
 from img402_mcp.formats import examine
 
 PACKAGES = ("mcp", "httpx2", "anyio", "pydantic", "pillow", "eth-account", "platformdirs")
 _SIDE = 64
+_SEE_WHY = "`img402-mcp serve` in a terminal shows why."
 _INSTALL = "pip install --upgrade img402-mcp"
+_WAYS_OUT = {
+    "time": "Try again when this machine is less busy.",
+    "memory": "Close other programs, or give this process more memory.",
+}
+"""Code of why an image could not be fitted -> the way out, where the installation is not the cause."""
 
 
 async def python(_: CheckContext) -> Findings:
@@ -39,8 +45,13 @@ async def fit(_: CheckContext) -> Findings:
     data = _unpacked_png()
     try:
         done = await fitted(data, examine(data), len(data) // 2)
-    except ReadRefused as error:
-        return [fail(f"No image can be made smaller here. {error}", _INSTALL)]
+    except CannotFit as error:
+        return [
+            fail(
+                f"No image can be made smaller here: {reason_and_way_out(error.code)[0]}.",
+                _WAYS_OUT.get(error.code, _INSTALL),
+            )
+        ]
     return [ok(f"works ({done.step})")]
 
 
@@ -63,7 +74,7 @@ async def server(context: CheckContext) -> Findings:
         except Exception:  # noqa: BLE001  # whatever the SDK makes of a program that does not answer
             log.seek(0)
             reason = _last_word(log.read())
-            return [fail(f"The MCP server does not start. {reason}".rstrip(), "" if reason else _INSTALL)]
+            return [fail(f"The MCP server does not start. {reason}".rstrip(), "" if reason else _SEE_WHY)]
     return [ok(f"starts and lists {len(names)} tools: {', '.join(names)}")]
 
 

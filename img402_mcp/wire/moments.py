@@ -29,7 +29,7 @@ def http_date(text: str) -> datetime | None:
     """As in Retry-After and Date (RFC 9110, 5.6.7). None: it cannot be read."""
     try:
         return _held(parsedate_to_datetime(text[:64]))
-    except (ValueError, OverflowError, TypeError, IndexError):
+    except (ValueError, OverflowError):
         return None
 
 

@@ -80,7 +80,7 @@ def test_the_document_comes_through_a_pipe_byte_for_byte(folder, api):
 def test_a_copy_is_written_and_stdout_stays_empty(publish, folder, api):
     assert publish("a.md", "--out", "b.md")[:2] == (0, "")
     assert f"![a]({api}/" in (folder / "b.md").read_bytes().decode()
-    with pytest.raises(ReadRefused, match='"b.md" exists already; name another file, or allow it by `overwrite`.'):
+    with pytest.raises(ReadRefused, match='"b.md" exists already; name another file, or allow it by --overwrite.'):
         publish("a.md", "--out", "b.md")
     code, output, _ = publish("a.md", "--out", "a.md", "--overwrite", "--json")
     assert (code, json.loads(output)["out"]) == (0, str(folder / "a.md"))

@@ -315,7 +315,8 @@ def test_what_expires_is_said_on_stderr_with_the_flag_that_makes_it_last(monkeyp
     with on_a_socket(september.answer) as september.url:
         monkeypatch.setenv("IMG402_API_URL", september.url)
         plain, kept = command("--url", "large.png"), command("--url", "--keep", "large.png")
-    advice = "Expires 2026-12-28. Images up to 1 MB are kept for good here: call again with --keep."
+    way = "`img402-mcp upload --keep` makes an image fit"
+    advice = f"Expires 2026-12-28. Images up to 1 MB are kept for good here: {way}."
     assert (plain[:2], plain[2].splitlines()[-1]) == ((0, f"{september.url}/1.png\n"), advice)
     assert kept[:2] == (0, f"{september.url}/2.png\n")
     assert '"large.png": kept for good, ' in kept[2]

@@ -34,10 +34,7 @@ async def test_an_image_is_paid_for_once_and_served(era, flow, wire, picture, sa
     bought = {name: value for name, value in first.structured_content.items() if name != "verified"}
     assert again.structured_content == bought | {"reused": True}
     facts, undo = text(first).splitlines()[1:]
-    assert text(again).splitlines()[1:] == [
-        f"{REUSED} {facts.removesuffix(', verified')}",
-        undo,
-    ]
+    assert text(again).splitlines()[1:] == [f"{REUSED} {facts.removesuffix(', verified.')}.", undo]
     assert status.structured_content == {
         "address": ADDRESS,
         "networks": ["base-sepolia"],

@@ -42,7 +42,7 @@ async def test_an_input_is_uploaded_and_its_preview_shows_it(era, studio, pictur
     assert answer.keys() == {"upload_key", "image_url"}
     assert text(result) == (
         f"upload_key: {answer['upload_key']} (for workflows, durable)\n"
-        f"image_url: {answer['image_url']} (a preview that soon expires, no input)\nimage/webp, 48x32, 650 bytes"
+        f"image_url: {answer['image_url']} (only a preview, which soon expires)\nimage/webp, 48x32, 650 bytes."
     )
     assert served == sample("lossy.webp")
     assert token not in result.model_dump_json() + caplog.text

@@ -2,10 +2,11 @@
 
 import json
 import sys
+from dataclasses import replace
 
 import pytest
 
-from img402_mcp.doctor.finding import fail
+from img402_mcp.doctor.finding import fail, warn
 
 
 async def test_an_agents_missing_program_is_reported(found, tmp_path):
@@ -15,6 +16,46 @@ async def test_an_agents_missing_program_is_reported(found, tmp_path):
     assert finding == fail(
         f'{where}: "/nowhere/img402-mcp" does not exist.', "Name the path that `which img402-mcp` prints."
     )
+
+
+@pytest.mark.parametrize(
+    ("name", "said", "fix"),
+    [
+        pytest.param("uvx", "does not exist.", "Name the path that `which uvx` prints.", id="another-launcher"),
+        pytest.param("folder", "is a folder.", "Name the program in it.", id="a-folder"),
+        pytest.param("plain", "may not be run.", "Name a program, or make this file executable.", id="not-executable"),
+    ],
+)
+async def test_why_a_program_cannot_be_started_is_said_with_the_fix_for_it(found, tmp_path, name, said, fix):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "plain").touch()
+    (tmp_path / "here" / ".mcp.json").write_text(servers(str(tmp_path / name)))
+    (finding,) = await found("agents")
+    assert (
+        finding.said.removeprefix(f'Claude Code\'s "{tmp_path}/here/.mcp.json", server "img402": '),
+        finding.fix,
+    ) == (
+        f'"{tmp_path / name}" {said}',
+        fix,
+    )
+
+
+@pytest.mark.parametrize(
+    ("content", "finding"),
+    [
+        pytest.param(b'{"a": "\xff"}', fail("is not UTF-8.", "Save it as UTF-8."), id="another-encoding"),
+        pytest.param(
+            b"[" * 200_000,
+            warn("is nested too deep to be read here.", "Look for brackets that nothing closes."),
+            id="deep",
+        ),
+    ],
+)
+async def test_a_configuration_that_cannot_be_read_is_said_with_its_own_reason(found, tmp_path, content, finding):
+    file = tmp_path / "here" / ".mcp.json"
+    file.write_bytes(content)
+    said = f'Claude Code\'s "{file}" {finding.said}'
+    assert await found("agents") == [replace(finding, said=said)]
 
 
 @pytest.mark.parametrize(

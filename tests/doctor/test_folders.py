@@ -1,11 +1,15 @@
 """Folders and files that are missing, wide, or open to others."""
 
+import errno
+import json
 from contextlib import closing
 
 import pytest
 
 from img402_mcp.client.history import History
+from img402_mcp.client.settings.folders import allow_list_file
 from img402_mcp.doctor.finding import fail, ok
+from img402_mcp.doctor.folders import way_to_keep_state
 
 
 async def test_missing_and_wide_folders_are_reported(found, tmp_path):
@@ -21,8 +25,33 @@ async def test_a_state_folder_that_is_a_file_is_reported(found, tmp_path):
     assert await found("state") == [
         fail(
             f'Nothing can be kept in "{tmp_path / "state"}" (Not a directory), neither the history nor payments.',
-            "Make it writable, or name another folder with IMG402_STATE_DIR.",
+            "Move the file away that is in its place, or name another folder with IMG402_STATE_DIR.",
         )
+    ]
+
+
+@pytest.mark.parametrize(
+    ("number", "way_out"),
+    [
+        pytest.param(errno.EACCES, "Make it writable, or name another folder", id="denied"),
+        pytest.param(errno.ENOSPC, "Free some space there, or name another folder", id="full"),
+        pytest.param(errno.EDQUOT, "Free some space there, or name another folder", id="over-its-quota"),
+        pytest.param(errno.EROFS, "Name another folder", id="read-only"),
+    ],
+)
+def test_the_way_to_keep_state_follows_from_the_error(number, way_out):
+    assert way_to_keep_state(number) == f"{way_out} with IMG402_STATE_DIR."
+
+
+async def test_a_wide_folder_that_the_user_allowed_is_removed_where_it_was_allowed(found, tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
+    (tmp_path / "home" / "wide").mkdir()
+    allow_list_file().parent.mkdir(parents=True)
+    allow_list_file().write_text(json.dumps([str(tmp_path / "home")]))
+    home = f'"{tmp_path / "home"}"'
+    warned = [each for each in await found("folders", IMG402_ALLOW_DIRS="") if each.said.startswith(home)]
+    assert [each.fix for each in warned] == [
+        f'`img402-mcp allow --remove "{tmp_path / "home"}"`, and allow the folders that screenshots are in.'
     ]
 
 

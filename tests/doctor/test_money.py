@@ -2,6 +2,7 @@
 
 import pytest
 
+from img402_mcp.doctor.finding import fail
 from tests.fakes.keys import KEY
 
 
@@ -11,10 +12,20 @@ async def test_a_wallet_that_does_not_open_or_that_others_can_read_is_reported(l
     password.write_text("open sesame")
     files = {"IMG402_WALLET_FILE": str(keystore), "IMG402_WALLET_PASSWORD_FILE": str(password)}
     assert await levels_and_texts("wallet", **files) == [
-        ("fail", f'"{keystore}" is not a keystore: it holds no JSON object.'),
+        (
+            "fail",
+            f'"{keystore}" is not a keystore: it holds no JSON object. Check the file that IMG402_WALLET_FILE names.',
+        ),
         ("warn", f'"{keystore}" may be read or written by others.'),
         ("warn", f'"{password}" may be read or written by others.'),
     ]
+
+
+async def test_a_key_in_the_environment_that_is_no_key_is_not_blamed_on_a_file(found):
+    finding, _ = await found("wallet", IMG402_WALLET_KEY="00" * 32)
+    assert finding == fail(
+        "The wallet key is not a key of secp256k1. Make one with `img402-mcp wallet new FILE`, or export yours again."
+    )
 
 
 @pytest.mark.parametrize(

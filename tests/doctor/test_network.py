@@ -71,7 +71,16 @@ async def test_the_clock_is_compared_with_the_apis(found, peers, answering, behi
         pytest.param({"ALL_PROXY": "ftp://x"}, "fail", "ALL_PROXY is not the address of a proxy.", id="scheme"),
         pytest.param({"HTTP_PROXY": "http://x:99999"}, "fail", "HTTP_PROXY is not the address of a proxy.", id="port"),
         pytest.param(
-            {"SSL_CERT_FILE": "/nowhere"}, "fail", 'SSL_CERT_FILE names "/nowhere", which does not exist.', id="certs"
+            {"SSL_CERT_FILE": "/nowhere"}, "fail", 'SSL_CERT_FILE names "/nowhere", where there is no file.', id="certs"
+        ),
+        pytest.param(
+            {"SSL_CERT_FILE": "/"}, "fail", 'SSL_CERT_FILE names "/", where there is no file.', id="certs-are-a-folder"
+        ),
+        pytest.param(
+            {"SSL_CERT_DIR": __file__},
+            "fail",
+            f'SSL_CERT_DIR names "{__file__}", where there is no folder.',
+            id="certs-are-a-file",
         ),
     ],
 )
@@ -82,7 +91,16 @@ async def test_proxies_and_certificates_are_looked_at(levels_and_texts, environ,
 async def test_a_node_of_another_chain_is_reported_without_its_address(found, peers, answering):
     peer = await peers(answering({"jsonrpc": "2.0", "id": 1, "result": "0x1"}))
     (finding,) = await found("rpc", IMG402_RPC_URL=f"{peer.url}/secret")
-    assert finding == fail("The RPC node serves chain 1, not base, which is 8453.", finding.fix)
+    assert finding == fail(
+        "The RPC node serves chain 1, not base, which is 8453.",
+        "Check that IMG402_RPC_URL is a node of one of IMG402_NETWORKS.",
+    )
+
+
+async def test_a_node_that_does_not_answer_is_not_blamed_on_the_networks(found):
+    assert await found("rpc", IMG402_RPC_URL=NOWHERE) == [
+        fail("The RPC node did not answer.", "Check the network and IMG402_RPC_URL.")
+    ]
 
 
 async def test_a_node_that_answers_is_fine(found, peers, answering):

@@ -39,7 +39,7 @@ async def test_an_image_named_by_its_path_is_served_at_the_url_in_the_answer(era
     }
     assert answer["delete_url"].startswith(f"{API}/delete/{answer['id']}.webp?key=")
     when, undo = answer["expires_at"][:16].replace("T", " "), f"To take it down: {answer['delete_url']}"
-    facts = f"image/webp, 48x32, 650 bytes, expires {when}Z, verified {answer['note']}"
+    facts = f"image/webp, 48x32, 650 bytes, expires {when}Z, verified. {answer['note']}"
     assert text(result) == f"{answer['markdown']}\n{facts}\n{undo}"
     assert (served.status_code, served.headers["content-type"], served.content) == (
         200,
@@ -335,7 +335,7 @@ async def test_invariant_7_the_url_reaches_the_model_with_a_note_about_what_was_
     size = len(sample("plain.png"))
     assert (
         text(result)
-        == f"![a](https://i.example/a.png)\n{note} image/png, 48x32, {size} bytes, expiry unknown, NOT verified"
+        == f"![a](https://i.example/a.png)\n{note} image/png, 48x32, {size} bytes, expiry unknown, NOT verified."
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
+from img402_mcp.caller import worded
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import OnSent, Response
 from img402_mcp.errors import BadAnswer, ReadRefused, quoted
@@ -128,7 +129,8 @@ def in_words(  # noqa: PLR0913  # what any sentence may name
     `otherwise`: when to come back where it does not say.
     """
     where, wait = urlsplit(api_url).netloc, retry_delay_text(answer, otherwise)
-    text = sentence.format(where=where, size=size, wait=wait, status=answer.status)
+    limits = worded(tool="`limits`", command="`img402-mcp doctor`")
+    text = sentence.format(where=where, size=size, wait=wait, status=answer.status, limits=limits)
     return f"{text} Its own words: {quoted(words, most)}" if words else text
 
 

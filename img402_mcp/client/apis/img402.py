@@ -144,7 +144,7 @@ _SENTENCES = {
     "empty_file": "{where} received an empty file although {size:,} bytes were sent: something in between changed "
     "the request.",
     "file_too_large": "The image has {size:,} bytes, more than {where} takes. Make it smaller (crop, "
-    "scale down, or save it as WebP or JPEG) and upload that file; `limits` shows the limit.",
+    "scale down, or save it as WebP or JPEG) and upload that file; {limits} shows the limit.",
     "unsupported_format": "{where} does not accept this image's format. Save it as a plain PNG or JPEG and upload "
     "that.",
     "daily_limit": "The free uploads of {where} are used up for today; try again {wait}. "

@@ -18,6 +18,7 @@ from functools import partial
 from pathlib import Path
 
 from img402_mcp.atomic_write import atomic_write, new_file
+from img402_mcp.caller import worded
 from img402_mcp.client.files.copy_names import below, demand_no_instructions, demand_plain_path, demand_portable
 from img402_mcp.client.files.held_files import HELD, is_held_open
 from img402_mcp.client.files.look_alikes import read_named
@@ -206,7 +207,7 @@ def _demand_fitting_name(place: Path, document: Document) -> None:
 def _demand_writable(prefix: Path, folder: int | None) -> None:
     as_opened = os.access in os.supports_effective_ids
     if not os.access(prefix, os.W_OK | os.X_OK, dir_fd=folder, effective_ids=as_opened):
-        raise FileRefused("is in a folder that may not be written by the user who runs this server")
+        raise FileRefused("is in a folder that the user img402-mcp runs as may not write to")
 
 
 @contextmanager
@@ -216,19 +217,22 @@ def _explained(place: Path) -> Iterator[None]:
     except FileNotFoundError:
         raise FileRefused("lies in a folder that does not exist; make it first") from None
     except FileExistsError:
-        raise FileRefused(_EXISTS) from None
+        raise FileRefused(_exists()) from None
     except OSError as error:
         held = HELD if is_held_open(place, error, to_replace=True) else ""
         raise FileRefused(held or _REASONS.get(error.errno or 0) or f"cannot be written: {error.strerror}") from None
 
 
-_EXISTS = "exists already; name another file, or allow it by `overwrite`"
+def _exists() -> str:
+    return f"exists already; name another file, or allow it by {worded(tool='`overwrite`', command='--overwrite')}"
+
+
 _REASONS = {
     errno.ENOTDIR: REASONS[errno.ENOTDIR],
     errno.ELOOP: REASONS[errno.ELOOP],
     errno.ENAMETOOLONG: REASONS[errno.ENAMETOOLONG],
-    errno.EACCES: "may not be written by the user who runs this server",
-    errno.EPERM: f"may not be written by this server; {ON_MACOS}",
+    errno.EACCES: "may not be written by the user img402-mcp runs as",
+    errno.EPERM: f"may not be written by img402-mcp; {ON_MACOS}",
     errno.EROFS: "is on a read-only file system",
     errno.ENOSPC: "cannot be written: the disk is full",
 }
@@ -243,7 +247,7 @@ def _demand_free(name: Path, folder: int | None, *, overwrite: bool) -> int | No
     if not stat.S_ISREG(status.st_mode):
         raise FileRefused("exists already, and is not a regular file but a folder, link, device, pipe or socket")
     if not overwrite:
-        raise FileRefused(_EXISTS)
+        raise FileRefused(_exists())
     return stat.S_IMODE(status.st_mode)
 
 

@@ -9,6 +9,7 @@ import re
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
+from img402_mcp.caller import worded
 from img402_mcp.client.files.long_paths import resolved
 from img402_mcp.client.files.refusal import FileRefused, outside
 from img402_mcp.client.files.roots import MAX_PATH_LENGTH, Roots
@@ -23,7 +24,8 @@ def refusal(path: str, reason: FileRefused, roots: Roots, base: Path | None) -> 
     """The folders are named only if a folder is the reason."""
     start = _start(path, base) if reason.outside or reason.missing else ""
     folder = _folder_to_allow(path, roots, base) if reason.outside else None
-    way_in = f"Ask the user to run: img402-mcp allow {quoted(str(folder), MAX_PATH_LENGTH)}" if folder else ""
+    run = worded(tool="Ask the user to run", command="To allow its folder, run")
+    way_in = f"{run}: img402-mcp allow {quoted(str(folder), MAX_PATH_LENGTH)}" if folder else ""
     parts = (f"{quoted(path)} {reason.clause}.", reason.hint, start, roots.in_words() if reason.outside else "", way_in)
     sentence = " ".join(filter(None, parts))
     return OutsideRoots(sentence, folder) if folder else ReadRefused(sentence)

@@ -27,7 +27,7 @@ REASONS = {
     errno.ELOOP: LINKED,
     errno.EMLINK: LINKED,  # FreeBSD's name for ELOOP
     errno.ENAMETOOLONG: "holds a name that is too long for the file system",
-    errno.EACCES: "may not be read by the user who runs this server",
-    errno.EPERM: f"may not be read by this server; {ON_MACOS}",
+    errno.EACCES: "may not be read by the user img402-mcp runs as",
+    errno.EPERM: f"may not be read by img402-mcp; {ON_MACOS}",
 }
 """By the system's error. macOS answers EPERM for files under its privacy protection."""

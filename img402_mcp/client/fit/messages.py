@@ -9,6 +9,8 @@ import re
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 
+from img402_mcp.caller import worded
+
 MAX_PIXELS = 50_000_000
 """Over all frames. A phone's photo has 12 to 48 million; decoded, 4 bytes each, with one copy, that is 400 MB."""
 MEMORY = 512_000_000  # bytes of address space; libwebp's lossless encoder takes 24 for each pixel
@@ -69,11 +71,16 @@ REASONS = {
     ),
     "kept": (
         "to be kept longest it would have to shrink to less than half its width and height",
-        "Crop it, upload it in several parts, or call again with keep=false",
+        "Crop it, upload it in several parts, or {}",
     ),
     "ended": ("the program that decodes it ended without an answer", "Save it again with another program"),
 }
-"""Code -> (what was in the way, the way out)."""
+"""Code -> (what was in the way, the way out). `{}` is how the caller does without `keep`."""
+
+
+def reason_and_way_out(code: str) -> tuple[str, str]:
+    reason, way_out = REASONS[code]
+    return reason, way_out.format(worded(tool="call again with keep=false", command="upload it with --no-keep"))
 
 
 @dataclass(frozen=True)

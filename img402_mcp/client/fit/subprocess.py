@@ -28,12 +28,12 @@ from img402_mcp.client import deadline
 from img402_mcp.client.fit.messages import (
     MAX_HEAD_BYTES,
     MAX_PIXELS,
-    REASONS,
     WALL_SECONDS,
     Order,
     Outcome,
     outcome_in,
     packed,
+    reason_and_way_out,
 )
 from img402_mcp.errors import ReadRefused
 from img402_mcp.formats import CONVERTIBLE, FORMATS, CutOff, NotAnImage, Picture, examine
@@ -46,7 +46,11 @@ PROGRAM = "import sys; sys.path[:] = sys.argv[1:]; from img402_mcp.client.fit.wo
 
 
 class CannotFit(ReadRefused):
-    """The image stays larger than the limit, or no accepted format can hold it."""
+    """The image stays larger than the limit, or no accepted format can hold it. `code` is one of REASONS."""
+
+    def __init__(self, message: str, code: str) -> None:
+        super().__init__(message)
+        self.code = code
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ async def fitted(  # noqa: PLR0913  # the last two are for tests, which have no 
         return _checked(outcome, smaller, Fitted(data, picture, ""), limit, names)
     except _GaveUp as given_up:
         code = "kept" if str(given_up) == "floor" and least_scale > 1 else str(given_up)
-    raise CannotFit(_sentence(code, data, picture, limit))
+    raise CannotFit(_sentence(code, data, picture, limit), code)
 
 
 async def flaw_in(data: bytes, picture: Picture) -> str:
@@ -98,7 +102,7 @@ async def flaw_in(data: bytes, picture: Picture) -> str:
         reason = str(given_up)
     if reason == "cut":
         return str(CutOff(name))
-    return f"is a damaged {name}: {'. '.join(REASONS[reason])}" if reason else ""
+    return f"is a damaged {name}: {'. '.join(reason_and_way_out(reason))}" if reason else ""
 
 
 class _GaveUp(Exception):
@@ -154,7 +158,7 @@ def _size(count: int) -> str:
 
 
 def _sentence(code: str, data: bytes, picture: Picture, limit: int) -> str:
-    reason, way_out = REASONS[code]
+    reason, way_out = reason_and_way_out(code)
     if picture.format in CONVERTIBLE:
         return f"The image ({_in_short(data, picture)}) cannot be converted: {reason}. {way_out}; nothing was sent."
     return (

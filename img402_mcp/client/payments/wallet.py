@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 _KEY = re.compile(r"(?:0x)?[0-9a-fA-F]{64}", re.ASCII)
 _VERSION = 3
 """Of Web3 Secret Storage."""
+_CHECK = "Check the file that IMG402_WALLET_FILE names."
 _TRANSFER = [
     {"name": "from", "type": "address"},
     {"name": "to", "type": "address"},
@@ -53,7 +54,10 @@ class Wallet:
         try:
             return cls(keys.from_key(bytes.fromhex(_checked(key))))
         except ValueError:  # zero, or not below the curve's order; the message would hold the key
-            raise SettingsError("The wallet key is not a key of secp256k1.") from None
+            raise SettingsError(
+                "The wallet key is not a key of secp256k1. Make one with `img402-mcp wallet new FILE`, or export yours "
+                "again."
+            ) from None
 
     @classmethod
     def from_keystore(cls, path: Path, password: str) -> "Wallet":
@@ -64,7 +68,8 @@ class Wallet:
             return cls(keys.from_key(keys.decrypt(stored, password)))
         except (ValueError, TypeError, KeyError, NotImplementedError):
             raise SettingsError(
-                f"The keystore {path} could not be decrypted: wrong password, or it is not a keystore of version 3."
+                f"The keystore {path} could not be decrypted: wrong password, or it is not a keystore of version 3. "
+                "Check the password, and the file that IMG402_WALLET_FILE names."
             ) from None
 
     @property
@@ -151,11 +156,11 @@ def _stored(path: Path) -> dict[str, object]:
     try:
         document = json.loads(path.read_bytes())
     except OSError as error:
-        raise SettingsError(f"The keystore {path} could not be read: {error.strerror}.") from None
+        raise SettingsError(f"The keystore {path} could not be read: {error.strerror}. {_CHECK}") from None
     except (ValueError, RecursionError):
         document = None
     if not isinstance(document, dict):
-        raise SettingsError(f"{quoted(str(path))} is not a keystore: it holds no JSON object.")
+        raise SettingsError(f"{quoted(str(path))} is not a keystore: it holds no JSON object. {_CHECK}")
     return document
 
 

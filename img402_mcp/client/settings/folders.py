@@ -49,7 +49,7 @@ def _demand_plain(listed: str, *, windows: bool = os.name == "nt") -> None:
         raise SettingsError(f"{VARIABLE} has a semicolon between its folders. On this system write : between them.")
     if not windows and re.match(r"\s*[A-Za-z]:[\\/]", listed):
         raise SettingsError(
-            f"{VARIABLE} names a Windows path, and this server runs on another system (WSL, a container?). Name the "
+            f"{VARIABLE} names a Windows path, and img402-mcp runs on another system (WSL, a container?). Name the "
             "folder as it is called here; under WSL C:\\Users\\me is /mnt/c/Users/me."
         )
 

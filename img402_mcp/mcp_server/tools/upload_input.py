@@ -27,10 +27,10 @@ async def upload_input(ctx: ToolContext, path: str, fit: Fit = "auto") -> Answer
 def _answer(done: "Input") -> Answer[InputResult]:
     stored, size = done.stored, done.image.picture
     note = "" if stored.image_url else "The API named no usable preview URL."
-    preview = f"image_url: {stored.image_url} (a preview that soon expires, no input)" if stored.image_url else note
-    facts = f"{size.format.media_type}, {size.width}x{size.height}, {len(done.image.data)} bytes"
+    preview = f"image_url: {stored.image_url} (only a preview, which soon expires)" if stored.image_url else note
+    facts = f"{size.format.media_type}, {size.width}x{size.height}, {len(done.image.data)} bytes."
     changed = "; ".join(done.image.done)
-    facts += f". Sent after: {changed}." if changed else ""
+    facts += f" Sent after: {changed}." if changed else ""
     return Answer(
         f"upload_key: {stored.upload_key} (for workflows, durable)\n{preview}\n{facts}",
         InputResult(upload_key=stored.upload_key, image_url=stored.image_url, done=changed, note=note),

@@ -260,7 +260,7 @@ def test_a_folder_that_may_not_be_written_is_refused_before_anything_is_sent(doc
         place, roots = Path(folder).resolve() / "b.md", Roots.resolve([folder])
         with as_nobody():
             said = refusal(lambda: place_for(str(place), document, roots, overwrite=False), place, roots)
-    assert "may not be written" in said
+    assert "the user img402-mcp runs as may not write to" in said
 
 
 @NAMES

@@ -13,7 +13,7 @@ import pytest
 from tests.fakes.posix import PROCESSES
 
 pytestmark = PROCESSES
-PRIVACY = "may not be read by this server; on macOS allow its app under Privacy & Security, Files and Folders"
+PRIVACY = "may not be read by img402-mcp; on macOS allow its app under Privacy & Security, Files and Folders"
 PERSON = "A person can write it with `img402-mcp publish --out`."
 MOUNTING = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
 IN_A_NAMESPACE = ["unshare", "--user", "--map-root-user", "--mount", "sh", "-c", MOUNTING, "sh"]

@@ -169,7 +169,7 @@ def test_what_the_user_may_not_read_is_refused_and_a_folder_need_only_be_passabl
     names = ["unreadable.png", "closed/shot.png", "passage/shot.png", "passage/Shot.png"]
     command = [sys.executable, "-c", AS_NOBODY, str(open_to_all), *names]
     done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)
-    denied = "may not be read by the user who runs this server."
+    denied = "may not be read by the user img402-mcp runs as."
     assert json.loads(done.stdout) == {
         "unreadable.png": f'"{open_to_all}/unreadable.png" {denied}',
         "closed/shot.png": f'"{open_to_all}/closed/shot.png" {denied}',

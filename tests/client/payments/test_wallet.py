@@ -18,6 +18,8 @@ from tests.fakes.paywall import recovered
 resource = pytest.importorskip("resource", reason="limits of POSIX processes, and the modes of files")
 VECTORS = Path(__file__).parents[2] / "vectors"
 PASSWORD = "correct horse"
+NO_KEY = "The wallet key is not a key of secp256k1. Make one with `img402-mcp wallet new FILE`, or export yours again."
+CHECK = "Check the file that IMG402_WALLET_FILE names."
 
 
 def payload(name: str) -> wire.ExactPayload:
@@ -71,8 +73,8 @@ def test_a_key_is_accepted_with_or_without_its_prefix(key):
         pytest.param(
             "word " * 12, "The wallet key must be 64 hexadecimal digits; what came has 59 characters.", id="a-mnemonic"
         ),
-        pytest.param("00" * 32, "The wallet key is not a key of secp256k1.", id="zero"),
-        pytest.param("ff" * 32, "The wallet key is not a key of secp256k1.", id="over-the-order"),
+        pytest.param("00" * 32, NO_KEY, id="zero"),
+        pytest.param("ff" * 32, NO_KEY, id="over-the-order"),
     ],
 )
 def test_an_invalid_key_is_refused_and_never_repeated(key, sentence):
@@ -98,7 +100,8 @@ def test_a_wrong_password_is_reported_without_secrets(tmp_path):
     with pytest.raises(SettingsError) as caught:
         Wallet.from_keystore(path, "wrong horse")
     assert str(caught.value) == (
-        f"The keystore {path} could not be decrypted: wrong password, or it is not a keystore of version 3."
+        f"The keystore {path} could not be decrypted: wrong password, or it is not a keystore of version 3. "
+        "Check the password, and the file that IMG402_WALLET_FILE names."
     )
     assert caught.value.__suppress_context__
 
@@ -122,13 +125,14 @@ def test_a_keystore_without_a_password_is_refused(tmp_path):
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        pytest.param(None, "The keystore {path} could not be read: No such file or directory.", id="missing"),
-        pytest.param("", '"{path}" is not a keystore: it holds no JSON object.', id="empty"),
-        pytest.param("[]", '"{path}" is not a keystore: it holds no JSON object.', id="a-list"),
-        pytest.param("[" * 200_000, '"{path}" is not a keystore: it holds no JSON object.', id="deep"),
+        pytest.param(None, "The keystore {path} could not be read: No such file or directory. " + CHECK, id="missing"),
+        pytest.param("", '"{path}" is not a keystore: it holds no JSON object. ' + CHECK, id="empty"),
+        pytest.param("[]", '"{path}" is not a keystore: it holds no JSON object. ' + CHECK, id="a-list"),
+        pytest.param("[" * 200_000, '"{path}" is not a keystore: it holds no JSON object. ' + CHECK, id="deep"),
         pytest.param(
             "{}",
-            "The keystore {path} could not be decrypted: wrong password, or it is not a keystore of version 3.",
+            "The keystore {path} could not be decrypted: wrong password, or it is not a keystore of version 3. "
+            "Check the password, and the file that IMG402_WALLET_FILE names.",
             id="another-object",
         ),
     ],
