@@ -27,9 +27,10 @@ PLAN = {
         "wire": "",
         "client": "atomic_write caller errors formats variable_names wire",
         "mcp_server": "client errors variable_names wire",
-        "doctor": "client errors formats wire",
+        "agents": "atomic_write client errors variable_names",
+        "doctor": "agents client errors formats wire",
         "host": "atomic_write errors formats variable_names wire",
-        "cli": "caller client doctor errors host mcp_server wire",
+        "cli": "agents caller client doctor errors host mcp_server wire",
         "__main__": "cli errors mcp_server",
     },
     f"{PACKAGE}.client": {

@@ -14,7 +14,7 @@ from functools import partial
 import click
 
 from img402_mcp import __version__
-from img402_mcp.cli import earlier_uploads, host_admin, wallet_commands
+from img402_mcp.cli import agent_commands, earlier_uploads, host_admin, wallet_commands
 from img402_mcp.cli.help import PROGRAM, Group, colour, examples, show
 from img402_mcp.cli.parameters import Whole, allow_dir, files, folders, perform
 from img402_mcp.client.snippets import WIDEST
@@ -218,6 +218,8 @@ def host(context: click.Context, /, **flags: object) -> int:
 
 
 host.add_command(host_admin.group())
+main.add_command(agent_commands.install)
+main.add_command(agent_commands.uninstall)
 main.add_command(earlier_uploads.renew)
 main.add_command(earlier_uploads.delete)
 main.add_command(wallet_commands.wallet)

@@ -1,7 +1,9 @@
 """Files that only the user can read: by their mode, or on Windows, by an access control list."""
 
 import os
+import stat
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from img402_mcp.atomic_write import new_file
@@ -43,6 +45,24 @@ if sys.platform == "win32":
             raise OSError(0, error.strerror, str(path), error.winerror) from None
         return msvcrt.open_osfhandle(handle.Detach(), os.O_WRONLY | os.O_BINARY)
 
+    def new_file_like(path: Path) -> Callable[[Path], int]:
+        """What creates files that the same users can read and write. Raises OSError."""
+
+        def create(draft: Path) -> int:
+            descriptor = new_private_file(draft)
+            try:
+                win32security.SetFileSecurity(str(draft), win32security.DACL_SECURITY_INFORMATION, rights)
+            except pywintypes.error as error:
+                os.close(descriptor)
+                raise OSError(0, error.strerror, str(draft), error.winerror) from None
+            return descriptor
+
+        try:
+            rights = win32security.GetFileSecurity(str(path), win32security.DACL_SECURITY_INFORMATION)
+        except pywintypes.error as error:
+            raise OSError(0, error.strerror, str(path), error.winerror) from None
+        return create
+
     def is_open_to_others(path: Path) -> bool:
         """Raises OSError."""
         try:
@@ -73,6 +93,24 @@ if sys.platform == "win32":
 
 else:
     new_private_file = new_file
+
+    def new_file_like(path: Path) -> Callable[[Path], int]:
+        """What creates files with the owner and the mode of this one. Raises OSError."""
+        status = path.stat()
+
+        def create(draft: Path) -> int:
+            descriptor = new_file(draft)
+            try:
+                made = os.fstat(descriptor)
+                if (made.st_uid, made.st_gid) != (status.st_uid, status.st_gid):
+                    os.fchown(descriptor, status.st_uid, status.st_gid)
+                os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
+            except OSError:
+                os.close(descriptor)
+                raise
+            return descriptor
+
+        return create
 
     def is_open_to_others(path: Path) -> bool:
         """Raises OSError."""

@@ -4,49 +4,17 @@ import json
 import os
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from anyio.to_thread import run_sync
 
+from img402_mcp.agents.change import URLS
+from img402_mcp.agents.config_file import listed_servers
+from img402_mcp.agents.table import AgentConfig, known
 from img402_mcp.doctor import variables
 from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, unset, warn
 from img402_mcp.errors import quoted
-
-MAX_BYTES = 20_000_000
-"""Claude Code keeps much else in its file."""
-
-
-@dataclass(frozen=True)
-class AgentConfig:
-    """`windowed`: started from a desktop, so it often does not see the PATH of a shell."""
-
-    name: str
-    file: Path
-    key: str = "mcpServers"
-    windowed: bool = True
-    comments: bool = False
-    """Comments are allowed in its file, so it need not be plain JSON."""
-
-
-def known(home: Path, here: Path, environ: Mapping[str, str]) -> Iterator[AgentConfig]:
-    for folder in _application_folders(home, environ):
-        yield AgentConfig("Claude Desktop", folder / "Claude" / "claude_desktop_config.json")
-        yield AgentConfig("VS Code", folder / "Code" / "User" / "mcp.json", key="servers", comments=True)
-    for folder in dict.fromkeys((home, here)):
-        yield AgentConfig("Cursor", folder / ".cursor" / "mcp.json")
-    yield AgentConfig("VS Code", here / ".vscode" / "mcp.json", key="servers", comments=True)
-    yield AgentConfig("Claude Code", here / ".mcp.json", windowed=False)
-    yield AgentConfig("Claude Code", home / ".claude.json", windowed=False)
-
-
-def _application_folders(home: Path, environ: Mapping[str, str]) -> Iterator[Path]:
-    """Of Linux, macOS and Windows: those of the other two do not exist."""
-    yield Path(environ.get("XDG_CONFIG_HOME") or home / ".config")
-    yield home / "Library" / "Application Support"
-    if roaming := environ.get("APPDATA"):
-        yield Path(roaming)
 
 
 async def agents(context: CheckContext) -> Findings:
@@ -58,7 +26,9 @@ def _agents(agents: Iterable[AgentConfig]) -> Iterator[Finding]:
     found = [finding for agent in there for finding in _agent(agent)]
     names = ", ".join(dict.fromkeys(agent.name for agent in there))
     yield from found or [
-        ok(f"none of {names} starts img402-mcp") if there else unset("no configuration of a known agent here")
+        Finding("ok", f"none of {names} starts img402-mcp", "`img402-mcp install` adds it to an agent.")
+        if there
+        else unset("no configuration of a known agent here")
     ]
 
 
@@ -68,25 +38,22 @@ def _agent(agent: AgentConfig) -> Iterator[Finding]:
     except OSError as error:
         yield warn(f"{_named(agent)} cannot be read ({error.strerror}).", "Make it readable.")
     except json.JSONDecodeError as error:
-        said = f"{_named(agent)} is not plain JSON (line {error.lineno})."
-        if agent.comments:
-            yield warn(said, "A comment there is fine; otherwise look for a comma, quote or bracket.")
-        else:
-            yield fail(said, "Look for a comment, comma, quote or bracket there.")
+        kind, also = ("JSON", "") if agent.comments else ("plain JSON", "comment, ")
+        said = f"{_named(agent)} is not {kind} (line {error.lineno})."
+        yield fail(said, f"Look for a {also}comma, quote or bracket there.")
     except UnicodeDecodeError:
         yield fail(f"{_named(agent)} is not UTF-8.", "Save it as UTF-8.")
     except RecursionError:
         yield warn(f"{_named(agent)} is nested too deep to be read here.", "Look for brackets that nothing closes.")
+    except ValueError:
+        yield fail(f"{_named(agent)} is not TOML.", "Look for a quote or bracket that nothing closes.")
     else:
         yield from (finding for name, entry in servers.items() for finding in _entry(agent, name, entry))
 
 
 def _servers(agent: AgentConfig) -> dict[str, dict[str, Any]]:
     """Those that look like ours."""
-    with agent.file.open("rb") as file:
-        document = json.loads(file.read(MAX_BYTES))
-    servers = document.get(agent.key) if isinstance(document, dict) else None
-    listed = servers.items() if isinstance(servers, dict) else ()
+    listed = listed_servers(agent).items()
     return {name: entry for name, entry in listed if isinstance(entry, dict) and _is_ours(name, entry)}
 
 
@@ -98,7 +65,7 @@ def _entry(agent: AgentConfig, name: str, entry: dict[str, Any]) -> Iterator[Fin
     where = f"{_named(agent)}, server {quoted(name)}"
     if isinstance(command := entry.get("command"), str):
         yield _command(agent, where, command)
-    elif "url" not in entry:
+    elif not any(url in entry for url in URLS):
         yield fail(f"{where} has no command.", "Name it by its absolute path.")
     environ = entry.get("env")
     if isinstance(environ, dict):

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.fakes import terminal
 from tests.fakes.posix import PROCESSES
 
 pytestmark = PROCESSES
@@ -33,26 +34,7 @@ def piped(user: Path, *words: str) -> subprocess.CompletedProcess[str]:
 
 
 def typed(user: Path, answer: str, *words: str) -> tuple[int, str]:
-    """Runs the command at a terminal: the exit code and what is shown."""
-    ours, theirs = os.openpty()
-    with subprocess.Popen(
-        [*PROGRAM, *words], env=environ(user), cwd=user, stdin=theirs, stdout=theirs, stderr=theirs
-    ) as program:
-        os.write(ours, answer.encode())
-        code = program.wait(timeout=30)
-    os.close(theirs)
-    shown = b""
-    while piece := _read(ours):
-        shown += piece
-    os.close(ours)
-    return code, shown.decode()
-
-
-def _read(descriptor: int) -> bytes:
-    try:
-        return os.read(descriptor, 65_536)
-    except OSError:  # the other end is closed
-        return b""
+    return terminal.typed([*PROGRAM, *words], answer, environ(user), user)
 
 
 def on_the_list(user: Path) -> list[str]:

@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from img402_mcp.agents.table import known, of_client
 from img402_mcp.doctor.finding import fail, warn
 
 
@@ -76,11 +77,22 @@ async def test_the_command_of_an_agent_is_looked_at(found, tmp_path, file, key, 
     assert [each.level for each in await found("agents")] == [level]
 
 
-async def test_claude_desktop_is_found_in_the_home_folder(found, tmp_path):
-    for folder in (".config/Claude", "Library/Application Support/Claude"):
-        (tmp_path / "home" / folder).mkdir(parents=True)
-        (tmp_path / "home" / folder / "claude_desktop_config.json").write_text(servers("./img402-mcp"))
-    assert [each.level for each in await found("agents")] == ["fail", "fail"]
+@pytest.mark.parametrize("client", ["claude-desktop", "cursor", "vscode", "claude-code", "gemini"])
+async def test_each_agent_is_found_in_the_home_folder(found, tmp_path, client):
+    (config,) = of_client(client, known(tmp_path / "home", tmp_path / "here", {}), project=False)
+    config.file.parent.mkdir(parents=True, exist_ok=True)
+    config.file.write_text(servers("./img402-mcp", config.key))
+    assert [each.level for each in await found("agents")] == ["fail"]
+
+
+async def test_codex_has_its_servers_in_toml(found, tmp_path):
+    file = tmp_path / "home" / ".codex" / "config.toml"
+    file.parent.mkdir()
+    file.write_text(f'[mcp_servers.img402]\ncommand = "{sys.executable}"\n')
+    assert [each.level for each in await found("agents")] == ["ok"]
+    file.write_text("[mcp_servers")
+    (finding,) = await found("agents")
+    assert (finding.level, finding.said.endswith("is not TOML.")) == ("fail", True)
 
 
 async def test_the_variables_in_an_agents_configuration_are_read_too(found, tmp_path):
@@ -92,14 +104,36 @@ async def test_the_variables_in_an_agents_configuration_are_read_too(found, tmp_
     assert "secret1" not in str(findings)
 
 
-@pytest.mark.parametrize(("file", "level"), [(".mcp.json", "fail"), (".vscode/mcp.json", "warn")])
-async def test_invalid_json_in_a_configuration_is_reported_with_its_line(found, tmp_path, file, level):
+@pytest.mark.parametrize(
+    ("file", "more", "said"),
+    [
+        pytest.param(".mcp.json", "// a comment", "is not plain JSON (line 3)", id="comment"),
+        pytest.param(".vscode/mcp.json", "// a comment\n}}", "is not JSON (line 4)", id="brace"),
+    ],
+)
+async def test_invalid_json_in_a_configuration_is_reported_with_its_line(found, tmp_path, file, more, said):
     path = tmp_path / "here" / file
     path.parent.mkdir(exist_ok=True)
-    path.write_text('{\n  "token": "secret"\n  // a comment\n}')
+    path.write_text(f'{{\n  "token": "secret"\n  {more}\n}}')
     (finding,) = await found("agents")
-    assert finding.level == level
-    assert finding.said.endswith(f'{file}" is not plain JSON (line 3).')
+    assert (finding.level, finding.said) == ("fail", f'{config_name(file)} "{path}" {said}.')
+
+
+def config_name(file: str) -> str:
+    return "VS Code's" if "vscode" in file else "Claude Code's"
+
+
+async def test_comments_and_trailing_commas_hide_no_entry_of_vs_code(found, tmp_path):
+    path = tmp_path / "here" / ".vscode" / "mcp.json"
+    path.parent.mkdir()
+    path.write_text('{"servers": {"img402": {"command": "./img402-mcp",}, /* } */ }}')
+    assert [each.level for each in await found("agents")] == ["fail"]
+
+
+async def test_an_agent_without_an_entry_is_a_reason_to_install(found, tmp_path):
+    (tmp_path / "here" / ".mcp.json").write_text("{}")
+    (finding,) = await found("agents")
+    assert (finding.level, finding.fix) == ("ok", "`img402-mcp install` adds it to an agent.")
 
 
 async def test_other_servers_are_ignored(levels_and_texts, tmp_path):

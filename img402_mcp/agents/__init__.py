@@ -1,0 +1,1 @@
+"""Which agents there are, and our entry in their configurations."""

@@ -1,0 +1,110 @@
+"""Our entry in an agent's configuration: what it says, and what of it may be shown.
+
+Entries hold keys. Of what others wrote only names are shown, and a value only where it is one that we write.
+"""
+
+import json
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from difflib import ndiff
+from pathlib import Path
+from typing import Any
+
+from img402_mcp.client.files.roots import existing_folder
+from img402_mcp.client.settings import CLIENT_VARIABLES, client_settings
+from img402_mcp.client.settings.folders import VARIABLE, listed_folders, named_folders, why_not_allowed
+from img402_mcp.errors import SettingsError, printable, quoted
+from img402_mcp.variable_names import shown
+
+_SECRET = ("KEY", "PASSWORD", "TOKEN")
+_NOT_SHOWN = "…"
+_SHOWN = 300
+_MOST_LINES = 60
+
+
+@dataclass(frozen=True)
+class Entry:
+    """`command` is the program and its arguments."""
+
+    command: Sequence[str]
+    environ: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self, *, typed: bool = False) -> dict[str, Any]:
+        """`typed`: the agent wants to read that it is started and not asked over HTTP."""
+        kind = {"type": "stdio"} if typed else {}
+        environ = {"env": dict(self.environ)} if self.environ else {}
+        return {**kind, "command": self.command[0], "args": [*self.command[1:]], **environ}
+
+    def changes(self, there: Mapping[str, Any], *, typed: bool = False) -> Iterator[tuple[Sequence[str], object]]:
+        """The members of an entry that is there to set, and their values. The others stay as they are."""
+        for key, value in self.as_json(typed=typed or "type" in there).items():
+            if key == "env":
+                yield from (((key, name), text) for name, text in self.environ.items())
+            elif value or there.get(key):
+                yield (key,), value
+
+
+def environment(folders: Sequence[str], assignments: Sequence[str]) -> dict[str, str]:
+    """The entry's variables. Raises SettingsError for a secret, and for what the server would refuse."""
+    found = dict(_assigned(text) for text in assignments)
+    if folders:
+        found[VARIABLE] = _joined(folders)
+    client_settings(found)
+    return found
+
+
+def _assigned(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not equals:
+        raise SettingsError(f"--env needs NAME=VALUE; {shown(name)} has no equals sign.")
+    if any(word in name.upper() for word in _SECRET) and not name.endswith("_FILE"):
+        raise SettingsError(
+            f"{shown(name)} is a secret, and an agent's configuration is read by many programs, so it is not written "
+            "there. For a wallet set IMG402_WALLET_FILE and IMG402_WALLET_PASSWORD_FILE, which name files. Set another "
+            "secret in the environment that starts the agent."
+        )
+    if name not in CLIENT_VARIABLES.known:
+        raise SettingsError(CLIENT_VARIABLES.fault(name))
+    return name, value
+
+
+def _joined(names: Sequence[str]) -> str:
+    folders = [existing_folder(folder, "--allow-dir") for folder in named_folders("--allow-dir", names)]
+    for folder in folders:
+        if reason := why_not_allowed(folder):
+            raise SettingsError(
+                f"{quoted(str(folder))} {reason}, so it is not allowed as a whole. Name a folder in it."
+            )
+    joined = os.pathsep.join(map(str, folders))
+    if listed_folders({VARIABLE: joined}) != tuple(folders):
+        raise SettingsError(f"{VARIABLE} cannot hold {quoted(joined)}. Give the folder a name without {os.pathsep!r}.")
+    return joined
+
+
+def suggested_folders(home: Path) -> list[Path]:
+    names = ("Pictures/Screenshots", "Screenshots", "Pictures", "Desktop")
+    return [folder for name in names if (folder := home / name).is_dir()]
+
+
+def difference(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, ours: Mapping[str, Any]) -> list[str]:
+    """The lines that go and that come, as `diff` marks them."""
+    lines = ndiff(_lines(before, ours), _lines(after, ours))
+    return [line for line in lines if not line.startswith("?")][:_MOST_LINES]
+
+
+def _lines(entry: Mapping[str, Any] | None, ours: Mapping[str, Any]) -> list[str]:
+    if entry is None:
+        return []
+    members = {key: _without_secrets(key, value, ours) for key, value in entry.items()}
+    text = json.dumps({"img402": members}, indent=2, ensure_ascii=False)
+    return [printable(line) for line in text.splitlines()[1:-1]]
+
+
+def _without_secrets(key: str, value: object, ours: Mapping[str, Any]) -> object:
+    if key in {"command", "type"} and isinstance(value, str):
+        return value if len(value) <= _SHOWN else value[:_SHOWN] + _NOT_SHOWN
+    if key == "env" and isinstance(value, dict):
+        known = {VARIABLE, *ours.get("env", {})}
+        return {name: text if name in known and isinstance(text, str) else _NOT_SHOWN for name, text in value.items()}
+    return value if not value or value == ours.get(key) else _NOT_SHOWN

@@ -1,0 +1,174 @@
+"""Puts this server into agents, or takes it out. All is decided before anything is written."""
+
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import SimpleNamespace as Flags
+
+from img402_mcp.agents.change import FileChange, installing, uninstalling
+from img402_mcp.agents.config_file import listed_servers
+from img402_mcp.agents.entry import Entry, environment, suggested_folders
+from img402_mcp.agents.mcp_add import CommandChange, adding, removing
+from img402_mcp.agents.program import running_program
+from img402_mcp.agents.table import CLIENTS, NAME, AgentConfig, is_here, known, of_client
+from img402_mcp.cli.shell_words import lines_to_paste
+from img402_mcp.client.settings.folders import VARIABLE, home_folder
+from img402_mcp.errors import SettingsError, printable, quoted
+
+Change = FileChange | CommandChange
+_WITH_PROJECT_FILES = ("cursor", "vscode")
+
+
+def run(flags: Flags) -> int:
+    """The exit code is 2 if the person said no."""
+    if not (flags.yes or flags.dry_run or _at_a_terminal()):
+        raise SettingsError("Nobody can be asked here: add --yes, or --dry-run to see what would be changed.")
+    if (home := home_folder()) is None:
+        raise SettingsError("This user has no home folder, so no agent has a configuration here.")
+    agents = _Agents(home, Path.cwd(), project=flags.project)
+    changes = _removed(agents, flags) if flags.action == "uninstall" else _added(agents, flags)
+    answers = [_make(change, flags) for change in changes]
+    return 0 if all(answers) else 2
+
+
+@dataclass(frozen=True)
+class _Agents:
+    home: Path
+    here: Path
+    project: bool
+
+    def __post_init__(self) -> None:
+        if self.project and self.here == self.home:
+            raise SettingsError("The home folder is not a project: leave out --project, or go to the project's folder.")
+
+    def configs(self, client: str) -> list[AgentConfig]:
+        """Raises SettingsError."""
+        if self.project and client not in _WITH_PROJECT_FILES:
+            raise SettingsError(f"--project goes with {' and '.join(_WITH_PROJECT_FILES)}, not with {client}.")
+        return of_client(client, known(self.home, self.here, os.environ), project=self.project)
+
+    def possible(self) -> list[str]:
+        """The clients that seem to be installed."""
+        if self.project:
+            return [*_WITH_PROJECT_FILES]
+        there = {each.client for each in known(self.home, self.here, os.environ) if is_here(each, os.environ)}
+        return [client for client in CLIENTS if client in there]
+
+
+def _added(agents: _Agents, flags: Flags) -> list[Change]:
+    clients = flags.clients or _chosen(agents.possible(), flags)
+    configs = [config for client in dict.fromkeys(clients) for config in agents.configs(client)]
+    folders = flags.allow_dirs or (() if flags.yes or flags.dry_run else _asked_folders(configs, agents.home))
+    entry = Entry(running_program(), environment(folders, flags.assignments))
+    return [
+        adding(config, entry, agents.home, os.environ) if config.program else installing(config, entry)
+        for config in configs
+    ]
+
+
+def _removed(agents: _Agents, flags: Flags) -> list[Change]:
+    clients = flags.clients or [
+        client for client in _project_or_all(agents) if any(map(_may_have_entry, agents.configs(client)))
+    ]
+    if not clients:
+        print(f"No agent here has an entry {NAME}.")
+        return []
+    clients = flags.clients or _chosen(clients, flags)
+    configs = [config for client in dict.fromkeys(clients) for config in agents.configs(client)]
+    return [removing(config, agents.home, os.environ) if config.program else uninstalling(config) for config in configs]
+
+
+def _project_or_all(agents: _Agents) -> Sequence[str]:
+    return _WITH_PROJECT_FILES if agents.project else [*CLIENTS]
+
+
+def _may_have_entry(config: AgentConfig) -> bool:
+    """Also a file that cannot be understood, so that its error is seen if it is chosen."""
+    try:
+        return NAME in listed_servers(config)
+    except OSError:
+        return False
+    except ValueError:
+        return True
+
+
+def _chosen(clients: Sequence[str], flags: Flags) -> list[str]:
+    """Raises SettingsError where nobody can be asked."""
+    if flags.dry_run:
+        return [*clients]
+    if not clients:
+        raise SettingsError(f"No agent was found here. Name the one to come: {', '.join(CLIENTS)}.")
+    if not _at_a_terminal():
+        raise SettingsError(f"Name the agent. Found here: {', '.join(clients)}.")
+    print("Found on this machine:", file=sys.stderr)
+    return [*_picked("Which", clients, [CLIENTS[client] for client in clients])]
+
+
+def _picked(question: str, values: Sequence[str], names: Sequence[str]) -> Iterator[str]:
+    """What the person picks by numbers; other words are given as they are."""
+    for number, name in enumerate(names, 1):
+        print(f"  {number}  {printable(name)}", file=sys.stderr)
+    for word in _asked(f"{question} (numbers with commas between, Enter for none)? ").split(","):
+        if (word := word.strip()).isdecimal() and 0 < int(word) <= len(values):
+            yield values[int(word) - 1]
+        elif word:
+            yield word
+
+
+def _asked_folders(configs: Sequence[AgentConfig], home: Path) -> list[str]:
+    """Nobody is asked where an entry names folders already: those are kept."""
+    if not configs or any(map(_names_folders, configs)):
+        return []
+    print(
+        "From which folders may images be uploaded? If you name some, only they count. If you name none, the usual "
+        "ones count (docs/clients.md), and you are asked for others when they are needed.",
+        file=sys.stderr,
+    )
+    folders = [str(folder) for folder in suggested_folders(home)]
+    return [*_picked("Folders", folders, folders)]
+
+
+def _names_folders(config: AgentConfig) -> bool:
+    with suppress(OSError, ValueError, LookupError, TypeError):  # the last two: something else, or nothing, is there
+        return VARIABLE in listed_servers(config)[NAME]["env"]
+    return False
+
+
+def _make(change: Change, flags: Flags) -> bool:
+    """False if the person said no. Raises Img402Error."""
+    name = change.config.name
+    if not change.is_needed:
+        state = "has no entry" if flags.action == "uninstall" else "has this entry already"
+        print(f"{name} {state}; nothing to do.")
+        return True
+    _show(change)
+    if flags.dry_run:
+        return True
+    if not flags.yes and _asked("Do this (y/N)? ").lower() not in {"y", "yes"}:
+        print(f"{name}: nothing was changed.")
+        return False
+    print(printable(change.carry_out()))
+    if flags.action != "uninstall":
+        print(f"Restart {name}, so that it starts the server.")
+    return True
+
+
+def _show(change: Change) -> None:
+    if isinstance(change, FileChange):
+        print(f"{change.config.name}: {quoted(str(change.file.path), 4096)}")
+        print("\n".join(change.lines))
+        return
+    for command in change.commands:
+        print("\n".join(lines_to_paste(f"{change.config.name} will run", command)))
+
+
+def _at_a_terminal() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
+
+
+def _asked(question: str) -> str:
+    print(question, end="", file=sys.stderr, flush=True)
+    return sys.stdin.readline().strip()

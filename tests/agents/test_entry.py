@@ -1,0 +1,105 @@
+"""What our entry says."""
+
+import os
+from pathlib import Path
+
+import pytest
+
+from img402_mcp.agents.entry import Entry, environment, suggested_folders
+from img402_mcp.errors import SettingsError
+from tests.fakes.posix import NAMES
+
+
+def test_without_folders_and_settings_there_are_no_variables():
+    assert environment([], []) == {}
+    assert Entry(("/a", "-m", "b")).as_json() == {"command": "/a", "args": ["-m", "b"]}
+
+
+def test_folders_and_settings_become_variables(tmp_path):
+    folders = [tmp_path / "a b", tmp_path / "ü"]
+    for folder in folders:
+        folder.mkdir()
+    assert environment([*map(str, folders)], ["IMG402_API_URL=http://127.0.0.1:4020", "IMG402_KEEP=on"]) == {
+        "IMG402_API_URL": "http://127.0.0.1:4020",
+        "IMG402_KEEP": "on",
+        "IMG402_ALLOW_DIRS": os.pathsep.join(map(str, folders)),
+    }
+
+
+def test_a_relative_folder_becomes_absolute(tmp_path, monkeypatch):
+    (tmp_path / "shots").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert environment(["shots"], []) == {"IMG402_ALLOW_DIRS": str(tmp_path / "shots")}
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "IMG402_WALLET_KEY",
+        "IMG402_WALLET_PASSWORD",
+        "IMG402_IO42_KEY",
+        "IMG402_STUDIO_TOKEN",
+        "IMG402_SERVE_TOKEN",
+        "img402_wallet_key",
+        "AWS_SECRET_ACCESS_KEY",
+        "IMG402_API_KEY",
+    ],
+)
+def test_a_secret_is_refused_and_the_other_way_is_named(name):
+    with pytest.raises(SettingsError, match="IMG402_WALLET_FILE") as caught:
+        environment([], [f"{name}=sk-hush"])
+    assert "sk-hush" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("assignment", "said"),
+    [
+        pytest.param("IMG402_API_ULR=x", "did you mean IMG402_API_URL?", id="misspelt"),
+        pytest.param("PATH=/x", "not a variable", id="of-others"),
+        pytest.param("IMG402_API_URL", "NAME=VALUE", id="no-value"),
+        pytest.param("", "NAME=VALUE", id="empty"),
+        pytest.param("IMG402_API_URL=ftp://x", "IMG402_API_URL", id="unusable"),
+        pytest.param("IMG402_KEEP=perhaps", "IMG402_KEEP", id="no-switch"),
+    ],
+)
+def test_a_setting_that_the_server_would_refuse_is_refused(assignment, said):
+    with pytest.raises(SettingsError) as caught:
+        environment([], [assignment])
+    assert said in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("folder", "said"),
+    [
+        pytest.param("gone", "does not exist", id="gone"),
+        pytest.param("/", "is a whole disk", id="disk"),
+        pytest.param(".ssh", "is hidden", id="hidden"),
+        pytest.param("file.txt", "is not a folder", id="file"),
+        pytest.param("", "names an empty folder", id="empty"),
+    ],
+)
+def test_a_folder_that_cannot_be_allowed_is_refused(tmp_path, monkeypatch, folder, said):
+    (tmp_path / ".ssh").mkdir()
+    (tmp_path / "file.txt").write_text("")
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SettingsError) as caught:
+        environment([folder], [])
+    assert said in str(caught.value)
+
+
+@NAMES
+@pytest.mark.parametrize("name", ["a:b", "${HOME}", "%TEMP%", "$x"])
+def test_a_folder_that_the_variable_cannot_hold_is_refused(tmp_path, name):
+    (tmp_path / name).mkdir()
+    with pytest.raises(SettingsError, match="IMG402_ALLOW_DIRS"):
+        environment([str(tmp_path / name)], [])
+
+
+def test_folders_that_exist_are_suggested(tmp_path: Path):
+    for name in ("Desktop", "Pictures/Screenshots"):
+        (tmp_path / name).mkdir(parents=True)
+    assert suggested_folders(tmp_path) == [
+        tmp_path / "Pictures" / "Screenshots",
+        tmp_path / "Pictures",
+        tmp_path / "Desktop",
+    ]
