@@ -27,6 +27,7 @@ def run(flags: Flags) -> int:
         from img402_mcp.host.app import create_app  # noqa: PLC0415
         from img402_mcp.host.http.connection import connections  # noqa: PLC0415
         from img402_mcp.host.http.draining import DrainingServer  # noqa: PLC0415
+        from img402_mcp.host.libc import keep_freed_memory  # noqa: PLC0415
         from img402_mcp.host.observability import access_log  # noqa: PLC0415  # an extra
         from img402_mcp.host.settings import host_settings  # noqa: PLC0415
     except ModuleNotFoundError as error:
@@ -36,6 +37,7 @@ def run(flags: Flags) -> int:
     bound = None if flags.host in _EVERY_ADDRESS else address_of(listener)
     logging.getLogger("img402_mcp.host").setLevel(logging.INFO)
     access_log.write_to(sys.stderr)
+    keep_freed_memory()
     os.umask(0o077)  # files that libraries create are private to the owner, too
     settings = host_settings(os.environ, data=flags.data, public_url=flags.public_url, default_public_url=bound)
     app = create_app(settings)

@@ -3,20 +3,18 @@
 SQLAlchemy Core, one code path for both. Everything here blocks and is called in threads.
 """
 
-import sqlite3
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import UTC, datetime
 from threading import Lock
-from typing import Any, cast
+from typing import Any
 
 from sqlalchemy import BigInteger, Connection, Dialect, MetaData, TypeDecorator
 from sqlalchemy.engine import URL
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.sql.expression import Executable
 
-from img402_mcp.host.db.engine import SQLITE, is_broken, open_engine
-from img402_mcp.host.db.plain import PlainReader, PlainTransaction, Values
+from img402_mcp.host.db.engine import SQLITE, open_engine
+from img402_mcp.host.db.plain import PlainDatabase, Values
 from img402_mcp.host.db.schema import prepare
 
 
@@ -46,10 +44,11 @@ class Database:
 
     def __init__(self, url: URL) -> None:
         self._engine, self._closed = open_engine(url), False
-        self.is_sqlite = alone = self._engine.dialect.name == SQLITE
-        self._reader = PlainReader(str(url.database)) if alone and "uri" not in url.query else None
+        alone = self._engine.dialect.name == SQLITE
         # SQLite has one writer at a time and lets the others sleep and try; to queue is fairer and faster.
         self._turn: AbstractContextManager[object] = Lock() if alone else nullcontext()
+        path, timeout = str(url.database), self._engine.url.query.get("timeout", "0")
+        self.plain = PlainDatabase(path, self._turn, float(str(timeout))) if alone and "uri" not in url.query else None
         # Over a network a look-up is one round trip, and not three with BEGIN and ROLLBACK around it.
         self._looking = self._engine if alone else self._engine.execution_options(isolation_level="AUTOCOMMIT")
         try:
@@ -60,8 +59,8 @@ class Database:
     def close(self) -> None:
         """A connection that a thread still works with is closed as soon as the thread is done with it."""
         self._closed = True
-        if self._reader is not None:
-            self._reader.close()
+        if self.plain is not None:
+            self.plain.close()
         self._close_idle()
 
     @contextmanager
@@ -69,24 +68,9 @@ class Database:
         with self._turn, self._returning(self._engine.begin()) as connection:
             yield connection
 
-    @contextmanager
-    def plain_transaction(self) -> Iterator[PlainTransaction]:
-        """The same for many small statements, on SQLite."""
-        with self.transaction() as connection:
-            connection.exec_driver_sql("BEGIN IMMEDIATE")
-            driver = cast("sqlite3.Connection", connection.connection.driver_connection)
-            transaction = PlainTransaction(driver)
-            try:
-                yield transaction
-            finally:
-                if is_broken(transaction.error):
-                    connection.invalidate()
-            if not driver.in_transaction:
-                raise OperationalError("COMMIT", None, sqlite3.OperationalError("SQLite has rolled it back"))
-
     def look_up(self, statement: Executable, parameters: Values) -> Sequence[Sequence[Any]] | None:
         """In the event loop. None: not to be had without waiting, as on PostgreSQL."""
-        return None if self._reader is None else self._reader.execute(statement, parameters)
+        return None if self.plain is None else self.plain.look_up(statement, parameters)
 
     def reading(self) -> AbstractContextManager[Connection]:
         return self._returning(self._looking.connect())

@@ -6,7 +6,7 @@ same statements are compiled once and run on the driver's connection. Rows hold 
 
 import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -15,7 +15,7 @@ from sqlalchemy.dialects import sqlite
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.sql.expression import Executable
 
-from img402_mcp.host.db.engine import file_identity
+from img402_mcp.host.db.engine import file_identity, is_broken
 
 if TYPE_CHECKING:
     from sqlalchemy.sql.compiler import SQLCompiler
@@ -42,8 +42,19 @@ class PlainTransaction:
         try:
             return _rows(self._connection, statement, parameters)
         except sqlite3.Error as error:
-            self.error = error
-            raise DBAPIError.instance(None, None, error, sqlite3.Error, hide_parameters=True) from error
+            raise self._failure(error) from error
+
+    @contextmanager
+    def committing(self) -> Iterator[None]:
+        """What the block writes is committed, or rolled back if it raises."""
+        try:
+            with self._connection:
+                self._connection.execute("BEGIN IMMEDIATE")
+                yield
+                if not self._connection.in_transaction:
+                    raise sqlite3.OperationalError("SQLite has rolled it back")
+        except sqlite3.Error as error:
+            raise self._failure(error) from error
 
     @contextmanager
     def savepoint(self) -> Iterator[None]:
@@ -58,38 +69,66 @@ class PlainTransaction:
             raise
         self._connection.execute("RELEASE one")
 
+    def _failure(self, error: sqlite3.Error) -> Exception:
+        self.error = error
+        return DBAPIError.instance(None, None, error, sqlite3.Error, hide_parameters=True)
 
-class PlainReader:
-    """The event loop's own connection, which only reads. In WAL mode it waits for no writer.
 
-    It is opened when it is first needed, and anew when the database's file is another one.
+class PlainDatabase:
+    """A connection that only reads, for the event loop, and one that writes when it is its turn.
+
+    In WAL mode the one that reads waits for no writer.
     """
 
-    def __init__(self, path: str) -> None:
-        self._path, self._file = path, (0, 0)
-        self._connection: sqlite3.Connection | None = None
+    def __init__(self, path: str, turn: AbstractContextManager[object], timeout: float) -> None:
+        self._turn, self._reader = turn, _PlainConnection(path, 0, "query_only = ON")
+        self._writer = _PlainConnection(path, timeout, "journal_mode = WAL", "synchronous = FULL")
 
-    def execute(self, statement: Executable, parameters: Values) -> Sequence[Sequence[Any]] | None:
+    def close(self) -> None:
+        self._reader.close()
+        self._writer.close()
+
+    def look_up(self, statement: Executable, parameters: Values) -> Sequence[Sequence[Any]] | None:
         """None: not to be had without waiting. Then ask in a thread, which also says what is wrong."""
         try:
-            return _rows(self._opened(), statement, parameters)
+            return _rows(self._reader.opened(), statement, parameters)
         except (OSError, sqlite3.Error):
-            self.close()
+            self._reader.close()
             return None
+
+    @contextmanager
+    def transaction(self) -> Iterator[PlainTransaction]:
+        with self._turn:
+            transaction = PlainTransaction(self._writer.opened())
+            try:
+                with transaction.committing():
+                    yield transaction
+            finally:
+                if is_broken(transaction.error):
+                    self._writer.close()
+
+
+class _PlainConnection:
+    """It is opened when it is first needed, and anew when the database's file is another one."""
+
+    def __init__(self, path: str, timeout: float, *pragmas: str) -> None:
+        self._path, self._timeout, self._pragmas, self._file = path, timeout, pragmas, (0, 0)
+        self._connection: sqlite3.Connection | None = None
+
+    def opened(self) -> sqlite3.Connection:
+        found = file_identity(self._path)
+        if self._connection is None or found != self._file:
+            self.close()
+            address = f"{Path(self._path).absolute().as_uri()}?mode=rw"  # makes no file where there is none
+            self._connection, self._file = sqlite3.connect(address, self._timeout, 0, None, False, uri=True), found
+            for pragma in self._pragmas:
+                self._connection.execute(f"PRAGMA {pragma}")
+        return self._connection
 
     def close(self) -> None:
         if self._connection is not None:
             self._connection.close()
         self._connection = None
-
-    def _opened(self) -> sqlite3.Connection:
-        found = file_identity(self._path)
-        if self._connection is None or found != self._file:
-            self.close()
-            address = f"{Path(self._path).absolute().as_uri()}?mode=rw"  # makes no file where there is none
-            self._connection, self._file = sqlite3.connect(address, timeout=0, uri=True, check_same_thread=False), found
-            self._connection.execute("PRAGMA query_only = ON")
-        return self._connection
 
 
 def _rows(connection: sqlite3.Connection, statement: Executable, parameters: Values) -> Sequence[Sequence[Any]]:

@@ -1,54 +1,52 @@
-"""The store for a folder and SQLite, where one sync serves many uploads.
+"""The store for a folder and SQLite, where one sync and one commit serve many uploads."""
 
-More threads that write or commit would only wait for each other: for SQLite, and for the interpreter.
-"""
-
-from asyncio import AbstractEventLoop, Future, get_running_loop, wait
+from asyncio import Future, get_running_loop
 from collections import deque
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from os import fsync
+from time import monotonic
 from typing import Any, cast
 
 from anyio import CancelScope
 
-from img402_mcp.host.db.database import Database
-from img402_mcp.host.db.plain import PlainTransaction
+from img402_mcp.host.db.plain import PlainDatabase, PlainTransaction
 from img402_mcp.host.storage.blobs.folder import Folder
 from img402_mcp.host.storage.images import StoredImage
 from img402_mcp.host.storage.store import PendingImage
 
-TOGETHER = 64  # files a commit, so that the first of them does not wait long for the last
-SYNCS = 8  # at once: those that meet share the file system's commit and the disk's flush; a thread in one only waits
+TOGETHER, SECONDS = 64, 0.05  # a batch, so that its first upload does not wait long for its last
+SYNCS = 8  # at the same time: those that meet share the file system's commit and the disk's flush
 
 Steps = Generator[None, PlainTransaction | None, StoredImage]
 
 
 class BatchedStore:
-    """One thread writes each file as its upload comes, some sync them, one commits all that were synced meanwhile."""
+    """One thread writes the files of all uploads that wait, has them synced, and commits their rows.
 
-    def __init__(self, folder: Folder, database: Database) -> None:
+    Each further thread that works for an upload would only take the interpreter from the event loop once more.
+    """
+
+    def __init__(self, folder: Folder, database: PlainDatabase) -> None:
         self._folder, self._database = folder, database
-        self._writer, self._committer = ThreadPoolExecutor(1, "writer"), ThreadPoolExecutor(1, "committer")
-        self._syncers = ThreadPoolExecutor(SYNCS, "sync")
-        self.waiting: deque[_Waiter] = deque()
-        """For the next commit."""
+        self._writer, self._syncers = ThreadPoolExecutor(1, "writer"), ThreadPoolExecutor(SYNCS, "sync")
+        self.waiting: deque[_Upload] = deque()
 
     async def put(self, pending: PendingImage) -> StoredImage:
-        loop = get_running_loop()
-        waiter = _Waiter(self._steps(pending), loop.create_future())
-        self._writer.submit(self._write, waiter, loop)
+        upload = _Upload(self._steps(pending), get_running_loop().create_future())
+        self.waiting.append(upload)
+        self._writer.submit(self._store_some)
         with CancelScope(shield=True):  # the body is in the threads' hands
-            await wait([waiter.stored])
-        return waiter.stored.result()
+            await upload.stored
+        return upload.stored.result()
 
     def close(self) -> None:
-        for threads in (self._writer, self._syncers, self._committer):
-            threads.shutdown()
+        self._writer.shutdown()
+        self._syncers.shutdown()
 
     def _steps(self, pending: PendingImage) -> Steps:
-        """One upload's way. At each `yield` another thread takes over."""
+        """One upload's way. At each `yield` it waits for the others of its batch."""
         with pending.room:
             image = pending.describe()
             with self._folder.writing(image.name, pending.body.content) as descriptor:
@@ -61,49 +59,57 @@ class BatchedStore:
             yield
         return image
 
-    def _write(self, waiter: "_Waiter", loop: AbstractEventLoop) -> None:
-        waiter.go(waiter.steps.send, None)
-        self._syncers.submit(self._sync, waiter, loop)
+    def _store_some(self) -> None:
+        """There may be none left: the batch before took them."""
+        batch: list[_Upload] = []
+        end = monotonic() + SECONDS
+        while self.waiting and len(batch) < TOGETHER and monotonic() < end:
+            batch.append(self.waiting.popleft())
+            batch[-1].go_on()
+        if going_on := [upload for upload in batch if upload.goes_on]:
+            self._commit(going_on)
+        if batch:
+            batch[0].stored.get_loop().call_soon_threadsafe(_tell, batch)
 
-    def _sync(self, waiter: "_Waiter", loop: AbstractEventLoop) -> None:
-        waiter.go(waiter.steps.send, None)
-        self.waiting.append(waiter)
-        self._committer.submit(self._commit_some, loop)
-
-    def _commit_some(self, loop: AbstractEventLoop) -> None:
-        """There may be none left: the commit before took them."""
-        if batch := [self.waiting.popleft() for _ in range(min(TOGETHER, len(self.waiting)))]:
-            self._commit(batch)
-            loop.call_soon_threadsafe(_tell, batch)
-
-    def _commit(self, batch: Sequence["_Waiter"]) -> None:
+    def _commit(self, batch: "Sequence[_Upload]") -> None:
         """A file that fails, or an upload that is refused, costs the others nothing."""
         try:
-            if any(waiter.goes_on for waiter in batch):
-                self._folder.sync_names()
-                with self._database.plain_transaction() as transaction:
-                    for waiter in batch:
-                        waiter.go(waiter.steps.send, transaction)
+            self._sync(batch)
+            with self._database.transaction() as transaction:
+                _go_on(batch, transaction)
         except BaseException as error:  # noqa: BLE001  # raised again in each request
-            for waiter in batch:
-                waiter.go(waiter.steps.throw, error)
-        for waiter in batch:
-            waiter.go(waiter.steps.send, None)
+            for upload in batch:
+                upload.fail(error)
+        _go_on(batch)
+
+    def _sync(self, batch: "Sequence[_Upload]") -> None:
+        """Files and their names."""
+        synced = self._syncers.map(_go_on, (batch[first::SYNCS] for first in range(min(SYNCS, len(batch)))))
+        try:
+            self._folder.sync_names()
+        finally:
+            list(synced)
 
 
-class _Waiter:
+class _Upload:
     """An upload in a batch, and the future of its request."""
 
     def __init__(self, steps: Steps, stored: "Future[StoredImage]") -> None:
-        self.steps, self.stored = steps, stored
+        self._steps, self.stored = steps, stored
         self._end: Callable[[], None] | None = None
 
     @property
     def goes_on(self) -> bool:
         return self._end is None
 
-    def go(self, step: Callable[[Any], None], argument: object) -> None:
-        """One step on, unless it has ended."""
+    def go_on(self, transaction: PlainTransaction | None = None) -> None:
+        """One step, unless it has ended."""
+        self._step(self._steps.send, transaction)
+
+    def fail(self, error: BaseException) -> None:
+        self._step(self._steps.throw, error)
+
+    def _step(self, step: Callable[[Any], None], argument: object) -> None:
         if self.goes_on:
             try:
                 step(argument)
@@ -118,6 +124,11 @@ class _Waiter:
             self._end()
 
 
-def _tell(batch: Sequence[_Waiter]) -> None:
-    for waiter in batch:
-        waiter.tell()
+def _go_on(batch: Sequence[_Upload], transaction: PlainTransaction | None = None) -> None:
+    for upload in batch:
+        upload.go_on(transaction)
+
+
+def _tell(batch: Sequence[_Upload]) -> None:
+    for upload in batch:
+        upload.tell()

@@ -27,6 +27,6 @@ def open_blobs(folder: Path, objects: str | None, max_age: int | None = None) ->
 
 
 def open_store(blobs: Blobs, database: Database) -> Store:
-    if isinstance(blobs, Folder) and database.is_sqlite:
-        return BatchedStore(blobs, database)
+    if isinstance(blobs, Folder) and database.plain is not None:
+        return BatchedStore(blobs, database.plain)
     return ThreadedStore(blobs, database)

@@ -91,7 +91,8 @@ def test_both_ways_write_the_same_rows(
         for one in (database, other):
             with_a_submission(one)
         before = everything(database)
-        with database.plain_transaction() as plain:
+        assert database.plain is not None
+        with database.plain.transaction() as plain:
             write(plain, database)
         with other.transaction() as connection:
             write(connection, other)

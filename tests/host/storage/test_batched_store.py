@@ -21,6 +21,7 @@ from img402_mcp.host.errors import ApiError
 from img402_mcp.host.storage.batched_store import BatchedStore
 from img402_mcp.host.storage.blobs.folder import Folder
 from img402_mcp.host.storage.images import Images, StoredImage, new_id
+from img402_mcp.host.storage.opening import open_store
 from img402_mcp.host.storage.spool import Body
 from img402_mcp.host.storage.store import PendingImage
 
@@ -34,7 +35,8 @@ def host(tmp_path: Path) -> Iterator[SimpleNamespace]:
     """`.store`; `.rows()` and `.files()`, both sorted; `.kept`, the folder; `.bodies`, to be discarded."""
     folder = Folder(tmp_path / "blobs")
     url = URL.create("sqlite", database=str(tmp_path / "rows"))
-    with closing(Database(url)) as database, closing(BatchedStore(folder, database)) as store:
+    with closing(Database(url)) as database, closing(open_store(folder, database)) as store:
+        assert isinstance(store, BatchedStore)
         bodies = list[Body]()
         yield SimpleNamespace(
             bodies=bodies,
@@ -65,13 +67,8 @@ def upload(host: SimpleNamespace, then: Insert = lambda _: None, image_id: str |
     return PendingImage(body, lambda: image, insert, nullcontext())
 
 
-async def outcomes(
-    host: SimpleNamespace, uploads: Sequence[PendingImage], meanwhile: Callable[[], object] = lambda: None
-) -> list[StoredImage | BaseException]:
-    """Of each, in their order. All of them wait for one that is being committed, and so share the next commit.
-
-    `meanwhile` is done when all of them are synced.
-    """
+async def outcomes(host: SimpleNamespace, uploads: Sequence[PendingImage]) -> list[StoredImage | BaseException]:
+    """Of each, in their order. All of them wait for one that is being committed, and so are the next batch."""
     begun, end = Event(), Event()
 
     def hold(_: Transaction) -> None:
@@ -93,7 +90,6 @@ async def outcomes(
             tasks.start_soon(put, number, one)
         while len(host.store.waiting) < len(uploads):
             await anyio.lowlevel.checkpoint()
-        meanwhile()
         end.set()
     assert isinstance(found.pop(-1), StoredImage)
     return [found[number] for number in range(len(uploads))]
@@ -148,8 +144,14 @@ async def test_a_file_that_cannot_be_written_costs_the_others_nothing(host: Simp
 
 async def test_a_folder_that_cannot_be_synced_fails_all_of_the_batch_and_the_next_works(host: SimpleNamespace):
     away = host.kept.with_name("away")
-    found = await outcomes(host, [upload(host), upload(host)], meanwhile=lambda: host.kept.rename(away))
-    assert [type(it) for it in found] == [FileNotFoundError] * 2
+
+    def move_the_folder() -> StoredImage:
+        host.kept.rename(away)
+        raise ApiError("unsupported_format", "No image.")
+
+    last = PendingImage(Body(host.kept), move_the_folder, host.images.add, nullcontext())
+    found = await outcomes(host, [upload(host), upload(host), last])
+    assert [type(it) for it in found] == [FileNotFoundError, FileNotFoundError, ApiError]
     away.rename(host.kept)
     assert isinstance(await host.store.put(upload(host)), StoredImage)
     assert len(host.rows()) == 2

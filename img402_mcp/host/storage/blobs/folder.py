@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
+from img402_mcp.host.libc import begin_writeback
 from img402_mcp.host.private_files import private_folder
 from img402_mcp.host.storage.blobs import spool_folder
 from img402_mcp.host.storage.blobs.base import Content
-from img402_mcp.host.storage.blobs.writeback import begin_writeback
 from img402_mcp.host.storage.cache import RecentBytes
 
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
