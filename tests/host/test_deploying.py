@@ -15,7 +15,8 @@ from img402_mcp.cli import main
 from img402_mcp.host.settings import HostSettings
 from tests.fakes.fixtures import Hosting, Sample
 
-DEPLOY = Path(__file__).parents[2] / "docs" / "deploy"
+ROOT = Path(__file__).parents[2]
+DEPLOY = ROOT / "docs" / "deploy"
 NO_CAPS = {"IMG402_HOST_FREE_DAILY": "0", "IMG402_HOST_FREE_DAILY_PER_ADDRESS": "0"}
 VARIABLES = re.compile(r"IMG402_HOST_[A-Z0-9_]+")
 
@@ -87,17 +88,19 @@ def test_the_unit_waits_longer_than_the_host_takes_to_stop(settings: Callable[..
     assert wait > settings().upkeep.drain + settings().upkeep.stop
 
 
-@pytest.mark.parametrize("name", ["img402.service", "Containerfile"])
-def test_every_setting_in_the_files_exists(name: str):
-    documents = (DEPLOY.parent / "hosting.md").read_text(encoding="utf-8")
-    done = {*VARIABLES.findall((DEPLOY / name).read_text(encoding="utf-8"))}
+@pytest.mark.parametrize("file", [DEPLOY / "img402.service", ROOT / "Dockerfile"], ids=lambda file: file.name)
+def test_every_setting_in_the_files_exists(file: Path):
+    documents = (ROOT / "docs/hosting.md").read_text(encoding="utf-8")
+    done = {*VARIABLES.findall(file.read_text(encoding="utf-8"))}
     assert {variable for variable in done if f"| `{variable}` |" not in documents} == set()
 
 
-def test_the_container_file_copies_existing_files_runs_without_root_and_keeps_bytecode():
-    text = (DEPLOY / "Containerfile").read_text(encoding="utf-8")
+def test_the_container_file_copies_what_its_ignore_file_lets_through_and_runs_without_root():
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    ignored = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     copied = [word for line in re.findall(r"^COPY (?!--)(.+) \S+$", text, re.MULTILINE) for word in line.split()]
-    assert [name for name in copied if not (DEPLOY.parents[1] / name).exists()] == []
-    assert re.search(r"pip install .*--compile", text)
-    assert re.findall(r"^USER (\S+)$", text, re.MULTILINE) == ["4020"]
+    assert [name for name in copied if not (ROOT / name).exists()] == []
+    assert {line[1:] for line in ignored if line.startswith("!")} == set(copied)
+    assert "*" in ignored
+    assert re.findall(r"^USER (\S+)$", text, re.MULTILINE) == ["4020:4020"]
     assert text.index("USER 4020") < text.index("ENTRYPOINT [")
