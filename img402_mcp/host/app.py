@@ -33,11 +33,10 @@ from img402_mcp.host.observability.telemetry import Telemetry
 from img402_mcp.host.pages import front
 from img402_mcp.host.payments.chain import Chain
 from img402_mcp.host.payments.facilitators.base import Facilitator
-from img402_mcp.host.payments.facilitators.counting import CountedFacilitator
 from img402_mcp.host.payments.facilitators.play import Play
 from img402_mcp.host.payments.facilitators.remote import Authorize, Remote
 from img402_mcp.host.payments.paywall import SETTLE_TIMEOUT, Paywall
-from img402_mcp.host.payments.products import payee, well_known
+from img402_mcp.host.payments.products import well_known
 from img402_mcp.host.payments.records import PaymentRecords
 from img402_mcp.host.payments.upload_tokens import UploadTokens
 from img402_mcp.host.private_files import private_folder, warnings
@@ -84,14 +83,17 @@ def create_app(
     metrics, status = _metrics(host), health.Health(host)
     context = None
     if settings.paid:
-        chosen = facilitator or _facilitator(host, settings.paid, authorize)
-        context = _paid_context(
-            host,
+        paywall = Paywall(
             settings.paid,
-            CountedFacilitator(chosen, metrics.settled) if metrics else chosen,
+            facilitator or _facilitator(host, settings.paid, authorize),
+            PaymentRecords(host.database, now),
             settle_timeout,
             recovers=facilitator is None,
+            count=metrics.settled if metrics else lambda _: None,
         )
+        life = timedelta(minutes=settings.paid.terms.token_minutes)
+        tokens = UploadTokens(host.database, secret_of(settings), life)
+        context = PaidContext(host, settings.paid, paywall, tokens)
     app = Starlette(
         routes=_routes(host, context, status),
         middleware=_middleware(host, metrics),
@@ -191,24 +193,6 @@ def _metrics(host: Host) -> "Metrics | None":
     from img402_mcp.host.observability.metrics import Metrics  # noqa: PLC0415  # 60 ms, and off by default
 
     return Metrics(host.database, {route: kind for api in OTHER_APIS for route, kind in api.uploads.items()})
-
-
-def _paid_context(
-    host: Host, paid: PaidSettings, facilitator: Facilitator, settle_timeout: float, *, recovers: bool
-) -> PaidContext:
-    # Where the chain can be asked, nothing is trusted without asking it.
-    trust_used = 0 if paid.rpc_url else paid.trust_used
-    paywall = Paywall(
-        payee(paid),
-        facilitator,
-        PaymentRecords(host.database, host.now),
-        host.now,
-        trust_used,
-        settle_timeout,
-        recovers=recovers,
-    )
-    life = timedelta(minutes=paid.terms.token_minutes)
-    return PaidContext(host, paid, paywall, UploadTokens(host.database, secret_of(host.settings), life))
 
 
 def _facilitator(host: Host, paid: PaidSettings, authorize: Authorize | None) -> Facilitator:

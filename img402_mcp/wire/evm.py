@@ -3,9 +3,9 @@
 import re
 import sys
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from img402_mcp.wire.x402 import Network
+from img402_mcp.wire.x402 import Authorization, Network
 
 if TYPE_CHECKING:
     from eth_account import Account
@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 # The first four bytes of the Keccak hash of a function's signature.
 _AUTHORIZATION_STATE = "0xe94a0102"  # "authorizationState(address,bytes32)", EIP-3009
 _BALANCE_OF = "0x70a08231"  # "balanceOf(address)", ERC-20
+_TRANSFER = {"from": "address", "to": "address", "value": "uint256"}
+_TRANSFER |= {"validAfter": "uint256", "validBefore": "uint256", "nonce": "bytes32"}
 _NUMBER = re.compile(r"0x[0-9a-fA-F]{1,64}", re.ASCII)
 
 
@@ -41,6 +43,29 @@ def number(value: object) -> int:
 def word(address: str) -> str:
     """An address in 32 bytes, as in calls and topics."""
     return "0x" + address[2:].lower().rjust(64, "0")
+
+
+def typed_data(paid: Authorization, network: Network) -> tuple[dict[str, Any], dict[str, Any], dict[str, Any]]:
+    """What a payer signs (EIP-712): the domain, the types and the message, as eth_account takes them.
+
+    Integers and bytes: eth_account would guess the meaning of text.
+    """
+    domain = {
+        "name": network.domain_name,
+        "version": network.domain_version,
+        "chainId": network.chain_id,
+        "verifyingContract": network.usdc,
+    }
+    message = {
+        "from": paid.payer.lower(),
+        "to": paid.to.lower(),
+        "value": paid.value,
+        "validAfter": paid.valid_after,
+        "validBefore": paid.valid_before,
+        "nonce": bytes.fromhex(paid.nonce[2:]),
+    }
+    types = [{"name": name, "type": kind} for name, kind in _TRANSFER.items()]
+    return domain, {"TransferWithAuthorization": types}, message
 
 
 def can_sign() -> bool:

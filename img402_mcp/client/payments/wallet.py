@@ -16,7 +16,7 @@ from img402_mcp.atomic_write import atomic_write
 from img402_mcp.client.private_files import new_private_file
 from img402_mcp.client.settings import WalletSource
 from img402_mcp.errors import SettingsError, quoted
-from img402_mcp.wire.evm import account, can_sign
+from img402_mcp.wire.evm import account, can_sign, typed_data
 from img402_mcp.wire.x402 import Authorization, Network
 
 if TYPE_CHECKING:
@@ -27,14 +27,6 @@ _KEY = re.compile(r"(?:0x)?[0-9a-fA-F]{64}", re.ASCII)
 _VERSION = 3
 """Of Web3 Secret Storage."""
 _CHECK = "Check the file that IMG402_WALLET_FILE names."
-_TRANSFER = [
-    {"name": "from", "type": "address"},
-    {"name": "to", "type": "address"},
-    {"name": "value", "type": "uint256"},
-    {"name": "validAfter", "type": "uint256"},
-    {"name": "validBefore", "type": "uint256"},
-    {"name": "nonce", "type": "bytes32"},
-]
 
 
 class Wallet:
@@ -80,16 +72,7 @@ class Wallet:
         """The signature, 0x and 65 bytes. The payer must be this wallet."""
         if authorization.payer != self.address:
             raise ValueError(f"the payer {authorization.payer} is not this wallet, {self.address}")
-        signed = self._account.sign_typed_data(
-            {
-                "name": network.domain_name,
-                "version": network.domain_version,
-                "chainId": network.chain_id,
-                "verifyingContract": network.usdc,
-            },
-            {"TransferWithAuthorization": _TRANSFER},
-            _message(authorization),
-        )
+        signed = self._account.sign_typed_data(*typed_data(authorization, network))
         return "0x" + bytes(signed.signature).hex()
 
 
@@ -172,15 +155,3 @@ def _demand_known_version(path: Path, stored: Mapping[str, object]) -> None:
             f"The keystore {path} has version {quoted(str(version), 20)}, and this img402-mcp reads version "
             f"{_VERSION}. Run `pip install -U img402-mcp`, or export the key again as version {_VERSION}."
         )
-
-
-def _message(authorization: Authorization) -> dict[str, object]:
-    """Integers and bytes: eth_account would guess the meaning of text."""
-    return {
-        "from": authorization.payer.lower(),
-        "to": authorization.to.lower(),
-        "value": authorization.value,
-        "validAfter": authorization.valid_after,
-        "validBefore": authorization.valid_before,
-        "nonce": bytes.fromhex(authorization.nonce[2:]),
-    }

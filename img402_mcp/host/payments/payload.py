@@ -11,7 +11,8 @@ from pydantic import ValidationError
 
 from img402_mcp.host.errors import ApiError
 from img402_mcp.host.payments.facilitators.base import Claim
-from img402_mcp.host.payments.requirements import Payee, Sale, requirements_v1, requirements_v2
+from img402_mcp.host.payments.requirements import Sale, requirements_v1, requirements_v2
+from img402_mcp.host.settings import PaidSettings
 from img402_mcp.wire import x402
 
 CLOCK_SKEW = 60
@@ -97,7 +98,7 @@ def _identifier(document: Mapping[str, Any]) -> str | None:
     return identifier
 
 
-def claim(proof: PaymentPayload, sale: Sale, payee: Payee) -> Claim:
+def claim(proof: PaymentPayload, sale: Sale, payee: PaidSettings) -> Claim:
     """What the facilitator gets: built from the fields that were checked here, so that it cannot read another payment.
 
     The payment-identifier is not sent: it distinguishes the payer from readers of the chain.
@@ -114,7 +115,7 @@ def claim(proof: PaymentPayload, sale: Sale, payee: Payee) -> Claim:
     )
 
 
-def _forwarded(proof: PaymentPayload, payee: Payee, offer: dict[str, Any]) -> dict[str, Any]:
+def _forwarded(proof: PaymentPayload, payee: PaidSettings, offer: dict[str, Any]) -> dict[str, Any]:
     message = proof.message
     if isinstance(message, x402.PaymentPayloadV1):
         return message.model_copy(update={"network": payee.network.name}).dump()
@@ -122,7 +123,7 @@ def _forwarded(proof: PaymentPayload, payee: Payee, offer: dict[str, Any]) -> di
     return message.model_copy(update={"accepted": offer, "extensions": extensions or None}).dump()
 
 
-def mismatch(proof: PaymentPayload, sale: Sale, payee: Payee, now: datetime) -> tuple[str, str] | None:
+def mismatch(proof: PaymentPayload, sale: Sale, payee: PaidSettings, now: datetime) -> tuple[str, str] | None:
     """How it differs from the offer, as x402's reason and a sentence; None if it does not."""
     paid, price = proof.authorization, f"{x402.usdc(sale.price)} USDC on {payee.network.name}"
     if not _accepts(proof.message, sale, payee):
@@ -144,7 +145,7 @@ def mismatch(proof: PaymentPayload, sale: Sale, payee: Payee, now: datetime) -> 
     return None
 
 
-def _accepts(message: x402.PaymentPayloadV1 | x402.PaymentPayloadV2, sale: Sale, payee: Payee) -> bool:
+def _accepts(message: x402.PaymentPayloadV1 | x402.PaymentPayloadV2, sale: Sale, payee: PaidSettings) -> bool:
     if isinstance(message, x402.PaymentPayloadV1):
         return x402.NETWORK_OF.get(message.network) == payee.network
     accepted, offer = message.accepted, requirements_v2(sale, payee).dump()

@@ -8,7 +8,6 @@ import json
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from datetime import datetime
 from functools import partial
 
 import anyio
@@ -22,7 +21,8 @@ from img402_mcp.host.payments.facilitators.base import Claim, Facilitator, Rejec
 from img402_mcp.host.payments.facilitators.play import signer
 from img402_mcp.host.payments.payload import PaymentPayload, claim, mismatch
 from img402_mcp.host.payments.records import ONCE, PaymentRecord, PaymentRecords
-from img402_mcp.host.payments.requirements import Payee, Sale, required_v1, required_v2
+from img402_mcp.host.payments.requirements import Sale, required_v1, required_v2
+from img402_mcp.host.settings import PaidSettings
 from img402_mcp.wire import x402
 
 # How long a copy of a proof waits for the one that is being settled before it is asked to retry.
@@ -31,22 +31,27 @@ POLL = 0.05
 RENEW_SECONDS = 2
 RETRY_AFTER = 2
 
+Outcome = Settled | Rejected | Unknown
+WORDS: dict[type[Outcome], str] = {Settled: "settled", Rejected: "refused", Unknown: "undecided"}
+"""In the log and the metrics."""
+
 _log = logging.getLogger("img402_mcp.host.payments")
 
 
 class PaymentRequiredError(ApiError):
     """The 402: the offer as v1 in the body and as v2 in the header."""
 
-    def __init__(self, sale: Sale, payee: Payee, code: str, message: str, proof: PaymentPayload | None = None) -> None:
+    def __init__(
+        self, sale: Sale, payee: PaidSettings, code: str, message: str, proof: PaymentPayload | None = None
+    ) -> None:
         super().__init__(code, message)
         self._sale, self._payee, self.proof = sale, payee, proof
 
     def response(self) -> Response:
         body = required_v1(self._sale, self._payee, self.code, str(self))
         offer = {x402.PAYMENT_REQUIRED_HEADER: x402.encoded(required_v2(self._sale, self._payee, self.code))}
-        failed = _receipt_header(
-            self.proof, self._payee, x402.SettlementResponse(success=False, error_reason=self.code)
-        )
+        receipt = x402.SettlementResponse(success=False, error_reason=self.code)
+        failed = _receipt_header(self.proof, receipt, self._payee.network) if self.proof else {}
         return Response(json.dumps(body), 402, {**UNCACHED, **EXPOSED, **offer, **failed}, "application/json")
 
 
@@ -57,30 +62,32 @@ EXPOSED = {
 }
 
 
-def _receipt_header(proof: PaymentPayload | None, payee: Payee, receipt: x402.SettlementResponse) -> dict[str, str]:
+def _receipt_header(proof: PaymentPayload, receipt: x402.SettlementResponse, network: x402.Network) -> dict[str, str]:
     """In the proof's own version."""
-    if proof is None:
-        return {}
-    network = payee.network.caip2 if proof.version == 2 else payee.network.name
-    response = receipt.model_copy(update={"network": network, "payer": proof.authorization.payer})
+    name = network.caip2 if proof.version == 2 else network.name
+    response = receipt.model_copy(update={"network": name, "payer": proof.authorization.payer})
     return {x402.RECEIPT_HEADERS[proof.version]: x402.encoded(response)}
 
 
 class Paywall:
-    def __init__(  # noqa: PLR0913, PLR0917  # what money decisions depend on, all of it
+    def __init__(  # noqa: PLR0913  # what money decisions depend on, all of it
         self,
-        payee: Payee,
+        payee: PaidSettings,
         facilitator: Facilitator,
         payments: PaymentRecords,
-        now: Callable[[], datetime],
-        trust_used: int,
         settle_timeout: float = SETTLE_TIMEOUT,
         *,
         recovers: bool = False,
+        count: Callable[[str], None] = lambda _: None,
     ) -> None:
-        """`recovers`: signatures are looked at here before a body is taken, not by the facilitator alone."""
+        """`recovers`: signatures are looked at here before a body is taken, not by the facilitator alone.
+
+        `count` is called with the outcome of each attempt to settle.
+        """
         self.payee, self.facilitator = payee, facilitator
-        self._payments, self._now, self._trust_used, self._settle_timeout = payments, now, trust_used, settle_timeout
+        self._payments, self._settle_timeout, self._count = payments, settle_timeout, count
+        # Where the chain can be asked, nothing is trusted without asking it.
+        self._trust_used = 0 if payee.rpc_url else payee.trust_used
         # One at a time: to recover one is 5 ms of pure Python.
         self._signatures = CapacityLimiter(1) if recovers else None
 
@@ -102,7 +109,7 @@ class Paywall:
 
     def check(self, proof: PaymentPayload, sale: Sale) -> None:
         """Raises PaymentRequiredError for a proof that does not match the offer; asks no facilitator."""
-        if found := mismatch(proof, sale, self.payee, self._now()):
+        if found := mismatch(proof, sale, self.payee, self._payments.now()):
             raise PaymentRequiredError(sale, self.payee, *found, proof=proof)
 
     async def examine(self, proof: PaymentPayload, sale: Sale) -> None:
@@ -114,7 +121,10 @@ class Paywall:
         asked = claim(proof, sale, self.payee)
         if self._signatures is None or await to_thread.run_sync(signer, asked, limiter=self._signatures) == proof.payer:
             return
-        verdict = await self.facilitator.verify(asked)
+        await self._verify(proof, sale)
+
+    async def _verify(self, proof: PaymentPayload, sale: Sale) -> None:
+        verdict = await self.facilitator.verify(claim(proof, sale, self.payee))
         if isinstance(verdict, Rejected):
             raise self._refused(proof, sale, verdict)
         if isinstance(verdict, Unknown):
@@ -136,22 +146,18 @@ class Paywall:
         return payment
 
     def receipt(self, proof: PaymentPayload, payment: PaymentRecord) -> dict[str, str]:
-        return EXPOSED | _receipt_header(
-            proof,
-            self.payee,
-            x402.SettlementResponse(success=True, transaction=payment.settlement, amount=str(payment.amount)),
-        )
+        settled = x402.SettlementResponse(success=True, transaction=payment.settlement, amount=str(payment.amount))
+        return EXPOSED | _receipt_header(proof, settled, self.payee.network)
 
     async def _reserved(self, proof: PaymentPayload, sale: Sale) -> PaymentRecord:
         self.check(proof, sale)
-        verdict = await self.facilitator.verify(claim(proof, sale, self.payee))
-        if isinstance(verdict, Rejected):
+        try:
+            await self._verify(proof, sale)
+        except PaymentRequiredError:
             # Another copy of this proof may have been settled since the record was read.
             if payment := await self.known(proof, sale):
                 return payment
-            raise self._refused(proof, sale, verdict)
-        if isinstance(verdict, Unknown):
-            raise pending(verdict.reason)
+            raise
         reserve = partial(self._payments.reserve, proof, self.payee.network, sale.product, sale.price)
         payment = await to_thread.run_sync(reserve)
         if payment is None:
@@ -176,21 +182,25 @@ class Paywall:
             self._note("undecided", proof, outcome.reason)
             raise pending(outcome.reason)
 
-    async def _outcome(self, claim: Claim, payment: PaymentRecord) -> Settled | Rejected | Unknown:
+    async def _outcome(self, claim: Claim, payment: PaymentRecord) -> Outcome:
         """A refusal is conclusive only at the first attempt: before a second one the first may have moved the money.
 
         And the second attempt need not show it: some facilitators report a used authorization as a failed transaction.
         """
-        outcome = await self.facilitator.settle(claim)
+        outcome = self._counted(await self.facilitator.settle(claim))
         used = isinstance(outcome, Rejected) and outcome.used
         if isinstance(outcome, Settled) or (payment.attempts == 1 and not used):
             return outcome
-        recalled = await self.facilitator.recall(claim, payment.reserved_at)
+        recalled = self._counted(await self.facilitator.recall(claim, payment.reserved_at))
         if not isinstance(recalled, Unknown):
             return recalled
         if payment.amount <= self._trust_used and await self._is_used(claim, outcome):
             return Settled()
         return recalled if isinstance(outcome, Rejected) else outcome
+
+    def _counted(self, outcome: Outcome) -> Outcome:
+        self._count(WORDS[type(outcome)])
+        return outcome
 
     async def _is_used(self, claim: Claim, outcome: Rejected | Unknown) -> bool:
         verdict = await self.facilitator.verify(claim) if isinstance(outcome, Unknown) else outcome

@@ -3,14 +3,7 @@
 from typing import Any
 
 from img402_mcp.formats import FORMATS
-from img402_mcp.host.payments.requirements import (
-    PLAY_MONEY,
-    Payee,
-    Sale,
-    plain_envelope,
-    requirements_v1,
-    requirements_v2,
-)
+from img402_mcp.host.payments.requirements import PLAY_MONEY, Sale, requirements_v1, requirements_v2
 from img402_mcp.host.settings import PaidSettings
 from img402_mcp.host.sizes import exact_size
 from img402_mcp.host.storage.receive import JSON_FIELD
@@ -24,10 +17,6 @@ PRODUCT = "img402 upload"
 TOKEN_ANSWER: Json = {"token": "a1b2c3d4e5f6a1b2c3d4e5f6a1b2c3d4e5f6a1b2", "expiresAt": "2026-02-08T01:10:00.000Z"}
 
 
-def payee(paid: PaidSettings) -> Payee:
-    return Payee(paid.network, paid.pay_to)
-
-
 def token_sale(paid: PaidSettings, public_url: str) -> Sale:
     upload = f"curl -X POST {public_url}{PAID} -H '{TOKEN_HEADER}: TOKEN' -F {FIELD}=@file.png"
     return Sale(
@@ -39,11 +28,9 @@ def token_sale(paid: PaidSettings, public_url: str) -> Sale:
         example_prompt="Get an upload token, so that this screenshot can go into a pull request.",
         description=f"{_money(paid)} for a token that uploads one image within {paid.terms.token_minutes} minutes. "
         f"No request body is needed. Then: {upload}. {_terms(paid)}",
-        body_type="json",
         body={},
         body_schema={"type": "object", "properties": {}, "required": []},
         answer=TOKEN_ANSWER,
-        envelope=plain_envelope,
     )
 
 
@@ -57,11 +44,9 @@ def upload_sale(paid: PaidSettings, public_url: str) -> Sale:
         example_prompt="Put this small picture online and give me its address.",
         description=f"{_money(paid)} for one image's public URL. Send the image as the multipart field {FIELD}, or as "
         f"JSON. For more than a few KB buy a token first, at {public_url}{TOKEN}. {_terms(paid)}",
-        body_type="json",
         body={JSON_FIELD: "<base64>"},
         body_schema={"type": "object", "properties": {JSON_FIELD: {"type": "string"}}, "required": [JSON_FIELD]},
         answer=_upload_answer(paid, public_url),
-        envelope=plain_envelope,
     )
 
 
@@ -103,6 +88,7 @@ def well_known(paid: PaidSettings, public_url: str) -> Json:
 
 
 def _item(sale: Sale, paid: PaidSettings) -> Json:
+    offer = requirements_v2(sale, paid)
     return {
         "resource": sale.url,
         "type": "http",
@@ -121,8 +107,8 @@ def _item(sale: Sale, paid: PaidSettings) -> Json:
         "network": paid.network.name,
         "asset": paid.network.usdc,
         "payTo": paid.pay_to,
-        "maxTimeoutSeconds": requirements_v2(sale, payee(paid)).max_timeout_seconds,
-        "accepts": [requirements_v1(sale, payee(paid)).dump(), requirements_v2(sale, payee(paid)).dump()],
+        "maxTimeoutSeconds": offer.max_timeout_seconds,
+        "accepts": [requirements_v1(sale, paid).dump(), offer.dump()],
         "input": sale.input,
         "inputSchema": sale.body_schema,
         "output": sale.output,

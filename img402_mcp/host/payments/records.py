@@ -5,8 +5,9 @@ proof itself. Everything here blocks and is called in threads.
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
+from typing import Any
 
 from sqlalchemy import (
     BigInteger,
@@ -75,22 +76,28 @@ class PaymentRecord:
     settlement: str
 
 
+_READ = tuple(
+    (_PAYMENTS.c.state == PAID).label(it.name) if it.name == "paid" else _PAYMENTS.c[it.name]
+    for it in fields(PaymentRecord)
+)
+
+
 class PaymentRecords:
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
-        self._database, self._now = database, now
+        self._database, self.now = database, now
 
     def find(self, key: str) -> PaymentRecord | None:
         with self._database.reading() as connection:
-            return _payment(connection.execute(select(_PAYMENTS).where(_is(key))).first())
+            return _payment(connection.execute(select(*_READ).where(_is(key))).first())
 
     def sold(self, product: str) -> PaymentRecord | None:
         """The one payment for a product that is sold once, paid or in flight."""
         with self._database.reading() as connection:
-            return _payment(connection.execute(select(_PAYMENTS).where(_PAYMENTS.c.product == product)).first())
+            return _payment(connection.execute(select(*_READ).where(_PAYMENTS.c.product == product)).first())
 
     def reserve(self, proof: PaymentPayload, network: Network, product: str, amount: int) -> PaymentRecord | None:
         """This authorization's row, new or existing. None: another one has its identifier or its product."""
-        key, now = proof.key(network), self._now()
+        key, now = proof.key(network), self.now()
         row = {
             "key": key,
             "network": network.caip2,
@@ -107,7 +114,7 @@ class PaymentRecords:
             "settlement": "",
         }
         with self._database.transaction() as connection:
-            made = insert_for(connection, _PAYMENTS).values(row).on_conflict_do_nothing().returning(_PAYMENTS)
+            made = insert_for(connection, _PAYMENTS).values(row).on_conflict_do_nothing().returning(*_READ)
             # The conflicting row may have been freed before it was read: then it is tried again.
             while not (found := connection.execute(made).all() or _in_the_way(connection, row)):
                 pass
@@ -115,22 +122,22 @@ class PaymentRecords:
 
     def lease(self, key: str) -> PaymentRecord | None:
         """The right to settle it, for one at a time; None while another worker has it, or if it is paid or gone."""
-        now = self._now()
+        now = self.now()
         taken = (
             update(_PAYMENTS)
             .where(_is(key), _PAYMENTS.c.state == RESERVED, _PAYMENTS.c.leased_until <= now)
             .values(attempts=_PAYMENTS.c.attempts + 1, leased_until=now + LEASE)
-            .returning(_PAYMENTS)
+            .returning(*_READ)
         )
         with self._database.transaction() as connection:
             return _payment(connection.execute(taken).first())
 
     def renew(self, payment: PaymentRecord) -> None:
-        self._change(payment, leased_until=self._now() + LEASE)
+        self._change(payment, leased_until=self.now() + LEASE)
 
     def release(self, payment: PaymentRecord) -> None:
         """It has no outcome yet; the next request with the proof may try."""
-        self._change(payment, leased_until=self._now())
+        self._change(payment, leased_until=self.now())
 
     def settled(self, payment: PaymentRecord, settlement: str) -> None:
         """Accepted from any attempt: a settlement is never lost because a lease ran out.
@@ -162,7 +169,7 @@ def _in_the_way(connection: Connection, row: Mapping[str, object]) -> Sequence[R
     if row["identifier_hash"] is not None:
         ours = _PAYMENTS.c.identifier_hash == row["identifier_hash"]
         same |= (_PAYMENTS.c.payer == row["payer"]) & ours
-    return connection.execute(select(_PAYMENTS).where(same)).all()
+    return connection.execute(select(*_READ).where(same)).all()
 
 
 def _of_attempt(payment: PaymentRecord) -> ColumnElement[bool]:
@@ -170,17 +177,5 @@ def _of_attempt(payment: PaymentRecord) -> ColumnElement[bool]:
     return _is(payment.key) & (_PAYMENTS.c.state == RESERVED) & (_PAYMENTS.c.attempts == payment.attempts)
 
 
-def _payment(row: Row[tuple[object, ...]] | None) -> PaymentRecord | None:
-    if row is None:
-        return None
-    return PaymentRecord(
-        key=row.key,
-        fingerprint=row.fingerprint,
-        identifier_hash=row.identifier_hash,
-        product=row.product,
-        amount=row.amount,
-        paid=row.state == PAID,
-        attempts=row.attempts,
-        reserved_at=row.reserved_at,
-        settlement=row.settlement,
-    )
+def _payment(row: Sequence[Any] | None) -> PaymentRecord | None:
+    return PaymentRecord(*row) if row else None

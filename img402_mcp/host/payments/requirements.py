@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from img402_mcp.host.settings import PaidSettings
 from img402_mcp.wire import x402
 
 Json = dict[str, Any]
@@ -22,86 +23,74 @@ _IDENTIFIER_SCHEMA: Json = {
 }
 
 
-@dataclass(frozen=True)
-class Payee:
-    network: x402.Network
-    pay_to: str
+def plain_envelope(offer: Json, code: str, message: str) -> Json:
+    """v1's own body; `message` is for people."""
+    return {**offer, "error": code, "message": message}
 
 
 @dataclass(frozen=True)
 class Sale:
-    """What one route sells.
+    """What one route sells, for a body of JSON.
 
     `product` is what a payment is bound to: several routes may sell one product. `price` is in atomic units,
-    `envelope` makes the API's own 402 body of x402's.
+    `envelope` makes the API's own 402 body of x402's. Title, summary and prompt are for directories.
     """
 
     product: str
     price: int
     url: str
-    title: str
-    summary: str
     description: str
-    example_prompt: str
-    body_type: str
     body: Json
     body_schema: Json
     answer: Json
-    envelope: Callable[[Json, str, str], Json]
+    title: str = ""
+    summary: str = ""
+    example_prompt: str = ""
+    envelope: Callable[[Json, str, str], Json] = plain_envelope
 
     @property
     def input(self) -> Json:
-        return {"type": "http", "method": "POST", "bodyType": self.body_type, "body": self.body}
+        return {"type": "http", "method": "POST", "bodyType": "json", "body": self.body}
 
     @property
     def output(self) -> Json:
         return {"type": "json", "example": self.answer}
 
 
-def plain_envelope(offer: Json, code: str, message: str) -> Json:
-    """v1's own body; `message` is for people."""
-    return {**offer, "error": code, "message": message}
-
-
-def requirements_v1(sale: Sale, payee: Payee) -> x402.PaymentRequirementsV1:
+def requirements_v1(sale: Sale, payee: PaidSettings) -> x402.PaymentRequirementsV1:
     return x402.PaymentRequirementsV1(
-        scheme="exact",
         network=payee.network.name,
         max_amount_required=sale.price,
-        asset=payee.network.usdc,
-        pay_to=payee.pay_to,
         resource=sale.url,
         description=sale.description,
         mime_type="application/json",
         output_schema={"input": {**sale.input, "discoverable": True}, "output": sale.output},
-        max_timeout_seconds=TIMEOUT_SECONDS,
-        extra=_domain(payee),
+        **_terms(payee),
     )
 
 
-def requirements_v2(sale: Sale, payee: Payee) -> x402.PaymentRequirementsV2:
-    return x402.PaymentRequirementsV2(
-        scheme="exact",
-        network=payee.network.caip2,
-        amount=sale.price,
-        asset=payee.network.usdc,
-        pay_to=payee.pay_to,
-        max_timeout_seconds=TIMEOUT_SECONDS,
-        extra=_domain(payee),
-    )
+def requirements_v2(sale: Sale, payee: PaidSettings) -> x402.PaymentRequirementsV2:
+    return x402.PaymentRequirementsV2(network=payee.network.caip2, amount=sale.price, **_terms(payee))
 
 
-def _domain(payee: Payee) -> Json:
-    return {"name": payee.network.domain_name, "version": payee.network.domain_version}
+def _terms(payee: PaidSettings) -> Json:
+    """What both versions say alike."""
+    return {
+        "scheme": "exact",
+        "asset": payee.network.usdc,
+        "pay_to": payee.pay_to,
+        "max_timeout_seconds": TIMEOUT_SECONDS,
+        "extra": {"name": payee.network.domain_name, "version": payee.network.domain_version},
+    }
 
 
-def required_v1(sale: Sale, payee: Payee, code: str, message: str) -> Json:
+def required_v1(sale: Sale, payee: PaidSettings, code: str, message: str) -> Json:
     """The 402's body."""
     offer = x402.PaymentRequiredV1(error=code, accepts=(requirements_v1(sale, payee),))
     return sale.envelope(offer.dump(), code, message)
 
 
-def required_v2(sale: Sale, payee: Payee, code: str) -> x402.PaymentRequiredV2:
+def required_v2(sale: Sale, payee: PaidSettings, code: str) -> x402.PaymentRequiredV2:
     """The 402's header."""
     return x402.PaymentRequiredV2(
         error=code,
@@ -123,7 +112,7 @@ def _bazaar_schema(sale: Sale) -> Json:
     fields = {
         "type": {"type": "string", "const": "http"},
         "method": {"type": "string", "enum": ["POST"]},
-        "bodyType": {"type": "string", "enum": [sale.body_type]},
+        "bodyType": {"type": "string", "enum": ["json"]},
         "body": sale.body_schema,
     }
     output = {"type": {"type": "string"}, "example": {"type": "object"}}

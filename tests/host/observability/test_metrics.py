@@ -33,7 +33,7 @@ from img402_mcp.host.cleanup import CleanupReport
 from img402_mcp.host.observability.health import Health
 from img402_mcp.host.observability.metrics import READERS, Metrics, serving
 from img402_mcp.host.payments.facilitators.base import Rejected, Settled, Unknown
-from img402_mcp.host.payments.facilitators.counting import WORDS
+from img402_mcp.host.payments.paywall import WORDS
 from img402_mcp.host.settings import HostSettings, host_settings
 from img402_mcp.host.settings.shown import shown
 from tests.fakes.fixtures import Hosting, Sample

@@ -11,7 +11,7 @@ from starlette.applications import Starlette
 from img402_mcp.host.app import create_app
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.payments.paywall import Paywall
-from img402_mcp.host.payments.products import payee, token_sale
+from img402_mcp.host.payments.products import token_sale
 from img402_mcp.host.payments.records import PaymentRecords
 from img402_mcp.host.payments.requirements import Sale
 from img402_mcp.host.settings import HostSettings
@@ -59,11 +59,11 @@ def paywall(
     paid_settings: Callable[..., HostSettings], data: Path, clock: SimpleNamespace, bank: Bank
 ) -> Iterator[tuple[Paywall, Sale]]:
     """The host's paywall over the same data, and its products."""
-    paid, now = paid_settings().paid, lambda: clock.now
+    paid = paid_settings(IMG402_HOST_TRUST_USED="0").paid
     assert paid is not None
     data.mkdir(exist_ok=True)
     database = Database(paid_settings().database)
-    yield Paywall(payee(paid), bank, PaymentRecords(database, now), now, trust_used=0), token_sale(paid, PUBLIC_URL)
+    yield Paywall(paid, bank, PaymentRecords(database, lambda: clock.now)), token_sale(paid, PUBLIC_URL)
     database.close()
 
 

@@ -1,6 +1,7 @@
 """How the host describes its paid products: discovery, openapi, and the documents that the client reads."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,8 +9,8 @@ import pytest
 from httpx2 import AsyncClient
 
 from img402_mcp.host.payments.payload import presented
-from img402_mcp.host.payments.requirements import Payee, Sale, plain_envelope, required_v1, required_v2
-from img402_mcp.wire import x402
+from img402_mcp.host.payments.requirements import Sale, required_v1, required_v2
+from img402_mcp.host.settings import HostSettings
 from img402_mcp.wire.img402 import LIMITS_KEY, Limits, PaidTerms
 from tests.fakes.keys import PAYEE, VECTOR_PAYEE
 
@@ -34,20 +35,16 @@ SALE = Sale(
     product="image",
     price=10000,
     url="https://img402.dev/api/upload/token",
-    title="",
-    summary="",
-    example_prompt="",
     description="One image for a year",
-    body_type="json",
     body={},
     body_schema={},
     answer={},
-    envelope=plain_envelope,
 )
 
 
-def test_the_offers_are_those_of_the_shared_vectors():
-    payee = Payee(x402.BASE, VECTOR_PAYEE)
+def test_the_offers_are_those_of_the_shared_vectors(paid_settings: Callable[..., HostSettings]):
+    payee = paid_settings(IMG402_HOST_PAY_TO=VECTOR_PAYEE).paid
+    assert payee is not None
     assert part_of(vector("required_v1")["message"], required_v1(SALE, payee, "payment_required", ""))
     assert part_of(vector("required_v2")["message"], required_v2(SALE, payee, "payment_required").dump())
 

@@ -15,8 +15,8 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from httpx2 import AsyncClient
 
-from img402_mcp.host.payments.facilitators.play import typed_data
 from img402_mcp.wire import x402
+from img402_mcp.wire.evm import typed_data
 from tests.fakes.keys import KEY, PAYEE
 
 Starting = Callable[[Path], SimpleNamespace]
@@ -27,7 +27,7 @@ def signed() -> dict[str, str]:
     authorization = x402.Authorization(
         payer=account.address, to=PAYEE, value=10000, valid_after=0, valid_before=now + 300, nonce="0x" + "01" * 32
     )
-    message = encode_typed_data(full_message=typed_data(authorization, x402.BASE_SEPOLIA))
+    message = encode_typed_data(*typed_data(authorization, x402.BASE_SEPOLIA))
     payload = x402.ExactPayload(
         signature="0x" + account.sign_message(message).signature.hex(), authorization=authorization
     )

@@ -20,8 +20,8 @@ from eth_account import Account
 from eth_account.messages import encode_typed_data
 from httpx2 import AsyncClient, Limits
 
-from img402_mcp.host.payments.facilitators.play import typed_data
 from img402_mcp.wire import x402
+from img402_mcp.wire.evm import typed_data
 from tests.fakes.fixtures import Sample
 from tests.fakes.keys import KEY, PAYEE
 
@@ -33,7 +33,7 @@ def signed(nonce: int) -> dict[str, str]:
     paid = x402.Authorization(
         payer=account.address, to=PAYEE, value=10000, valid_after=0, valid_before=now + 300, nonce=f"0x{nonce:064x}"
     )
-    message = encode_typed_data(full_message=typed_data(paid, x402.BASE_SEPOLIA))
+    message = encode_typed_data(*typed_data(paid, x402.BASE_SEPOLIA))
     payload = x402.ExactPayload(signature="0x" + account.sign_message(message).signature.hex(), authorization=paid)
     return {"X-PAYMENT": x402.encoded(x402.PaymentPayloadV1(network="base-sepolia", payload=payload))}
 

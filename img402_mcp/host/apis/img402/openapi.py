@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from img402_mcp.formats import FORMATS
 from img402_mcp.host.apis.openapi_schema import Json, answer, by_status, parameter, schemas
-from img402_mcp.host.payments.products import payee, token_sale, upload_sale
+from img402_mcp.host.payments.products import token_sale, upload_sale
 from img402_mcp.host.payments.requirements import Sale, requirements_v2
 from img402_mcp.host.settings import HostSettings, PaidSettings
 from img402_mcp.host.storage.receive import JSON_FIELD
@@ -82,7 +82,7 @@ def _paid(settings: HostSettings) -> Json:
 
 
 def _bought(paid: PaidSettings, sale: Sale, operation: str) -> Json:
-    offer = requirements_v2(sale, payee(paid)).dump()
+    offer = requirements_v2(sale, paid).dump()
     price = {"amount": paid.terms.price, "currency": "USDC", "mode": "fixed"}
     return {
         "operationId": operation,

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Callable
 from datetime import datetime
 from functools import partial
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from anyio import to_thread
 from sqlalchemy import BigInteger, Column, Connection, String, Table, insert, select
@@ -17,8 +17,8 @@ from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 from img402_mcp.host.db.database import METADATA, Database
 from img402_mcp.host.db.engine import insert_for
 from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Unknown, Valid
-from img402_mcp.wire.evm import account
-from img402_mcp.wire.x402 import Authorization, Network
+from img402_mcp.wire.evm import account, typed_data
+from img402_mcp.wire.x402 import Authorization
 
 BALANCE = 10_000_000  # 10 USDC, a thousand uploads
 USED = "invalid_exact_evm_nonce_already_used"
@@ -151,35 +151,8 @@ def signer(claim: Claim) -> str:
     ours = account()
     from eth_account.messages import encode_typed_data  # noqa: PLC0415  # half a second, and for play money alone
 
-    message = encode_typed_data(full_message=typed_data(claim.authorization, claim.network))
+    message = encode_typed_data(*typed_data(claim.authorization, claim.network))
     try:
         return str(ours.recover_message(message, signature=claim.payload.signature)).lower()
     except Exception:  # noqa: BLE001  # a dozen kinds of its own, all of them no signature
         return ""
-
-
-def typed_data(paid: Authorization, network: Network) -> dict[str, Any]:
-    kinds = {"from": "address", "to": "address", "value": "uint256"}
-    kinds |= {"validAfter": "uint256", "validBefore": "uint256", "nonce": "bytes32"}
-    domain = {"name": "string", "version": "string", "chainId": "uint256", "verifyingContract": "address"}
-    return {
-        "types": {
-            "EIP712Domain": [{"name": name, "type": kind} for name, kind in domain.items()],
-            "TransferWithAuthorization": [{"name": name, "type": kind} for name, kind in kinds.items()],
-        },
-        "primaryType": "TransferWithAuthorization",
-        "domain": {
-            "name": network.domain_name,
-            "version": network.domain_version,
-            "chainId": network.chain_id,
-            "verifyingContract": network.usdc,
-        },
-        "message": {
-            "from": paid.payer,
-            "to": paid.to,
-            "value": paid.value,
-            "validAfter": paid.valid_after,
-            "validBefore": paid.valid_before,
-            "nonce": bytes.fromhex(paid.nonce[2:]),
-        },
-    }

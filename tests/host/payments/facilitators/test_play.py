@@ -14,8 +14,9 @@ from sqlalchemy.engine import make_url
 
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Unknown, Valid
-from img402_mcp.host.payments.facilitators.play import BALANCE, Play, typed_data
+from img402_mcp.host.payments.facilitators.play import BALANCE, Play
 from img402_mcp.wire import x402
+from img402_mcp.wire.evm import typed_data
 from tests.fakes.fixtures import Hosting
 from tests.fakes.keys import KEY, PAYEE
 
@@ -33,7 +34,7 @@ def signed(now: int, network: x402.Network = x402.BASE_SEPOLIA, **changed: Any) 
         "valid_before": now + 300,
     }
     authorization = x402.Authorization(**{**fields, "nonce": "0x" + "01" * 32, **changed})
-    message = encode_typed_data(full_message=typed_data(authorization, network))
+    message = encode_typed_data(*typed_data(authorization, network))
     return x402.ExactPayload(
         signature="0x" + ACCOUNT.sign_message(message).signature.hex(), authorization=authorization
     )
