@@ -93,7 +93,7 @@ def create_app(
         )
         life = timedelta(minutes=settings.paid.terms.token_minutes)
         tokens = UploadTokens(host.database, secret_of(settings), life)
-        context = PaidContext(host, settings.paid, paywall, tokens)
+        context = PaidContext(host, paywall, tokens)
     app = Starlette(
         routes=_routes(host, context, status),
         middleware=_middleware(host, metrics),

@@ -18,7 +18,7 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> Address | None:
     X-Forwarded-For is read from the right, and each entry counts only because a trusted proxy wrote it, so that
     an entry that the client wrote itself is never reached.
     """
-    address = _parsed(scope["client"][0]) if scope.get("client") else None
+    address = _peer(scope)
     if not trusted:
         return address
     for entry in reversed(",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")):
@@ -33,8 +33,12 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> Address | None:
 
 def is_trusted(scope: Scope, trusted: Sequence[Network]) -> bool:
     """Whether the socket's peer is one of our proxies."""
-    address = _parsed(scope["client"][0]) if trusted and scope.get("client") else None
+    address = _peer(scope) if trusted else None
     return address is not None and any(address in network for network in trusted)
+
+
+def _peer(scope: Scope) -> Address | None:
+    return _parsed(scope["client"][0]) if scope.get("client") else None
 
 
 def shared_by(address: Address | None) -> str:

@@ -10,7 +10,7 @@ from img402_mcp.atomic_write import atomic_write
 from img402_mcp.errors import SettingsError
 from img402_mcp.host.private_files import is_open_to_others
 from img402_mcp.host.settings import HostSettings
-from img402_mcp.host.settings.secret import LENGTH, demand_strong
+from img402_mcp.host.settings.variables import SECRET_LENGTH, demand_strong
 
 _LARGEST = 65_536
 _RESTORE = (
@@ -39,7 +39,7 @@ def stored_secret(folder: Path) -> bytes:
     path = folder / "secret"
     if not path.exists():
         with suppress(FileExistsError):  # another worker was first
-            atomic_write(path, secrets.token_bytes(LENGTH))
+            atomic_write(path, secrets.token_bytes(SECRET_LENGTH))
     secret, found = _read(path)
     demand_strong(secret, f"The host's secret {path}", f". {_RESTORE}")
     if is_open_to_others(found):

@@ -36,10 +36,9 @@ _KINDS: dict[str, ColumnElement[bool]] = {
 }
 _KIND = {False: "free", True: "paid", None: "private"}
 _MEDIA_TYPES = {form.extension: form.media_type for form in FORMATS}
+_RESTORE = "restore the file from a backup, or delete the image"
 WAYS_OUT = {
-    "missing": "restore the file from a backup, or delete the image",
-    "wrong size": "restore the file from a backup, or delete the image",
-    "wrong type": "restore the file from a backup, or delete the image",
+    **dict.fromkeys(("missing", "wrong size", "wrong type"), _RESTORE),
     "orphan": "nothing: the host removes it within the hour",
 }
 """What can be wrong with an image -> what to do."""
@@ -113,17 +112,14 @@ class ImagesAdmin:
         try:
             self.blobs.delete(*gone)
         except OSError:
-            return entry | {
-                "fault": "its bytes could not be removed now",
-                "way_out": WAYS_OUT["orphan"],
-            }
+            return entry | {"fault": "its bytes could not be removed now", "way_out": WAYS_OUT["orphan"]}
         return entry
 
     def _faulty_rows(self, stored: dict[str, int], *, deep: bool) -> Iterator[tuple[str, str]]:
         """Removes from `stored` what has a row. Expired images are the cleanup's, with bytes or without."""
         for name, size in self._rows():
             fault = self._fault(name, size, stored.pop(name, None), deep=deep)
-            if fault and self._is_still_here(name):
+            if fault and not self.rows.unknown([name]):  # it is still here
                 yield name, fault
 
     def _rows(self) -> Iterator[tuple[str, int]]:
@@ -147,9 +143,6 @@ class ImagesAdmin:
         if found != size:
             return "wrong size"
         return "wrong type" if deep and not _is_what_it_says(name, data) else ""
-
-    def _is_still_here(self, name: str) -> bool:
-        return not self.rows.unknown([name])
 
     def _orphans(self, stored: dict[str, int]) -> Iterator[tuple[str, str]]:
         """Bytes without a row that cannot be an upload whose row is about to be written."""

@@ -55,21 +55,20 @@ async def _delete(host: Host, request: Request) -> Response:
         image = await to_thread.run_sync(host.images.find, name.partition(".")[0])
         is_gone = image is None or is_expired(image, host.now())
         return _page("It is gone.", "", 404) if is_gone else _page("Delete this image?", _QUESTION.format(name=name))
-    await to_thread.run_sync(delete_image, host, name)
+    await to_thread.run_sync(_delete_image, host, name)
     if request.method == "DELETE":
         return Response(None, 204, _HEADERS)
     return _page("The image is deleted.", "")
 
 
-def delete_image(host: Host, name: str) -> bool:
-    """Blocks. Returns whether it existed. Bytes that cannot be removed now have no row, so the cleanup removes them."""
+def _delete_image(host: Host, name: str) -> None:
+    """Blocks. Bytes that cannot be removed now have no row, so the cleanup removes them."""
     parsed = parse_name(name)
     gone = host.images.remove(parsed[0]) if parsed else ()
     try:
         host.blobs.delete(*gone)
     except OSError:
         _log.exception("a deleted image's bytes could not be removed; the cleanup will try again")
-    return bool(gone)
 
 
 def _page(title: str, body: str, status: int = 200) -> Response:

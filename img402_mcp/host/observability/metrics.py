@@ -7,6 +7,7 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from io import TextIOBase
 from socket import AF_INET, AF_INET6, AddressFamily
 from socketserver import ThreadingMixIn
 from threading import BoundedSemaphore, Lock, Thread
@@ -153,19 +154,13 @@ class _Handler(WSGIRequestHandler):
         return _ToLog()
 
 
-class _ToLog:
-    """A stream for the library's messages: every line of the log must be JSON."""
+class _ToLog(TextIOBase):
+    """For the library's messages: every line of the log must be JSON."""
 
     def write(self, text: str) -> int:
         if text.strip():
             _log.error("the metrics could not be served: %s", text.strip())
         return len(text)
-
-    def writelines(self, lines: Sequence[str]) -> None:
-        self.write("".join(lines))
-
-    def flush(self) -> None:
-        """Nothing waits here."""
 
 
 class _UsageCollector(Collector):

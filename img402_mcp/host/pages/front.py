@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from html import escape
@@ -15,10 +15,10 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from img402_mcp.formats import FORMATS
-from img402_mcp.host.pages import terms
+from img402_mcp.host.payments.products import money
 from img402_mcp.host.settings import HostSettings, PaidSettings
 from img402_mcp.host.sizes import short_size
-from img402_mcp.wire.img402 import FIELD, FREE, OPENAPI, TOKEN, WELL_KNOWN
+from img402_mcp.wire.img402 import FIELD, FREE, OPENAPI, TOKEN, WELL_KNOWN, FreeTerms
 
 _FOLDER = files("img402_mcp.host.pages")
 _MEDIA_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml", "html": "text/html"}
@@ -98,25 +98,25 @@ def _page(settings: HostSettings, links: dict[str, str]) -> str:
             "field": FIELD,
             "max_bytes": str(free.max_bytes),
             "media_types": ",".join(form.media_type for form in FORMATS),
-            "formats": terms.listed([form.name for form in FORMATS]),
+            "formats": _listed([form.name for form in FORMATS]),
             "size": short_size(free.max_bytes),
-            "kept": terms.lives(free),
-            "daily": terms.daily(free),
+            "kept": _lives(free),
+            "daily": _daily(free),
             "curl": curl_line(url),
             "mcp": mcp_configuration(url),
             "openapi": OPENAPI.removeprefix("/"),
             **links,
         },
-        play=_filled("play.html", {}) if terms.plays(settings.paid) else "",
+        play=_filled("play.html", {}) if settings.paid and settings.paid.facilitator == "play" else "",
         paid=_paid(settings.paid, url) if settings.paid else "",
     )
 
 
 def _paid(paid: PaidSettings, url: str) -> str:
     words = {
-        "price": terms.price(paid),
+        "price": money(paid),
         "size": short_size(paid.terms.max_bytes),
-        "kept": terms.duration(paid.terms.days),
+        "kept": _duration(paid.terms.days),
         "command": f"img402-mcp price {shlex.quote(url + TOKEN)}",
         "well_known": WELL_KNOWN.removeprefix("/"),
     }
@@ -141,3 +141,26 @@ def mcp_configuration(public_url: str) -> str:
         "env": {"IMG402_API_URL": public_url, "IMG402_ALLOW_DIRS": _PICTURES},
     }
     return json.dumps({"mcpServers": {"img402": server}}, indent=2)
+
+
+def _listed(names: Sequence[str]) -> str:
+    """`PNG, JPEG and WebP`."""
+    *others, last = names
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+def _duration(days: int | None) -> str:
+    if days is None:
+        return "for good"
+    return "for 1 day" if days == 1 else f"for {days:,} days"
+
+
+def _lives(terms: FreeTerms) -> str:
+    """`for 7 days`, or `for good up to 1 MB, for 30 days up to 10 MB`."""
+    each = [f"{_duration(tier.days)} up to {short_size(tier.max_bytes)}" for tier in terms.tiers]
+    return ", ".join(each) or _duration(terms.days)
+
+
+def _daily(terms: FreeTerms) -> str:
+    caps = ((terms.uploads_a_day_per_address, "from one address"), (terms.uploads_a_day, "in all"))
+    return ", ".join(f"{cap:,} {whose}" for cap, whose in caps if cap is not None) or "no limit"

@@ -26,7 +26,7 @@ def token_sale(paid: PaidSettings, public_url: str) -> Sale:
         title="Image upload token",
         summary="A single-use token to upload one image, for agents that share and work together.",
         example_prompt="Get an upload token, so that this screenshot can go into a pull request.",
-        description=f"{_money(paid)} for a token that uploads one image within {paid.terms.token_minutes} minutes. "
+        description=f"{money(paid)} for a token that uploads one image within {paid.terms.token_minutes} minutes. "
         f"No request body is needed. Then: {upload}. {_terms(paid)}",
         body={},
         body_schema={"type": "object", "properties": {}, "required": []},
@@ -42,7 +42,7 @@ def upload_sale(paid: PaidSettings, public_url: str) -> Sale:
         title="Image upload",
         summary="One image's public URL, paid for and returned at once.",
         example_prompt="Put this small picture online and give me its address.",
-        description=f"{_money(paid)} for one image's public URL. Send the image as the multipart field {FIELD}, or as "
+        description=f"{money(paid)} for one image's public URL. Send the image as the multipart field {FIELD}, or as "
         f"JSON. For more than a few KB buy a token first, at {public_url}{TOKEN}. {_terms(paid)}",
         body={JSON_FIELD: "<base64>"},
         body_schema={"type": "object", "properties": {JSON_FIELD: {"type": "string"}}, "required": [JSON_FIELD]},
@@ -50,7 +50,7 @@ def upload_sale(paid: PaidSettings, public_url: str) -> Sale:
     )
 
 
-def _money(paid: PaidSettings) -> str:
+def money(paid: PaidSettings) -> str:
     play = PLAY_MONEY if paid.facilitator == "play" else ""
     return f"{play}{usdc(paid.price)} USDC on {paid.network.name}"
 

@@ -15,10 +15,10 @@ from img402_mcp.host.settings.delivery import delivery
 from img402_mcp.host.settings.free import A_CENTURY, free_terms
 from img402_mcp.host.settings.model import HostSettings, Network, PaidSettings, Timeouts, Upkeep
 from img402_mcp.host.settings.names import HOST_VARIABLES
-from img402_mcp.host.settings.secret import demand_strong
 from img402_mcp.host.settings.variables import (
     A_DAY_OF_MINUTES,
     LARGEST,
+    demand_strong,
     integer,
     service,
     split_url,

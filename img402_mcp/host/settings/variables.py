@@ -11,6 +11,7 @@ from img402_mcp.wire import x402
 A_DAY = 86_400
 A_DAY_OF_MINUTES = 1440
 LARGEST = 1 << 40
+SECRET_LENGTH = 32
 
 Environ = Mapping[str, str]
 _Value = TypeVar("_Value")
@@ -51,6 +52,14 @@ def switch(name: str, *, default: bool) -> bool:
         return text == "on"
 
     return setting(default, read, name)
+
+
+def demand_strong(secret: str | bytes, named: str, way_out: str) -> None:
+    """Raises SettingsError: with an empty or short secret anyone could delete every image and forge signed URLs."""
+    text = secret if isinstance(secret, str) else secret.decode("latin-1")
+    blank = "" if text.strip("\0 \t\r\n") or not text else ", all of them blank"
+    if len(text) < SECRET_LENGTH or blank:
+        raise SettingsError(f"{named} has {len(text)} characters{blank}; it must have {SECRET_LENGTH} or more{way_out}")
 
 
 def integer(environ: Environ, name: str, default: int, bounds: tuple[int, int]) -> int:

@@ -24,7 +24,7 @@ from img402_mcp.host.payments.products import token_sale, upload_sale
 from img402_mcp.host.payments.records import PaymentRecord, PaymentRecords
 from img402_mcp.host.payments.requirements import Sale
 from img402_mcp.host.payments.upload_tokens import AlreadyRedeemed, Bought, UploadTokens, redeem
-from img402_mcp.host.settings import PaidSettings
+from img402_mcp.host.serving.response import is_expired
 from img402_mcp.host.storage.images import StoredImage
 from img402_mcp.host.storage.quota import held
 from img402_mcp.host.storage.receive import ImageRules, Incoming
@@ -38,7 +38,6 @@ class PaidContext:
     """What the paid endpoints share."""
 
     host: Host
-    paid: PaidSettings
     paywall: Paywall
     upload_tokens: UploadTokens
 
@@ -67,9 +66,9 @@ def _guarded(context: PaidContext, request: Request) -> Iterator[None]:
 
 
 async def _token(context: PaidContext, request: Request) -> Response:
-    sale = token_sale(context.paid, context.host.settings.public_url)
+    sale = token_sale(context.paywall.payee, context.host.settings.public_url)
     with _guarded(context, request):
-        proof, quota, largest = presented(request.headers), context.host.quota, context.paid.terms.max_bytes
+        proof, quota, largest = presented(request.headers), context.host.quota, context.paywall.payee.terms.max_bytes
         if proof is None:
             # Nobody should pay for a token that cannot be used.
             await to_thread.run_sync(quota.check, largest)
@@ -85,7 +84,7 @@ async def _upload(context: PaidContext, request: Request) -> Response:
     with _guarded(context, request):
         if token := request.headers.get(TOKEN_HEADER):
             return json_response(await _upload_with_token(context, request, token), EXPOSED)
-        sale = upload_sale(context.paid, context.host.settings.public_url)
+        sale = upload_sale(context.paywall.payee, context.host.settings.public_url)
         proof = presented(request.headers)
         if proof is None:
             raise context.paywall.required(sale)
@@ -112,7 +111,7 @@ def _shown(context: PaidContext, bought: Bought, payment: str, expired: ApiError
     payment-identifier shows that the caller is the buyer.
     """
     image = context.host.images.find(bought.image_id)
-    if image is None or (image.expires_at and image.expires_at <= context.host.now()):
+    if image is None or is_expired(image, context.host.now()):
         raise expired
     book = PaymentRecords(context.host.database, context.host.now).find(payment)
     return uploaded(context.host, image, deletable=book is not None and book.identifier_hash is not None)
@@ -167,12 +166,12 @@ async def _upload_inline(context: PaidContext, request: Request, proof: PaymentP
 
 def _rules(context: PaidContext) -> ImageRules:
     how = f"curl -X POST {context.host.settings.public_url}{PAID} -H '{TOKEN_HEADER}: TOKEN' -F {FIELD}=@screenshot.png"
-    return ImageRules(context.paid.terms.max_bytes, how)
+    return ImageRules(context.paywall.payee.terms.max_bytes, how)
 
 
 def _described(context: PaidContext, incoming: Incoming) -> tuple[StoredImage, str]:
     """The image that it will be, and the sha256 of its bytes. Blocks."""
-    image = described(incoming, context.host.now(), context.paid.terms, paid=True)
+    image = described(incoming, context.host.now(), context.paywall.payee.terms, paid=True)
     with incoming.body.view() as data:
         return image, hashlib.sha256(data).hexdigest()
 

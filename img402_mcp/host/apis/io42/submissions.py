@@ -98,7 +98,6 @@ class Submission:
     id: str
     project_id: str
     agent_id: str
-    upload: PromisedUpload | None
     completed: bool
 
 
@@ -170,8 +169,7 @@ def _is_for(intent: Intent) -> ColumnElement[bool]:
 
 
 def _submission(row: Row[Any]) -> Submission:
-    upload = _upload(row) if row.media_id else None
-    return Submission(row.id, row.project_id, row.agent_id, upload, row.completed_at is not None)
+    return Submission(row.id, row.project_id, row.agent_id, row.completed_at is not None)
 
 
 def _upload(row: Row[Any]) -> PromisedUpload:

@@ -1,12 +1,31 @@
-"""The operator's commands: who may upload inputs to this host's studio."""
+"""Who may upload inputs to this host's studio, and the operator's commands. Everything here blocks."""
 
-from sqlalchemy import delete, select
+from typing import Any
+
+from sqlalchemy import Boolean, Column, Row, String, Table, delete, select
 
 from img402_mcp.errors import quoted
 from img402_mcp.host.api_keys import hash_of, new_credential
 from img402_mcp.host.apis.accounts import Accounts, Entry, valid_name
-from img402_mcp.host.apis.studio.tokens import TOKENS
+from img402_mcp.host.db.database import METADATA, Database, Moment
 from img402_mcp.host.storage.images import new_id
+
+TOKENS = Table(
+    "studio_tokens",
+    METADATA,
+    Column("id", String(32), primary_key=True),
+    Column("name", String(64), nullable=False, unique=True),
+    Column("token_hash", String(64), nullable=False, unique=True),
+    Column("may_upload", Boolean, nullable=False),
+    Column("created_at", Moment, nullable=False),
+)
+
+
+def found(database: Database, token: str) -> Row[Any, Any] | None:
+    """Its `id` and whether it `may_upload`."""
+    query = select(TOKENS.c.id, TOKENS.c.may_upload).where(TOKENS.c.token_hash == hash_of(token))
+    with database.reading() as connection:
+        return connection.execute(query).first()
 
 
 class StudioAccounts(Accounts):

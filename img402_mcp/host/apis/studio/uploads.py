@@ -10,7 +10,7 @@ from starlette.routing import Route
 
 from img402_mcp.formats import JPEG, PNG, WEBP
 from img402_mcp.host.api_keys import bearer
-from img402_mcp.host.apis.studio.tokens import found
+from img402_mcp.host.apis.studio.accounts import found
 from img402_mcp.host.context import Host
 from img402_mcp.host.errors import ApiError, json_response, storing
 from img402_mcp.host.payments.paywall import Paywall
