@@ -1,12 +1,13 @@
 """Parts of the OpenAPI description that the APIs share."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from pydantic import BaseModel
 
 Json = dict[str, Any]
 
+_Code = TypeVar("_Code", bound=str)
 SCHEMAS = "#/components/schemas/"
 
 
@@ -34,13 +35,30 @@ def answer(description: str, schema: str, headers: Mapping[str, str] | None = No
     return response
 
 
-def by_status(codes: Iterable[tuple[int, str]]) -> dict[str, str]:
-    """`{"404": "PROJECT_NOT_FOUND, SUBMISSION_NOT_FOUND"}`."""
-    together: dict[str, list[str]] = {}
-    for status, code in codes:
-        together.setdefault(str(status), []).append(code)
+def answers(schema: str, said: Mapping[int, str]) -> Json:
+    """Status -> what it says."""
+    return {str(status): answer(what, schema) for status, what in said.items()}
+
+
+def by_status(codes: Iterable[_Code], status_of: Mapping[_Code, int]) -> dict[int, str]:
+    """`{404: "PROJECT_NOT_FOUND, SUBMISSION_NOT_FOUND"}`."""
+    together: dict[int, list[_Code]] = {}
+    for code in codes:
+        together.setdefault(status_of[code], []).append(code)
     return {status: ", ".join(said) for status, said in together.items()}
 
 
 def parameter(name: str, where: str, schema: Json, description: str = "") -> Json:
     return {"name": name, "in": where, "required": True, "description": description, "schema": schema}
+
+
+SIGNED = {
+    "expires": parameter("expires", "query", {"type": "integer"}, "as given"),
+    "signature": parameter("signature", "query", {"type": "string", "pattern": "^[0-9a-f]{64}$"}, "as given"),
+}
+"""The parameters of every signed URL."""
+
+
+def operation(operation_id: str, summary: str, responses: Json, **more: Any) -> Json:  # noqa: ANN401  # JSON
+    """With `parameters`, `requestBody`, `security` and other fields of the specification."""
+    return {"operationId": operation_id, "summary": summary, **more, "responses": responses}

@@ -1,9 +1,10 @@
 """What openapi.json says about the img402 API and the images."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from img402_mcp.formats import FORMATS
-from img402_mcp.host.apis.openapi_schema import Json, answer, by_status, parameter, schemas
+from img402_mcp.host.apis.openapi_schema import Json, answer, answers, by_status, operation, parameter, schemas
 from img402_mcp.host.payments.products import token_sale, upload_sale
 from img402_mcp.host.payments.requirements import Sale, requirements_v2
 from img402_mcp.host.settings import HostSettings, PaidSettings
@@ -48,12 +49,9 @@ def paths(settings: HostSettings) -> Json:
 def _upload(settings: HostSettings) -> Json:
     free = settings.free
     lives = [f"{_kept(tier.days)} up to {tier.max_bytes} bytes" for tier in free.tiers] or [_kept(free.days)]
-    return {
-        "operationId": "uploadFree",
-        "summary": f"Upload an image of at most {free.max_bytes} bytes, kept {', '.join(lives)}.",
-        "requestBody": _image_body(),
-        "responses": {"200": answer("The image is public.", "UploadedImage") | _LINK} | _problems(FREE_CODES),
-    }
+    summary = f"Upload an image of at most {free.max_bytes} bytes, kept {', '.join(lives)}."
+    responses = {"200": answer("The image is public.", "UploadedImage") | _LINK} | _problems(FREE_CODES)
+    return operation("uploadFree", summary, responses, requestBody=_image_body())
 
 
 def _kept(days: int | None) -> str:
@@ -64,32 +62,22 @@ def _paid(settings: HostSettings) -> Json:
     if settings.paid is None:
         return {}
     token, upload = token_sale(settings.paid, settings.public_url), upload_sale(settings.paid, settings.public_url)
-    answers = [{"$ref": f"#/components/schemas/{name}"} for name in ("TokenAnswer", "UploadedImage")]
+    goods = [{"$ref": f"#/components/schemas/{name}"} for name in ("TokenAnswer", "UploadedImage")]
+    header = parameter(TOKEN_HEADER, "header", _TEXT, "instead of a payment") | {"required": False}
+    token_answers, upload_answers = _paid_answers({"oneOf": goods}, TOKEN_CODES), _paid_answers(goods[1], PAID_CODES)
+    more = {"parameters": [header], "requestBody": _image_body()}
     return {
-        TOKEN: {
-            "post": _bought(settings.paid, token, "buyUploadToken")
-            | {"responses": _paid_answers({"oneOf": answers}, TOKEN_CODES)}
-        },
-        PAID: {
-            "post": _bought(settings.paid, upload, "uploadPaid")
-            | {
-                "parameters": [parameter(TOKEN_HEADER, "header", _TEXT, "instead of a payment") | {"required": False}],
-                "requestBody": _image_body(),
-                "responses": _paid_answers(answers[1], PAID_CODES),
-            }
-        },
+        TOKEN: {"post": _bought(settings.paid, token, "buyUploadToken", token_answers)},
+        PAID: {"post": _bought(settings.paid, upload, "uploadPaid", upload_answers, **more)},
     }
 
 
-def _bought(paid: PaidSettings, sale: Sale, operation: str) -> Json:
-    offer = requirements_v2(sale, paid).dump()
+def _bought(paid: PaidSettings, sale: Sale, operation_id: str, responses: Json, **more: Any) -> Json:  # noqa: ANN401  # JSON
     price = {"amount": paid.terms.price, "currency": "USDC", "mode": "fixed"}
-    return {
-        "operationId": operation,
-        "summary": sale.title,
-        "description": sale.description,
-        "x-payment-info": {"protocols": ["x402"], "price": price, **offer, "input": sale.input, "output": sale.output},
-    }
+    offer = {"protocols": ["x402"], "price": price, **requirements_v2(sale, paid).dump()}
+    payment = {**offer, "input": sale.input, "output": sale.output}
+    about = {"description": sale.description, "x-payment-info": payment}
+    return operation(operation_id, sale.title, responses, **about, **more)
 
 
 def _paid_answers(schema: Json, codes: Iterable[str]) -> Json:
@@ -114,8 +102,7 @@ def _body(field: str, schema: Json) -> Json:
 
 
 def _problems(codes: Iterable[str]) -> Json:
-    together = by_status((STATUS_OF[code], code) for code in codes)
-    return {status: answer(listed, "Problem") for status, listed in together.items()}
+    return answers("Problem", by_status(codes, STATUS_OF))
 
 
 def _deleting(settings: HostSettings) -> Json:
@@ -124,33 +111,23 @@ def _deleting(settings: HostSettings) -> Json:
         return {}
     parameters = [parameter("name", "path", _TEXT, "{id}.{ext}"), parameter("key", "query", _TEXT, "as in deleteUrl")]
     page: Json = {"description": "A page for a person.", "content": {"text/html": {}}}
-    denied = answer("access_denied: not the URL in deleteUrl", "Problem")
-    answers: dict[str, tuple[str, Json]] = {
+    denied = answers("Problem", {403: "access_denied: not the URL in deleteUrl"})
+    said: dict[str, tuple[str, Json]] = {
         "get": ("Asks whether to delete; deletes nothing.", {"200": page, "404": page}),
         "post": ("The request that the page's button sends.", {"200": page}),
         "delete": ("The image no longer exists, whether or not it did before.", {"204": {"description": "Gone."}}),
     }
     return {
         f"{DELETING}{{name}}": {
-            method: {
-                "operationId": f"{method}DeleteUrl",
-                "summary": summary,
-                "parameters": parameters,
-                "responses": responses | {"403": denied},
-            }
-            for method, (summary, responses) in answers.items()
+            method: operation(f"{method}DeleteUrl", summary, responses | denied, parameters=parameters)
+            for method, (summary, responses) in said.items()
         }
     }
 
 
 def _serve() -> Json:
     image: Json = {form.media_type: {} for form in FORMATS}
-    return {
-        "operationId": "getImage",
-        "summary": "The image itself.",
-        "parameters": [parameter("name", "path", _TEXT, "{id}.{ext}")],
-        "responses": {
-            "200": {"description": "The bytes as uploaded.", "content": image},
-            "404": answer("not_found: never existed, or expired", "Problem"),
-        },
-    }
+    responses = {"200": {"description": "The bytes as uploaded.", "content": image}}
+    responses |= answers("Problem", {404: "not_found: never existed, or expired"})
+    parameters = [parameter("name", "path", _TEXT, "{id}.{ext}")]
+    return operation("getImage", "The image itself.", responses, parameters=parameters)

@@ -2,7 +2,7 @@
 
 from img402_mcp.host.apis.io42 import submit as room
 from img402_mcp.host.apis.io42.fee import INTENT_SCHEMA
-from img402_mcp.host.apis.openapi_schema import Json, answer, by_status, parameter, schemas
+from img402_mcp.host.apis.openapi_schema import SIGNED, Json, answer, answers, by_status, operation, parameter, schemas
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.host.settings.io42 import Io42HostSettings
 from img402_mcp.wire import io42
@@ -17,11 +17,11 @@ _RATE_HEADERS = {
     io42.RATE_RESET: "when the hour ends, in Unix seconds",
 }
 _PUT_ANSWERS = {
-    "200": "The file is stored; the submission is complete.",
-    "400": "wrong_type, wrong_size, wrong_dimensions, unsupported_format: the URL still works for the right file",
-    "403": "access_denied, url_expired, url_replaced",
-    "409": "already_uploaded",
-    "500": "upload_failed",
+    200: "The file is stored; the submission is complete.",
+    400: "wrong_type, wrong_size, wrong_dimensions, unsupported_format: the URL still works for the right file",
+    403: "access_denied, url_expired, url_replaced",
+    409: "already_uploaded",
+    500: "upload_failed",
 }
 
 
@@ -35,43 +35,35 @@ def _submit(settings: HostSettings) -> Json:
     size = properties["fileSize"] | {"maximum": settings.of(Io42HostSettings).max_bytes}
     intent = INTENT_SCHEMA | {"properties": properties | {"fileName": name, "fileSize": size}}
     identifier = {"type": "string", "pattern": f"^{io42.ID}$"}
-    return {
-        "operationId": "submitImage",
-        "summary": "Request a URL to put a submission's image to. The project's entry fee is paid by x402.",
-        "security": [{"io42Key": []}],
-        "parameters": [parameter(name, "path", identifier) for name in ("project_id", "submission_id")],
-        "requestBody": {"required": True, "content": {"application/json": {"schema": intent}}},
-        "responses": _answers(),
-    }
+    return operation(
+        "submitImage",
+        "Request a URL to put a submission's image to. The project's entry fee is paid by x402.",
+        _answers(),
+        security=[{"io42Key": []}],
+        parameters=[parameter(name, "path", identifier) for name in ("project_id", "submission_id")],
+        requestBody={"required": True, "content": {"application/json": {"schema": intent}}},
+    )
 
 
 def _answers() -> Json:
-    refused = by_status((status, code) for code, status in io42.STATUS_OF.items())
+    refused = by_status(io42.STATUS_OF, io42.STATUS_OF)
     money = {PAYMENT_REQUIRED_HEADER: "x402's offer, v2"}
     receipts = {RECEIPT_HEADERS[2]: "x402's receipt, in the version of the proof"}
-    answers = {status: answer(codes, "Io42ErrorEnvelope") for status, codes in refused.items()}
-    for status in answers.keys() - {"401"}:
-        answers[status] = answer(refused[status], "Io42ErrorEnvelope", _RATE_HEADERS)
-    answers["402"] = answer(f"{refused['402']}; x402's offer, v1, is in the same object", "Io42ErrorEnvelope", money)
-    return {"200": answer("Put the file there.", "Io42DataEnvelope", _RATE_HEADERS | receipts)} | answers
+    said = {str(status): answer(codes, "Io42ErrorEnvelope", _RATE_HEADERS) for status, codes in refused.items()}
+    said["401"] = answer(refused[401], "Io42ErrorEnvelope")
+    said["402"] = answer(f"{refused[402]}; x402's offer, v1, is in the same object", "Io42ErrorEnvelope", money)
+    return {"200": answer("Put the file there.", "Io42DataEnvelope", _RATE_HEADERS | receipts)} | said
 
 
 def _put() -> Json:
-    query: dict[str, Json] = {
-        "expires": {"type": "integer"},
-        "type": {"type": "string", "enum": [*io42.MEDIA_TYPES]},
-        "size": {"type": "integer", "minimum": 1},
-        "signature": {"type": "string", "pattern": "^[0-9a-f]{64}$"},
-    }
+    kind = parameter("type", "query", {"type": "string", "enum": [*io42.MEDIA_TYPES]}, "as given")
+    size = parameter("size", "query", {"type": "integer", "minimum": 1}, "as given")
+    key = parameter("key", "path", {"type": "string", "pattern": "^[a-z0-9]+$"})
     body = {"schema": {"type": "string", "format": "binary"}}
-    responses = {status: answer(what, "Problem") for status, what in _PUT_ANSWERS.items()}
-    return {
-        "operationId": "putFile",
-        "summary": "Put the announced file to the URL exactly as it was given; its key and query cannot be guessed.",
-        "parameters": [
-            parameter("key", "path", {"type": "string", "pattern": "^[a-z0-9]+$"}),
-            *(parameter(name, "query", schema, "as given") for name, schema in query.items()),
-        ],
-        "requestBody": {"required": True, "content": dict.fromkeys(io42.MEDIA_TYPES, body)},
-        "responses": responses | {"200": {"description": _PUT_ANSWERS["200"]}},
-    }
+    return operation(
+        "putFile",
+        "Put the announced file to the URL exactly as it was given; its key and query cannot be guessed.",
+        answers("Problem", _PUT_ANSWERS) | {"200": {"description": _PUT_ANSWERS[200]}},
+        parameters=[key, SIGNED["expires"], kind, size, SIGNED["signature"]],
+        requestBody={"required": True, "content": dict.fromkeys(io42.MEDIA_TYPES, body)},
+    )
