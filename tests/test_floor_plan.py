@@ -85,7 +85,7 @@ PLAN = {
         "rate_limits": "client_address db errors",
         "http": "client_address errors settings",
         "storage": "db errors libc private_files sizes",
-        "payments": "db errors settings sizes storage",
+        "payments": "api_keys db errors settings sizes storage",
         "refusals": "client_address errors",
         "context": "db rate_limits refusals settings storage",
         "cleanup": "context db rate_limits storage",

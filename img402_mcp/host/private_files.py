@@ -29,12 +29,8 @@ def private_file(path: str) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
     except FileExistsError:
         with suppress(PermissionError):  # it belongs to somebody else, who lets us write to it
-            _close_to_others(path)
-
-
-def _close_to_others(path: str) -> None:
-    if is_open_to_others(Path(path).stat()):
-        Path(path).chmod(0o600)
+            if is_open_to_others(Path(path).stat()):
+                Path(path).chmod(0o600)
 
 
 def is_open_to_others(found: os.stat_result) -> bool:

@@ -8,7 +8,7 @@ import base64
 import json
 import re
 from dataclasses import dataclass
-from decimal import Decimal, InvalidOperation
+from decimal import Decimal
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, ConfigDict, PlainSerializer, StringConstraints
@@ -197,11 +197,9 @@ def decoded(header: str) -> dict[str, Any]:
 
 def atomic(usdc: str) -> int:
     """`"0.01"` -> 10000. Raises ValueError for what is not an amount of at most six decimals."""
-    try:
-        exact = Decimal(usdc) if re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", usdc, re.ASCII) else Decimal("NaN")
-        return int(exact.scaleb(USDC_DECIMALS))
-    except (InvalidOperation, ValueError):
-        raise ValueError(f"{usdc!r} is not an amount of USDC such as 0.01") from None
+    if not re.fullmatch(r"[0-9]{1,12}(\.[0-9]{1,6})?", usdc, re.ASCII):
+        raise ValueError(f"{usdc!r} is not an amount of USDC such as 0.01")
+    return int(Decimal(usdc).scaleb(USDC_DECIMALS))
 
 
 def usdc(amount: int) -> str:

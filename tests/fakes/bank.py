@@ -16,7 +16,6 @@ class Bank:
     "answer lost" (moved, no answer), "hangs" (nothing moved), "moved and hangs".
     """
 
-    play_money: bool = False
     moods: list[str] = field(default_factory=list)
     knows_the_past: bool = False
     broke: bool = False

@@ -9,7 +9,10 @@ from pathlib import Path
 import pytest
 from httpx2 import AsyncClient
 
-from tests.fakes.fixtures import Hosting, Names, Sample
+from img402_mcp.host.apis.io42.accounts import Io42Accounts
+from img402_mcp.host.apis.studio.accounts import StudioAccounts
+from tests.fakes.fixtures import Hosting, Names, Picture, Sample
+from tests.fakes.io42_agent import Io42Agent, promise
 from tests.fakes.uploads import upload_free
 
 UPLOAD_FAILED = {
@@ -87,6 +90,30 @@ async def test_a_fault_is_reported_nothing_partial_is_served_and_the_host_recove
     assert (await upload_free(client, sample("still.gif"))).status_code == 200
     assert (await client.get(first)).content == sample("plain.png")
     assert (await client.get("/healthz")).status_code == 200
+
+
+async def test_each_api_says_in_its_own_form_that_it_could_not_store(
+    client: AsyncClient, accounts: Io42Accounts, tokens: StudioAccounts, picture: Picture, data: Path
+):
+    agent = Io42Agent(client, accounts.add_agent("bot")["key"], "logos", "sub_1")
+    bearer = {"Authorization": f"Bearer {tokens.add_token('app', may_upload=True)['token']}"}
+    accounts.add_project("logos", "0", "open", "image")
+    accounts.add_submission("sub_1", "logos", "bot")
+    image, again = (
+        picture(),
+        "The host could not store this. Send the same request again; it will not be charged twice.",
+    )
+    slot = (await agent.ask(promise(image))).json()["data"]
+    with locked(data / "index.sqlite"):
+        asked = await agent.ask(promise(image))
+    with gone(data / "blobs"):
+        put = await agent.put(slot["uploadUrl"], image)
+        input_ = await client.post("/v1/uploads", files={"file": image}, headers=bearer)
+    assert [(answer.status_code, answer.json()) for answer in (asked, put, input_)] == [
+        (500, {"success": False, "error": {"code": "UPLOAD_FAILED", "message": again}}),
+        (500, UPLOAD_FAILED | {"message": "The host could not store the file. Put it again, to the same URL."}),
+        (500, {"detail": "The host could not store the image; it is safe to try again."}),
+    ]
 
 
 async def test_the_wait_for_another_writer_is_set_in_the_url(client: AsyncClient, sample: Sample, data: Path):

@@ -45,33 +45,14 @@ WAYS_OUT = {
 
 
 @dataclass(frozen=True)
-class ImageFilter:
-    """Which images to list; None: all. `kind` is free, paid or private; the moments are upload times."""
-
-    kind: str | None = None
-    since: datetime | None = None
-    before: datetime | None = None
-    larger: int | None = None
-
-    def condition(self) -> ColumnElement[bool]:
-        conditions = [
-            _KINDS[self.kind] if self.kind else None,
-            _ALL.c.created_at >= self.since if self.since else None,
-            _ALL.c.created_at < self.before if self.before else None,
-            _ALL.c.size_bytes > self.larger if self.larger is not None else None,
-        ]
-        return and_(True, *(it for it in conditions if it is not None))
-
-
-@dataclass(frozen=True)
 class ImagesAdmin:
     rows: Images
     blobs: Blobs
     now: Callable[[], datetime]
 
-    def images(self, limit: int, **wanted: Any) -> list[Entry]:  # noqa: ANN401  # an ImageFilter's
+    def images(self, limit: int, **wanted: Any) -> list[Entry]:  # noqa: ANN401  # what `_wanted` takes
         """The newest first."""
-        condition = ImageFilter(**wanted).condition()
+        condition = _wanted(**wanted)
         query = select(_ALL).where(condition).order_by(_ALL.c.created_at.desc(), _ALL.c.id).limit(limit)
         with self.rows.database.reading() as connection:
             return [_entry(row) for row in connection.execute(query)]
@@ -150,6 +131,19 @@ class ImagesAdmin:
         for name in old:
             if self.rows.unknown([name]):
                 yield name, "orphan"
+
+
+def _wanted(
+    kind: str | None, since: datetime | None, before: datetime | None, larger: int | None
+) -> ColumnElement[bool]:
+    """None: all. `kind` is free, paid or private; the moments are upload times."""
+    conditions = [
+        _KINDS[kind] if kind else None,
+        _ALL.c.created_at >= since if since else None,
+        _ALL.c.created_at < before if before else None,
+        _ALL.c.size_bytes > larger if larger is not None else None,
+    ]
+    return and_(True, *(it for it in conditions if it is not None))
 
 
 def _entry(row: Any) -> Entry:  # noqa: ANN401  # of _ALL

@@ -1,16 +1,14 @@
 """The host's description of itself, with the limits in force."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from img402_mcp import __version__
 from img402_mcp.formats import FORMATS
 from img402_mcp.host.apis import apis
 from img402_mcp.host.apis.img402 import openapi as img402
+from img402_mcp.host.apis.openapi_schema import Json
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.wire.img402 import LIMITS_KEY, Limits
-
-Json = dict[str, Any]
 
 
 def document(settings: HostSettings) -> Json:

@@ -219,7 +219,7 @@ class Paywall:
 
     def _note(self, what: str, proof: PaymentPayload, detail: str) -> None:
         """Payer and nonce are public on the chain; signature and payment-identifier are never logged."""
-        money = "PLAY MONEY payment" if self.facilitator.play_money else "payment"
+        money = "PLAY MONEY payment" if self.payee.facilitator == "play" else "payment"
         _log.info("%s %s: payer %s nonce %s (%s)", money, what, proof.payer, proof.nonce, quoted(detail))
 
 

@@ -1,16 +1,12 @@
 """What this host sells, and how it describes that to directories."""
 
-from typing import Any
-
 from img402_mcp.formats import FORMATS
-from img402_mcp.host.payments.requirements import PLAY_MONEY, Sale, requirements_v1, requirements_v2
+from img402_mcp.host.payments.requirements import PLAY_MONEY, Json, Sale, requirements_v1, requirements_v2
 from img402_mcp.host.settings import PaidSettings
 from img402_mcp.host.sizes import exact_size
 from img402_mcp.host.storage.receive import JSON_FIELD
 from img402_mcp.wire.img402 import FIELD, PAID, TOKEN, TOKEN_HEADER
 from img402_mcp.wire.x402 import usdc
-
-Json = dict[str, Any]
 
 # One upload, whichever route it is paid on.
 PRODUCT = "img402 upload"

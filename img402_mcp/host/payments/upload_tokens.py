@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import Column, Connection, Integer, String, Table, UniqueConstraint, func, select, text
 
+from img402_mcp.host.api_keys import hash_of
 from img402_mcp.host.db.database import METADATA, Database, Moment
 from img402_mcp.host.db.engine import insert_for
 from img402_mcp.host.db.plain import Transaction
@@ -96,23 +97,19 @@ def redeem(transaction: Transaction, payment: str, image: StoredImage, sha256: s
         raise AlreadyRedeemed
 
 
-def _hash(value: str) -> str:
-    return hashlib.sha256(value.encode()).hexdigest()
-
-
 def _last_number(connection: Connection, payment: str) -> int:
     newest = select(func.max(_TOKENS.c.number)).where(_TOKENS.c.payment == payment)
     return connection.execute(newest).scalar() or 0
 
 
 def _token(connection: Connection, value: str) -> IssuedToken | None:
-    row = connection.execute(select(_TOKENS).where(_TOKENS.c.hash == _hash(value))).first()
+    row = connection.execute(select(_TOKENS).where(_TOKENS.c.hash == hash_of(value))).first()
     return IssuedToken(row.payment, row.expires_at) if row else None
 
 
 def _issue(connection: Connection, value: str, payment: str, number: int, expires_at: datetime) -> None:
     """Where another worker was first, its row is kept."""
     row = insert_for(connection, _TOKENS).values(
-        hash=_hash(value), payment=payment, number=number, expires_at=expires_at
+        hash=hash_of(value), payment=payment, number=number, expires_at=expires_at
     )
     connection.execute(row.on_conflict_do_nothing())

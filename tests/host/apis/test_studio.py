@@ -86,6 +86,7 @@ async def test_a_preview_supports_ranges_and_head(client: AsyncClient, bearer: d
     assert (head.headers["Content-Length"], whole.content == image) == ("3000000", True)
 
 
+@pytest.mark.usefixtures("bearer")  # another token that is known
 @pytest.mark.parametrize(
     ("header", "detail"),
     [

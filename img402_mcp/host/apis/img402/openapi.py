@@ -10,17 +10,7 @@ from img402_mcp.host.payments.requirements import Sale, requirements_v2
 from img402_mcp.host.settings import HostSettings, PaidSettings
 from img402_mcp.host.storage.receive import JSON_FIELD
 from img402_mcp.host.storage.signed_urls import DELETING
-from img402_mcp.wire.img402 import (
-    FIELD,
-    FREE,
-    PAID,
-    STATUS_OF,
-    TOKEN,
-    TOKEN_HEADER,
-    Problem,
-    TokenAnswer,
-    UploadedImage,
-)
+from img402_mcp.wire import img402
 
 _IMAGE_CODES = ("no_file", "file_too_large", "unsupported_format", "empty_file")
 _PAYMENT_CODES = ("invalid_payment", "payment_conflict", "payment_pending", "upload_failed", "storage_full", "too_many")
@@ -29,7 +19,7 @@ PAID_CODES = (*_IMAGE_CODES, "invalid_token", "token_expired", *_PAYMENT_CODES)
 FREE_CODES = (*_IMAGE_CODES, "daily_limit", "too_many", "upload_failed", "storage_full")
 
 
-SCHEMAS = schemas("", UploadedImage, TokenAnswer, Problem)
+SCHEMAS = schemas("", img402.UploadedImage, img402.TokenAnswer, img402.Problem)
 _TEXT: Json = {"type": "string"}
 _LINK = {
     "links": {
@@ -43,7 +33,12 @@ _LINK = {
 
 
 def paths(settings: HostSettings) -> Json:
-    return {FREE: {"post": _upload(settings)}, **_paid(settings), **_deleting(settings), "/{name}": {"get": _serve()}}
+    return {
+        img402.FREE: {"post": _upload(settings)},
+        **_paid(settings),
+        **_deleting(settings),
+        "/{name}": {"get": _serve()},
+    }
 
 
 def _upload(settings: HostSettings) -> Json:
@@ -63,12 +58,12 @@ def _paid(settings: HostSettings) -> Json:
         return {}
     token, upload = token_sale(settings.paid, settings.public_url), upload_sale(settings.paid, settings.public_url)
     goods = [{"$ref": f"#/components/schemas/{name}"} for name in ("TokenAnswer", "UploadedImage")]
-    header = parameter(TOKEN_HEADER, "header", _TEXT, "instead of a payment") | {"required": False}
+    header = parameter(img402.TOKEN_HEADER, "header", _TEXT, "instead of a payment") | {"required": False}
     token_answers, upload_answers = _paid_answers({"oneOf": goods}, TOKEN_CODES), _paid_answers(goods[1], PAID_CODES)
     more = {"parameters": [header], "requestBody": _image_body()}
     return {
-        TOKEN: {"post": _bought(settings.paid, token, "buyUploadToken", token_answers)},
-        PAID: {"post": _bought(settings.paid, upload, "uploadPaid", upload_answers, **more)},
+        img402.TOKEN: {"post": _bought(settings.paid, token, "buyUploadToken", token_answers)},
+        img402.PAID: {"post": _bought(settings.paid, upload, "uploadPaid", upload_answers, **more)},
     }
 
 
@@ -91,7 +86,7 @@ def _image_body() -> Json:
     return {
         "required": True,
         "content": {
-            "multipart/form-data": _body(FIELD, {"type": "string", "format": "binary"}),
+            "multipart/form-data": _body(img402.FIELD, {"type": "string", "format": "binary"}),
             "application/json": _body(JSON_FIELD, {"type": "string", "format": "byte", "contentEncoding": "base64"}),
         },
     }
@@ -102,7 +97,7 @@ def _body(field: str, schema: Json) -> Json:
 
 
 def _problems(codes: Iterable[str]) -> Json:
-    return answers("Problem", by_status(codes, STATUS_OF))
+    return answers("Problem", by_status(codes, img402.STATUS_OF))
 
 
 def _deleting(settings: HostSettings) -> Json:

@@ -1,16 +1,12 @@
 """A submission's entry fee as an x402 sale: paid once, answered in io42's envelope."""
 
-from typing import Any
-
 from img402_mcp.host.payments.records import ONCE
-from img402_mcp.host.payments.requirements import Sale
+from img402_mcp.host.payments.requirements import Json, Sale
 from img402_mcp.host.settings import HostSettings
 from img402_mcp.host.settings.io42 import Io42HostSettings
 from img402_mcp.host.sizes import exact_size
 from img402_mcp.wire import io42
 from img402_mcp.wire.x402 import usdc
-
-Json = dict[str, Any]
 
 INTENT_SCHEMA: Json = {
     "type": "object",

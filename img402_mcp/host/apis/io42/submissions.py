@@ -70,7 +70,6 @@ _COMPLETE = (
     .values(image_id=bindparam("image_id"), completed_at=bindparam("completed_at"))
     .returning(SUBMISSIONS.c.id)
 )
-OPEN, IMAGE = "open", "image"
 
 
 @dataclass(frozen=True)

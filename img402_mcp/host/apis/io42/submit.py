@@ -20,15 +20,7 @@ from starlette.routing import Route
 from img402_mcp.host.api_keys import bearer
 from img402_mcp.host.apis.io42.fee import fee_sale
 from img402_mcp.host.apis.io42.presigned_put import PresignedBody, promised_image
-from img402_mcp.host.apis.io42.submissions import (
-    IMAGE,
-    OPEN,
-    AlreadyUploaded,
-    Project,
-    PromisedUpload,
-    Submission,
-    Submissions,
-)
+from img402_mcp.host.apis.io42.submissions import AlreadyUploaded, Project, PromisedUpload, Submission, Submissions
 from img402_mcp.host.context import Host
 from img402_mcp.host.db.plain import Transaction
 from img402_mcp.host.errors import UNCACHED, ApiError, json_response, storing
@@ -159,9 +151,9 @@ def _project(context: Io42Context, project_id: str) -> Project:
     project = context.submissions.project(project_id) if _ID.fullmatch(project_id) else None
     if project is None:
         raise Io42Error("PROJECT_NOT_FOUND", "Project not found")
-    if project.status != OPEN:
+    if project.status != "open":
         raise Io42Error("PROJECT_NOT_ACCEPTING", f"Project is not accepting submissions (status: {project.status})")
-    if project.kind != IMAGE:
+    if project.kind != "image":
         raise Io42Error("VALIDATION_ERROR", f"Unsupported project type: {project.kind}")
     if project.fee and context.paywall is None:
         why = "it asks for a fee, and this host accepts no payments: IMG402_HOST_PAY_TO is not set"

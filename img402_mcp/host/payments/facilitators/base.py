@@ -7,8 +7,6 @@ from typing import Any, Protocol
 
 from img402_mcp.wire.x402 import Authorization, ExactPayload, Network
 
-Json = dict[str, Any]
-
 
 @dataclass(frozen=True)
 class Claim:
@@ -55,8 +53,6 @@ class Unknown:
 
 
 class Facilitator(Protocol):
-    play_money: bool
-
     async def verify(self, claim: Claim) -> Valid | Rejected | Unknown:
         """Checks whether it would settle. Moves no money."""
 

@@ -42,8 +42,6 @@ _SPENT = Table(
 
 
 class Play:
-    play_money = True
-
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database, self._now = database, now
 

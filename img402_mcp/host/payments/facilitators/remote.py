@@ -27,8 +27,6 @@ _NEVER_SENT = (
 
 
 class Remote:
-    play_money = False
-
     def __init__(  # noqa: PLR0913  # the last three for tests
         self,
         url: str,
