@@ -1,15 +1,14 @@
 """The host's application: route table, middleware and lifespan."""
 
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from datetime import UTC, datetime, timedelta
 from http import HTTPStatus
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -26,7 +25,7 @@ from img402_mcp.host.apis.openapi import document
 from img402_mcp.host.cleanup import clean_up_periodically
 from img402_mcp.host.context import Clock, Host
 from img402_mcp.host.db.database import Database
-from img402_mcp.host.errors import UNCACHED, ApiError, problem
+from img402_mcp.host.errors import OUT_OF_REACH, UNCACHED, ApiError, problem
 from img402_mcp.host.http.request_body import RequestBody
 from img402_mcp.host.observability import access_log, health
 from img402_mcp.host.observability.telemetry import Telemetry
@@ -44,7 +43,6 @@ from img402_mcp.host.rate_limits import DailyCaps
 from img402_mcp.host.secret_key import secret_of
 from img402_mcp.host.serving.fast_path import FastPath
 from img402_mcp.host.settings import HostSettings, PaidSettings
-from img402_mcp.host.storage.blobs.base import Blobs
 from img402_mcp.host.storage.images import Images
 from img402_mcp.host.storage.opening import open_blobs, open_store
 from img402_mcp.host.storage.quota import Quota
@@ -79,7 +77,8 @@ def create_app(
 
     `authorize` makes the headers that the remote facilitator requires; `facilitator` replaces it completely.
     """
-    host = _open(settings, now)
+    with reaching(settings):
+        host = _opened(settings, now)
     metrics, status = _metrics(host), health.Health(host)
     context = None
     if settings.paid:
@@ -101,8 +100,7 @@ def create_app(
             ApiError: _refused,
             HTTPException: _no_such_route,
             ClientDisconnect: _client_gone,
-            OSError: _unavailable,
-            SQLAlchemyError: _unavailable,
+            **dict.fromkeys(OUT_OF_REACH, _unavailable),
         },
         lifespan=_lifespan(host, context, metrics),
     )
@@ -139,29 +137,16 @@ def _middleware(host: Host, metrics: "Metrics | None") -> list[Middleware]:
     ]
 
 
-def _open(settings: HostSettings, now: Clock) -> Host:
+@contextmanager
+def reaching(settings: HostSettings) -> Iterator[None]:
     try:
-        private_folder(settings.data)
-        blobs, database = (
-            open_blobs(settings.blobs, settings.objects, settings.delivery.edge_max_age),
-            Database(settings.database),
-        )
-        _warn_of_open_folders(settings)
-        return _host(settings, blobs, database, now)
+        yield
     except OUT_OF_REACH as error:
-        raise unreachable(settings, error) from error
-
-
-OUT_OF_REACH = (OSError, SQLAlchemyError)
-"""What a database or a store raises that is away."""
-
-
-def unreachable(settings: HostSettings, error: Exception) -> SettingsError:
-    why = str(error).partition("\n")[0]  # sqlalchemy adds links to its documentation
-    return SettingsError(
-        f"The host cannot open its data (blobs in {settings.blobs}, rows in {settings.database!r}): {why}. "
-        "Check --data, IMG402_HOST_BLOBS and IMG402_HOST_DATABASE."
-    )
+        why = str(error).partition("\n")[0]  # sqlalchemy adds links to its documentation
+        raise SettingsError(
+            f"The host cannot open its data (blobs in {settings.blobs}, rows in {settings.database!r}): {why}. "
+            "Check --data, IMG402_HOST_BLOBS and IMG402_HOST_DATABASE."
+        ) from error
 
 
 def _warn_of_open_folders(settings: HostSettings) -> None:
@@ -171,9 +156,11 @@ def _warn_of_open_folders(settings: HostSettings) -> None:
         _folders.warning("%s", warning)
 
 
-def _host(settings: HostSettings, blobs: Blobs, database: Database, now: Clock) -> Host:
-    upkeep = settings.upkeep
-    quota = Quota(database, settings.blobs, upkeep.most_bytes, upkeep.floor_bytes, now)
+def _opened(settings: HostSettings, now: Clock) -> Host:
+    private_folder(settings.data)
+    blobs = open_blobs(settings.blobs, settings.objects, settings.delivery.edge_max_age)
+    database, upkeep = Database(settings.database), settings.upkeep
+    _warn_of_open_folders(settings)
     return Host(
         settings=settings,
         blobs=blobs,
@@ -182,7 +169,7 @@ def _host(settings: HostSettings, blobs: Blobs, database: Database, now: Clock) 
         images=Images(database, now),
         caps=DailyCaps(settings.free),
         signed_urls=SignedUrls(secret_of(settings), settings.public_url),
-        quota=quota,
+        quota=Quota(database, settings.blobs, upkeep.most_bytes, upkeep.floor_bytes, now),
         now=now,
     )
 

@@ -8,10 +8,10 @@ from itertools import islice
 
 import anyio
 from anyio import to_thread
-from sqlalchemy.exc import SQLAlchemyError
 
 from img402_mcp.host.context import Host
 from img402_mcp.host.db.periodic import claim_run
+from img402_mcp.host.errors import OUT_OF_REACH
 from img402_mcp.host.rate_limits import forget_counts_before
 from img402_mcp.host.storage.blobs.base import Blobs
 from img402_mcp.host.storage.images import Images, parse_name
@@ -39,7 +39,7 @@ async def clean_up_periodically(host: Host, report: Callable[[CleanupReport], No
     while True:
         try:
             report(await to_thread.run_sync(_round, host.images, host.blobs, host.now()))
-        except (OSError, SQLAlchemyError):
+        except OUT_OF_REACH:
             _log.exception("the cleanup failed and will be tried again")
         await anyio.sleep(ROUND.total_seconds())
 

@@ -45,12 +45,16 @@ class ApiError(Exception):
         return problem(self.status or STATUS_OF[self.code], self.code, str(self), self.headers)
 
 
+OUT_OF_REACH = (OSError, SQLAlchemyError)
+"""What a database or a store raises that is away."""
+
+
 @contextmanager
 def storing(what_failed: str, message: str) -> Iterator[None]:
     """Where the store or the database fails, the log has `what_failed`, and the caller an ApiError with the message."""
     try:
         yield
-    except (OSError, SQLAlchemyError) as error:
+    except OUT_OF_REACH as error:
         _log.exception("%s", what_failed)
         raise ApiError("upload_failed", message) from error
 

@@ -32,17 +32,15 @@ class AdminContext:
 @contextmanager
 def opened(data: str | None) -> Iterator[AdminContext]:
     try:
-        from img402_mcp.host.app import OUT_OF_REACH, unreachable, utc_now  # noqa: PLC0415  # with all tables
+        from img402_mcp.host.app import reaching, utc_now  # noqa: PLC0415  # with all tables
         from img402_mcp.host.db.database import Database  # noqa: PLC0415
         from img402_mcp.host.private_files import private_folder  # noqa: PLC0415
         from img402_mcp.host.settings import host_settings  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise SettingsError(f"The host needs {error.name}: pip install 'img402-mcp[host]'.") from error
     settings = host_settings(os.environ, data=data, default_public_url="http://127.0.0.1")
-    try:
+    with reaching(settings):
         os.umask(0o077)
         private_folder(settings.data)
         with closing(Database(settings.database)) as database:
             yield AdminContext(settings, database, utc_now)
-    except OUT_OF_REACH as error:
-        raise unreachable(settings, error) from error

@@ -9,12 +9,12 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sqlalchemy import BigInteger, ColumnElement, and_, func, literal, select, type_coerce, union_all
-from sqlalchemy.exc import SQLAlchemyError
 
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.formats import FORMATS, NotAnImage, repaired
 from img402_mcp.host.cleanup import GRACE
 from img402_mcp.host.db.database import Moment
+from img402_mcp.host.errors import OUT_OF_REACH
 from img402_mcp.host.storage.blobs.base import Blobs
 from img402_mcp.host.storage.images import IMAGES, PRIVATE, Images, parse_name
 from img402_mcp.host.storage.quota import stored_usage
@@ -87,7 +87,7 @@ class ImagesAdmin:
     def _delete(self, given: str, image_id: str) -> Entry:
         try:
             gone = self.rows.remove(image_id)
-        except (OSError, SQLAlchemyError):
+        except OUT_OF_REACH:
             return {"image": given, "deleted": False, "fault": "the database could not be reached"}
         entry = {"image": gone[0] if gone else given, "deleted": bool(gone)}
         try:

@@ -75,6 +75,11 @@ class Database:
     def reading(self) -> AbstractContextManager[Connection]:
         return self._returning(self._looking.connect())
 
+    def first(self, query: Executable) -> Any:  # noqa: ANN401  # a row of any columns
+        """Of what the query finds; None where that is nothing."""
+        with self.reading() as connection:
+            return connection.execute(query).first()
+
     @contextmanager
     def _returning(self, connected: AbstractContextManager[Connection]) -> Iterator[Connection]:
         try:

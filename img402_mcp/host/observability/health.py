@@ -11,13 +11,12 @@ from pathlib import Path
 
 import anyio
 from anyio import CapacityLimiter, to_thread
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from img402_mcp.host.context import Host
-from img402_mcp.host.errors import UNCACHED, problem
+from img402_mcp.host.errors import OUT_OF_REACH, UNCACHED, problem
 from img402_mcp.host.storage.blobs.base import ARRIVING
 
 ALIVE, READY = "/healthz", "/readyz"
@@ -62,7 +61,7 @@ class Health:
             except TimeoutError:
                 _log.error("not ready: cannot %s: no answer within %g seconds", what, self._timeout)
                 return f"The host cannot {what}: no answer within {self._timeout:g} seconds."
-            except (OSError, SQLAlchemyError):
+            except OUT_OF_REACH:
                 _log.exception("not ready: cannot %s", what)
                 return f"The host cannot {what}."
         return ""

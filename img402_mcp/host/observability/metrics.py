@@ -25,13 +25,12 @@ from prometheus_client import (
 )
 from prometheus_client.core import GaugeMetricFamily
 from prometheus_client.registry import Collector
-from sqlalchemy.exc import SQLAlchemyError
 from starlette.types import Scope
 
 from img402_mcp.errors import SettingsError
 from img402_mcp.host.cleanup import CleanupReport
 from img402_mcp.host.db.database import Database
-from img402_mcp.host.errors import CODE
+from img402_mcp.host.errors import CODE, OUT_OF_REACH
 from img402_mcp.host.observability.access_log import Answered
 from img402_mcp.host.storage.quota import StoredUsage, stored_usage
 from img402_mcp.wire.img402 import FREE, PAID
@@ -203,7 +202,7 @@ class _UsageCollector(Collector):
     def _sum_up(self) -> None:
         try:
             self._usage, self._until = stored_usage(self._database), time.monotonic() + USAGE_LIFE
-        except (OSError, SQLAlchemyError):
+        except OUT_OF_REACH:
             _log.warning("the sums for the metrics are not available", exc_info=True)
 
     def _is_fresh(self) -> bool:

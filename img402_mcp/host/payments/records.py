@@ -87,13 +87,11 @@ class PaymentRecords:
         self._database, self.now = database, now
 
     def find(self, key: str) -> PaymentRecord | None:
-        with self._database.reading() as connection:
-            return _payment(connection.execute(select(*_READ).where(_is(key))).first())
+        return _payment(self._database.first(select(*_READ).where(_is(key))))
 
     def sold(self, product: str) -> PaymentRecord | None:
         """The one payment for a product that is sold once, paid or in flight."""
-        with self._database.reading() as connection:
-            return _payment(connection.execute(select(*_READ).where(_PAYMENTS.c.product == product)).first())
+        return _payment(self._database.first(select(*_READ).where(_PAYMENTS.c.product == product)))
 
     def reserve(self, proof: PaymentPayload, network: Network, product: str, amount: int) -> PaymentRecord | None:
         """This authorization's row, new or existing. None: another one has its identifier or its product."""

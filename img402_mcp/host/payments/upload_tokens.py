@@ -83,8 +83,7 @@ class UploadTokens:
             return _token(connection, value)
 
     def bought(self, payment: str) -> Bought | None:
-        with self._database.reading() as connection:
-            row = connection.execute(select(_BOUGHT).where(_BOUGHT.c.payment == payment)).first()
+        row = self._database.first(select(_BOUGHT).where(_BOUGHT.c.payment == payment))
         return Bought(row.image_id, row.sha256) if row else None
 
     def _value(self, payment: str, number: int) -> str:

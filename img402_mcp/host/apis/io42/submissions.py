@@ -114,21 +114,23 @@ class Submissions:
         self._database = database
 
     def agent_id(self, key: str) -> str | None:
-        row = self._first(select(AGENTS.c.id).where(AGENTS.c.key_hash == hash_of(key)))
+        row = self._database.first(select(AGENTS.c.id).where(AGENTS.c.key_hash == hash_of(key)))
         return row and str(row.id)
 
     def project(self, project_id: str) -> Project | None:
-        row = self._first(select(PROJECTS).where(PROJECTS.c.id == project_id))
+        row = self._database.first(select(PROJECTS).where(PROJECTS.c.id == project_id))
         return Project(row.id, row.fee, row.status, row.kind) if row else None
 
     def submission(self, submission_id: str) -> Submission | None:
-        row = self._first(select(SUBMISSIONS).where(SUBMISSIONS.c.id == submission_id))
-        return _submission(row) if row else None
+        return self._submission(_is(submission_id))
 
     def promised(self, media_id: str) -> Submission | None:
         """The submission whose current upload has this id."""
-        row = self._first(select(SUBMISSIONS).where(SUBMISSIONS.c.media_id == media_id))
-        return _submission(row) if row else None
+        return self._submission(SUBMISSIONS.c.media_id == media_id)
+
+    def _submission(self, condition: ColumnElement[bool]) -> Submission | None:
+        row = self._database.first(select(SUBMISSIONS).where(condition))
+        return Submission(row.id, row.project_id, row.agent_id, row.completed_at is not None) if row else None
 
     def promise(self, submission_id: str, intent: Intent, now: datetime, life: timedelta) -> PromisedUpload:
         """The valid upload for this file, or a new one: the same file keeps its id. Raises AlreadyUploaded."""
@@ -153,11 +155,6 @@ class Submissions:
         if not [*transaction.execute(_COMPLETE, values)]:
             raise AlreadyUploaded
 
-    def _first(self, query: Any) -> Row[Any] | None:  # noqa: ANN401  # a select of any columns
-        with self._database.reading() as connection:
-            row: Row[Any] | None = connection.execute(query).first()
-            return row
-
 
 def _is(submission_id: str) -> ColumnElement[bool]:
     return SUBMISSIONS.c.id == submission_id
@@ -165,10 +162,6 @@ def _is(submission_id: str) -> ColumnElement[bool]:
 
 def _is_for(intent: Intent) -> ColumnElement[bool]:
     return and_(*(SUBMISSIONS.c[name] == value for name, value in intent.model_dump().items()))
-
-
-def _submission(row: Row[Any]) -> Submission:
-    return Submission(row.id, row.project_id, row.agent_id, row.completed_at is not None)
 
 
 def _upload(row: Row[Any]) -> PromisedUpload:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Boolean, Column, Row, String, Table, delete, select
+from sqlalchemy import Boolean, Column, String, Table, delete, select
 
 from img402_mcp.errors import quoted
 from img402_mcp.host.api_keys import hash_of, new_credential
@@ -21,11 +21,9 @@ TOKENS = Table(
 )
 
 
-def found(database: Database, token: str) -> Row[Any, Any] | None:
+def found(database: Database, token: str) -> Any:  # noqa: ANN401  # a row, or None
     """Its `id` and whether it `may_upload`."""
-    query = select(TOKENS.c.id, TOKENS.c.may_upload).where(TOKENS.c.token_hash == hash_of(token))
-    with database.reading() as connection:
-        return connection.execute(query).first()
+    return database.first(select(TOKENS.c.id, TOKENS.c.may_upload).where(TOKENS.c.token_hash == hash_of(token)))
 
 
 class StudioAccounts(Accounts):

@@ -5,10 +5,9 @@ Only base-sepolia: a signature over Base's own domain would be real money to any
 """
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from datetime import datetime
-from functools import partial
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from anyio import to_thread
 from sqlalchemy import BigInteger, Column, Connection, String, Table, insert, select
@@ -41,29 +40,25 @@ _SPENT = Table(
 )
 
 
+def _in_thread(work: Callable[["Play", Claim], _Outcome]) -> Callable[..., Coroutine[Any, Any, _Outcome | Unknown]]:
+    async def run(self: "Play", claim: Claim, _since: datetime | None = None) -> _Outcome | Unknown:
+        try:
+            return await to_thread.run_sync(work, self, claim)
+        except SQLAlchemyError as error:
+            return Unknown(f"the play money's records cannot be reached ({type(error).__name__})")
+
+    return run
+
+
 class Play:
     def __init__(self, database: Database, now: Callable[[], datetime]) -> None:
         self._database, self._now = database, now
 
-    async def verify(self, claim: Claim) -> Valid | Rejected | Unknown:
-        return await self._in_thread(partial(self._verify, claim))
-
-    async def settle(self, claim: Claim) -> Settled | Rejected | Unknown:
-        return await self._in_thread(partial(self._settle, claim))
-
-    async def recall(self, claim: Claim, since: datetime) -> Settled | Rejected | Unknown:  # noqa: ARG002  # the interface's
-        return await self._in_thread(partial(self._recall, claim))
-
     async def aclose(self) -> None:
         pass
 
-    async def _in_thread(self, work: Callable[[], _Outcome]) -> _Outcome | Unknown:
-        try:
-            return await to_thread.run_sync(work)
-        except SQLAlchemyError as error:
-            return Unknown(f"the play money's records cannot be reached ({type(error).__name__})")
-
-    def _verify(self, claim: Claim) -> Valid | Rejected:
+    @_in_thread
+    def verify(self, claim: Claim) -> Valid | Rejected:
         if reason := _flaw(claim, self._now().timestamp()):
             return Rejected(reason)
         with self._database.reading() as connection:
@@ -72,7 +67,8 @@ class Play:
             spent = _spent(connection, claim.authorization.payer)
         return Valid() if spent + claim.amount <= BALANCE else Rejected(INSUFFICIENT)
 
-    def _settle(self, claim: Claim) -> Settled | Rejected:
+    @_in_thread
+    def settle(self, claim: Claim) -> Settled | Rejected:
         if reason := _flaw(claim, self._now().timestamp()):
             return Rejected(reason)
         try:
@@ -84,7 +80,8 @@ class Play:
             return Rejected(INSUFFICIENT)
         return Settled(_name(claim.authorization))
 
-    def _recall(self, claim: Claim) -> Settled | Rejected | Unknown:
+    @_in_thread
+    def recall(self, claim: Claim) -> Settled | Rejected | Unknown:
         with self._database.reading() as connection:
             if _is_used(connection, claim.authorization):
                 return Settled(_name(claim.authorization))
