@@ -88,13 +88,13 @@ PLAN = {
         "payments": "api_keys db errors settings sizes storage",
         "refusals": "client_address errors",
         "context": "db rate_limits refusals settings storage",
-        "cleanup": "context db rate_limits storage",
+        "cleanup": "context db errors rate_limits storage",
         "observability": "cleanup client_address context db errors settings storage",
         "serving": "context errors observability storage",
         "apis": "api_keys client_address context db errors payments rate_limits refusals "
         "serving settings sizes storage",
         "pages": "payments settings sizes",
-        "admin": "cleanup db storage",
+        "admin": "cleanup db errors storage",
         "app": "apis cleanup context db errors http observability pages payments private_files rate_limits "
         "secret_key serving settings storage",
     },
