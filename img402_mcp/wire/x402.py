@@ -94,56 +94,6 @@ class ExactPayload(_Payment):
     authorization: Authorization
 
 
-class PaymentRequirementsV1(_Payment):
-    """One of a v1 body's `accepts`."""
-
-    scheme: str
-    network: str
-    max_amount_required: Atomic
-    asset: str
-    pay_to: str
-    resource: str = ""
-    description: str = ""
-    mime_type: str = ""
-    output_schema: dict[str, Any] | None = None
-    max_timeout_seconds: int = 300
-    extra: dict[str, Any] | None = None
-
-
-class PaymentRequirementsV2(_Payment):
-    scheme: str
-    network: str
-    amount: Atomic
-    asset: str
-    pay_to: str
-    max_timeout_seconds: int = 300
-    extra: dict[str, Any] | None = None
-
-
-class Resource(_Payment):
-    url: str
-    description: str | None = None
-    mime_type: str | None = None
-
-
-class PaymentRequiredV1(_Payment):
-    """The body of a v1 402."""
-
-    x402_version: Literal[1] = 1
-    error: str = ""
-    accepts: tuple[PaymentRequirementsV1, ...]
-
-
-class PaymentRequiredV2(_Payment):
-    """The PAYMENT-REQUIRED header of a v2 402, decoded."""
-
-    x402_version: Literal[2] = 2
-    error: str | None = None
-    resource: Resource
-    accepts: tuple[PaymentRequirementsV2, ...]
-    extensions: dict[str, Any] | None = None
-
-
 class PaymentPayloadV1(_Payment):
     """The X-PAYMENT header, decoded."""
 

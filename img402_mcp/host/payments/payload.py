@@ -103,7 +103,7 @@ def claim(proof: PaymentPayload, sale: Sale, payee: PaidSettings) -> Claim:
 
     The payment-identifier is not sent: it distinguishes the payer from readers of the chain.
     """
-    offer = requirements_v2(sale, payee).dump() if proof.version == 2 else requirements_v1(sale, payee).dump()
+    offer = (requirements_v2 if proof.version == 2 else requirements_v1)(sale, payee)
     return Claim(
         version=proof.version,
         network=payee.network,
@@ -148,6 +148,6 @@ def mismatch(proof: PaymentPayload, sale: Sale, payee: PaidSettings, now: dateti
 def _accepts(message: x402.PaymentPayloadV1 | x402.PaymentPayloadV2, sale: Sale, payee: PaidSettings) -> bool:
     if isinstance(message, x402.PaymentPayloadV1):
         return x402.NETWORK_OF.get(message.network) == payee.network
-    accepted, offer = message.accepted, requirements_v2(sale, payee).dump()
+    accepted, offer = message.accepted, requirements_v2(sale, payee)
     named = ("scheme", "network", "asset", "payTo", "amount")
     return all(str(accepted.get(name)).lower() == str(offer[name]).lower() for name in named)

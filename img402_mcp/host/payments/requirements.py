@@ -57,47 +57,53 @@ class Sale:
         return {"type": "json", "example": self.answer}
 
 
-def requirements_v1(sale: Sale, payee: PaidSettings) -> x402.PaymentRequirementsV1:
-    return x402.PaymentRequirementsV1(
-        network=payee.network.name,
-        max_amount_required=sale.price,
-        resource=sale.url,
-        description=sale.description,
-        mime_type="application/json",
-        output_schema={"input": {**sale.input, "discoverable": True}, "output": sale.output},
-        **_terms(payee),
-    )
-
-
-def requirements_v2(sale: Sale, payee: PaidSettings) -> x402.PaymentRequirementsV2:
-    return x402.PaymentRequirementsV2(network=payee.network.caip2, amount=sale.price, **_terms(payee))
-
-
-def _terms(payee: PaidSettings) -> Json:
-    """What both versions say alike."""
+def requirements_v1(sale: Sale, payee: PaidSettings) -> Json:
     return {
         "scheme": "exact",
+        "network": payee.network.name,
+        "maxAmountRequired": str(sale.price),
         "asset": payee.network.usdc,
-        "pay_to": payee.pay_to,
-        "max_timeout_seconds": TIMEOUT_SECONDS,
-        "extra": {"name": payee.network.domain_name, "version": payee.network.domain_version},
+        "payTo": payee.pay_to,
+        "resource": sale.url,
+        "description": sale.description,
+        "mimeType": "application/json",
+        "outputSchema": {"input": {**sale.input, "discoverable": True}, "output": sale.output},
+        "maxTimeoutSeconds": TIMEOUT_SECONDS,
+        "extra": _domain(payee),
     }
+
+
+def requirements_v2(sale: Sale, payee: PaidSettings) -> Json:
+    return {
+        "scheme": "exact",
+        "network": payee.network.caip2,
+        "amount": str(sale.price),
+        "asset": payee.network.usdc,
+        "payTo": payee.pay_to,
+        "maxTimeoutSeconds": TIMEOUT_SECONDS,
+        "extra": _domain(payee),
+    }
+
+
+def _domain(payee: PaidSettings) -> Json:
+    return {"name": payee.network.domain_name, "version": payee.network.domain_version}
 
 
 def required_v1(sale: Sale, payee: PaidSettings, code: str, message: str) -> Json:
     """The 402's body."""
-    offer = x402.PaymentRequiredV1(error=code, accepts=(requirements_v1(sale, payee),))
-    return sale.envelope(offer.dump(), code, message)
+    offer = {"x402Version": 1, "error": code, "accepts": [requirements_v1(sale, payee)]}
+    return sale.envelope(offer, code, message)
 
 
-def required_v2(sale: Sale, payee: PaidSettings, code: str) -> x402.PaymentRequiredV2:
+def required_v2(sale: Sale, payee: PaidSettings, code: str) -> Json:
     """The 402's header."""
-    return x402.PaymentRequiredV2(
-        error=code,
-        resource=x402.Resource(url=sale.url, description=sale.description, mime_type="application/json"),
-        accepts=(requirements_v2(sale, payee),),
-        extensions=_extensions(sale),
-    )
+    return {
+        "x402Version": 2,
+        "error": code,
+        "resource": {"url": sale.url, "description": sale.description, "mimeType": "application/json"},
+        "accepts": [requirements_v2(sale, payee)],
+        "extensions": _extensions(sale),
+    }
 
 
 def _extensions(sale: Sale) -> Json:

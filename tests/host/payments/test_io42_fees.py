@@ -46,7 +46,7 @@ def intent(picture: Picture) -> Intent:
 async def test_the_402_is_the_envelope_and_x402s_offer_in_both_versions(agent: Io42Agent, intent: Intent):
     answer = await agent.ask(intent)
     body = answer.json()
-    (offer,) = x402.PaymentRequiredV2.model_validate(x402.decoded(answer.headers["PAYMENT-REQUIRED"])).accepts
+    (offer,) = x402.decoded(answer.headers["PAYMENT-REQUIRED"])["accepts"]
     (requirements_v1,) = body.pop("accepts")
     assert answer.status_code == 402
     assert body == {
@@ -58,7 +58,7 @@ async def test_the_402_is_the_envelope_and_x402s_offer_in_both_versions(agent: I
         },
         "x402Version": 1,
     }
-    assert (offer.amount, requirements_v1["maxAmountRequired"]) == (250_000, "250000")
+    assert (offer["amount"], requirements_v1["maxAmountRequired"]) == ("250000", "250000")
     assert requirements_v1["resource"] == "https://i.example/api/agents/projects/logos/submissions/sub_1"
     assert answer.headers["X-RateLimit-Remaining"] == "99"
 

@@ -69,7 +69,7 @@ def _paid(settings: HostSettings) -> Json:
 
 def _bought(paid: PaidSettings, sale: Sale, operation_id: str, responses: Json, **more: Any) -> Json:  # noqa: ANN401  # JSON
     price = {"amount": paid.terms.price, "currency": "USDC", "mode": "fixed"}
-    offer = {"protocols": ["x402"], "price": price, **requirements_v2(sale, paid).dump()}
+    offer = {"protocols": ["x402"], "price": price, **requirements_v2(sale, paid)}
     payment = {**offer, "input": sale.input, "output": sale.output}
     about = {"description": sale.description, "x-payment-info": payment}
     return operation(operation_id, sale.title, responses, **about, **more)
