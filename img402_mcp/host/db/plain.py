@@ -71,7 +71,11 @@ class PlainTransaction:
 
     def _failure(self, error: sqlite3.Error) -> Exception:
         self.error = error
-        return DBAPIError.instance(None, None, error, sqlite3.Error, hide_parameters=True)
+        return _failure(error)
+
+
+def _failure(error: sqlite3.Error) -> Exception:
+    return DBAPIError.instance(None, None, error, sqlite3.Error, hide_parameters=True)
 
 
 class PlainDatabase:
@@ -99,13 +103,20 @@ class PlainDatabase:
     @contextmanager
     def transaction(self) -> Iterator[PlainTransaction]:
         with self._turn:
-            transaction = PlainTransaction(self._writer.opened())
+            transaction = PlainTransaction(self._writing())
             try:
                 with transaction.committing():
                     yield transaction
             finally:
                 if is_broken(transaction.error):
                     self._writer.close()
+
+    def _writing(self) -> sqlite3.Connection:
+        try:
+            return self._writer.opened()
+        except sqlite3.Error as error:  # the file is damaged
+            self._writer.close()
+            raise _failure(error) from error
 
 
 class _PlainConnection:
