@@ -1,10 +1,15 @@
-"""What the package says about itself in a registry: its address, and README.md with absolute links."""
+"""What the package says about itself in a registry: its address, and README.md as it is published, with absolute
+links."""
 
 import re
+import sys
 from pathlib import Path
 from typing import Any
 
 from hatchling.metadata.plugin.interface import MetadataHookInterface
+
+sys.path.append(str(Path(__file__).parent / "scripts"))
+from release import published  # the build does not look there by itself
 
 PLACES = {"Changelog": "blob/main/CHANGELOG.md", "Documentation": "tree/main/docs", "Issues": "issues"}
 RELATIVE = r"\((?![a-z]+:|#)(?P<path>[^)\s]+)\)"
@@ -17,7 +22,8 @@ class LongDescription(MetadataHookInterface):
     def update(self, metadata: dict[str, Any]) -> None:
         repository = self.config["repository"]
         text = (Path(self.root) / "README.md").read_text(encoding="utf-8")
-        metadata["readme"] = {"content-type": "text/markdown", "text": absolute(text, repository)}
+        text = absolute(published(text, repository), repository)
+        metadata["readme"] = {"content-type": "text/markdown", "text": text}
         metadata["urls"] = urls(repository)
 
 

@@ -63,7 +63,8 @@ def main() -> None:
 as_json = partial(click.option, "--json", is_flag=True)
 
 
-@main.command(epilog=examples("serve", "serve --transport streamable-http --port 8402 --allow-dir ~/shots"))
+@main.command(epilog=examples("serve", "serve ~/shots", "serve --transport streamable-http --port 8402 ~/shots"))
+@click.argument("folders", nargs=-1, metavar="[DIR]...", shell_complete=folders)
 @click.option("--transport", type=click.Choice(["stdio", "streamable-http", "sse"]), default="stdio", show_default=True)
 @click.option("--host", default="127.0.0.1", show_default=True, help="The address to bind in the HTTP modes.")
 @click.option("--port", type=PORT, default=8402, show_default=True, metavar="N", help="0 picks a free one.")
@@ -77,7 +78,10 @@ as_json = partial(click.option, "--json", is_flag=True)
 )
 @allow_dir
 def serve(**flags: object) -> int:
-    """Serve MCP over stdio, Streamable HTTP or SSE."""
+    """Serve MCP over stdio, Streamable HTTP or SSE.
+
+    DIR is a folder whose images may be uploaded, as with --allow-dir.
+    """
     return perform("serve", flags)
 
 

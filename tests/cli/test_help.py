@@ -45,7 +45,7 @@ def test_every_command_has_help_and_no_line_of_it_is_cut(shown, path, command):
     code, out, err = shown(*path, "--help")
     assert (code, err) == (0, "")
     assert out.startswith(f"Usage: {' '.join((PROGRAM, *path))} ")
-    assert "..." not in re.sub(r"(PATH|IMAGE|\[ARGS\]|\[CLIENT\])\.\.\.", "", out)
+    assert "..." not in re.sub(r"(PATH|IMAGE|\[DIR\]|\[ARGS\]|\[CLIENT\])\.\.\.", "", out)
     assert shown(*path, "-h") == (0, out, "")
     for parameter in command.params:
         assert not isinstance(parameter, click.Option) or parameter.opts[-1] in out

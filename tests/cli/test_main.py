@@ -13,7 +13,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from mcp import Client
+from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
 from img402_mcp import __version__
@@ -139,6 +139,29 @@ def test_invariant_9_a_stray_print_never_lands_in_the_protocol(pictures, tmp_pat
 
 
 @pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        pytest.param(["{one}", "{two}"], ["one", "two"], id="arguments"),
+        pytest.param(["--allow-dir", "{one}", "{two}"], ["one", "two"], id="flag-and-argument"),
+        pytest.param(["${{user_config.folders}}"], [], id="nothing-filled-in"),
+        pytest.param(["${{user_config.folders}}", "{two}"], ["two"], id="filled-in-by-half"),
+    ],
+)
+async def test_serve_reads_the_folders_that_its_arguments_name(arguments, named, tmp_path):
+    folders = {name: tmp_path / name for name in ("one", "two")}
+    for folder in folders.values():
+        folder.mkdir()
+    words = [word.format(**folders) for word in arguments]
+    command, *rest = PROGRAM
+    environ = {"IMG402_API_URL": "http://127.0.0.1:9", "IMG402_HISTORY": "off"}
+    async with Client(StdioServerParameters(command=command, args=[*rest, "serve", *words], env=environ)) as client:
+        said = (await client.call_tool("limits", {})).structured_content
+    given = [folder for folder in map(Path, said["allowed_dirs"]) if folder.parent == tmp_path.resolve()]
+    assert given == [folders[name].resolve() for name in named]
+    assert (len(said["allowed_dirs"]) == len(named)) is bool(named)
+
+
+@pytest.mark.parametrize(
     ("arguments", "environ", "sentence"),
     [
         pytest.param(
@@ -153,6 +176,22 @@ def test_invariant_9_a_stray_print_never_lands_in_the_protocol(pictures, tmp_pat
             {},
             'img402-mcp: IMG402_ALLOW_DIRS or --allow-dir names "/nowhere-at-all", which does not exist',
             id="missing-folder",
+        ),
+        pytest.param(
+            ["serve", "/tmp", "/nowhere-at-all"],
+            {},
+            'img402-mcp: IMG402_ALLOW_DIRS or --allow-dir names "/nowhere-at-all", which does not exist',
+            id="missing-folder-among-the-arguments",
+        ),
+        pytest.param(
+            ["serve", "/nowhere-at-all"],
+            {"IMG402_API_URL": "${user_config.api_url}"},
+            "img402-mcp: IMG402_ALLOW_DIRS or --allow-dir names",
+            id="nothing-filled-in-for-the-api",
+        ),
+        pytest.param(["serve", ""], {}, "img402-mcp: --allow-dir names an empty folder", id="empty-folder"),
+        pytest.param(
+            ["serve"], {"IMG402_API_URL": "${HOME}"}, 'img402-mcp: IMG402_API_URL "${HOME}"', id="variable-of-a-shell"
         ),
         pytest.param(
             ["host", "--host", "0.0.0.0", "--port", "0"], {}, "img402-mcp: The public URL is", id="host-without-a-name"

