@@ -6,6 +6,7 @@ FROM ${BASE} AS build
 ARG EXTRAS=host
 WORKDIR /source
 COPY pyproject.toml hatch_build.py constraints.txt README.md LICENSE ./
+COPY scripts/release.py ./scripts/
 COPY img402_mcp ./img402_mcp
 # --compile: the container's file system is read-only, so no start could keep the bytecode that it made.
 RUN python3 -m venv /opt/img402 \
