@@ -19,6 +19,7 @@ from img402_mcp.client.history import History, HistoryEntry
 from img402_mcp.client.http import Request, Response
 from img402_mcp.client.settings.io42 import Io42Settings
 from img402_mcp.client.settings.studio import StudioSettings
+from img402_mcp.doctor.runner import CHECKS, run_checks
 from img402_mcp.wire import x402
 from img402_mcp.wire.img402 import FREE, LIMITS_KEY, OPENAPI
 from tests.fakes.agent import agent, money
@@ -138,9 +139,20 @@ async def test_the_limits_tool_shows_no_stated_text_raw(api, pictures, limits):
 
 
 def test_the_doctor_shows_no_stated_text_raw(api, command):
-    for limits in LIMITS:
-        api.limits = limits
-        assert found_raw(command("doctor", "--verbose")) == []
+    api.limits = {HOSTILE: HOSTILE}
+    assert found_raw(command("doctor", "--verbose")) == []
+
+
+@pytest.mark.parametrize("limits", LIMITS)
+async def test_no_finding_of_the_doctor_shows_a_stated_text_raw(api, tmp_path, limits):
+    """Of the checks that ask somebody; the others are about this machine alone."""
+    api.limits = limits
+    asking_others = {name: CHECKS[name] for name in ("api", "clock", "rpc")}
+    with on_a_socket(api) as url:
+        environ = {"IMG402_API_URL": url, "IMG402_RPC_URL": url, "IMG402_STATE_DIR": str(tmp_path / "state")}
+        found = await run_checks(environ, tmp_path, tmp_path, asking_others)
+    assert found.keys() == asking_others.keys()
+    assert found_raw([(each.said, each.fix) for several in found.values() for each in several]) == []
 
 
 @pytest.mark.parametrize("raw", [*planted(offer()), *planted(offer(1)), *planted(offer(), 10**400)])
@@ -158,12 +170,12 @@ def test_price_shows_none_of_many_offers_raw(api, command):
 @pytest.mark.parametrize("arguments", [["upload"], ["upload", "--json"], ["publish"]], ids=" ".join)
 def test_commands_that_upload_show_no_part_of_an_answer_raw(api, command, tmp_path, picture, arguments):
     (tmp_path / "a.md").write_text("![a](pictures/a.png)")
-    path = "a.md" if arguments == ["publish"] else str(picture)
+    path, again = ("a.md", "--no-keep") if arguments == ["publish"] else (str(picture), "--fresh")
     said = [command(*arguments, path)]
     for body in REFUSED:
         for status in (200, 400, 402, 404, 429):
             api.upload = lambda _, status=status, body=body: reply(status, body, **{"retry-after": HEADER})
-            said.append(command(*arguments, path, *(["--fresh"] if arguments[0] == "upload" else [])))
+            said.append(command(*arguments, path, again))
     assert found_raw(said) == []
 
 

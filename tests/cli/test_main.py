@@ -19,6 +19,7 @@ from mcp.client.streamable_http import streamable_http_client
 from img402_mcp import __version__
 from img402_mcp.__main__ import ending
 from tests.fakes.keys import ADDRESS, KEY, PAYEE, SELLING
+from tests.fakes.program import started
 
 PROGRAM = [sys.executable, "-m", "img402_mcp"]
 TOKEN = "0123456789abcdef0123456789abcdef"
@@ -55,16 +56,19 @@ def run_process(*arguments: object, **environ: str) -> subprocess.CompletedProce
     )
 
 
+def run_fork(*arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
+    """All that it prints is `stderr`."""
+    with started(*arguments, environ=environ) as program:
+        output = program.stdout.read()
+        return subprocess.CompletedProcess([*map(str, arguments)], program.wait(30), "", output)
+
+
 @contextmanager
 def running(*arguments: object, **environ: str) -> Iterator[str]:
     """The URL at which the program says it serves."""
-    command = [*PROGRAM, *map(str, arguments)]
-    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as program:
-        try:
-            line = next(line for line in program.stderr if "http://" in line)
-            yield re.search(r"http://\S+?(?=,|$)", line)[0]
-        finally:
-            program.terminate()
+    with started(*arguments, environ=environ) as program:
+        line = next(line for line in program.stdout if "http://" in line)
+        yield re.search(r"http://\S+?(?=,|$)", line)[0]
 
 
 @contextmanager
@@ -211,7 +215,7 @@ async def test_serve_reads_the_folders_that_its_arguments_name(arguments, named,
     ],
 )
 def test_unusable_settings_end_with_one_sentence_and_code_2(arguments, environ, sentence):
-    start = run_process if "host" in arguments else run  # a host sets its process's umask and log
+    start = run_fork if "host" in arguments else run  # a host sets its process's umask and log
     ended = start(*arguments, **environ)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr.startswith(sentence)
@@ -249,7 +253,7 @@ def test_a_misspelt_variable_stops_every_command_that_reads_settings(arguments, 
 )
 def test_a_misspelt_variable_stops_a_host(arguments, tmp_path):
     misspelt = {"IMG402_HOST_FREE_DIALY": "9", "IMG402_SRCUB": "off"}
-    ended = run_process(*arguments, IMG402_HOST_DATA=str(tmp_path / "host"), **misspelt)
+    ended = run_fork(*arguments, IMG402_HOST_DATA=str(tmp_path / "host"), **misspelt)
     assert (ended.returncode, ended.stdout) == (2, "")
     assert ended.stderr == (
         'img402-mcp: "IMG402_HOST_FREE_DIALY" is not a variable of img402-mcp, so it has no effect: did you mean '
@@ -267,12 +271,9 @@ def test_an_unknown_variable_that_resembles_none_is_a_warning_on_stderr(tmp_path
 
 
 def test_a_host_logs_a_warning_for_an_unknown_variable_that_resembles_none(tmp_path):
-    command = [*PROGRAM, "host", "--port", "0", "--data", str(tmp_path / "host")]
     environ = {"IMG402_HOST_QQQQ": "secret", "IMG402_QQQQ": "secret"}
-    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as program:
-        warning = json.loads(program.stderr.readline())
-        program.terminate()
-        program.stderr.read()
+    with started("host", "--port", 0, "--data", tmp_path / "host", environ=environ) as program:
+        warning = json.loads(program.stdout.readline())
     assert (warning["level"], warning["message"]) == (
         "warning",
         '"IMG402_HOST_QQQQ" is not a variable of img402-mcp, so it has no effect.',
@@ -295,10 +296,8 @@ async def test_with_a_token_only_its_bearer_is_served(pictures):
 
 @pytest.mark.parametrize("environ", [{}, {"IMG402_SERVE_TOKEN": TOKEN}], ids=["open", "token"])
 def test_a_server_that_every_user_of_the_machine_can_use_says_so(pictures, environ):
-    words = [*PROGRAM, "serve", "--transport", "sse", "--port", "0", "--allow-dir", str(pictures)]
-    with subprocess.Popen(words, env=environ, stderr=subprocess.PIPE, text=True) as program:
-        said = program.stderr.readline()
-        program.terminate()
+    with started("serve", "--transport", "sse", "--port", 0, "--allow-dir", pictures, environ=environ) as program:
+        said = program.stdout.readline()
     assert (", without a token: every user and program of this machine can use it" in said) is (not environ)
 
 
@@ -344,13 +343,11 @@ def test_a_visitor_cannot_name_the_address_that_it_is_counted_by(tmp_path, sampl
 
 
 def test_the_host_writes_one_line_of_json_for_each_request(tmp_path):
-    command = [*PROGRAM, "host", "--port", "0", "--data", str(tmp_path / "host")]
-    with subprocess.Popen(command, env={}, stderr=subprocess.PIPE, text=True) as program, ExitStack() as end:
-        end.callback(program.kill)
-        url = re.search(r"http://\S+?(?=,)", program.stderr.readline())[0]
+    with started("host", "--port", 0, "--data", tmp_path / "host", environ={}) as program:
+        url = re.search(r"http://\S+?(?=,)", program.stdout.readline())[0]
         httpx2.get(f"{url}/healthz?token=secret")
         program.terminate()
-        settings, line = program.stderr.read().splitlines()
+        settings, line = program.stdout.read().splitlines()
     assert json.loads(settings)["message"] == "the settings in force"
     output = json.loads(line)
     assert (output["method"], output["path"], output["status"], output["client"]) == (

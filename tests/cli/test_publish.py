@@ -12,6 +12,7 @@ import pytest
 
 from img402_mcp.cli import main
 from img402_mcp.errors import ReadRefused
+from tests.fakes.program import started
 
 PROGRAM = [sys.executable, "-m", "img402_mcp"]
 DOCUMENT = "# ä\r\n![a](a.png) ![b](https://i.example/b.png)"
@@ -20,13 +21,9 @@ Run = Callable[..., tuple[int, str, str]]
 
 @contextmanager
 def hosting(data: Path) -> Iterator[str]:
-    command = [*PROGRAM, "host", "--port", "0", "--data", str(data)]
-    with subprocess.Popen(command, env={}, stderr=subprocess.PIPE, text=True) as program:
-        try:
-            line = next(line for line in program.stderr if "http://" in line)
-            yield re.search(r"http://[0-9.:]+", line)[0]
-        finally:
-            program.terminate()
+    with started("host", "--port", 0, "--data", data, environ={}) as program:
+        line = next(line for line in program.stdout if "http://" in line)
+        yield re.search(r"http://[0-9.:]+", line)[0]
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@ import hashlib
 import os
 import socket
 import struct
-import subprocess
-import sys
 from collections.abc import AsyncGenerator, Callable, Iterable, Iterator
 from contextlib import (
     AbstractAsyncContextManager,
@@ -32,25 +30,10 @@ from img402_mcp.host.settings import HostSettings, host_settings
 from img402_mcp.host.storage.opening import open_blobs
 from tests.fakes.folders import in_memory
 from tests.fakes.pictures import png
+from tests.fakes.plain_server import serve
+from tests.fakes.program import started
 
 PUBLIC_URL = "https://i.example"
-
-# Prints its URL, then one line for each request, until it is stopped.
-SERVER = """
-import logging, os, socket, sys
-import uvicorn
-from img402_mcp.host.app import create_app
-from img402_mcp.host.db.database import Database
-from img402_mcp.host.settings import host_settings
-
-listening = socket.create_server(("127.0.0.1", 0))
-url = "http://127.0.0.1:%d" % listening.getsockname()[1]
-logging.basicConfig(stream=sys.stdout, level=logging.INFO, format="%(message)s")
-app = create_app(host_settings(os.environ, default_public_url=url))
-print(url, flush=True)
-config = uvicorn.Config(app, log_config=None, access_log=False, proxy_headers=False, log_level="warning")
-uvicorn.Server(config).run(sockets=[listening])
-"""
 
 
 @pytest.fixture
@@ -234,10 +217,7 @@ def starting(
 
         def start(data: Path) -> SimpleNamespace:
             environ = {**os.environ, **shared_stores(data), "IMG402_HOST_DATA": str(data)}
-            command, pipe = [sys.executable, "-c", SERVER], subprocess.PIPE
-            server = stack.enter_context(
-                subprocess.Popen(command, env=environ, stdout=pipe, stderr=subprocess.STDOUT, text=True)
-            )
+            server = stack.enter_context(started(environ=environ, main=serve))
             url = next(line for line in server.stdout or () if line.startswith("http://")).strip()
             log: Queue[str] = Queue()
             stack.enter_context(reading(server.stdout, partial(put_all, log)))

@@ -2,8 +2,6 @@
 
 import os
 import stat
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,6 +13,7 @@ from img402_mcp.host.app import create_app
 from img402_mcp.host.private_files import private_folder
 from img402_mcp.host.settings import HostSettings
 from tests.fakes.pictures import png
+from tests.fakes.program import started
 
 
 @contextmanager
@@ -37,20 +36,15 @@ def test_a_running_host_makes_nothing_that_others_can_read(tmp_path: Path, mask:
     data = tmp_path / "data"
     data.mkdir()
     data.chmod(0o755)
-    command = [sys.executable, "-m", "img402_mcp", "host", "--port", "0", "--data", str(data)]
     environ = os.environ | {"IMG402_HOST_MIN_FREE_BYTES": "0"}
-    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True, umask=mask) as host:
-        lines = iter(host.stderr or ())
-        said = [next(lines), next(lines)]
+    with started("host", "--port", 0, "--data", data, environ=environ, umask=mask) as host:
+        said = [next(host.stdout), next(host.stdout)]
         url = next(word.rstrip(",") for word in said[1].split() if word.startswith("http://"))
-        try:
-            answers = [
-                httpx2.post(f"{url}/api/free", files={"image": ("a.png", png(64, 48, size=size))})
-                for size in (5_000, 1_048_000)
-            ]
-            made = modes(data)
-        finally:
-            host.terminate()
+        answers = [
+            httpx2.post(f"{url}/api/free", files={"image": ("a.png", png(64, 48, size=size))})
+            for size in (5_000, 1_048_000)
+        ]
+        made = modes(data)
     assert [answer.status_code for answer in answers] == [200, 200]
     assert made == {("folder", 0o700), ("file", 0o600)}
     assert f"Run `chmod 700 {data}`" in said[0]

@@ -8,16 +8,15 @@ import json
 import os
 import re
 import socket
-import subprocess
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from select import select
-from typing import Any
 
 import pytest
+
+from tests.fakes.program import Program, started
 
 PUBLIC_URL = "https://images.example"
 SMALL = {
@@ -103,10 +102,9 @@ class Client:
 
 
 class Host:
-    def __init__(self, process: subprocess.Popen[str], data: Path) -> None:
+    def __init__(self, process: Program, data: Path) -> None:
         self.pid, self.data, self.lines = process.pid, data, list[str]()
-        assert process.stderr is not None
-        self.url = next(found[0] for line in process.stderr if (found := re.search(r"http://127\S+:\d+", line)))
+        self.url = next(found[0] for line in process.stdout if (found := re.search(r"http://127\S+:\d+", line)))
         self.address = ("127.0.0.1", int(self.url.rpartition(":")[2]))
         self._clients: list[Client] = []
 
@@ -156,11 +154,10 @@ def hosts(
 
         def start(**environ: str) -> Host:
             data = tmp_path_factory.mktemp("hostile")
-            command = [sys.executable, "-m", "img402_mcp", "host", "--port", "0", "--data", str(data)]
-            environment: dict[str, Any] = {**os.environ, **SMALL, **environ}
-            process = stack.enter_context(subprocess.Popen(command, env=environment, stderr=subprocess.PIPE, text=True))
+            environment = {**os.environ, **SMALL, **environ}
+            process = stack.enter_context(started("host", "--port", 0, "--data", data, environ=environment))
             host = Host(process, data)
-            stack.enter_context(reading(process.stderr, host.lines.extend))
+            stack.enter_context(reading(process.stdout, host.lines.extend))
             stack.callback(process.terminate)
             stack.callback(host.leave)
             return host

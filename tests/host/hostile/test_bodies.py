@@ -132,7 +132,7 @@ def test_a_bad_body_is_refused_with_a_reason(host: Any, body: bytes, headers: by
         pytest.param(
             chunked(chunk(PART + b"x" + END) + b"0\r\nbad trailer\r\n\r\n"), 400, "bad_request", id="bad-trailer"
         ),
-        pytest.param(chunked(b"".join(chunk(b"x") for _ in range(200_000))), 400, "no_file", id="200000-chunks"),
+        pytest.param(chunked(chunk(b"x") * 200_000), 400, "no_file", id="200000-chunks"),
     ],
 )
 def test_a_body_that_lies_about_its_length_is_refused(host: Any, request_bytes: bytes, status: int, code: str):

@@ -3,11 +3,15 @@
 import json
 import subprocess
 import sys
+from collections.abc import Callable, Iterator
+from itertools import takewhile
+from subprocess import PIPE
 
 import pytest
 
 HOSTILE = 'a"b\\c\r\nd\x1b[31m\u202e\x7f\u2028}{"status": 1'
-# In a process of its own, since the log takes over all loggers of one. Each field that a line has is `hostile` once.
+# In a process of its own, since the log takes over all loggers of one. Each field that a line has is `hostile` once:
+# for each request that it reads, it logs one, and ends with an empty line.
 PROGRAM = """
 import json, logging, sys
 from ipaddress import ip_network
@@ -16,18 +20,17 @@ from img402_mcp.host.errors import problem
 from img402_mcp.host.observability import access_log
 from img402_mcp.host.observability.telemetry import Telemetry
 
-hostile, field = json.loads(sys.argv[1])
 access_log.write_to(sys.stdout)
 
 async def app(scope, receive, send):
-    logging.getLogger("uvicorn.error").warning("%s", hostile)
+    logging.getLogger("uvicorn.error").warning("%s", scope["state"])
     await problem(400, "bad", "no")(scope, receive, send)
 
 async def nothing(message):
     pass
 
-def scope():
-    made = {"type": "http", "method": "GET", "path": "/", "client": ("127.0.0.1", 1), "headers": []}
+def scope(field, hostile):
+    made = {"type": "http", "method": "GET", "path": "/", "client": ("127.0.0.1", 1), "headers": [], "state": hostile}
     if field in ("x-forwarded-for", "x-request-id", "host", "user-agent"):
         made["headers"] = [(field.encode(), hostile.encode())]
     elif field == "peer":
@@ -39,16 +42,29 @@ def scope():
     return made
 
 trusted = (ip_network("127.0.0.1"), ip_network("fe80::/10"))
-anyio.run(Telemetry(app, trusted, None), scope(), None, nothing)
-access_log.flush()
+for line in sys.stdin:
+    anyio.run(Telemetry(app, trusted, None), scope(*json.loads(line)), None, nothing)
+    access_log.flush()
+    print(flush=True)
 """
 
 
-def lines(hostile: str, field: str) -> list[dict[str, object]]:
-    program = [sys.executable, "-c", PROGRAM, json.dumps([hostile, field])]
-    written = subprocess.run(program, capture_output=True, check=True, text=True, encoding="utf-8").stdout
-    assert written.isascii()
-    return [json.loads(line) for line in written.splitlines()]
+@pytest.fixture(scope="module")
+def lines() -> Iterator[Callable[[str, str], list[dict[str, object]]]]:
+    """`lines(field, hostile)`: what the log holds of that request."""
+    program = [sys.executable, "-c", PROGRAM]
+    with subprocess.Popen(program, stdin=PIPE, stdout=PIPE, text=True, encoding="utf-8") as process:
+
+        def logged(field: str, hostile: str) -> list[dict[str, object]]:
+            process.stdin.write(json.dumps([field, hostile]) + "\n")
+            process.stdin.flush()
+            written = [*takewhile("\n".__ne__, process.stdout or ())]
+            assert "".join(written).isascii()
+            return [json.loads(line) for line in written]
+
+        yield logged
+        process.stdin.close()
+    assert process.returncode == 0
 
 
 @pytest.mark.parametrize(
@@ -71,8 +87,10 @@ def lines(hostile: str, field: str) -> list[dict[str, object]]:
         pytest.param("user-agent", HOSTILE, {}, id="user-agent"),
     ],
 )
-def test_a_line_of_the_log_is_json_whatever_a_request_says(field: str, hostile: str, logged: dict[str, object]):
-    complaint, request = lines(hostile, field)
+def test_a_line_of_the_log_is_json_whatever_a_request_says(
+    lines: Callable[[str, str], list[dict[str, object]]], field: str, hostile: str, logged: dict[str, object]
+):
+    complaint, request = lines(field, hostile)
     assert complaint == {
         "time": complaint["time"],
         "level": "warning",

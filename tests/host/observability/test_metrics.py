@@ -6,8 +6,6 @@ import re
 import signal
 import socket
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack, closing
@@ -37,6 +35,7 @@ from img402_mcp.host.payments.paywall import WORDS
 from img402_mcp.host.settings import HostSettings, host_settings
 from img402_mcp.host.settings.shown import shown
 from tests.fakes.fixtures import Hosting, Sample
+from tests.fakes.program import started
 
 ON = {"IMG402_HOST_METRICS": "127.0.0.1:9402"}
 
@@ -183,19 +182,16 @@ def test_the_settings_are_shown_without_secrets(tmp_path: Path):
 @pytest.fixture
 def program(tmp_path: Path) -> Iterator[SimpleNamespace]:
     """The host as a person starts it: `.url`, `.process`, `.line(part)`: the next such line of its log."""
-    command = [sys.executable, "-m", "img402_mcp", "host", "--port", "0", "--data", str(tmp_path / "data")]
     environ = os.environ | {"IMG402_HOST_METRICS": "127.0.0.1:0", "IMG402_HOST_DRAIN_SECONDS": "30"}
-    with subprocess.Popen(command, env=environ, stderr=subprocess.PIPE, text=True) as process, ExitStack() as end:
-        end.callback(process.kill)
-        output = process.stderr
-        assert output is not None
-        url = output.readline().split(" is at ")[1].split(",")[0]
+    with started("host", "--port", 0, "--data", tmp_path / "data", environ=environ) as process:
+        url = process.stdout.readline().split(" is at ")[1].split(",")[0]
         yield SimpleNamespace(
             url=url,
             process=process,
-            line=lambda part: next(line for line in output if part in line).strip(),
+            line=lambda part: next(line for line in process.stdout if part in line).strip(),
             data=tmp_path / "data",
         )
+        process.terminate()  # the first signal drains, and the second one ends it
 
 
 def test_after_the_first_signal_it_reports_not_ready_and_serves_on_and_a_second_one_ends_it(
@@ -226,7 +222,7 @@ def test_every_log_line_is_json_and_a_failures_line_names_its_request(program: S
     failed = httpx2.post(f"{program.url}/api/free", files={"image": sample("plain.png")})
     program.process.send_signal(signal.SIGINT)
     program.process.send_signal(signal.SIGTERM)
-    lines = [json.loads(line) for line in program.process.stderr]
+    lines = [json.loads(line) for line in program.process.stdout]
     failure, access = (next(it for it in lines if key in it) for key in ("exception", "path"))
     assert (scraped.status_code, failed.status_code, access["error"]) == (200, 500, "upload_failed")
     assert failure["exception"].startswith("Traceback")

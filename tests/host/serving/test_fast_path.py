@@ -2,16 +2,14 @@
 
 import os
 import re
-import signal
-import subprocess
-import sys
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from types import SimpleNamespace
 
 import httpx2
 import pytest
+
+from tests.fakes.program import started
 
 DIFFERS = {"date", "x-request-id"}
 
@@ -19,16 +17,13 @@ DIFFERS = {"date", "x-request-id"}
 @pytest.fixture
 def command(tmp_path: Path, picture, request: pytest.FixtureRequest) -> Iterator[SimpleNamespace]:
     """The host as its command starts it, with one image, requested once: `.url`, `.name`; `.stop()` returns its log."""
-    start = [sys.executable, "-m", "img402_mcp", "host", "--port", "0", "--data", str(tmp_path / "data")]
     environ = {**os.environ, "IMG402_HOST_MIN_FREE_BYTES": "0", **getattr(request, "param", {})}
-    with subprocess.Popen(start, env=environ, stderr=subprocess.PIPE, text=True) as process, ExitStack() as end:
-        end.callback(process.terminate)
-        assert process.stderr is not None
-        url = re.search(r"http://127\S+:\d+", next(line for line in process.stderr if "API is at" in line))[0]
+    with started("host", "--port", 0, "--data", tmp_path / "data", environ=environ) as process:
+        url = re.search(r"http://127\S+:\d+", next(line for line in process.stdout if "API is at" in line))[0]
 
         def stop() -> str:
-            process.send_signal(signal.SIGTERM)
-            return process.communicate(timeout=20)[1]
+            process.terminate()
+            return process.stdout.read()
 
         name = httpx2.post(f"{url}/api/free", files={"image": picture()}).json()["url"].rpartition("/")[2]
         httpx2.get(f"{url}/{name}")
