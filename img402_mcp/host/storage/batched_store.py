@@ -2,11 +2,10 @@
 
 from asyncio import Future, get_running_loop
 from collections import deque
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from os import fsync
-from time import monotonic
 from typing import Any, cast
 
 from anyio import CancelScope
@@ -16,7 +15,7 @@ from img402_mcp.host.storage.blobs.folder import Folder
 from img402_mcp.host.storage.images import StoredImage
 from img402_mcp.host.storage.store import PendingImage
 
-TOGETHER, SECONDS = 64, 0.05  # a batch, so that its first upload does not wait long for its last
+TOGETHER = 32  # in a batch, so that its first upload does not wait long for its last
 SYNCS = 8  # at the same time: those that meet share the file system's commit and the disk's flush
 
 Steps = Generator[None, PlainTransaction | None, StoredImage]
@@ -36,7 +35,8 @@ class BatchedStore:
     async def put(self, pending: PendingImage) -> StoredImage:
         upload = _Upload(self._steps(pending), get_running_loop().create_future())
         self.waiting.append(upload)
-        self._writer.submit(self._store_some)
+        if len(self.waiting) == 1:  # else whoever takes those before takes this one too
+            self._writer.submit(self._store_all)
         with CancelScope(shield=True):  # the body is in the threads' hands
             await upload.stored
         return upload.stored.result()
@@ -59,17 +59,20 @@ class BatchedStore:
             yield
         return image
 
-    def _store_some(self) -> None:
-        """There may be none left: the batch before took them."""
-        batch: list[_Upload] = []
-        end = monotonic() + SECONDS
-        while self.waiting and len(batch) < TOGETHER and monotonic() < end:
-            batch.append(self.waiting.popleft())
-            batch[-1].go_on()
-        if going_on := [upload for upload in batch if upload.goes_on]:
-            self._commit(going_on)
-        if batch:
+    def _store_all(self) -> None:
+        """There may be none left: the call before took what came meanwhile."""
+        while batch := [*self._written()]:
+            if written := [upload for upload in batch if upload.goes_on]:
+                self._commit(written)
             batch[0].stored.get_loop().call_soon_threadsafe(_tell, batch)
+
+    def _written(self) -> "Iterator[_Upload]":
+        """Those that wait, and those that come while they are written."""
+        for _ in range(TOGETHER):
+            if self.waiting:
+                upload = self.waiting.popleft()
+                upload.go_on()
+                yield upload
 
     def _commit(self, batch: "Sequence[_Upload]") -> None:
         """A file that fails, or an upload that is refused, costs the others nothing."""
