@@ -94,7 +94,7 @@ def _contents_before(config: AgentConfig, file: ConfigFile) -> list[bytes | None
 
 def _becomes(config: AgentConfig, before: ConfigFile, entry: Mapping[str, Any], after: bytes | None) -> bool:
     with suppress(SettingsError):
-        return entry_in(before, config) is None and _with_entry(before, config, entry) == after
+        return _with_entry(before, config, entry) == after
     return False
 
 

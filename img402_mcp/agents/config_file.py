@@ -18,6 +18,8 @@ from img402_mcp.errors import SettingsError, quoted
 
 MAX_BYTES = 20_000_000
 """Claude Code keeps much else in its file."""
+MAX_CHANGED_BYTES = 5_000_000
+"""Of a file that is changed: some seconds of work. Those that exist have some thousand bytes."""
 _BOM = "\ufeff"
 
 
@@ -117,9 +119,9 @@ def _content(target: Path) -> bytes | None:
     if not status.st_mode & 0o222:
         raise OSError(0, "it is read-only. Make it writable, or change it where it is generated")
     with target.open("rb") as file:
-        content = file.read(MAX_BYTES + 1)
-    if len(content) > MAX_BYTES:
-        raise OSError(0, f"it has more than {MAX_BYTES:,} bytes")
+        content = file.read(MAX_CHANGED_BYTES + 1)
+    if len(content) > MAX_CHANGED_BYTES:
+        raise OSError(0, f"it has more than {MAX_CHANGED_BYTES:,} bytes")
     return content
 
 

@@ -14,8 +14,9 @@ Path = Sequence[str]
 
 _NO_OBJECT = "an object belongs here"
 _SPACE = " \t\r\n"
-_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+"'
-_COMMENT = re.compile(rf"{_STRING}|//[^\r\n]*|/\*.*?\*/", re.DOTALL)
+# What does not end is taken to the end of the text: to look for its end again from each mark in it would be quadratic.
+_STRING = r'"[^"\\]*+(?:\\.[^"\\]*+)*+(?:"|\Z)'
+_COMMENT = re.compile(rf"{_STRING}|//[^\r\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
 _TRAILING = re.compile(rf'{_STRING}|(?<=[\w"\]}}])[ \t\r\n]*,(?=[ \t\r\n]*[\]}}])', re.DOTALL)
 _TOKEN = re.compile(rf"{_STRING}|[{{}}\[\]:,]", re.DOTALL)
 
@@ -184,7 +185,11 @@ def _without_comments(text: str) -> str:
 
 def _blank(found: re.Match[str]) -> str:
     """A string stays, what else was found becomes spaces."""
-    return found[0] if found[0][0] == '"' else re.sub(r"[^\r\n]", " ", found[0])
+    if found[0][0] == '"':
+        return found[0]
+    if found[0].startswith("/*") and not found[0].endswith("*/", 2):
+        raise json.JSONDecodeError("this comment does not end", found.string, found.start())
+    return re.sub(r"[^\r\n]", " ", found[0])
 
 
 def _nested(path: Path, value: object) -> object:

@@ -95,7 +95,10 @@ def removing(config: AgentConfig, home: Path, environ: Mapping[str, str]) -> Com
 def _program(config: AgentConfig, environ: Mapping[str, str]) -> str:
     if program := find_program(config.program, environ):
         return str(program)
-    raise SettingsError(f"{config.name} is not installed here: there is no {config.program} in the PATH.")
+    raise SettingsError(
+        f"{config.name} is not installed here: there is no {config.program} in the PATH. Install it, or add its folder "
+        "to the PATH."
+    )
 
 
 def _there(config: AgentConfig) -> dict[str, Any] | None:

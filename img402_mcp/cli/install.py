@@ -28,7 +28,7 @@ def run(flags: Flags) -> int:
         raise SettingsError("Nobody can be asked here: add --yes, or --dry-run to see what would be changed.")
     if (home := home_folder()) is None:
         raise SettingsError("This user has no home folder, so no agent has a configuration here.")
-    agents = _Agents(home, Path.cwd(), project=flags.project)
+    agents = _Agents(home, _working_directory() or home, project=flags.project)
     changes = _removed(agents, flags) if flags.action == "uninstall" else _added(agents, flags)
     answers = [_make(change, flags) for change in changes]
     return 0 if all(answers) else 2
@@ -56,6 +56,12 @@ class _Agents:
             return [*_WITH_PROJECT_FILES]
         there = {each.client for each in known(self.home, self.here, os.environ) if is_here(each, os.environ)}
         return [client for client in CLIENTS if client in there]
+
+
+def _working_directory() -> Path | None:
+    with suppress(OSError):  # it was deleted
+        return Path.cwd()
+    return None
 
 
 def _added(agents: _Agents, flags: Flags) -> list[Change]:

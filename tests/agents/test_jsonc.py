@@ -111,6 +111,8 @@ def test_a_member_is_removed(before: str, after: str):
         pytest.param('{"a": "\n"}', 1, 8, id="line-break-in-text"),
         pytest.param('{"a": 1} x', 1, 10, id="more"),
         pytest.param("{ /* open", 1, 3, id="open-comment"),
+        pytest.param("{} /*/", 1, 4, id="open-comment-behind-the-end"),
+        pytest.param('{"a": "\\"', 1, 7, id="open-text"),
         pytest.param("{'a': 1}", 1, 2, id="single-quotes"),
     ],
 )
@@ -118,6 +120,15 @@ def test_what_cannot_be_changed_is_named_by_its_place(text: str, line: int, colu
     with pytest.raises(json.JSONDecodeError) as caught:
         with_member(text, ("s", "n"), 1)
     assert (caught.value.lineno, caught.value.colno) == (line, column)
+
+
+@pytest.mark.timeout(20)
+@pytest.mark.parametrize(
+    "text", ["/* " * 200_000, '"' + '\\"' * 200_000, '{"a":' + " " * 500_000], ids=["/*", '"', " "]
+)
+def test_what_does_not_end_takes_no_longer_for_its_length(text: str):
+    with pytest.raises(json.JSONDecodeError):
+        with_member(text, ("s", "n"), 1)
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}"], ids=["open", "whole"])

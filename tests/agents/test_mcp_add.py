@@ -1,6 +1,7 @@
 """The agents that change their configuration themselves: real programs that write down what they were given."""
 
 import json
+import os
 import sys
 from dataclasses import replace
 from pathlib import Path
@@ -13,7 +14,7 @@ from img402_mcp.agents.entry import Entry
 from img402_mcp.agents.mcp_add import adding, removing
 from img402_mcp.agents.table import known
 from img402_mcp.errors import Img402Error, SettingsError
-from tests.fakes.posix import PROCESSES
+from tests.fakes.posix import PROCESSES, pipe
 
 ENTRY = Entry(("/opt/img402-mcp",), {"IMG402_ALLOW_DIRS": "/shots"})
 THERE = {"command": "/opt/img402-mcp", "args": [], "env": {"IMG402_ALLOW_DIRS": "/shots"}}
@@ -48,7 +49,7 @@ class Machine:
         (config,) = (
             each for each in known(self.home, self.home, self.environ) if each.client == client and each.program
         )
-        program = self.bin / config.program
+        program = self.bin / (config.program + (".exe" if os.name == "nt" else ""))
         program.write_text(PROGRAM.format(python=sys.executable, log=str(self.log), more=more))
         program.chmod(0o755)
         if entry is not None:
@@ -163,11 +164,18 @@ def test_a_failure_after_the_removal_says_so(machine):
 
 
 @PROCESSES
-def test_a_command_that_hangs_is_ended_with_its_children(machine):
-    more = "import subprocess; subprocess.run([sys.executable, '-c', 'import time; time.sleep(60)'])"
-    change = replace(adding(machine.agent("codex", more), ENTRY, machine.home, machine.environ), seconds=1)
-    with pytest.raises(Img402Error, match="took more than 1 second"):
+@pytest.mark.timeout(30)
+def test_a_command_that_hangs_is_ended_with_its_children(machine, tmp_path):
+    pipe(tmp_path / "pipe")
+    child = f"import os, time; os.open({str(tmp_path / 'pipe')!r}, os.O_RDWR); time.sleep(60)"
+    config = machine.agent("codex", f"import subprocess; subprocess.run([sys.executable, '-c', {child!r}])")
+    change = replace(adding(config, ENTRY, machine.home, machine.environ), seconds=3)
+    with pytest.raises(Img402Error, match="took more than 3 seconds"):
         change.carry_out()
+    reader = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    os.set_blocking(reader, True)
+    assert os.read(reader, 1) == b""  # the child's end is closed
+    os.close(reader)
 
 
 @PROCESSES
@@ -183,3 +191,16 @@ def test_a_word_that_cmd_would_obey_is_not_given_to_a_cmd_file(mark):
     with pytest.raises(SettingsError, match="would obey"):
         mcp_add.demand_harmless(r"C:\npm\claude.CMD", [f"C:\\a{mark}calc"])
     mcp_add.demand_harmless(r"C:\npm\claude.exe", [f"C:\\a{mark}calc"])
+
+
+@PROCESSES
+def test_a_folder_that_cmd_would_obey_is_not_given_to_a_cmd_file(machine):
+    config = machine.agent("codex")
+    (machine.bin / "codex").rename(machine.bin / "codex.cmd")
+    with pytest.raises(SettingsError, match="would obey"):
+        adding(
+            replace(config, program="codex.cmd"),
+            Entry(("/opt/img402-mcp",), {"IMG402_ALLOW_DIRS": "/a & b"}),
+            machine.home,
+            machine.environ,
+        )

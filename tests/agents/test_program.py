@@ -1,5 +1,6 @@
 """The command that an agent is given."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -70,4 +71,4 @@ def test_an_environment_that_stays_is_taken(tmp_path, place):
     environment = tmp_path / place
     environment.mkdir(parents=True)
     (environment / "CACHEDIR.TAG").write_text("uv writes one into each environment that it makes")
-    assert running_program(environment, [], "/usr/bin/python3") == ("/usr/bin/python3", "-m", "img402_mcp")
+    assert running_program(environment, [], sys.executable) == (sys.executable, "-m", "img402_mcp")

@@ -83,7 +83,7 @@ def test_a_project_has_files_of_its_own(tmp_path):
 def test_an_agent_is_here_if_its_folder_is_or_its_program(tmp_path):
     (tmp_path / ".cursor").mkdir()
     (tmp_path / "project" / ".vscode").mkdir(parents=True)
-    program(tmp_path / "bin", "codex")
+    program(tmp_path / "bin", "codex.exe" if os.name == "nt" else "codex")
     environ = {"PATH": str(tmp_path / "bin")}
     here = {each.client for each in known(tmp_path, tmp_path / "project", environ) if is_here(each, environ)}
     assert here == {"cursor", "codex"}

@@ -10,6 +10,8 @@ from tests.interop.windows.machine import Machine
 SECONDS = 7000
 OPTIONS = ["-q", "-p", "no:cacheprovider", "--basetemp", r"C:\tests", "--timeout", "1800"]
 ROOMS = {
+    "tests/agents": 200,
+    "tests/cli/test_install.py": 12,
     "tests/client/files": 540,
     "tests/client/test_history.py": 20,
     "tests/client/test_private_files.py": 4,
