@@ -38,7 +38,7 @@ from img402_mcp.host.payments.paywall import SETTLE_TIMEOUT, Paywall
 from img402_mcp.host.payments.products import well_known
 from img402_mcp.host.payments.records import PaymentRecords
 from img402_mcp.host.payments.upload_tokens import UploadTokens
-from img402_mcp.host.private_files import private_folder, warnings
+from img402_mcp.host.private_files import private_folder, warn_of_open
 from img402_mcp.host.rate_limits import DailyCaps
 from img402_mcp.host.secret_key import secret_of
 from img402_mcp.host.serving.fast_path import FastPath
@@ -54,7 +54,6 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger("img402_mcp.host.payments")
 _failures = logging.getLogger("img402_mcp.host.failures")
-_folders = logging.getLogger("img402_mcp.host.folders")
 
 OTHER_APIS = apis()  # here, so that whatever opens the database after this import has the tables of each
 
@@ -149,18 +148,13 @@ def reaching(settings: HostSettings) -> Iterator[None]:
         ) from error
 
 
-def _warn_of_open_folders(settings: HostSettings) -> None:
-    sqlite = settings.database.get_backend_name() == "sqlite" and "uri" not in settings.database.query
-    rows = [Path(str(settings.database.database)).absolute().parent] if sqlite else []
-    for warning in warnings([settings.data, settings.blobs, *rows]):
-        _folders.warning("%s", warning)
-
-
 def _opened(settings: HostSettings, now: Clock) -> Host:
     private_folder(settings.data)
     blobs = open_blobs(settings.blobs, settings.objects, settings.delivery.edge_max_age)
     database, upkeep = Database(settings.database), settings.upkeep
-    _warn_of_open_folders(settings)
+    sqlite = settings.database.get_backend_name() == "sqlite" and "uri" not in settings.database.query
+    rows = [Path(str(settings.database.database)).absolute().parent] if sqlite else []
+    warn_of_open([settings.data, settings.blobs, *rows])
     return Host(
         settings=settings,
         blobs=blobs,

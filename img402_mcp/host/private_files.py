@@ -1,10 +1,13 @@
 """Folders and files for their owner alone, whatever the umask: who knows an image's id knows its URL."""
 
+import logging
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
+
+_log = logging.getLogger("img402_mcp.host.folders")
 
 _OTHERS = 0o077
 
@@ -38,11 +41,12 @@ def is_open_to_others(found: os.stat_result) -> bool:
     return os.name == "posix" and bool(found.st_mode & _OTHERS)
 
 
-def warnings(folders: Iterable[Path]) -> Iterator[str]:
+def warn_of_open(folders: Iterable[Path]) -> None:
     for folder in dict.fromkeys(folders):
         found = folder.stat()
         if is_open_to_others(found):
-            yield (
-                f"Other users of this machine can look into {folder} (mode {stat.S_IMODE(found.st_mode):04o}), where "
-                f"the host keeps its data. Run `chmod 700 {folder}`."
+            _log.warning(
+                "Other users of this machine can look into %s (mode %04o), where the host keeps its data. "
+                "Run `chmod 700 %s`.",
+                *(folder, stat.S_IMODE(found.st_mode), folder),
             )

@@ -4,8 +4,16 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from img402_mcp.errors import SettingsError
-from img402_mcp.host.settings.api import ApiHostSettings
-from img402_mcp.host.settings.variables import A_DAY_OF_MINUTES, LARGEST, Environ, at_most, integer, setting, whole
+from img402_mcp.host.settings.variables import (
+    A_DAY_OF_MINUTES,
+    LARGEST,
+    ApiHostSettings,
+    Environ,
+    at_most,
+    integer,
+    setting,
+    whole,
+)
 from img402_mcp.wire import io42
 
 _MIN, _MAX = "IMG402_HOST_IO42_MIN_PIXELS", "IMG402_HOST_IO42_MAX_PIXELS"

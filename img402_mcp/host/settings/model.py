@@ -8,11 +8,11 @@ from typing import TypeVar
 from sqlalchemy.engine import URL
 
 from img402_mcp.errors import SettingsError, quoted
-from img402_mcp.host.settings.api import ApiHostSettings
 from img402_mcp.host.settings.delivery import Delivery
 from img402_mcp.host.settings.variables import (
     A_DAY,
     LARGEST,
+    ApiHostSettings,
     Environ,
     FromVariables,
     at_most,

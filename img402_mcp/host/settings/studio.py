@@ -3,8 +3,7 @@
 from dataclasses import dataclass
 from typing import ClassVar
 
-from img402_mcp.host.settings.api import ApiHostSettings
-from img402_mcp.host.settings.variables import A_DAY_OF_MINUTES, LARGEST, at_most, whole
+from img402_mcp.host.settings.variables import A_DAY_OF_MINUTES, LARGEST, ApiHostSettings, at_most, whole
 from img402_mcp.wire import studio
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, fields
-from typing import Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 from img402_mcp.errors import SettingsError, quoted
@@ -29,6 +29,13 @@ class FromVariables:
     def read(cls, environ: Environ) -> Self:
         """Raises SettingsError."""
         return cls(**{it.name: it.metadata["read"](environ) for it in fields(cls)})
+
+
+@dataclass(frozen=True)
+class ApiHostSettings(FromVariables):
+    """The base of the settings of each API besides img402. The defaults are the documented limits."""
+
+    name: ClassVar[str]
 
 
 def setting(default: _Value, read: Callable[[Environ], _Value], *variables: str) -> _Value:

@@ -11,9 +11,9 @@ from img402_mcp.cli import host_admin
 from img402_mcp.host.apis import APIS, apis
 from img402_mcp.host.apis.api import Api
 from img402_mcp.host.settings import HostSettings
-from img402_mcp.host.settings.api import ApiHostSettings
 from img402_mcp.host.settings.apis import APIS as SETTINGS
 from img402_mcp.host.settings.io42 import Io42HostSettings
+from img402_mcp.host.settings.variables import ApiHostSettings
 
 
 class Watched(Mapping[str, str]):

@@ -6,7 +6,6 @@ the agent gets an upload URL as often as it asks, until the file has arrived.
 
 import json
 import re
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from functools import partial
@@ -78,7 +77,6 @@ def routes(host: Host, paywall: Paywall | None) -> list[Route]:
     terms = host.settings.of(Io42HostSettings)
     limits = HourlyLimits(host.database, "io42", terms.hourly, terms.hourly_all)
     context = Io42Context(host, terms, paywall, Submissions(host.database), limits)
-
     return [
         Route(PATH, partial(_submitted, context), methods=["POST"]),
         Route(PUT_PATH, partial(_put, context), methods=["PUT"]),
@@ -86,31 +84,25 @@ def routes(host: Host, paywall: Paywall | None) -> list[Route]:
 
 
 async def _submitted(context: Io42Context, request: Request) -> Response:
-    return await _in_envelope(partial(_limited, context, request))
-
-
-async def _in_envelope(answer: Callable[[], Awaitable[Response]]) -> Response:
+    """Counts every request of a known agent; the answer's headers say how many are left this hour."""
     message = "The host could not store this. Send the same request again; it will not be charged twice."
+    left: dict[str, str] = {}
     try:
         with storing("a submission failed", message):
-            return await answer()
+            agent_id = await _agent_id(context, request)
+            allowance = await to_thread.run_sync(context.limits.take, agent_id, context.host.now())
+            left = allowance.headers
+            response = await _submit(context, request, agent_id, allowance)
     except ApiError as refused:
-        return _declined(refused).response()
+        response = _declined(refused).response()
+    response.headers.update(left)
+    return response
 
 
 def _declined(refused: ApiError) -> ApiError:
     if isinstance(refused, Io42Error | PaymentRequiredError):
         return refused
     return Io42Error(_CODES[refused.code], str(refused), retry_after=refused.retry_after)
-
-
-async def _limited(context: Io42Context, request: Request) -> Response:
-    """Counts every request of a known agent; the answer's headers say how many are left this hour."""
-    agent_id = await _agent_id(context, request)
-    allowance = await to_thread.run_sync(context.limits.take, agent_id, context.host.now())
-    response = await _in_envelope(partial(_submit, context, request, agent_id, allowance))
-    response.headers.update(allowance.headers)
-    return response
 
 
 async def _agent_id(context: Io42Context, request: Request) -> str:
@@ -139,7 +131,8 @@ async def _submit(context: Io42Context, request: Request, agent_id: str, allowan
 def _admitted(context: Io42Context, agent_id: str, ids: dict[str, str]) -> tuple[Project, Submission]:
     """Blocks. Raises Io42Error for a submission that does not accept a file, or no longer does."""
     project = _project(context, ids["project_id"])
-    submission = _submission(context, ids["submission_id"])
+    submission_id = ids["submission_id"]
+    submission = context.submissions.submission(submission_id) if _ID.fullmatch(submission_id) else None
     if submission is None or (submission.agent_id, submission.project_id) != (agent_id, project.id):
         raise Io42Error("SUBMISSION_NOT_FOUND", "Submission not found or not authorized")
     if submission.completed:
@@ -159,10 +152,6 @@ def _project(context: Io42Context, project_id: str) -> Project:
         why = "it asks for a fee, and this host accepts no payments: IMG402_HOST_PAY_TO is not set"
         raise Io42Error("PROJECT_NOT_ACCEPTING", f"Project is not accepting submissions ({why})")
     return project
-
-
-def _submission(context: Io42Context, submission_id: str) -> Submission | None:
-    return context.submissions.submission(submission_id) if _ID.fullmatch(submission_id) else None
 
 
 async def _intent(request: Request, terms: Io42HostSettings) -> io42.Intent:
