@@ -30,22 +30,7 @@ RATE_RESET = "X-RateLimit-Reset"
 """Rate headers; the reset is in seconds of Unix time."""
 FORWARDED_FOR = "X-Forwarded-For"
 
-Code = Literal[
-    "UNAUTHORIZED",
-    "PAYMENT_REQUIRED",
-    "PAYMENT_FAILED",
-    "PAYMENT_INVALID",
-    "PAYMENT_CONFLICT",
-    "PAYMENT_PENDING",
-    "VALIDATION_ERROR",
-    "PROJECT_NOT_FOUND",
-    "PROJECT_NOT_ACCEPTING",
-    "SUBMISSION_NOT_FOUND",
-    "SUBMISSION_ALREADY_EXISTS",
-    "RATE_LIMITED",
-    "UPLOAD_FAILED",
-]
-STATUS_OF: dict[Code, int] = {
+STATUS_OF = {
     "UNAUTHORIZED": 401,
     "PAYMENT_REQUIRED": 402,
     "PAYMENT_FAILED": 402,

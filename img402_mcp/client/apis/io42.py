@@ -99,7 +99,7 @@ class Io42:
 
 def by_code(answer: Response) -> Response:
     """The answer with the status that matches its code, for callers that only look at statuses."""
-    status = wire.STATUS_OF.get(code_in(answer))  # type: ignore[call-overload]  # any text may be asked for
+    status = wire.STATUS_OF.get(code_in(answer))
     return replace(answer, status=status) if status else answer
 
 

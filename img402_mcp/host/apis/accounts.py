@@ -25,16 +25,14 @@ class Accounts:
 
     def _add(self, table: Table, row: Entry, what: str) -> None:
         try:
-            with self.database.transaction() as connection:
-                connection.execute(insert(table), row | {"created_at": self.now()})
+            self.database.change(insert(table).values(row | {"created_at": self.now()}))
         except IntegrityError:
             raise SettingsError(f"There is {what} already; nothing was changed.") from None
 
     def _change(self, change: ReturningUpdate[Any] | ReturningDelete[Any], kind: str, name: str) -> None:
         """`change` returns the row that it found."""
-        with self.database.transaction() as connection:
-            if connection.execute(change).first() is None:
-                raise _no_such(kind, name)
+        if self.database.change(change) is None:
+            raise _no_such(kind, name)
 
     def _one(self, query: Select[Any], kind: str, name: str) -> Entry:
         found = self._all(query)

@@ -1,13 +1,12 @@
 """Parts of the OpenAPI description that the APIs share."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any, TypeVar
+from typing import Any
 
 from pydantic import BaseModel
 
 Json = dict[str, Any]
 
-_Code = TypeVar("_Code", bound=str)
 SCHEMAS = "#/components/schemas/"
 
 
@@ -40,9 +39,9 @@ def answers(schema: str, said: Mapping[int, str]) -> Json:
     return {str(status): answer(what, schema) for status, what in said.items()}
 
 
-def by_status(codes: Iterable[_Code], status_of: Mapping[_Code, int]) -> dict[int, str]:
+def by_status(codes: Iterable[str], status_of: Mapping[str, int]) -> dict[int, str]:
     """`{404: "PROJECT_NOT_FOUND, SUBMISSION_NOT_FOUND"}`."""
-    together: dict[int, list[_Code]] = {}
+    together: dict[int, list[str]] = {}
     for code in codes:
         together.setdefault(status_of[code], []).append(code)
     return {status: ", ".join(said) for status, said in together.items()}

@@ -80,6 +80,12 @@ class Database:
         with self.reading() as connection:
             return connection.execute(query).first()
 
+    def change(self, statement: Executable) -> Any:  # noqa: ANN401  # a row of any columns
+        """In a transaction of its own. Returns the first row that it returns, if any."""
+        with self.transaction() as connection:
+            result = connection.execute(statement)
+            return result.first() if result.returns_rows else None
+
     @contextmanager
     def _returning(self, connected: AbstractContextManager[Connection]) -> Iterator[Connection]:
         try:

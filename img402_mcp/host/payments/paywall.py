@@ -17,7 +17,7 @@ from starlette.responses import Response
 
 from img402_mcp.errors import quoted
 from img402_mcp.host.errors import UNCACHED, ApiError
-from img402_mcp.host.payments.facilitators.base import Claim, Facilitator, Rejected, Settled, Unknown
+from img402_mcp.host.payments.facilitators.base import Claim, Facilitator, Rejected, Settled, Unknown, Valid
 from img402_mcp.host.payments.facilitators.play import signer
 from img402_mcp.host.payments.payload import PaymentPayload, claim, mismatch
 from img402_mcp.host.payments.records import ONCE, PaymentRecord, PaymentRecords
@@ -125,10 +125,8 @@ class Paywall:
 
     async def _verify(self, proof: PaymentPayload, sale: Sale) -> None:
         verdict = await self.facilitator.verify(claim(proof, sale, self.payee))
-        if isinstance(verdict, Rejected):
-            raise self._refused(proof, sale, verdict)
-        if isinstance(verdict, Unknown):
-            raise pending(verdict.reason)
+        if not isinstance(verdict, Valid):
+            raise self._failed(proof, sale, verdict)
 
     async def charge(self, proof: PaymentPayload, sale: Sale) -> PaymentRecord:
         """The payment, paid. Raises ApiError: 402 if it was refused, 409 if it is bound, 503 if it is unknown."""
@@ -172,15 +170,12 @@ class Paywall:
             outcome = await self._outcome(claim(proof, sale, self.payee), payment)
         if isinstance(outcome, Settled):
             await to_thread.run_sync(self._payments.settled, payment, outcome.transaction)
-            self._note("settled", proof, outcome.transaction)
-        elif isinstance(outcome, Rejected):
-            await to_thread.run_sync(self._payments.free, payment)
-            self._note("refused", proof, outcome.reason)
-            raise self._refused(proof, sale, outcome)
-        else:
-            await to_thread.run_sync(self._payments.release, payment)
-            self._note("undecided", proof, outcome.reason)
-            raise pending(outcome.reason)
+            self._note(proof, outcome, outcome.transaction)
+            return
+        undone = self._payments.free if isinstance(outcome, Rejected) else self._payments.release
+        await to_thread.run_sync(undone, payment)
+        self._note(proof, outcome, outcome.reason)
+        raise self._failed(proof, sale, outcome)
 
     async def _outcome(self, claim: Claim, payment: PaymentRecord) -> Outcome:
         """A refusal is conclusive only at the first attempt: before a second one the first may have moved the money.
@@ -213,13 +208,15 @@ class Paywall:
             yield
             tasks.cancel_scope.cancel()
 
-    def _refused(self, proof: PaymentPayload, sale: Sale, why: Rejected) -> PaymentRequiredError:
+    def _failed(self, proof: PaymentPayload, sale: Sale, why: Rejected | Unknown) -> ApiError:
+        if isinstance(why, Unknown):
+            return pending(why.reason)
         message = f"The payment was refused ({why.reason}) and bought nothing."
         return PaymentRequiredError(sale, self.payee, why.reason, message, proof)
 
-    def _note(self, what: str, proof: PaymentPayload, detail: str) -> None:
+    def _note(self, proof: PaymentPayload, outcome: Outcome, detail: str) -> None:
         """Payer and nonce are public on the chain; signature and payment-identifier are never logged."""
-        money = "PLAY MONEY payment" if self.payee.facilitator == "play" else "payment"
+        money, what = "PLAY MONEY payment" if self.payee.facilitator == "play" else "payment", WORDS[type(outcome)]
         _log.info("%s %s: payer %s nonce %s (%s)", money, what, proof.payer, proof.nonce, quoted(detail))
 
 

@@ -127,8 +127,7 @@ class PaymentRecords:
             .values(attempts=_PAYMENTS.c.attempts + 1, leased_until=now + LEASE)
             .returning(*_READ)
         )
-        with self._database.transaction() as connection:
-            return _payment(connection.execute(taken).first())
+        return _payment(self._database.change(taken))
 
     def renew(self, payment: PaymentRecord) -> None:
         self._change(payment, leased_until=self.now() + LEASE)
@@ -144,17 +143,14 @@ class PaymentRecords:
         """
         row = update(_PAYMENTS).where(_is(payment.key), _PAYMENTS.c.state == RESERVED)
         transaction = "".join(filter(str.isprintable, settlement))[:256]
-        with self._database.transaction() as connection:
-            connection.execute(row.values(state=PAID, settlement=transaction))
+        self._database.change(row.values(state=PAID, settlement=transaction))
 
     def free(self, payment: PaymentRecord) -> None:
         """It was conclusively refused: as if it had never come."""
-        with self._database.transaction() as connection:
-            connection.execute(delete(_PAYMENTS).where(_of_attempt(payment)))
+        self._database.change(delete(_PAYMENTS).where(_of_attempt(payment)))
 
     def _change(self, payment: PaymentRecord, leased_until: datetime) -> None:
-        with self._database.transaction() as connection:
-            connection.execute(update(_PAYMENTS).where(_of_attempt(payment)).values(leased_until=leased_until))
+        self._database.change(update(_PAYMENTS).where(_of_attempt(payment)).values(leased_until=leased_until))
 
 
 def _is(key: str) -> ColumnElement[bool]:

@@ -1,16 +1,20 @@
 """How the host describes itself (openapi.json) and logs its requests."""
 
+import ast
 import json
 import logging
 import re
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 from httpx2 import AsyncClient
 
+from img402_mcp.host.apis.io42 import submit
 from img402_mcp.wire import io42
 from img402_mcp.wire.img402 import LIMITS_KEY, FreeTerms, Limits
 from tests.fakes.fixtures import Hosting
+from tests.sources import tree_of
 
 
 async def test_openapi_states_the_limits_in_force(hosting: Hosting):
@@ -78,6 +82,18 @@ async def test_openapi_lists_every_code_of_io42(client: AsyncClient):
         code for answer in answers.values() for code in re.findall("[A-Z]+_[A-Z_]+|UNAUTHORIZED", answer["description"])
     }
     assert documented == {*io42.STATUS_OF}
+
+
+def test_every_code_that_io42_is_refused_with_has_a_status():
+    calls = (each for each in ast.walk(tree_of(Path(submit.__file__))) if isinstance(each, ast.Call))
+    named = {ast.literal_eval(call.args[0]) for call in calls if is_refusal(call)}
+    assert "VALIDATION_ERROR" in named
+    assert named | {*submit.CODES.values()} <= io42.STATUS_OF.keys()
+
+
+def is_refusal(call: ast.Call) -> bool:
+    """`Io42Error("A_CODE", ...)`"""
+    return ast.unparse(call.func) == "Io42Error" and isinstance(call.args[0], ast.Constant)
 
 
 async def test_a_request_is_one_line_of_json_without_its_query(client: AsyncClient, caplog: pytest.LogCaptureFixture):

@@ -46,6 +46,6 @@ def _in_words(terms: Io42HostSettings) -> str:
 
 def envelope(offer: Json, code: str, message: str) -> Json:
     """The 402's body: x402's fields next to the API's own."""
-    word: io42.Code = "PAYMENT_REQUIRED" if code == "payment_required" else "PAYMENT_FAILED"
+    word = "PAYMENT_REQUIRED" if code == "payment_required" else "PAYMENT_FAILED"
     refused = io42.ErrorEnvelope(error=io42.EnvelopeError(code=word, message=message))
     return {**offer, **refused.model_dump(mode="json", by_alias=True)}

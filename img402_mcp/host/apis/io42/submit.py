@@ -41,7 +41,7 @@ MAX_NAME_LENGTH = 255
 _ID = re.compile(io42.ID, re.ASCII)
 _UNSAFE = re.compile(r"[^A-Za-z0-9._-]+", re.ASCII)
 
-_CODES: dict[str, io42.Code] = {
+CODES = {
     "invalid_payment": "PAYMENT_INVALID",
     "payment_conflict": "PAYMENT_CONFLICT",
     "payment_pending": "PAYMENT_PENDING",
@@ -53,13 +53,11 @@ _CODES: dict[str, io42.Code] = {
 
 
 class Io42Error(ApiError):
-    def __init__(self, code: io42.Code, message: str, *, retry_after: int | None = None) -> None:
-        super().__init__(code, message, retry_after=retry_after)
-        self.word = code
+    """Its code is one of this API's."""
 
     def response(self) -> Response:
-        body = io42.ErrorEnvelope(error=io42.EnvelopeError(code=self.word, message=str(self)))
-        return json_response(body, EXPOSED | self.headers, io42.STATUS_OF[self.word])
+        body = io42.ErrorEnvelope(error=io42.EnvelopeError(code=self.code, message=str(self)))
+        return json_response(body, EXPOSED | self.headers, io42.STATUS_OF[self.code])
 
 
 @dataclass(frozen=True)
@@ -102,7 +100,7 @@ async def _submitted(context: Io42Context, request: Request) -> Response:
 def _declined(refused: ApiError) -> ApiError:
     if isinstance(refused, Io42Error | PaymentRequiredError):
         return refused
-    return Io42Error(_CODES[refused.code], str(refused), retry_after=refused.retry_after)
+    return Io42Error(CODES[refused.code], str(refused), retry_after=refused.retry_after)
 
 
 async def _agent_id(context: Io42Context, request: Request) -> str:
