@@ -17,7 +17,7 @@ MOST_BODY_BYTES, LEAST_BODY_BYTES = 8_000_000, 16_000
 """So much in refused bodies; the smallest one counts as that."""
 MOST_PROOFS = 40
 _ADDRESSES = 10_000
-_BODY_CODES = frozenset({"no_file", "file_too_large", "unsupported_format", "empty_file"})
+BODY_CODES = ("no_file", "file_too_large", "unsupported_format", "empty_file")
 
 
 class Refusals:
@@ -60,7 +60,7 @@ class Refusals:
 
 
 def of_body(error: ApiError) -> bool:
-    return error.code in _BODY_CODES
+    return error.code in BODY_CODES
 
 
 def body_weight(scope: Scope) -> int:

@@ -7,16 +7,16 @@ from img402_mcp.formats import FORMATS
 from img402_mcp.host.apis.openapi_schema import Json, answer, answers, by_status, operation, parameter, schemas
 from img402_mcp.host.payments.products import token_sale, upload_sale
 from img402_mcp.host.payments.requirements import Sale, requirements_v2
+from img402_mcp.host.refusals import BODY_CODES
 from img402_mcp.host.settings import HostSettings, PaidSettings
 from img402_mcp.host.storage.receive import JSON_FIELD
 from img402_mcp.host.storage.signed_urls import DELETING
 from img402_mcp.wire import img402
 
-_IMAGE_CODES = ("no_file", "file_too_large", "unsupported_format", "empty_file")
 _PAYMENT_CODES = ("invalid_payment", "payment_conflict", "payment_pending", "upload_failed", "storage_full", "too_many")
 TOKEN_CODES = _PAYMENT_CODES
-PAID_CODES = (*_IMAGE_CODES, "invalid_token", "token_expired", *_PAYMENT_CODES)
-FREE_CODES = (*_IMAGE_CODES, "daily_limit", "too_many", "upload_failed", "storage_full")
+PAID_CODES = (*BODY_CODES, "invalid_token", "token_expired", *_PAYMENT_CODES)
+FREE_CODES = (*BODY_CODES, "daily_limit", "too_many", "upload_failed", "storage_full")
 
 
 SCHEMAS = schemas("", img402.UploadedImage, img402.TokenAnswer, img402.Problem)
