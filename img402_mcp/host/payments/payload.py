@@ -87,10 +87,9 @@ def _read(version: int, value: str) -> PaymentPayload:
 
 
 def _identifier(document: Mapping[str, Any]) -> str | None:
-    extensions = document.get("extensions")
-    declared = extensions.get(x402.PAYMENT_IDENTIFIER) if isinstance(extensions, dict) else None
-    info = declared.get("info") if isinstance(declared, dict) else None
-    identifier = info.get("id") if isinstance(info, dict) else None
+    identifier: Any = document
+    for name in ("extensions", x402.PAYMENT_IDENTIFIER, "info", "id"):
+        identifier = identifier.get(name) if isinstance(identifier, dict) else None
     if identifier is None:
         return None
     if not isinstance(identifier, str) or not _IDENTIFIER.fullmatch(identifier):
