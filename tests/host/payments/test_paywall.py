@@ -3,18 +3,23 @@
 import base64
 import json
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from httpx2 import AsyncClient, Response
+from httpx2 import ASGITransport, AsyncClient, Response
 
+from img402_mcp.host.app import create_app
+from img402_mcp.host.settings import HostSettings
 from img402_mcp.wire import x402
+from tests.fakes.bank import Bank
 from tests.fakes.fixtures import Hosting, MakeProof, Names, Sample
 from tests.fakes.keys import ADDRESS, PAYEE
 from tests.fakes.uploads import upload_paid
 
+URL = "https://i.example"
 USDC = "0x833589fCD6eDb6E08f4c7C32D4f71b54bdA02913"
 TERMS = "PNG, JPEG, GIF, WebP; at most 5242880 bytes (5 MB), kept for 365 days."
 RECEIPTS = {1: "X-PAYMENT-RESPONSE", 2: "PAYMENT-RESPONSE"}
@@ -347,3 +352,20 @@ async def test_a_proof_that_is_not_valid_yet_is_refused_without_asking_anyone(
     answer = await shop.post("/api/upload", headers=proof(valid_after=later, valid_before=later + 300))
     reason = "invalid_exact_evm_payload_authorization_valid_after"
     assert (answer.status_code, answer.json()["error"], bank.verified) == (402, reason, [])
+
+
+async def test_each_attempt_to_settle_is_counted_by_its_outcome(
+    paid_settings: Callable[..., HostSettings], clock: SimpleNamespace, bank: Bank, proof: MakeProof
+):
+    counting = paid_settings(IMG402_HOST_METRICS="127.0.0.1:9402")
+    app = create_app(counting, now=lambda: clock.now, facilitator=bank)
+    bank.moods = ["refuses", "unreachable"]
+    async with app.router.lifespan_context(app), AsyncClient(transport=ASGITransport(app), base_url=URL) as client:
+        proofs = [proof(nonce=nonce, identifier=f"pay_{nonce:020}") for nonce in (1, 2, 3)]
+        answers = [await buy(client, each) for each in proofs]
+    counted = {
+        outcome: app.state.metrics.registry.get_sample_value("img402_payments_total", {"outcome": outcome})
+        for outcome in ("refused", "undecided", "settled")
+    }
+    assert [answer.status_code for answer in answers] == [402, 503, 200]
+    assert counted == {"refused": 1, "undecided": 1, "settled": 1}
