@@ -9,10 +9,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from io import TextIOBase
 from socket import AF_INET, AF_INET6, AddressFamily
-from socketserver import ThreadingMixIn
 from threading import BoundedSemaphore, Lock, Thread
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
+from wsgiref.simple_server import WSGIRequestHandler, make_server
 
 from prometheus_client import (
     CollectorRegistry,
@@ -24,6 +23,7 @@ from prometheus_client import (
     make_wsgi_app,
 )
 from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.registry import Collector
 from starlette.types import Scope
 
@@ -116,10 +116,9 @@ def serving(metrics: Metrics, address: tuple[str, int]) -> Iterator[str]:
         thread.join()
 
 
-class _Server(ThreadingMixIn, WSGIServer):
+class _Server(ThreadingWSGIServer):
     """A few threads; further connections are closed."""
 
-    daemon_threads = True
     request_queue_size = 64  # so that a further reader is refused and not left waiting
     address_family: AddressFamily = AF_INET
 

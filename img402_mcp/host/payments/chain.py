@@ -10,7 +10,7 @@ from typing import Any
 import httpx2
 
 from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Unknown
-from img402_mcp.host.payments.json_answer import posted
+from img402_mcp.host.payments.json_answer import JsonClient
 from img402_mcp.wire.evm import authorization_state, number, rpc_request, word
 from img402_mcp.wire.x402 import Network
 
@@ -30,17 +30,9 @@ SPAN = 5000  # blocks: nearly three hours, and within the range that public node
 
 
 class Chain:
-    def __init__(
-        self,
-        url: str,
-        network: Network,
-        timeout: httpx2.Timeout = TIMEOUT,
-        seconds: float = SECONDS,
-        transport: httpx2.AsyncBaseTransport | None = None,
-    ) -> None:
-        """`seconds`: how long an answer may take in all."""
-        self._url, self._network, self._seconds = url, network, seconds
-        self._client = httpx2.AsyncClient(transport=transport, timeout=timeout, follow_redirects=False)
+    def __init__(self, url: str, network: Network, client: JsonClient | None = None) -> None:
+        self._url, self._network = url, network
+        self._client = client or JsonClient(ANSWER_LIMIT, TIMEOUT, SECONDS)
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -79,7 +71,9 @@ class Chain:
         if used["topics"][0] == AUTHORIZATION_CANCELED:
             return Rejected("authorization_canceled")
         receipt = await self._call("eth_getTransactionReceipt", used["transactionHash"])
-        moved = any(_follows(log, used) and self._pays(log, claim) for log in receipt["logs"])
+        # USDC logs the transfer directly after the authorization's use; any other may belong to another one.
+        follows = number(used["logIndex"]) + 1
+        moved = any(number(log["logIndex"]) == follows and self._pays(log, claim) for log in receipt["logs"])
         return Settled(str(used["transactionHash"])) if moved else Rejected("used_for_another_transfer")
 
     def _pays(self, log: Mapping[str, Any], claim: Claim) -> bool:
@@ -90,11 +84,4 @@ class Chain:
         )
 
     async def _call(self, method: str, *parameters: object) -> Any:  # noqa: ANN401  # JSON
-        message = rpc_request(method, *parameters)
-        answer = await posted(self._client, self._url, message, limit=ANSWER_LIMIT, seconds=self._seconds)
-        return answer["result"]
-
-
-def _follows(log: Mapping[str, Any], used: Mapping[str, Any]) -> bool:
-    """USDC logs the transfer directly after the authorization's use; any other transfer may belong to another one."""
-    return number(log["logIndex"]) == number(used["logIndex"]) + 1
+        return (await self._client.post(self._url, rpc_request(method, *parameters)))["result"]

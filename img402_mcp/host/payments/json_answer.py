@@ -7,25 +7,32 @@ from typing import Any
 import anyio
 import httpx2
 
-# A settlement waits for the chain: some seconds on Base, more when it is busy.
-SECONDS = 30.0
 PLAIN = "identity"
 
 
-async def posted(  # noqa: PLR0913  # what is sent, and the bounds of what comes
-    client: httpx2.AsyncClient,
-    url: str,
-    message: Mapping[str, Any],
-    *,
-    limit: int,
-    seconds: float = SECONDS,
-    headers: Mapping[str, str] | None = None,
-) -> Any:  # noqa: ANN401  # JSON
-    """Raises httpx2.HTTPError, ValueError, RecursionError, and TimeoutError where it takes longer in all."""
-    asked = {"Accept-Encoding": PLAIN, **(headers or {})}
-    with anyio.fail_after(seconds):
-        async with client.stream("POST", url, json=message, headers=asked) as response:
-            return json.loads(await _bounded(response, limit))
+class JsonClient:
+    """`limit` of an answer in bytes; `seconds`: how long it may take in all."""
+
+    def __init__(
+        self,
+        limit: int,
+        timeout: httpx2.Timeout,
+        seconds: float,
+        transport: httpx2.AsyncBaseTransport | None = None,
+    ) -> None:
+        self._limit, self._seconds = limit, seconds
+        # No redirects: what is sent here is as good as money until it is settled.
+        self._client = httpx2.AsyncClient(transport=transport, timeout=timeout, follow_redirects=False)
+
+    async def aclose(self) -> None:
+        await self._client.aclose()
+
+    async def post(self, url: str, message: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Any:  # noqa: ANN401  # JSON
+        """Raises httpx2.HTTPError, ValueError, RecursionError, and TimeoutError where it takes longer in all."""
+        asked = {"Accept-Encoding": PLAIN, **(headers or {})}
+        with anyio.fail_after(self._seconds):
+            async with self._client.stream("POST", url, json=message, headers=asked) as response:
+                return json.loads(await _bounded(response, self._limit))
 
 
 async def _bounded(response: httpx2.Response, limit: int) -> bytes:

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 from img402_mcp.host.payments.chain import AUTHORIZATION_USED, Chain
 from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Unknown, Valid
 from img402_mcp.host.payments.facilitators.remote import Remote
+from img402_mcp.host.payments.json_answer import JsonClient
 from img402_mcp.wire import x402
 from tests.fakes.keys import ADDRESS, PAYEE
 
@@ -60,14 +61,14 @@ async def dripping() -> AsyncIterator[str]:
 
 
 async def test_a_facilitator_that_drips_is_given_up_in_all(dripping: str):
-    remote = Remote(dripping, seconds=0.3)
+    remote = Remote(dripping, client=JsonClient(65_536, httpx2.Timeout(10), 0.3))
     with anyio.fail_after(10):
         assert await remote.settle(CLAIM) == Unknown("the facilitator gave no usable answer (TimeoutError)")
     await remote.aclose()
 
 
 async def test_a_node_that_drips_is_given_up_in_all(dripping: str):
-    chain = Chain(dripping, x402.BASE, seconds=0.3)
+    chain = Chain(dripping, x402.BASE, JsonClient(65_536, httpx2.Timeout(10), 0.3))
     with anyio.fail_after(10):
         outcome = await chain.outcome(CLAIM, datetime.now(UTC))
     assert outcome == Unknown("the chain gave no usable answer (TimeoutError)")
@@ -101,8 +102,9 @@ async def test_whatever_a_facilitator_or_a_node_answers_is_an_outcome(answers: l
         yield json.dumps(next(told)).encode()
 
     transport = httpx2.MockTransport(lambda _: httpx2.Response(200, content=body()))
-    chain = Chain("http://node", x402.BASE, transport=transport)
-    remote = Remote("http://facilitator", chain, transport=transport)
+    client = JsonClient(65_536, httpx2.Timeout(10), 10, transport)
+    chain = Chain("http://node", x402.BASE, client)
+    remote = Remote("http://facilitator", chain, client=client)
     outcomes = [await remote.verify(CLAIM), await remote.settle(CLAIM), await remote.recall(CLAIM, datetime.now(UTC))]
     await remote.aclose()
     assert [type(outcome) in {Valid, Rejected, Settled, Unknown} for outcome in outcomes] == [True] * 3
@@ -124,9 +126,8 @@ async def test_an_odd_log_of_a_node_is_no_usable_answer(log: Any):
     async def body() -> AsyncIterator[bytes]:
         yield json.dumps({"result": next(told)}).encode()
 
-    chain = Chain(
-        "http://node", x402.BASE, transport=httpx2.MockTransport(lambda _: httpx2.Response(200, content=body()))
-    )
+    transport = httpx2.MockTransport(lambda _: httpx2.Response(200, content=body()))
+    chain = Chain("http://node", x402.BASE, JsonClient(65_536, httpx2.Timeout(10), 10, transport))
     outcome = await chain.outcome(CLAIM, datetime.now(UTC))
     await chain.aclose()
     assert str(outcome).startswith("Unknown(reason='the chain gave no usable answer (")

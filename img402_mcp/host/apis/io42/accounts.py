@@ -101,16 +101,12 @@ class Io42Accounts(Accounts):
 _PROJECTS = select(
     PROJECTS.c.id.label("project"), PROJECTS.c.fee, PROJECTS.c.status, PROJECTS.c.kind, PROJECTS.c.created_at
 )
+_SHOWN = ("created_at", "completed_at", "file_name", "file_type", "file_size", "image_id")
 _SUBMISSIONS = select(
     SUBMISSIONS.c.id.label("submission"),
     SUBMISSIONS.c.project_id.label("project"),
     AGENTS.c.name.label("agent"),
-    SUBMISSIONS.c.created_at,
-    SUBMISSIONS.c.completed_at,
-    SUBMISSIONS.c.file_name,
-    SUBMISSIONS.c.file_type,
-    SUBMISSIONS.c.file_size,
-    SUBMISSIONS.c.image_id,
+    *(SUBMISSIONS.c[name] for name in _SHOWN),
 ).join_from(SUBMISSIONS, AGENTS, SUBMISSIONS.c.agent_id == AGENTS.c.id)
 
 

@@ -8,9 +8,10 @@ import httpx2
 
 from img402_mcp.host.payments.chain import Chain
 from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Unknown, Valid
-from img402_mcp.host.payments.json_answer import SECONDS, posted
+from img402_mcp.host.payments.json_answer import JsonClient
 
 ANSWER_LIMIT = 65_536
+SECONDS = 30.0  # a settlement waits for the chain: some seconds on Base, more when it is busy
 TIMEOUT = httpx2.Timeout(connect=5, read=30, write=5, pool=5)
 
 Authorize = Callable[[str, str], Awaitable[Mapping[str, str]]]
@@ -27,20 +28,15 @@ _NEVER_SENT = (
 
 
 class Remote:
-    def __init__(  # noqa: PLR0913  # the last three for tests
+    def __init__(
         self,
         url: str,
         chain: Chain | None = None,
         authorize: Authorize | None = None,
-        *,
-        timeout: httpx2.Timeout = TIMEOUT,
-        seconds: float = SECONDS,
-        transport: httpx2.AsyncBaseTransport | None = None,
+        client: JsonClient | None = None,
     ) -> None:
-        """`seconds`: how long an answer may take in all."""
-        self._url, self._chain, self._authorize, self._seconds = url.rstrip("/"), chain, authorize, seconds
-        # No redirects: what is sent here is as good as money until it is settled.
-        self._client = httpx2.AsyncClient(transport=transport, timeout=timeout, follow_redirects=False)
+        self._url, self._chain, self._authorize = url.rstrip("/"), chain, authorize
+        self._client = client or JsonClient(ANSWER_LIMIT, TIMEOUT, SECONDS)
 
     async def aclose(self) -> None:
         await self._client.aclose()
@@ -80,10 +76,10 @@ class Remote:
             "paymentPayload": claim.document,
             "paymentRequirements": claim.requirements,
         }
-        url, limit, seconds = f"{self._url}{path}", ANSWER_LIMIT, self._seconds
+        url = f"{self._url}{path}"
         try:
             headers = await self._authorize("POST", url) if self._authorize else {}
-            answer = await posted(self._client, url, message, limit=limit, seconds=seconds, headers=headers)
+            answer = await self._client.post(url, message, headers)
         except (httpx2.HTTPError, ValueError, RecursionError, TimeoutError) as error:
             return Unknown(f"the facilitator gave no usable answer ({type(error).__name__})")
         # An error status may carry an answer too: facilitators differ in this.

@@ -12,6 +12,7 @@ import pytest
 from img402_mcp.host.payments.chain import AUTHORIZATION_CANCELED, AUTHORIZATION_USED, TRANSFER, Chain
 from img402_mcp.host.payments.facilitators.base import Claim, Rejected, Settled, Unknown, Valid
 from img402_mcp.host.payments.facilitators.remote import ANSWER_LIMIT, Remote, refusal
+from img402_mcp.host.payments.json_answer import JsonClient
 from img402_mcp.wire import x402
 from tests.fakes.keys import ADDRESS, PAYEE
 
@@ -176,7 +177,9 @@ async def test_a_deeply_nested_answer_does_no_harm(peers: Peers, answering: Answ
 
 async def test_a_facilitator_that_hangs_is_given_up():
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        remote = Remote(f"http://127.0.0.1:{silent.getsockname()[1]}", timeout=httpx2.Timeout(20, read=0.1))
+        remote = Remote(
+            f"http://127.0.0.1:{silent.getsockname()[1]}", client=JsonClient(100, httpx2.Timeout(20, read=0.1), 20)
+        )
         assert await remote.settle(CLAIM) == unusable("ReadTimeout")
         await remote.aclose()
 
