@@ -95,12 +95,7 @@ def create_app(
     app = Starlette(
         routes=_routes(host, context, status),
         middleware=_middleware(host, metrics),
-        exception_handlers={
-            ApiError: _refused,
-            HTTPException: _no_such_route,
-            ClientDisconnect: _client_gone,
-            **dict.fromkeys(OUT_OF_REACH, _unavailable),
-        },
+        exception_handlers=_HANDLERS,
         lifespan=_lifespan(host, context, metrics),
     )
     app.state.drain, app.state.metrics = status.drain, metrics
@@ -230,6 +225,14 @@ async def _client_gone(_request: Request, _error: Exception) -> Response:
 async def _unavailable(_request: Request, error: Exception) -> Response:
     _failures.error("the store or the database failed", exc_info=error)
     return problem(503, "unavailable", "The host cannot reach its store or its database. Try again later.")
+
+
+_HANDLERS = {
+    ApiError: _refused,
+    HTTPException: _no_such_route,
+    ClientDisconnect: _client_gone,
+    **dict.fromkeys(OUT_OF_REACH, _unavailable),
+}
 
 
 async def _broken(_request: Request, _error: Exception) -> Response:

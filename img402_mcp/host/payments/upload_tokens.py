@@ -9,7 +9,7 @@ import hmac
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import Column, Connection, Integer, String, Table, UniqueConstraint, func, select, text
+from sqlalchemy import Column, Connection, Integer, String, Table, UniqueConstraint, select, text
 
 from img402_mcp.host.api_keys import hash_of
 from img402_mcp.host.db.database import METADATA, Database, Moment
@@ -68,19 +68,26 @@ class UploadTokens:
 
     def token(self, payment: str, now: datetime) -> TokenAnswer:
         """The payment's valid token, or a new one: a payment buys an upload, not ten minutes."""
+        newest = select(_TOKENS).where(_TOKENS.c.payment == payment).order_by(_TOKENS.c.number.desc()).limit(1)
         with self._database.transaction() as connection:
-            number = _last_number(connection, payment)
             while True:
+                row = connection.execute(newest).first()
+                number = row.number if row else 0
                 value = self._value(payment, number)
-                row = _token(connection, value)
-                if row is not None and row.expires_at > now:
+                # Another hash: the host's secret was another one.
+                if row and row.hash == hash_of(value) and row.expires_at > now:
                     return TokenAnswer(token=value, expires_at=row.expires_at)
-                number += 1
-                _issue(connection, self._value(payment, number), payment, number, now + self._life)
+                self._issue(connection, payment, number + 1, now)
+
+    def _issue(self, connection: Connection, payment: str, number: int, now: datetime) -> None:
+        """Where another worker was first, its row is kept."""
+        row = {"hash": hash_of(self._value(payment, number)), "payment": payment, "number": number}
+        issue = insert_for(connection, _TOKENS).values(row | {"expires_at": now + self._life})
+        connection.execute(issue.on_conflict_do_nothing())
 
     def issued(self, value: str) -> IssuedToken | None:
-        with self._database.reading() as connection:
-            return _token(connection, value)
+        row = self._database.first(select(_TOKENS).where(_TOKENS.c.hash == hash_of(value)))
+        return IssuedToken(row.payment, row.expires_at) if row else None
 
     def bought(self, payment: str) -> Bought | None:
         row = self._database.first(select(_BOUGHT).where(_BOUGHT.c.payment == payment))
@@ -94,21 +101,3 @@ def redeem(transaction: Transaction, payment: str, image: StoredImage, sha256: s
     """Runs in the transaction that adds the image's row, which must not be committed after AlreadyRedeemed."""
     if not [*transaction.execute(_REDEEM, {"payment": payment, "image_id": image.id, "sha256": sha256})]:
         raise AlreadyRedeemed
-
-
-def _last_number(connection: Connection, payment: str) -> int:
-    newest = select(func.max(_TOKENS.c.number)).where(_TOKENS.c.payment == payment)
-    return connection.execute(newest).scalar() or 0
-
-
-def _token(connection: Connection, value: str) -> IssuedToken | None:
-    row = connection.execute(select(_TOKENS).where(_TOKENS.c.hash == hash_of(value))).first()
-    return IssuedToken(row.payment, row.expires_at) if row else None
-
-
-def _issue(connection: Connection, value: str, payment: str, number: int, expires_at: datetime) -> None:
-    """Where another worker was first, its row is kept."""
-    row = insert_for(connection, _TOKENS).values(
-        hash=hash_of(value), payment=payment, number=number, expires_at=expires_at
-    )
-    connection.execute(row.on_conflict_do_nothing())
