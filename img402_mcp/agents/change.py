@@ -35,7 +35,8 @@ class FileChange:
         """What was done. Raises SettingsError."""
         write_config(self.file, self.after, keep_backup=bool(_contents_before(self.config, self.file)))
         if self.gives_back and self.after is not None:
-            self.file.backup.unlink(missing_ok=True)
+            with suppress(OSError):
+                self.file.backup.unlink()
         backup = f" The file as it was: {self.file.backup}" if self.file.backup.exists() else ""
         return f"{self.file.path} was {'removed' if self.after is None else 'written'}.{backup}"
 

@@ -59,7 +59,7 @@ def read_config(config: AgentConfig) -> ConfigFile:
         _demand_inside(target, config)
         content = _content(target)
     except (OSError, ValueError) as error:
-        raise SettingsError(f"{_shown(path)} cannot be read: {_reason(error)}.") from error
+        raise SettingsError(f"{_shown(path)} cannot be changed: {_reason(error)}.") from error
     return ConfigFile(path, target, content)
 
 
@@ -89,7 +89,12 @@ def restored(file: ConfigFile) -> bytes | None:
 
 
 def listed_servers(config: AgentConfig) -> dict[str, Any]:
-    """The entries in the file, by name. Raises OSError, and ValueError for a file that cannot be understood."""
+    """The entries in the file, by name; none without a file.
+
+    Raises OSError, and ValueError or RecursionError for a file that cannot be understood.
+    """
+    if not config.file.is_file():  # to open a pipe would wait for its writer
+        return {}
     with config.file.open("rb") as file:
         text = file.read(MAX_BYTES).decode("utf-8-sig")
     if config.file.suffix == ".toml":

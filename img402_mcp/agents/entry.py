@@ -20,7 +20,7 @@ from img402_mcp.variable_names import shown
 _SECRET = ("KEY", "PASSWORD", "TOKEN")
 _NOT_SHOWN = "…"
 _SHOWN = 300
-_MOST_LINES = 60
+_MOST_LINES = 200
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def suggested_folders(home: Path) -> list[Path]:
 def difference(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, ours: Mapping[str, Any]) -> list[str]:
     """The lines that go and that come, as `diff` marks them."""
     lines = ndiff(_lines(before, ours), _lines(after, ours))
-    return [line for line in lines if not line.startswith("?")][:_MOST_LINES]
+    return [line for line in lines if not line.startswith("?")]
 
 
 def _lines(entry: Mapping[str, Any] | None, ours: Mapping[str, Any]) -> list[str]:
@@ -98,7 +98,7 @@ def _lines(entry: Mapping[str, Any] | None, ours: Mapping[str, Any]) -> list[str
         return []
     members = {key: _without_secrets(key, value, ours) for key, value in entry.items()}
     text = json.dumps({"img402": members}, indent=2, ensure_ascii=False)
-    return [printable(line) for line in text.splitlines()[1:-1]]
+    return [printable(line) for line in text.split("\n")[1:-1][:_MOST_LINES]]
 
 
 def _without_secrets(key: str, value: object, ours: Mapping[str, Any]) -> object:

@@ -102,12 +102,10 @@ def _program(config: AgentConfig, environ: Mapping[str, str]) -> str:
 
 
 def _there(config: AgentConfig) -> dict[str, Any] | None:
-    """Its entry of ours in the user's own configuration. A file that is not there holds none."""
+    """Its entry of ours in the user's own configuration."""
     try:
         entry = listed_servers(config).get(NAME)
-    except FileNotFoundError:
-        return None
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise SettingsError(
             f"{config.name}'s {quoted(str(config.file), 4096)} cannot be read, so {config.program} is not run: "
             f"{quoted(str(error))}."
@@ -163,17 +161,24 @@ def demand_harmless(program: str, words: Sequence[str]) -> None:
 
 
 def _waited(running: "subprocess.Popen[bytes]", seconds: float) -> int | None:
-    """The exit code; None if it took too long. A shim's own child is ended, too, where the system has groups."""
+    """The exit code; None if it took too long. It also ends when the person interrupts us."""
     try:
         return running.wait(seconds)
     except subprocess.TimeoutExpired:
-        with suppress(ProcessLookupError):
-            if os.name == "nt":
-                running.kill()
-            else:
-                os.killpg(running.pid, signal.SIGKILL)
-        running.wait()
         return None
+    finally:
+        if running.poll() is None:
+            _kill(running)
+
+
+def _kill(running: "subprocess.Popen[bytes]") -> None:
+    """With its children, such as a shim's, where the system has groups."""
+    with suppress(ProcessLookupError):
+        if os.name == "nt":
+            running.kill()
+        else:
+            os.killpg(running.pid, signal.SIGKILL)
+    running.wait()
 
 
 def _end_of(said: BinaryIO) -> str:

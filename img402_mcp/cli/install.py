@@ -95,9 +95,7 @@ def _may_have_entry(config: AgentConfig) -> bool:
     """Also a file that cannot be understood, so that its error is seen if it is chosen."""
     try:
         return NAME in listed_servers(config)
-    except OSError:
-        return False
-    except ValueError:
+    except (OSError, ValueError, RecursionError):
         return True
 
 
@@ -110,7 +108,10 @@ def _chosen(clients: Sequence[str], flags: Flags) -> list[str]:
     if not _at_a_terminal():
         raise SettingsError(f"Name the agent. Found here: {', '.join(clients)}.")
     print("Found on this machine:", file=sys.stderr)
-    return [*_picked("Which", clients, [CLIENTS[client] for client in clients])]
+    picked = [*_picked("Which", clients, [CLIENTS[client] for client in clients])]
+    if unknown := [word for word in picked if word not in CLIENTS]:
+        raise SettingsError(f"{quoted(unknown[0])} is neither a number of the list nor one of {', '.join(CLIENTS)}.")
+    return picked
 
 
 def _picked(question: str, values: Sequence[str], names: Sequence[str]) -> Iterator[str]:
@@ -138,7 +139,7 @@ def _asked_folders(configs: Sequence[AgentConfig], home: Path) -> list[str]:
 
 
 def _names_folders(config: AgentConfig) -> bool:
-    with suppress(OSError, ValueError, LookupError, TypeError):  # the last two: something else, or nothing, is there
+    with suppress(OSError, ValueError, RecursionError, LookupError, TypeError):  # the last two: something else is there
         return VARIABLE in listed_servers(config)[NAME]["env"]
     return False
 

@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 
 from img402_mcp.agents.change import installing, uninstalling
+from img402_mcp.agents.config_file import listed_servers
 from img402_mcp.agents.entry import Entry
 from img402_mcp.errors import SettingsError
-from tests.fakes.posix import LINKS, MODES, link
+from tests.fakes.posix import DEVICES, LINKS, MODES, link, pipe
 
 ENTRY = Entry(("/opt/img402-mcp",), {"IMG402_ALLOW_DIRS": "/shots"})
 FRESH = (
@@ -197,6 +198,16 @@ def test_a_folder_in_place_of_the_file_is_named(config):
         installing(agent, ENTRY)
 
 
+@DEVICES
+@pytest.mark.timeout(20)
+def test_a_pipe_in_place_of_the_file_is_named_and_nobody_waits_for_it(config):
+    agent = config(None)
+    pipe(agent.file)
+    assert listed_servers(agent) == {}
+    with pytest.raises(SettingsError, match="it is not a regular file"):
+        installing(agent, ENTRY)
+
+
 @MODES
 def test_a_read_only_file_stays(config):
     agent = config("{}")
@@ -242,7 +253,7 @@ def test_a_link_stays_a_link_and_what_it_leads_to_is_written(config, tmp_path, c
 def test_a_link_to_itself_is_named(config):
     agent = config(None)
     link(agent.file, str(agent.file))
-    with pytest.raises(SettingsError, match="cannot be read"):
+    with pytest.raises(SettingsError, match="cannot be changed"):
         installing(agent, ENTRY)
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from img402_mcp.agents.entry import Entry, environment, suggested_folders
+from img402_mcp.agents.entry import Entry, difference, environment, suggested_folders
 from img402_mcp.errors import SettingsError
 from tests.fakes.posix import NAMES
 
@@ -103,3 +103,10 @@ def test_folders_that_exist_are_suggested(tmp_path: Path):
         tmp_path / "Pictures",
         tmp_path / "Desktop",
     ]
+
+
+@pytest.mark.timeout(20)
+def test_an_entry_of_any_size_is_shown_in_a_bounded_time():
+    there = {"env": {f"NAME_{number}": "x" * 1000 for number in range(20_000)}, "\u2028\x85": 1}
+    lines = difference(there, {**there, "command": "/opt/img402-mcp"}, {"command": "/opt/img402-mcp"})
+    assert (len(lines) <= 400, sum(map(len, lines)) < 20_000) == (True, True)

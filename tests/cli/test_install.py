@@ -159,6 +159,26 @@ def test_who_picks_no_agent_changes_nothing(user):
 
 
 @PROCESSES
+def test_an_answer_that_names_no_agent_is_quoted(user):
+    code, shown = user.typed("7, emacs\n", "install")
+    assert (code, user.file.read_text()) == (2, OTHERS)
+    assert '"7" is neither a number of the list' in shown
+
+
+@PROCESSES
+@pytest.mark.parametrize(
+    "content",
+    ["[", "[" * 100_000, '{"mcpServers": {"img402": 7}}', '{"mcpServers": 7}'],
+    ids=["open", "deep", "entry", "servers"],
+)
+def test_a_file_that_cannot_be_changed_ends_the_dialogue_with_its_place(user, content):
+    user.file.write_text(content)
+    code, shown = user.typed("1\n\n", "install")
+    assert (code, user.file.read_text()) == (2, content)
+    assert "cannot be changed: " in shown
+
+
+@PROCESSES
 def test_folders_that_are_set_already_are_kept_and_not_asked_for(user):
     assert user.run("install", "cursor", "--yes", "--allow-dir", str(user.home / "Desktop")).returncode == 0
     text = user.file.read_text().replace(json.dumps(entry()["command"]), '"old"')
