@@ -14,6 +14,7 @@ from img402_mcp.host.db.periodic import claim_run
 from img402_mcp.host.errors import OUT_OF_REACH
 from img402_mcp.host.rate_limits import forget_counts_before
 from img402_mcp.host.storage.blobs.base import Blobs
+from img402_mcp.host.storage.blobs.spool_folder import clear
 from img402_mcp.host.storage.images import Images, parse_name
 
 BATCH = 100  # a short transaction, so that uploads do not wait for it
@@ -45,7 +46,7 @@ async def clean_up_periodically(host: Host, report: Callable[[CleanupReport], No
 
 
 def _round(images: Images, blobs: Blobs, now: datetime) -> CleanupReport:
-    blobs.clear_spool(now - GRACE)
+    clear(blobs.spool, now - GRACE)
     expired = remove_expired_images(images, blobs, now) if claim_run(images.database, "sweep", now, ROUND) else 0
     orphans = remove_orphans(images, blobs, now) if claim_run(images.database, "tidy", now, ORPHANS_EVERY) else 0
     return CleanupReport(expired, orphans)
@@ -62,9 +63,9 @@ def remove_expired_images(images: Images, blobs: Blobs, now: datetime) -> int:
 
 def remove_orphans(images: Images, blobs: Blobs, now: datetime) -> int:
     """Removes what crashes left behind, and old counts. A file that is not named like an image is not ours."""
-    blobs.clear_spool(now - GRACE)
+    clear(blobs.spool, now - GRACE)
     removed = 0
-    for names in _batches(filter(parse_name, blobs.names(now - GRACE))):
+    for names in _batches(name for name, _ in blobs.sizes(now - GRACE) if parse_name(name)):
         orphans = images.unknown(names)
         blobs.delete(*orphans)
         removed += len(orphans)

@@ -197,8 +197,8 @@ def on_disk(settings: Callable[..., HostSettings]) -> Callable[[], list[str]]:
     stores, future = settings(), datetime(9000, 1, 1, tzinfo=UTC)
 
     def names() -> list[str]:
-        kept = open_blobs(stores.blobs, stores.objects).names(future) if stores.objects else ()
-        return sorted([*kept, *(path.name for path in stores.blobs.rglob("*") if path.is_file())])
+        kept = open_blobs(stores.blobs, stores.objects).sizes(future) if stores.objects else ()
+        return sorted([*dict(kept), *(path.name for path in stores.blobs.rglob("*") if path.is_file())])
 
     return names
 

@@ -127,7 +127,7 @@ class ImagesAdmin:
 
     def _orphans(self, stored: dict[str, int]) -> Iterator[tuple[str, str]]:
         """Bytes without a row that cannot be an upload whose row is about to be written."""
-        old = (name for name in self.blobs.names(self.now() - GRACE) if name in stored and parse_name(name))
+        old = (name for name, _ in self.blobs.sizes(self.now() - GRACE) if name in stored and parse_name(name))
         for name in old:
             if self.rows.unknown([name]):
                 yield name, "orphan"

@@ -62,16 +62,16 @@ class BatchedStore:
     def _store_all(self) -> None:
         """There may be none left: the call before took what came meanwhile."""
         while batch := [*self._written()]:
-            if written := [upload for upload in batch if upload.goes_on]:
+            if written := [upload for upload in batch if upload.end is None]:
                 self._commit(written)
-            batch[0].stored.get_loop().call_soon_threadsafe(_tell, batch)
+            batch[0].stored.get_loop().call_soon_threadsafe(_end, batch)
 
     def _written(self) -> "Iterator[_Upload]":
         """Those that wait, and those that come while they are written."""
         for _ in range(TOGETHER):
             if self.waiting:
                 upload = self.waiting.popleft()
-                upload.go_on()
+                _go_on([upload])
                 yield upload
 
     def _commit(self, batch: "Sequence[_Upload]") -> None:
@@ -82,7 +82,7 @@ class BatchedStore:
                 _go_on(batch, transaction)
         except BaseException as error:  # noqa: BLE001  # raised again in each request
             for upload in batch:
-                upload.fail(error)
+                upload.go(upload.steps.throw, error)
         _go_on(batch)
 
     def _sync(self, batch: "Sequence[_Upload]") -> None:
@@ -95,43 +95,30 @@ class BatchedStore:
 
 
 class _Upload:
-    """An upload in a batch, and the future of its request."""
+    """An upload in a batch, the future of its request, and what will end that."""
 
     def __init__(self, steps: Steps, stored: "Future[StoredImage]") -> None:
-        self._steps, self.stored = steps, stored
-        self._end: Callable[[], None] | None = None
+        self.steps, self.stored = steps, stored
+        self.end: Callable[[], None] | None = None
 
-    @property
-    def goes_on(self) -> bool:
-        return self._end is None
-
-    def go_on(self, transaction: PlainTransaction | None = None) -> None:
-        """One step, unless it has ended."""
-        self._step(self._steps.send, transaction)
-
-    def fail(self, error: BaseException) -> None:
-        self._step(self._steps.throw, error)
-
-    def _step(self, step: Callable[[Any], None], argument: object) -> None:
-        if self.goes_on:
+    def go(self, step: Callable[[Any], None], argument: object) -> None:
+        """One step on, unless it has ended."""
+        if self.end is None:
             try:
                 step(argument)
             except StopIteration as done:
-                self._end = partial(self.stored.set_result, done.value)
+                self.end = partial(self.stored.set_result, done.value)
             except BaseException as error:  # noqa: BLE001  # raised again in its request
-                self._end = partial(self.stored.set_exception, error)
-
-    def tell(self) -> None:
-        """In the event loop."""
-        if self._end is not None and not self.stored.done():  # done: its request was cancelled
-            self._end()
+                self.end = partial(self.stored.set_exception, error)
 
 
 def _go_on(batch: Sequence[_Upload], transaction: PlainTransaction | None = None) -> None:
     for upload in batch:
-        upload.go_on(transaction)
+        upload.go(upload.steps.send, transaction)
 
 
-def _tell(batch: Sequence[_Upload]) -> None:
+def _end(batch: Sequence[_Upload]) -> None:
+    """In the event loop."""
     for upload in batch:
-        upload.tell()
+        if upload.end is not None and not upload.stored.done():  # done: its request was cancelled
+            upload.end()

@@ -32,11 +32,5 @@ class Blobs(Protocol):
     def delete(self, *names: str) -> None:
         """Forget the bytes; an unknown name is fine."""
 
-    def names(self, before: datetime) -> Iterator[str]:
-        """What was kept before that moment."""
-
     def sizes(self, before: datetime) -> Iterator[tuple[str, int]]:
-        """The same, with how many bytes there are."""
-
-    def clear_spool(self, before: datetime) -> None:
-        """Remove bodies (`*ARRIVING`) that a crash left behind and nobody has written to since."""
+        """The names of what was kept before that moment, and how many bytes each has."""

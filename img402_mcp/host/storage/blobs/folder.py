@@ -8,13 +8,11 @@ from pathlib import Path
 
 from img402_mcp.host.libc import begin_writeback
 from img402_mcp.host.private_files import private_folder
-from img402_mcp.host.storage.blobs import spool_folder
 from img402_mcp.host.storage.blobs.base import Content
-from img402_mcp.host.storage.cache import RecentBytes
+from img402_mcp.host.storage.blobs.spool_folder import older
 
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS
-TOGETHER = 8 * 1_048_576  # of small images in memory; the system has the others
 _NOWAIT = getattr(os, "RWF_NOWAIT", 0)
 
 
@@ -22,7 +20,6 @@ class Folder:
     def __init__(self, root: Path) -> None:
         private_folder(root)
         self.spool, self._stored = private_folder(root / "incoming"), private_folder(root / "kept")
-        self._recent = RecentBytes(TOGETHER)
 
     def put(self, name: str, content: Content) -> None:
         with self.writing(name, content) as descriptor:
@@ -35,7 +32,7 @@ class Folder:
 
         Half written it is what bytes without a row are: invisible, and the cleanup's.
         """
-        stored = self._stored / name
+        stored = f"{self._stored}/{name}"
         try:
             descriptor = _written(stored, content)
             try:
@@ -44,7 +41,7 @@ class Folder:
             finally:
                 os.close(descriptor)
         except BaseException:
-            stored.unlink(missing_ok=True)
+            self.delete(name)
             raise
 
     def sync_names(self) -> None:
@@ -62,12 +59,6 @@ class Folder:
             return file.read(length)
 
     def read_if_cached(self, name: str, length: int) -> bytes | None:
-        data = self._recent.get(name, length)
-        if data is None and (data := self._in_memory(name, length)) is not None:
-            self._recent.put(name, data)
-        return data
-
-    def _in_memory(self, name: str, length: int) -> bytes | None:
         """What the system has of it; it is asked not to wait for the disk. Linux has a way to ask so."""
         if not _NOWAIT:
             return None
@@ -86,17 +77,11 @@ class Folder:
         for name in names:
             (self._stored / name).unlink(missing_ok=True)
 
-    def names(self, before: datetime) -> Iterator[str]:
-        return (file.name for file in spool_folder.older(self._stored, before))
-
     def sizes(self, before: datetime) -> Iterator[tuple[str, int]]:
-        return ((file.name, file.stat().st_size) for file in spool_folder.older(self._stored, before))
-
-    def clear_spool(self, before: datetime) -> None:
-        spool_folder.clear(self.spool, before)
+        return ((file.name, file.stat().st_size) for file in older(self._stored, before))
 
 
-def _written(path: Path, content: Content) -> int:
+def _written(path: str, content: Content) -> int:
     """The descriptor. A file is renamed before it is synced, so that one commit of the journal covers both."""
     if isinstance(content, Path):
         return os.open(content.replace(path), os.O_RDWR | _FLAGS)

@@ -18,7 +18,6 @@ from obstore.store import ObjectStore, S3Store, from_url
 
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.host.private_files import private_folder
-from img402_mcp.host.storage.blobs import spool_folder
 from img402_mcp.host.storage.blobs.base import Content
 from img402_mcp.host.storage.cache import RecentBytes
 from img402_mcp.host.storage.images import PRIVATE_ID, parse_name
@@ -92,16 +91,10 @@ class Objects:
             with suppress(FileNotFoundError), _errors_as_os_errors():
                 obstore.delete(self._store, some)
 
-    def names(self, before: datetime) -> Iterator[str]:
-        return (name for name, _ in self.sizes(before))
-
     def sizes(self, before: datetime) -> Iterator[tuple[str, int]]:
         with _errors_as_os_errors():
             for entries in obstore.list(self._store, chunk_size=LISTED):
                 yield from ((entry["path"], entry["size"]) for entry in entries if entry["last_modified"] < before)
-
-    def clear_spool(self, before: datetime) -> None:
-        spool_folder.clear(self.spool, before)
 
     def _turn(self, size: int) -> AbstractContextManager[object]:
         return nullcontext() if size <= SMALL else self._one_of_the_large()

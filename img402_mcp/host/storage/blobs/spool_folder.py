@@ -10,6 +10,7 @@ from img402_mcp.host.storage.blobs.base import ARRIVING
 
 
 def clear(folder: Path, before: datetime) -> None:
+    """Removes bodies that a crash left behind and nobody has written to since."""
     for file in older(folder, before):
         if file.name.endswith(ARRIVING):
             Path(file).unlink(missing_ok=True)

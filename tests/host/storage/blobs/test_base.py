@@ -12,6 +12,7 @@ from obstore.store import LocalStore, MemoryStore
 from img402_mcp.host.storage.blobs.base import Blobs
 from img402_mcp.host.storage.blobs.folder import Folder
 from img402_mcp.host.storage.blobs.objects import PART, Objects, open_objects
+from img402_mcp.host.storage.blobs.spool_folder import clear
 
 MEGABYTE = 1_048_576
 STORES: dict[str, Callable[[Path], Blobs]] = {
@@ -79,17 +80,17 @@ def test_a_dropped_file_is_unknown_and_can_be_dropped_again(blobs: Blobs):
         put(blobs, name, b"x")
     blobs.delete("missing.png", *names)
     blobs.delete(names[0])
-    assert list(blobs.names(datetime.now(UTC) + timedelta(minutes=1))) == []
+    assert list(blobs.sizes(datetime.now(UTC) + timedelta(minutes=1))) == []
     with pytest.raises(FileNotFoundError):
         blobs.read(names[0], 0, 1)
 
 
-def test_names_lists_what_was_kept_before_a_moment(blobs: Blobs):
+def test_sizes_lists_what_was_kept_before_a_moment(blobs: Blobs):
     put(blobs, "a.png", b"x")
     put(blobs, "b.png", b"x")
     now = datetime.now(UTC)
-    assert set(blobs.names(now + timedelta(minutes=1))) == {"a.png", "b.png"}
-    assert set(blobs.names(now - timedelta(minutes=1))) == set()
+    assert dict(blobs.sizes(now + timedelta(minutes=1))) == {"a.png": 1, "b.png": 1}
+    assert dict(blobs.sizes(now - timedelta(minutes=1))) == {}
 
 
 def test_only_old_bodies_are_cleared_from_the_spool(blobs: Blobs):
@@ -100,7 +101,7 @@ def test_only_old_bodies_are_cleared_from_the_spool(blobs: Blobs):
     foreign.write_bytes(b"x")
     for file in (old, foreign):
         os.utime(file, (0, 0))
-    blobs.clear_spool(datetime.now(UTC) - timedelta(hours=1))
+    clear(blobs.spool, datetime.now(UTC) - timedelta(hours=1))
     assert set(blobs.spool.iterdir()) == {new, foreign}
 
 
