@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import insert, select, text
 from sqlalchemy.engine import URL
+from sqlalchemy.exc import OperationalError
 
 from img402_mcp.formats import PNG, WEBP
 from img402_mcp.host.apis.io42.submissions import AGENTS, PROJECTS, SUBMISSIONS, AlreadyUploaded, Submissions
@@ -136,3 +137,35 @@ def test_a_look_up_follows_the_file_that_is_put_in_the_databases_place(database:
     assert database.look_up(FIND, {"id": IMAGES[0].id}) == []
     (tmp_path / "rows").unlink()
     assert database.look_up(FIND, {"id": IMAGES[0].id}) is None
+
+
+def test_a_transaction_follows_the_file_that_is_put_in_the_databases_place(database: Database, tmp_path: Path):
+    """What is written to a file that has lost its name is lost."""
+    assert database.plain is not None
+    with database.plain.transaction() as transaction:
+        Images(database).add(transaction, IMAGES[0])
+    (tmp_path / "other").mkdir()
+    open_database(tmp_path / "other").close()
+    for log in ("rows-wal", "rows-shm"):
+        (tmp_path / log).unlink()
+    (tmp_path / "other" / "rows").rename(tmp_path / "rows")
+    with database.plain.transaction() as transaction:
+        Images(database).add(transaction, IMAGES[1])
+    assert [row[0] for row in everything(database)["images"]] == [IMAGES[1].id]
+    (tmp_path / "rows").unlink()
+    with pytest.raises(FileNotFoundError), database.plain.transaction():
+        pass
+    assert not (tmp_path / "rows").exists()
+
+
+def test_a_transaction_that_does_not_get_its_turn_in_time_says_so_and_the_next_works(tmp_path: Path):
+    url = URL.create("sqlite", database=str(tmp_path / "rows"), query={"timeout": "0"})
+    with closing(Database(url)) as database, closing(sqlite3.connect(tmp_path / "rows", isolation_level=None)) as other:
+        assert database.plain is not None
+        other.execute("BEGIN IMMEDIATE")
+        with pytest.raises(OperationalError, match="locked"), database.plain.transaction():
+            pass
+        other.execute("ROLLBACK")
+        with database.plain.transaction() as transaction:
+            Images(database).add(transaction, IMAGES[0])
+        assert [row[0] for row in everything(database)["images"]] == [IMAGES[0].id]
