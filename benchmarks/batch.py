@@ -13,7 +13,7 @@ import pycurl  # type: ignore[import-untyped]  # an extra, without types
 from benchmarks.measuring import Way, child, medians, picture, show, verdict
 from img402_mcp.client import batch
 from img402_mcp.client.files.roots import Roots
-from img402_mcp.client.settings import Settings
+from img402_mcp.client.settings.model import Settings
 from img402_mcp.client.upload import UploadOptions, open_uploader
 
 FILES = 100

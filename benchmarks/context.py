@@ -10,7 +10,7 @@ from mcp import Client
 from mcp_types import CallToolResult, TextContent, Tool
 
 from benchmarks.measuring import child, picture, show, verdict
-from img402_mcp.client.settings import Settings
+from img402_mcp.client.settings.model import Settings
 from img402_mcp.mcp_server.server import create_server
 
 TOOL_GOAL = 330  # bytes of name, description and input schema

@@ -9,7 +9,7 @@ import anyio
 
 from benchmarks.measuring import MB, child, picture, show, verdict
 from img402_mcp.client.files.roots import Roots
-from img402_mcp.client.settings import Settings
+from img402_mcp.client.settings.model import Settings
 from img402_mcp.client.upload import open_uploader
 
 SIZE = 25

@@ -17,7 +17,7 @@ from benchmarks.measuring import child, medians, picture, show, verdict
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.http import Request, Response, Send
 from img402_mcp.client.paid_upload import PaidUploader, open_paid_uploader
-from img402_mcp.client.settings import Money, Settings, WalletSource
+from img402_mcp.client.settings.model import Money, Settings, WalletSource
 from img402_mcp.client.upload import Uploader, open_uploader
 from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import host_settings

@@ -21,7 +21,7 @@ from img402_mcp.client.files.image import Image, read_image
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.http import Send, sending
 from img402_mcp.client.proxies import LIMITS
-from img402_mcp.client.settings import Settings
+from img402_mcp.client.settings.model import Settings
 from img402_mcp.client.upload import open_uploader
 from img402_mcp.formats import examine
 

@@ -11,8 +11,8 @@ import pytest
 from anyio.to_thread import run_sync
 
 from img402_mcp.caller import a_person, worded
+from img402_mcp.client.api_limits import life_note, lifetimes, too_large_to_last
 from img402_mcp.client.fit.messages import reason_and_way_out
-from img402_mcp.client.lifetimes import life_note, lifetimes, too_large_to_last
 from img402_mcp.mcp_server.tools import ADDED, TOOLS
 from tests.sources import tree_of
 
@@ -30,9 +30,9 @@ COMMAND = re.compile(r"`img402-mcp [^`]*`|img402-mcp \w+ --\w+")
 
 ONLY_TO_A_MODEL = {
     ("client/apis/img402.py", "get_upload_token"),
-    ("client/paid_record.py", "get_upload_token"),
+    ("client/paid_image.py", "get_upload_token"),
     ("client/publish/publish.py", "`out`"),
-    ("client/upload_price.py", "upload_paid"),
+    ("client/token_upload.py", "upload_paid"),
 }
 """The commands take no token and return documents of any length."""
 

@@ -18,8 +18,8 @@ from mcp import Client
 from img402_mcp.client.history import History
 from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.payments.wallet import Wallet
-from img402_mcp.client.settings import WalletSource
 from img402_mcp.client.settings.io42 import Io42Settings
+from img402_mcp.client.settings.model import WalletSource
 from img402_mcp.client.settings.studio import StudioSettings
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.host.app import create_app

@@ -10,7 +10,7 @@ import pytest
 from mcp import Client, StdioServerParameters
 
 from img402_mcp.cli import main
-from img402_mcp.client.settings import CLIENT_VARIABLES
+from img402_mcp.client.settings.names import CLIENT_VARIABLES
 from img402_mcp.host.settings.names import HOST_VARIABLES
 from img402_mcp.mcp_server.tools import ADDED, tools
 

@@ -12,7 +12,8 @@ from zipfile import ZipFile
 import pytest
 
 from img402_mcp import __version__
-from img402_mcp.client.settings import CLIENT_VARIABLES, HOSTED_API
+from img402_mcp.client.settings.names import CLIENT_VARIABLES
+from img402_mcp.client.settings.variables import HOSTED_API
 from scripts import release
 
 ROOT = Path(__file__).parent.parent

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from img402_mcp.client.settings import CLIENT_VARIABLES
+from img402_mcp.client.settings.names import CLIENT_VARIABLES
 from img402_mcp.errors import SettingsError
 from img402_mcp.host.settings.names import HOST_VARIABLES
 from img402_mcp.variable_names import VariableNames
@@ -119,7 +119,7 @@ def test_known_names_alone_do_not_cost_the_time_to_load_difflib():
     environ = {"IMG402_SCRUB": "off", "IMG402_QQQQ": "", "IMG402_HOST_DATA": "/x", "IMGPROXY_KEY": "x"}
     program = f"""
 import sys
-from img402_mcp.client.settings import client_settings
+from img402_mcp.client.settings.read import client_settings
 client_settings({environ})
 print("difflib" in sys.modules)
 """

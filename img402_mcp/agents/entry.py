@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any
 
 from img402_mcp.client.files.roots import existing_folder
-from img402_mcp.client.settings import CLIENT_VARIABLES, client_settings
 from img402_mcp.client.settings.folders import VARIABLE, listed_folders, named_folders, why_not_allowed
+from img402_mcp.client.settings.names import CLIENT_VARIABLES
+from img402_mcp.client.settings.read import client_settings
 from img402_mcp.errors import SettingsError, printable, quoted
 from img402_mcp.variable_names import shown
 

@@ -3,8 +3,7 @@
 import click
 
 from img402_mcp.agents.table import CLIENTS
-from img402_mcp.cli.help import Command, examples
-from img402_mcp.cli.parameters import allow_dir, perform
+from img402_mcp.cli.parameters import Command, allow_dir, examples, perform
 
 _clients = click.argument("clients", nargs=-1, type=click.Choice([*CLIENTS]), metavar="[CLIENT]...")
 _project = click.option("--project", is_flag=True, help="The file of this folder's project: cursor and vscode.")
@@ -31,7 +30,7 @@ _NAMES = ", ".join(CLIENTS)
 @_dry_run
 @_yes
 def install(**flags: object) -> int:
-    return perform("install", flags)
+    return perform("install", {**flags, "action": "install"})
 
 
 @click.command(
@@ -48,4 +47,4 @@ def install(**flags: object) -> int:
 @_dry_run
 @_yes
 def uninstall(**flags: object) -> int:
-    return perform("install", {**flags, "allow_dirs": (), "assignments": ()}, "uninstall")
+    return perform("install", {**flags, "allow_dirs": (), "assignments": (), "action": "uninstall"})

@@ -14,19 +14,16 @@ def run(flags: Flags) -> int:
     if sum(map(bool, (flags.folder, flags.list, flags.remove))) != 1:
         raise SettingsError("Give a folder, --list, or --remove with a folder.")
     if flags.list:
-        return _show()
+        for folder in listed(allow_list_file()):
+            print(folder if folder.is_dir() else f"{folder} (does not exist now)")
+        return 0
     return _remove(flags.remove) if flags.remove else _add(flags.folder)
-
-
-def _show() -> int:
-    for folder in listed(allow_list_file()):
-        print(folder if folder.is_dir() else f"{folder} (does not exist now)")
-    return 0
 
 
 def _add(name: str) -> int:
     """The one argument that may name a new share: only a person gets as far as looking for the folder."""
-    _demand_a_terminal()
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):  # an agent with a shell must not allow a folder for itself
+        raise SettingsError("A folder is allowed only by a person at a terminal: run this command yourself.")
     folder = existing_folder(name, "`img402-mcp allow`")
     if reason := why_not_allowed(folder):
         raise SettingsError(
@@ -54,12 +51,6 @@ def _remove(name: str) -> int:
     write_list(file, left)
     print(f"No longer allowed: {gone}")
     return 0
-
-
-def _demand_a_terminal() -> None:
-    """An agent with a shell must not be able to allow a folder for itself."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise SettingsError("A folder is allowed only by a person at a terminal: run this command yourself.")
 
 
 def _demand_a_person(warning: str) -> None:

@@ -12,7 +12,7 @@ from click.shell_completion import (
 )
 
 from img402_mcp.cli import COMPLETION
-from img402_mcp.cli.help import PROGRAM
+from img402_mcp.cli.parameters import PROGRAM
 
 
 @add_completion_class

@@ -14,7 +14,8 @@ from img402_mcp.client.files.refusal import FileRefused
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.history import History, HistoryEntry
 from img402_mcp.client.http import Request, sending
-from img402_mcp.client.settings import HOSTED_API, client_settings
+from img402_mcp.client.settings.read import client_settings
+from img402_mcp.client.settings.variables import HOSTED_API
 from img402_mcp.errors import Img402Error, SettingsError, quoted
 
 _GONE = {200, 204, 404}

@@ -9,7 +9,7 @@ import anyio
 import click
 
 from img402_mcp.client.settings.folders import home_folder
-from img402_mcp.doctor.finding import Finding, Level
+from img402_mcp.doctor.finding import Finding
 from img402_mcp.doctor.runner import run_checks
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "red"}
@@ -19,14 +19,11 @@ def run(flags: Flags) -> int:
     found = anyio.run(run_checks, dict(os.environ), home_folder() or _here(), _here())
     findings = [(name, each) for name, several in found.items() for each in several]
     if flags.json:
-        print(json.dumps([_entry(name, each) for name, each in findings], indent=2))
+        entries = [{"check": name, "level": each.level, "said": each.said, "fix": each.fix} for name, each in findings]
+        print(json.dumps(entries, indent=2))
     else:
         click.echo("\n".join(lines(findings, verbose=flags.verbose)))
     return int(any(each.level == "fail" for _, each in findings))
-
-
-def _entry(check: str, finding: Finding) -> dict[str, str]:
-    return {"check": check, "level": finding.level, "said": finding.said, "fix": finding.fix}
 
 
 def _here() -> Path:
@@ -43,10 +40,6 @@ def lines(findings: Iterable[tuple[str, Finding]], *, verbose: bool) -> Iterator
     for name, each in shown:
         level = click.style(f"{each.level:<4}", fg=COLOURS[each.level])
         yield f"{level}  {name:<{wide}}  {each.said}{f' Fix: {each.fix}' if each.fix else ''}"
-    yield _sum(Counter(each.level for _, each in shown))
-
-
-def _sum(levels: Counter[Level]) -> str:
-    """`All is well.`, `2 to fix`, `1 to fix, 2 to look at`."""
+    levels = Counter(each.level for _, each in shown)
     counts = ((levels["fail"], "to fix"), (levels["warn"], "to look at"))
-    return ", ".join(f"{count} {what}" for count, what in counts if count) or "All is well."
+    yield ", ".join(f"{count} {what}" for count, what in counts if count) or "All is well."

@@ -13,7 +13,7 @@ from types import SimpleNamespace as Flags
 from typing import Any
 
 from img402_mcp.client.history import DAY, History, HistoryEntry, expiring_before
-from img402_mcp.client.settings import client_settings
+from img402_mcp.client.settings.read import client_settings
 from img402_mcp.errors import SettingsError, printable
 from img402_mcp.wire.moments import moment_of
 from img402_mcp.wire.x402 import usdc
@@ -93,9 +93,9 @@ def table(entries: Sequence[HistoryEntry], *, now: float, width: int | None) -> 
     apart = width is not None and room - url - len(_GAP) < min(path, _NARROWEST_NAME)
     widest = min(path, max(room if apart or width is None else room - url - len(_GAP), _NARROWEST_NAME))
     for cells in rows:
-        facts = _GAP.join(
-            (cells[0], _padded(_cut(cells[1], widest), widest), cells[2].rjust(size), cells[3].ljust(expiry))
-        )
+        name = _cut(cells[1], widest)
+        padded = name + " " * (widest - _width(name))
+        facts = _GAP.join((cells[0], padded, cells[2].rjust(size), cells[3].ljust(expiry)))
         yield from (facts.rstrip(), _GAP + cells[4]) if apart else (facts + _GAP + cells[4],)
 
 
@@ -136,10 +136,6 @@ _UNITS = ((DAY, "days"), (3600, "hours"), (60, "minutes"), (1, "seconds"))
 def _width(text: str) -> int:
     """In cells of a terminal: East Asian marks take two, combining ones none."""
     return sum(0 if unicodedata.combining(mark) else 1 + (unicodedata.east_asian_width(mark) in "WF") for mark in text)
-
-
-def _padded(text: str, width: int) -> str:
-    return text + " " * (width - _width(text))
 
 
 def _cut(text: str, width: int) -> str:

@@ -9,8 +9,7 @@ from importlib import import_module
 import click
 
 from img402_mcp.cli.admin.context import Actions, Admin, Entry, opened
-from img402_mcp.cli.help import Command, Group
-from img402_mcp.cli.parameters import folders
+from img402_mcp.cli.parameters import Command, Group, folders
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.host.apis import APIS
 from img402_mcp.wire.moments import in_utc

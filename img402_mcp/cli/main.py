@@ -14,9 +14,8 @@ from functools import partial
 import click
 
 from img402_mcp import __version__
-from img402_mcp.cli import agent_commands, earlier_uploads, host_admin, wallet_commands
-from img402_mcp.cli.help import PROGRAM, Group, colour, examples, show
-from img402_mcp.cli.parameters import Whole, allow_dir, files, folders, perform
+from img402_mcp.cli import agent_commands, commands, host_admin
+from img402_mcp.cli.parameters import PROGRAM, Group, Whole, allow_dir, colour, examples, files, folders, perform, show
 from img402_mcp.client.snippets import WIDEST
 
 
@@ -224,9 +223,9 @@ def host(context: click.Context, /, **flags: object) -> int:
 host.add_command(host_admin.group())
 main.add_command(agent_commands.install)
 main.add_command(agent_commands.uninstall)
-main.add_command(earlier_uploads.renew)
-main.add_command(earlier_uploads.delete)
-main.add_command(wallet_commands.wallet)
+main.add_command(commands.renew)
+main.add_command(commands.delete)
+main.add_command(commands.wallet)
 
 
 @main.command("completion", epilog=examples("completion zsh > ~/.zfunc/_img402-mcp", "completion fish | source"))

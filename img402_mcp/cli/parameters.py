@@ -1,5 +1,7 @@
-"""Shared by the commands: types of arguments and flags, their completion in a shell, and how a command runs."""
+"""Shared by the commands: the look of help and usage errors, types of arguments and flags, and how a command runs."""
 
+import os
+import sys
 from contextlib import nullcontext
 from importlib import import_module
 from types import SimpleNamespace as Flags
@@ -8,10 +10,55 @@ from typing import TYPE_CHECKING
 import click
 
 from img402_mcp.caller import a_person
-from img402_mcp.errors import quoted
+from img402_mcp.errors import printable, quoted
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
+
+PROGRAM = "img402-mcp"
+LONGEST_ERROR = 1000
+
+
+class _Formatter(click.HelpFormatter):
+    def write_heading(self, heading: str) -> None:
+        super().write_heading(click.style(heading, bold=True))
+
+    def write_usage(self, prog: str, args: str = "", prefix: str | None = None) -> None:
+        super().write_usage(prog, args, prefix or f"{click.style('Usage:', bold=True)} ")
+
+
+class _Context(click.Context):
+    formatter_class = _Formatter
+
+
+class Command(click.Command):
+    context_class = _Context
+
+
+class Group(click.Group):
+    context_class = _Context
+    command_class = Command
+    group_class = type
+
+
+def examples(*commands: str) -> str:
+    return "\n".join(("\b", "Examples:", *(f"  {PROGRAM} {each}" for each in commands)))
+
+
+def colour() -> bool | None:
+    """None: colour if the output is a terminal."""
+    return False if os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb" else None
+
+
+def show(error: click.ClickException) -> None:
+    """Prints the error in one line of our own form, and where to find help."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        error.show()
+        return
+    said = error.format_message()[:LONGEST_ERROR]
+    print(f"{PROGRAM}: {printable(said)}", file=sys.stderr)
+    if isinstance(error, click.UsageError) and error.ctx:
+        print(f"Try '{error.ctx.command_path} --help'.", file=sys.stderr)
 
 
 class Whole(click.ParamType[int]):
@@ -55,8 +102,8 @@ allow_dir = click.option(
 )
 
 
-def perform(command: str, flags: dict[str, object], action: str = "") -> int:
+def perform(command: str, flags: dict[str, object], action: str = "run") -> int:
     """`serve` runs a server, whose messages go to a model."""
     with nullcontext() if command == "serve" else a_person():
-        code: int = import_module(f"img402_mcp.cli.{command}").run(Flags(action=action, **flags))
+        code: int = getattr(import_module(f"img402_mcp.cli.{command}"), action)(Flags(**flags))
     return code

@@ -6,7 +6,7 @@ import anyio
 
 from img402_mcp.client.http import Request, Response, sending
 from img402_mcp.client.payments import payment_required
-from img402_mcp.client.settings import client_settings
+from img402_mcp.client.settings.read import client_settings
 from img402_mcp.errors import PaymentRefused
 from img402_mcp.wire.img402 import TOKEN
 from img402_mcp.wire.x402 import usdc

@@ -5,12 +5,10 @@ from types import SimpleNamespace as Flags
 
 import anyio
 
-from img402_mcp.cli.upload import IN_THE_HISTORY, INTERRUPTED, chosen_folders
+from img402_mcp.cli.upload import chosen_folders, interrupted
 from img402_mcp.client.files.allow_list import AllowList
-from img402_mcp.client.publish import report
-from img402_mcp.client.publish.publish import PublishOptions, plan, publish
-from img402_mcp.client.publish.report import Report
-from img402_mcp.client.settings import client_settings
+from img402_mcp.client.publish.publish import PublishOptions, Report, lines, plan, publish
+from img402_mcp.client.settings.read import client_settings
 from img402_mcp.client.upload import open_uploader
 
 
@@ -19,8 +17,7 @@ def run(flags: Flags) -> int:
     try:
         done = anyio.run(_done, flags)
     except KeyboardInterrupt:
-        print(f"img402-mcp: Interrupted; no document was written. {IN_THE_HISTORY}", file=sys.stderr)
-        return INTERRUPTED
+        return interrupted("no document was written")
     _show(done, as_json=flags.json)
     return 1 if done.fields["failures"] or (flags.out and not done.fields["out"]) else 0
 
@@ -30,9 +27,7 @@ async def _done(flags: Flags) -> Report:
     allow_list = AllowList.of(settings, chosen_folders([each for each in (flags.path, flags.out) if each]))
     wanted = PublishOptions(flags.path, flags.out, flags.overwrite, keep=not flags.no_keep)
     async with open_uploader(settings, allow_list) as uploader:
-        if flags.dry_run:
-            return report.planned(await plan(uploader, wanted))
-        return report.published(await publish(uploader, wanted))
+        return await (plan if flags.dry_run else publish)(uploader, wanted)
 
 
 def _show(done: Report, *, as_json: bool) -> None:
@@ -40,6 +35,6 @@ def _show(done: Report, *, as_json: bool) -> None:
     if as_json:
         print(json.dumps(done.fields, ensure_ascii=False))
         return
-    print("\n".join(report.lines(done)), file=sys.stderr)
+    print("\n".join(lines(done)), file=sys.stderr)
     sys.stdout.buffer.write(done.fields.get("text", "").encode())
     sys.stdout.flush()

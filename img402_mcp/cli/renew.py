@@ -10,13 +10,13 @@ import anyio
 from anyio.to_thread import run_sync
 
 from img402_mcp.cli.progress_bar import ProgressBar
-from img402_mcp.cli.upload import IN_THE_HISTORY, INTERRUPTED, chosen_folders
+from img402_mcp.cli.upload import chosen_folders, interrupted
 from img402_mcp.client.batch import Batch, in_words, lives_of
 from img402_mcp.client.files.allow_list import AllowList
 from img402_mcp.client.files.documents import Document
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.renew import RenewalPlan, documents, plan_renewal, renew, replaced, replacements, rewrite
-from img402_mcp.client.settings import client_settings
+from img402_mcp.client.settings.read import client_settings
 from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import Img402Error, quoted
 
@@ -26,8 +26,7 @@ def run(flags: Flags) -> int:
     try:
         return anyio.run(_done, flags)
     except KeyboardInterrupt:
-        print(f"img402-mcp: Interrupted; no document was written. {IN_THE_HISTORY}", file=sys.stderr)
-        return INTERRUPTED
+        return interrupted("no document was written")
 
 
 async def _done(flags: Flags) -> int:

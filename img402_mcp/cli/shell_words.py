@@ -13,7 +13,6 @@ _PLAIN = re.compile(r"[\w.:/\\][\w.:/\\-]*", re.ASCII)
 _POWERSHELL_OBEYS = re.compile("[$`\u201c\u201d\u201e]")
 """Special in double quotes: variables, escapes, and typographic quotes, which end the word."""
 
-
 _VARIABLE = re.compile(r"%([^%:]+)(?::[^%]*)?(?=%)")
 """Text that cmd replaces, also in double quotes, if there is a variable of that name."""
 

@@ -10,15 +10,14 @@ from functools import partial
 from glob import has_magic
 from pathlib import Path
 from types import SimpleNamespace as Flags
-from typing import Any
+from typing import Any, NamedTuple
 
 import anyio
 
-from img402_mcp.cli.help import PROGRAM
 from img402_mcp.cli.history import time_left
+from img402_mcp.cli.parameters import PROGRAM
 from img402_mcp.cli.progress_bar import ProgressBar
 from img402_mcp.cli.shell_words import lines_to_paste
-from img402_mcp.cli.without_path import GivenImage, given_image
 from img402_mcp.client.apis.base import Receipt
 from img402_mcp.client.batch import Batch, Success, in_words, lives_of, markdown, upload_batch, upload_matching
 from img402_mcp.client.files.allow_list import AllowList
@@ -27,17 +26,52 @@ from img402_mcp.client.files.refusal import A_FOLDER, FileRefused
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.image_bytes import image_from
 from img402_mcp.client.result_text import facts_of, upload_fields
-from img402_mcp.client.settings import Settings, client_settings
+from img402_mcp.client.settings.model import Settings
+from img402_mcp.client.settings.read import client_settings
 from img402_mcp.client.upload import Progress, Upload, Uploader, UploadOptions, open_uploader
-from img402_mcp.errors import SettingsError, quoted
+from img402_mcp.errors import ReadRefused, SettingsError, quoted
 
 UploadWith = Callable[..., Awaitable[Upload]]
 """`upload` of the free or the paid uploader."""
 
 MAX_FILES = 10_000
 """The shell has expanded the pattern, and a person is watching."""
-INTERRUPTED = 130
 IN_THE_HISTORY = "An upload that was in progress may have arrived: `img402-mcp history` shows it."
+
+STDIN = "-"
+
+
+class GivenImage(NamedTuple):
+    """`name` is used in place of the path: in the snippet, the history and messages."""
+
+    name: str
+    data: bytes
+
+
+def given_image(flags: Flags, most: int) -> GivenImage | None:
+    """None if there are paths. Raises ReadRefused, SettingsError. It blocks."""
+    if not flags.clipboard and STDIN not in flags.paths:
+        return None
+    if (flags.clipboard and flags.paths) or len(flags.paths) > 1:
+        raise SettingsError(
+            "Give paths, or - for one image on stdin, or --clipboard; one of the three. `./-` is a file."
+        )
+    if flags.paid:
+        raise SettingsError("--paid takes files only: save the image first. Nothing was sent or paid.")
+    if not flags.clipboard:
+        return GivenImage("image", _on_stdin(most))
+    from img402_mcp.cli import clipboard  # noqa: PLC0415  # few commands need it
+
+    return GivenImage("screenshot", clipboard.picture(most))
+
+
+def _on_stdin(most: int) -> bytes:
+    if sys.stdin.isatty():
+        raise SettingsError("- reads an image from a pipe or a file: `img402-mcp upload - < shot.png`.")
+    data = sys.stdin.buffer.read(most + 1)
+    if len(data) > most:
+        raise ReadRefused(f"stdin holds more than {most:,} bytes. Nothing was sent.")
+    return data
 
 
 def run(flags: Flags) -> int:
@@ -52,9 +86,13 @@ def run(flags: Flags) -> int:
     try:
         batch = anyio.run(_done, settings, roots, flags, finished, given)
     except KeyboardInterrupt:
-        return _interrupted(finished, flags)
+        _show(Batch(tuple(each.path for each in finished), tuple(finished)), flags)
+        return interrupted(f"{len(finished)} uploaded until then")
     _show(batch, flags)
-    return max(_exit_code(batch), _copied(_printed(batch, flags)) if flags.copy and batch.uploads else 0)
+    copied = _copied(_printed(batch, flags)) if flags.copy and batch.uploads else 0
+    if any(isinstance(failure.error, SettingsError) for failure in batch.failures):
+        return 2
+    return 1 if batch.failures or batch.unsent else copied
 
 
 def _copied(text: str) -> int:
@@ -66,12 +104,6 @@ def _copied(text: str) -> int:
         print(f"img402-mcp: {error}", file=sys.stderr)
         return 1
     return 0
-
-
-def _exit_code(batch: Batch) -> int:
-    if any(isinstance(failure.error, SettingsError) for failure in batch.failures):
-        return 2
-    return 1 if batch.failures or batch.unsent else 0
 
 
 def chosen_folders(paths: Sequence[str]) -> list[Path]:
@@ -134,13 +166,10 @@ async def _upload_given(
     return await uploader.upload_image(image, progress, options)
 
 
-def _interrupted(finished: Sequence[Success], flags: Flags) -> int:
-    _show(Batch(tuple(each.path for each in finished), tuple(finished)), flags)
-    print(f"img402-mcp: Interrupted; {len(finished)} uploaded until then. {IN_THE_HISTORY}", file=sys.stderr)
-    return INTERRUPTED
-
-
-# What is said
+def interrupted(so_far: str) -> int:
+    """The exit code."""
+    print(f"img402-mcp: Interrupted; {so_far}. {IN_THE_HISTORY}", file=sys.stderr)
+    return 130
 
 
 def _show(batch: Batch, flags: Flags) -> None:

@@ -1,7 +1,4 @@
-"""The wallet, for a person.
-
-Only these commands ask for a password, since elsewhere the input belongs to the protocol.
-"""
+"""The wallet, for a person. Only these commands ask for a password: elsewhere the input belongs to the protocol."""
 
 import getpass
 import os
@@ -16,27 +13,24 @@ import anyio
 
 from img402_mcp.client.files.allow_list import AllowList, local_path
 from img402_mcp.client.paid_upload import PaidUploader, open_paid_uploader
-from img402_mcp.client.payments.damage import is_damage
 from img402_mcp.client.payments.journal import Journal
-from img402_mcp.client.payments.journal_schema import journal_path
+from img402_mcp.client.payments.journal_file import is_damage, journal_path
 from img402_mcp.client.payments.salvage import Salvage, salvaged
 from img402_mcp.client.payments.wallet import import_keystore, new_keystore, unlocked
 from img402_mcp.client.result_text import status_text
-from img402_mcp.client.settings import CLIENT_VARIABLES, client_settings, secret_in
+from img402_mcp.client.settings.names import CLIENT_VARIABLES
+from img402_mcp.client.settings.read import client_settings
+from img402_mcp.client.settings.variables import secret_in
 from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import SettingsError
 
 
-def run(flags: Flags) -> int:
-    return _ACTIONS[str(flags.action)](flags)
-
-
-def _new(flags: Flags) -> int:
+def new(flags: Flags) -> int:
     CLIENT_VARIABLES.check(os.environ)
     return _made(local_path(flags.file, "FILE", os.environ), new_keystore)
 
 
-def _import(flags: Flags) -> int:
+def import_key(flags: Flags) -> int:
     CLIENT_VARIABLES.check(os.environ)
     place = local_path(flags.file, "FILE", os.environ)
     key = _read_secret("The private key (it is not shown): ", "IMG402_WALLET_KEY")
@@ -74,7 +68,7 @@ def _read_secret(prompt: str, variable: str) -> str:
         raise SettingsError(f"The input is not UTF-8, so {variable} cannot be read from it.") from None
 
 
-def _address(_: Flags) -> int:
+def address(_: Flags) -> int:
     source = client_settings(os.environ).money.wallet
     if source is None:
         raise SettingsError(
@@ -84,7 +78,7 @@ def _address(_: Flags) -> int:
     return 0
 
 
-def _status(flags: Flags) -> int:
+def status(flags: Flags) -> int:
     if flags.salvage:
         _salvage(client_settings(os.environ).state_dir)
 
@@ -124,8 +118,8 @@ def _print_salvaged(found: Salvage) -> None:
     )
 
 
-def _resume(_: Flags) -> int:
-    async def resume() -> int:
+def resume(_: Flags) -> int:
+    async def send_again() -> int:
         async with _opened() as paid:
             resumed = await paid.payer.resume()
         for each in resumed:
@@ -133,16 +127,16 @@ def _resume(_: Flags) -> int:
         print(f"{len(resumed)} payments had no answer.", file=sys.stderr)
         return 0 if all(each.answer for each in resumed) else 1
 
-    return anyio.run(resume)
+    return anyio.run(send_again)
 
 
-def _resolve(flags: Flags) -> int:
-    async def resolve() -> None:
+def resolve(flags: Flags) -> int:
+    async def close() -> None:
         async with _opened() as paid:
             payment = await paid.payer.resolve(flags.nonce, presume_unsettled=flags.presume_unsettled)
         print(f"{payment.nonce}: {payment.state.value}")
 
-    anyio.run(resolve)
+    anyio.run(close)
     return 0
 
 
@@ -152,13 +146,3 @@ async def _opened() -> AsyncIterator[PaidUploader]:
     async with open_uploader(settings, AllowList.of(settings)) as uploader:
         with open_paid_uploader(uploader) as paid:
             yield paid
-
-
-_ACTIONS: dict[str, Callable[[Flags], int]] = {
-    "new": _new,
-    "import": _import,
-    "address": _address,
-    "status": _status,
-    "resume": _resume,
-    "resolve": _resolve,
-}

@@ -12,9 +12,9 @@ from pathlib import Path
 import anyio
 from anyio.to_thread import run_sync
 
+from img402_mcp.client.api_limits import expiry_note
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_glob import expanded
-from img402_mcp.client.lifetimes import expiry_note
 from img402_mcp.client.upload import Progress, Upload
 from img402_mcp.errors import Img402Error, NotReached, ReadRefused, UploadFailed, UploadRejected, quoted
 
@@ -149,10 +149,7 @@ async def upload_matching(
     *,
     most: int = MAX_FILES,
 ) -> Batch:
-    """Uploads all files that the paths and patterns match.
-
-    Raises ReadRefused if there are none, or more than `most`.
-    """
+    """Uploads all files that match. Raises ReadRefused if there are none, or more than `most`."""
     demand_few(len(patterns), most)
     found = await run_sync(expanded, patterns, roots)
     demand_few(len(found.paths) or len(found.refused), most)
@@ -167,10 +164,7 @@ async def upload_batch(
     progress: Progress | None = None,
     sizes: Mapping[str, int] | None = None,
 ) -> Batch:
-    """Each path once. `sizes` in bytes, as far as they are known, bound what is in memory.
-
-    Once the API says that it takes no more, or cannot be reached, no further file is started.
-    """
+    """`sizes` in bytes bound what is in memory. Once the API takes no more or is not reached, none is started."""
     distinct = tuple(dict.fromkeys(paths))
     run = _Run(upload, _Whole(len(distinct), progress))
     async with anyio.create_task_group() as tasks:
@@ -180,15 +174,11 @@ async def upload_batch(
             if run.stopped_by:
                 break
             tasks.start_soon(run.one, path, size)
-    return _batch(distinct, run)
-
-
-def _batch(paths: tuple[str, ...], run: _Run) -> Batch:
     return Batch(
-        paths,
-        tuple(Success(path, run.uploads[path]) for path in paths if path in run.uploads),
-        tuple(Failure(path, run.failures[path]) for path in paths if path in run.failures),
-        tuple(path for path in paths if path not in run.uploads and path not in run.failures),
+        distinct,
+        tuple(Success(path, run.uploads[path]) for path in distinct if path in run.uploads),
+        tuple(Failure(path, run.failures[path]) for path in distinct if path in run.failures),
+        tuple(path for path in distinct if path not in run.uploads and path not in run.failures),
         run.stopped_by,
     )
 
@@ -219,9 +209,6 @@ def lives_of(batch: Batch) -> str:
     return " ".join(filter(None, (some, *advice)))
 
 
-# The block to paste
-
-
 def markdown(batch: Batch, *, pairs: bool = False) -> str:
     """One image a line; as `pairs` a table of two columns.
 
@@ -248,13 +235,10 @@ def _before_and_after(paths: Sequence[str]) -> list[tuple[str, str]]:
     rows: dict[str, dict[str, str]] = {}
     for path in paths:
         if moment := _MOMENT.search(Path(path).stem):
-            rows.setdefault(_without(path, moment), {}).setdefault(moment[1].lower(), path)
+            stem, start, end = moment.string, moment.start(), moment.end()
+            without = str(Path(path).with_name(f"{stem[:start]}\0{stem[end:]}")).casefold()
+            rows.setdefault(without, {}).setdefault(moment[1].lower(), path)
     return [(row["before"], row["after"]) for row in rows.values() if len(row) == 2]
-
-
-def _without(path: str, moment: re.Match[str]) -> str:
-    stem = moment.string
-    return str(Path(path).with_name(f"{stem[: moment.start()]}\0{stem[moment.end() :]}")).casefold()
 
 
 def in_words(failure: Failure) -> str:

@@ -11,8 +11,7 @@ import sqlite3
 import threading
 import time
 import unicodedata
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import astuple, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -57,8 +56,6 @@ _SCHEMA = Schema(
 
 @dataclass(frozen=True)
 class HistoryEntry:
-    """One upload."""
-
     at: float
     """Seconds of Unix time, as in `expires_at`."""
     path: str
@@ -69,7 +66,6 @@ class HistoryEntry:
     url: str
     id: str
     api: str
-    """The API's base URL."""
     terms: str
     """The kind of upload: "free", "paid" ..."""
     preparation: str
@@ -101,10 +97,7 @@ _EXPIRING = "NOT gone AND expires_at > ? AND expires_at < ?"
 
 
 class History:
-    """Synchronous and safe to call from any thread: callers go through `anyio.to_thread`.
-
-    Each method raises SettingsError if the file cannot be read or written.
-    """
+    """Safe to call from any thread (through `anyio.to_thread`). Each method raises SettingsError if the file fails."""
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -175,10 +168,7 @@ class History:
         self._execute("UPDATE uploads SET gone = 1 WHERE url = ?", url)
 
     def forget(self, query: str) -> int:
-        """Forgets the uploads that `find` finds for that query, and returns how many.
-
-        An empty query forgets nothing.
-        """
+        """Forgets what `find` finds for that query, and returns how many. An empty query forgets nothing."""
         return self._forget(_MATCHING, *_needles(query)) if _folded(query) else 0
 
     def forget_all(self) -> int:
@@ -201,24 +191,19 @@ class History:
         return [_read(row) for row in self._execute(query, *values)]
 
     def _execute(self, statement: str, *values: object) -> list[sqlite3.Row]:
-        with self._lock, _errors_as_settings_errors():
-            return self._connection.execute(statement, values).fetchall()
+        try:
+            with self._lock:
+                return self._connection.execute(statement, values).fetchall()
+        except (sqlite3.Error, OverflowError) as error:  # OverflowError: a number beyond 64 bits
+            raise SettingsError(
+                f"The history of uploads could not be read or written ({error}). Check the disk and the folder that "
+                "IMG402_STATE_DIR names, or do without: IMG402_HISTORY=off."
+            ) from error
 
 
 def expiring_before(now: float, days: int) -> float | None:
     """The end of the given number of days; None if none is given."""
     return now + min(days, _FURTHEST_DAYS) * DAY if days > 0 else None
-
-
-@contextmanager
-def _errors_as_settings_errors() -> Iterator[None]:
-    try:
-        yield
-    except (sqlite3.Error, OverflowError) as error:  # OverflowError: a number beyond 64 bits
-        raise SettingsError(
-            f"The history of uploads could not be read or written ({error}). Check the disk and the folder that "
-            "IMG402_STATE_DIR names, or do without: IMG402_HISTORY=off."
-        ) from error
 
 
 def _condition(query: str, expiring_before: float | None, now: float) -> tuple[str, tuple[object, ...]]:

@@ -59,6 +59,10 @@ class Response:
     headers: Mapping[str, str] = field(repr=False)
     body: bytes = field(repr=False)
 
+    @property
+    def is_success(self) -> bool:
+        return 200 <= self.status < 300
+
 
 Send = Callable[[Request], Awaitable[Response]]
 """Raises NotReached, AnswerLost or BadAnswer; an answer of any status is returned."""
@@ -81,7 +85,8 @@ async def sending(
     async def send(request: Request) -> Response:
         async with turns:
             if not idle:
-                made.append(_client(transport, answer_timeout, trusted))
+                routes, limits = transport or Routes(trusted), timeouts(answer_timeout)
+                made.append(httpx2.AsyncClient(transport=routes, timeout=limits, trust_env=False))
                 idle.append(made[-1])
             client = idle.pop()  # the one that was used last is most likely still open
             try:
@@ -115,6 +120,28 @@ def retrying(send: Send, pause: Callable[[float], Awaitable[None]] = anyio.sleep
     return send_again
 
 
+class Tries:
+    """`in_doubt`: what was sent may be there. False if every try reached nobody or was definitely refused."""
+
+    def __init__(self, *, in_doubt: bool = False) -> None:
+        self.in_doubt = in_doubt
+        """An earlier doubt remains."""
+        self.made = False
+
+    def watching(self, send: Send) -> Send:
+        async def watched(request: Request) -> Response:
+            before, self.in_doubt = self.in_doubt, True  # also if the call is cut off
+            try:
+                answer = await send(request)
+            except NotReached:
+                self.made, self.in_doubt = True, before
+                raise
+            self.made, self.in_doubt = True, before or not 300 <= answer.status < 500
+            return answer
+
+        return watched
+
+
 def _has_time_for_another(wait: float) -> bool:
     return deadline.current().left > wait + LEAST_TRY
 
@@ -128,12 +155,6 @@ def _trusted() -> ssl.SSLContext:
             f"The certificates that {named} names cannot be read ({_reason(error)}). Name a file of certificates, or "
             "unset it; nothing was sent."
         ) from error
-
-
-def _client(
-    transport: httpx2.AsyncBaseTransport | None, answer_timeout: float, trusted: Callable[[], ssl.SSLContext]
-) -> httpx2.AsyncClient:
-    return httpx2.AsyncClient(transport=transport or Routes(trusted), timeout=timeouts(answer_timeout), trust_env=False)
 
 
 async def _exchange(client: httpx2.AsyncClient, request: Request, answer_timeout: float) -> Response:

@@ -6,7 +6,8 @@ from pathlib import Path
 from img402_mcp.client.files.image import Image, Trailing, image_of
 from img402_mcp.client.files.refusal import FileRefused
 from img402_mcp.client.fit.subprocess import flaw_in
-from img402_mcp.client.scrub.strip import NotClean, scrubbed
+from img402_mcp.client.scrub.segments import NotClean
+from img402_mcp.client.scrub.strip import scrubbed
 from img402_mcp.errors import ReadRefused
 
 

@@ -1,16 +1,16 @@
-"""The limits on io42's fees, and the sentences about a fee that is or may be paid."""
+"""The limits on io42's fees, the answers to a payment, and the sentences about a fee that is or may be paid."""
 
 from urllib.parse import urlsplit
 
+from img402_mcp.client.apis.io42 import by_code
+from img402_mcp.client.http import Request, Response, Send
 from img402_mcp.client.payments.budget import Names, Policy
 from img402_mcp.client.payments.payment import Payment, State
 from img402_mcp.client.payments.wallet import Wallet, unlocked
-from img402_mcp.client.settings import Money
 from img402_mcp.client.settings.io42 import Io42Settings
-from img402_mcp.errors import (
-    PaymentRefused,
-)
-from img402_mcp.wire.x402 import usdc
+from img402_mcp.client.settings.model import Money
+from img402_mcp.errors import PaymentRefused
+from img402_mcp.wire.x402 import PAYMENT_HEADERS, usdc
 
 
 def fee_policy(io42: Io42Settings, money: Money) -> Policy:
@@ -66,3 +66,23 @@ def next_step(payment: Payment | None) -> str:
         return "No fee was paid. Make the same call again."
     paid = "is paid" if payment.state is State.ANSWERED else "may be paid"
     return f"The fee {paid}: {_what(payment)}. Make the same call again: nothing more is paid for this file."
+
+
+class PaymentWatch:
+    """Uses an answer's code, and remembers the last answer to a request with a proof."""
+
+    def __init__(self, send: Send, url: str) -> None:
+        self._send, self._url = send, url
+        self.last: Response | None = None
+
+    async def send(self, request: Request) -> Response:
+        if request.url != self._url:  # a node of the chain
+            return await self._send(request)
+        paying = not _PAYMENT_HEADERS.isdisjoint(request.headers)
+        self.last = None if paying else self.last
+        answer = by_code(await self._send(request))
+        self.last = answer if paying else self.last
+        return answer
+
+
+_PAYMENT_HEADERS = frozenset(PAYMENT_HEADERS.values())

@@ -19,9 +19,8 @@ from anyio.to_thread import run_sync
 from img402_mcp.client.apis.base import on_sent
 from img402_mcp.client.apis.io42 import Io42, SubmissionTarget, by_code, code_in
 from img402_mcp.client.files.image import Image
-from img402_mcp.client.http import Request, Response, retrying
-from img402_mcp.client.io42_fees import demand_first, fee_policy, fee_wallet, next_step, no_url
-from img402_mcp.client.lost_answers import PaymentWatch, Tries
+from img402_mcp.client.http import Request, Response, Tries, retrying
+from img402_mcp.client.io42_fees import PaymentWatch, demand_first, fee_policy, fee_wallet, next_step, no_url
 from img402_mcp.client.payments import payment_required
 from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.payments.payer import Approve, Payer, origin_of
@@ -90,10 +89,7 @@ class Io42Submitter:
         approve: Approve | None = None,
         options: UploadOptions = DEFAULT_OPTIONS,
     ) -> Submitted:
-        """Pays at most one fee, however often it is called.
-
-        Raises ReadRefused, PaymentRefused, PaymentPending, UploadRejected, UploadFailed.
-        """
+        """Pays at most one fee. Raises ReadRefused, PaymentRefused, PaymentPending, UploadRejected, UploadFailed."""
         job = await self.job(submission, path, options)
         if finished := await run_sync(self.payer.journal.finished, job.intent):
             return _submitted(job, finished, reused=True)
@@ -125,29 +121,26 @@ class Io42Submitter:
         """Before a signature: no second fee for the same submission, with any file."""
 
         async def approve_first_fee(offer: PaymentRequirements, intent: PaymentIntent) -> bool:
-            await self._demand_first_fee(intent)
+            demand_first(await run_sync(self.payer.journal.of_other_files, intent))
             return approve is None or await approve(offer, intent)
 
         return approve_first_fee
-
-    async def _demand_first_fee(self, intent: PaymentIntent) -> None:
-        demand_first(await run_sync(self.payer.journal.of_other_files, intent))
 
     async def _carried_out(self, job: Job, progress: Progress | None, approve: Approve | None) -> Submitted:
         """A URL may be dead, or used by a call that was cut off: then the same proof shows the outcome."""
         reusable = await self._reusable_grant(job)
         grant = reusable or await self._request_grant(job, approve)
         try:
-            answer, in_doubt = await self._put_if_needed(job, grant, progress)
+            answer, in_doubt = await self._put(job, grant, progress)
         except (BadAnswer, NotReached):
             if reusable is None:
                 raise
             grant = await self._request_grant(job, approve)  # a URL that leads nowhere is not kept until it expires
-            answer, in_doubt = await self._put_if_needed(job, grant, progress)
+            answer, in_doubt = await self._put(job, grant, progress)
         if answer is not None and 300 <= answer.status < 500:  # not for a 5xx: that URL may still work
             grant = await self._request_grant(job, approve, sent=in_doubt)
-            answer, _ = await self._put_if_needed(job, grant, progress)
-        if answer is None or 200 <= answer.status < 300:
+            answer, _ = await self._put(job, grant, progress)
+        if answer is None or answer.is_success:
             return await self._finished(job, grant)
         raise UploadFailed(
             f"The storage that {urlsplit(job.intent.origin).netloc} named does not accept the file (status "
@@ -155,7 +148,6 @@ class Io42Submitter:
         )
 
     async def _reusable_grant(self, job: Job) -> Grant | None:
-        """An earlier URL that is still valid."""
         payment = await run_sync(self.payer.journal.existing, job.intent)
         slot = self._slot_of(payment, job)
         alive = slot is not None and slot.expires_at.timestamp() > self.payer.now() + MIN_URL_LIFE
@@ -206,15 +198,14 @@ class Io42Submitter:
             return PaymentPending(f"{no_url(payment, 'answers the same payment with another 402')} {error}")
         return error.adding(next_step(payment))
 
-    async def _put_if_needed(self, job: Job, grant: Grant, progress: Progress | None) -> tuple[Response | None, bool]:
-        """The answer, and whether an earlier try may have delivered the file after all."""
-        return await self._put(job, grant.slot, grant.payment, progress) if grant.slot else (None, False)
+    async def _put(self, job: Job, grant: Grant, progress: Progress | None) -> tuple[Response | None, bool]:
+        """The answer, and whether an earlier try may have delivered the file after all.
 
-    async def _put(
-        self, job: Job, slot: Slot, payment: Payment | None, progress: Progress | None
-    ) -> tuple[Response, bool]:
-        """Recorded before the first byte is sent. The same bytes may be sent again: they are the same file."""
-        request = self.service.put(slot, job.image, on_sent(job.image, progress))
+        Recorded before the first byte is sent. The same bytes may be sent again: they are the same file.
+        """
+        if grant.slot is None:
+            return None, False
+        payment, request = grant.payment, self.service.put(grant.slot, job.image, on_sent(job.image, progress))
         tries = Tries(in_doubt=payment is not None and payment.put_at is not None)
         try:
             send = retrying(tries.watching(await self.named.sender(request.url)), self.payer.pause)
@@ -242,10 +233,7 @@ class Io42Submitter:
 
 @contextmanager
 def open_io42_submitter(uploader: Uploader) -> Iterator[Io42Submitter]:
-    """Also works without a wallet, since free submissions need none.
-
-    Raises SettingsError if the journal cannot be opened.
-    """
+    """Also without a wallet, since free submissions need none. Raises SettingsError if the journal cannot be opened."""
     io42, money = uploader.settings.of(Io42Settings), uploader.settings.money
     if io42 is None:
         raise SettingsError("io42 is not configured: set IMG402_IO42_KEY.")

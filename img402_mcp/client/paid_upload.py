@@ -16,8 +16,15 @@ from img402_mcp.client.apis.base import Receipt, on_sent
 from img402_mcp.client.apis.img402 import Token
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import Request, Response
-from img402_mcp.client.paid_ready import ready_to_pay
-from img402_mcp.client.paid_record import document, reused, token_expiry, token_of, used_elsewhere, with_payment
+from img402_mcp.client.paid_image import (
+    document,
+    ready_to_pay,
+    reused,
+    token_expiry,
+    token_of,
+    used_elsewhere,
+    with_payment,
+)
 from img402_mcp.client.payments.budget import DAY, Policy
 from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.payments.messages import what
@@ -25,17 +32,9 @@ from img402_mcp.client.payments.payer import Approve, Payer, origin_of
 from img402_mcp.client.payments.payment import Payment, PaymentIntent, State
 from img402_mcp.client.payments.wallet import unlocked
 from img402_mcp.client.reuse import PAID
-from img402_mcp.client.settings import Money
 from img402_mcp.client.token_upload import fitting_for_token, with_foreign_token
 from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Upload, Uploader, UploadOptions
-from img402_mcp.errors import (
-    PaymentPending,
-    ReadRefused,
-    SettingsError,
-    TokenRefused,
-    UploadFailed,
-    UploadRejected,
-)
+from img402_mcp.errors import PaymentPending, ReadRefused, SettingsError, TokenRefused, UploadFailed, UploadRejected
 from img402_mcp.wire import img402 as wire
 
 
@@ -81,13 +80,13 @@ class PaidUploader:
         """
         if live := await self.live_token():
             return Issued(token_of(live), reused=True)
-        intent = self._token_intent
+        intent = self._intent(wire.TOKEN)
         existing = await run_sync(self.payer.journal.existing, intent)
         outcome, _ = await self._bought(intent, approve)
         return outcome if isinstance(outcome, Receipt) else Issued(outcome, reused=existing is not None)
 
     async def live_token(self) -> Payment | None:
-        return await run_sync(self.payer.journal.live_token, self._token_intent, self.payer.now())
+        return await run_sync(self.payer.journal.live_token, self._intent(wire.TOKEN), self.payer.now())
 
     async def upload(
         self,
@@ -98,7 +97,7 @@ class PaidUploader:
     ) -> Upload:
         """Pays at most once for this file's bytes, however often it is called."""
         image, journal = await self.uploader.read(path, exact=True, fit=options.fit), self.payer.journal
-        intent = self._intent(image)
+        intent = self._intent(wire.PAID, image.source)
         finished = await run_sync(journal.finished, intent)
         if finished and self._alive(finished):
             return await reused(self.uploader, image, finished, options)
@@ -106,8 +105,7 @@ class PaidUploader:
             await run_sync(journal.take_spare, intent)
         renewing = finished.nonce if finished else None
         existing = await run_sync(journal.existing, intent, renewing)
-        where, is_paid = urlsplit(self._origin).netloc, existing is not None
-        image = await ready_to_pay(self.uploader, image, options, where, paid=is_paid)
+        image = await ready_to_pay(self.uploader, image, options, paid=existing is not None)
         purchase = _Purchase(image, intent, renewing, progress, approve)
         inline = existing.url == self.uploader.service.inline_probe().url if existing else self.flow == "inline"
         receipt = await (self._inline(purchase) if inline else self._by_token(purchase))
@@ -125,7 +123,7 @@ class PaidUploader:
         image = await self.uploader.read(path, exact=True, fit=options.fit)
         payment = await run_sync(journal.redeem_begins, payment.nonce, image.source)
         if payment.redeemed != image.source:
-            raise used_elsewhere("")
+            raise used_elsewhere()
         if payment.state is State.USED:
             return await reused(self.uploader, image, payment, options)
         try:
@@ -152,17 +150,10 @@ class PaidUploader:
             open=tuple(await run_sync(journal.open_payments)),
         )
 
-    @property
-    def _origin(self) -> str:
-        return origin_of(self.uploader.settings.api_url)
-
-    @property
-    def _token_intent(self) -> PaymentIntent:
-        return PaymentIntent(self._origin, urlsplit(self.uploader.settings.api_url).path + wire.TOKEN)
-
-    def _intent(self, image: Image) -> PaymentIntent:
+    def _intent(self, route: str, source: str = "") -> PaymentIntent:
         """The same for both ways, so that they lead to one purchase."""
-        return PaymentIntent(self._origin, urlsplit(self.uploader.settings.api_url).path + wire.PAID, image.source)
+        api = self.uploader.settings.api_url
+        return PaymentIntent(origin_of(api), urlsplit(api).path + route, source)
 
     def _alive(self, finished: Payment) -> Receipt | None:
         receipt = self.uploader.service.receipt_in(finished.result or "")
@@ -277,9 +268,6 @@ def open_paid_uploader(uploader: Uploader) -> Iterator[PaidUploader]:
         )
     with closing(Journal.open(uploader.settings.state_dir)) as journal:
         wallet = cache(partial(unlocked, money.wallet))
-        payer = Payer(wallet, journal, _policy(money), uploader.send, rpc_url=money.rpc_url)
+        policy = Policy(money.max_payment, money.daily_budget, money.networks, money.pay_to)
+        payer = Payer(wallet, journal, policy, uploader.send, rpc_url=money.rpc_url)
         yield PaidUploader(uploader, payer, money.flow)
-
-
-def _policy(money: Money) -> Policy:
-    return Policy(money.max_payment, money.daily_budget, money.networks, money.pay_to)

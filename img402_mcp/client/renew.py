@@ -98,9 +98,6 @@ def replacements(plan: RenewalPlan, batch: Batch) -> dict[str, str]:
     return {**plan.known, **renewed}
 
 
-# In documents
-
-
 def documents(paths: tuple[str, ...], roots: Roots) -> tuple[Document, ...]:
     """Each can be read and written now. Raises ReadRefused. It blocks."""
     found = tuple(read_document(path, roots) for path in paths)

@@ -21,7 +21,7 @@ def upload_fields(upload: "Upload") -> dict[str, Any]:
         "reused": upload.reused or None,
         "done": "; ".join(upload.done) or None,
         "verified": upload.verified,
-        "note": full_note(upload) or None,
+        "note": " ".join(filter(None, (note_of(upload), upload.life))) or None,
         "delete_url": receipt.delete_url or None,
     }
     return {
@@ -38,11 +38,6 @@ def upload_fields(upload: "Upload") -> dict[str, Any]:
 
 def note_of(upload: "Upload") -> str:
     return " ".join((*upload.receipt.notes, *upload.notes))
-
-
-def full_note(upload: "Upload") -> str:
-    """With its lifetime, which a batch says only once."""
-    return " ".join(filter(None, (note_of(upload), upload.life)))
 
 
 def moment(receipt: "Receipt") -> str | None:
@@ -83,14 +78,11 @@ def open_payment_text(payment: "Payment") -> str:
     intent = payment.intent
     bought = f"file {intent.source[:12]}" if len(intent.source) == 64 else "a token"
     until = moment_of(payment.valid_before)
+    said = f" The API did not take it: {quoted(payment.refusal)}." if payment.refusal else ""
     return (
         f"{usdc(payment.amount)} USDC to {urlsplit(intent.origin).netloc} for {bought}, nonce {payment.nonce}, "
-        f"chargeable until {until:%Y-%m-%d %H:%M:%S}Z: {_NEXT[payment.state.value]}.{_said(payment)}"
+        f"chargeable until {until:%Y-%m-%d %H:%M:%S}Z: {_NEXT[payment.state.value]}.{said}"
     )
-
-
-def _said(payment: "Payment") -> str:
-    return f" The API did not take it: {quoted(payment.refusal)}." if payment.refusal else ""
 
 
 _AGAIN = (

@@ -1,10 +1,11 @@
 """The memory of an API's uploads: the history as the uploader uses it. A failure here never hides a URL."""
 
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from time import time
+from typing import TypeVar
 
 import anyio
 from anyio.to_thread import run_sync
@@ -12,11 +13,12 @@ from anyio.to_thread import run_sync
 from img402_mcp.client.apis.base import Receipt
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.history import History, HistoryEntry
-from img402_mcp.client.settings import Settings
+from img402_mcp.client.settings.model import Settings
 from img402_mcp.client.verify import SentImage
 from img402_mcp.errors import Img402Error, SettingsError
 from img402_mcp.wire.moments import moment_of
 
+T = TypeVar("T")
 FREE = "free"
 PAID = "paid"
 _log = logging.getLogger("img402_mcp.client.reuse")
@@ -59,27 +61,21 @@ class Reuse:
 
     async def reusable(self, image: Image, terms: Terms) -> HistoryEntry | None:
         """The earlier upload of the same file on the same terms, while its URL lives."""
-        if self.history is None:
-            return None
-        try:
-            found = self.history.reusable
-            return await run_sync(found, self.api_url, terms.kind, image.source, terms.preparation, time())
-        except Img402Error:
-            return None  # if the lookup fails, the file is uploaded
+        wanted = self.api_url, terms.kind, image.source, terms.preparation, time()
+        return await self._asked(History.reusable, *wanted)  # if the lookup fails, the file is uploaded
 
     async def delete_url(self, url: str) -> str:
         """The URL that deletes the image at that URL; empty if it is unknown."""
-        if self.history is None:
-            return ""
-        try:
-            return await run_sync(self.history.delete_url, url)
-        except Img402Error:
-            return ""
+        return await self._asked(History.delete_url, url) or ""
 
     async def gone(self, url: str) -> None:
+        await self._asked(History.gone, url)
+
+    async def _asked(self, ask: Callable[..., T], *values: object) -> T | None:
         if self.history is not None:
             with suppress(Img402Error):
-                await run_sync(self.history.gone, url)
+                return await run_sync(ask, self.history, *values)
+        return None
 
     async def remember(self, image: Image, sent: SentImage, receipt: Receipt, terms: Terms) -> tuple[str, ...]:
         """Also while the call is being cut off: nobody else knows the URL. An error is returned as a note."""

@@ -17,14 +17,13 @@ def snippet(path: Path, url: str, width: int = 0) -> str:
 
     The file's stem is the alternative text, escaped; the URL's parentheses are encoded.
     """
-    name = alt_text(path.stem)
-    return _tag(name, url, width) if width else f"![{escaped(name)}]({encoded(url)})"
-
-
-def alt_text(name: str) -> str:
-    """One visible line."""
-    visible = (" " if unicodedata.category(mark) in _INVISIBLE else mark for mark in name)
-    return " ".join("".join(visible).split())[:MAX_ALT_LENGTH]
+    visible = (" " if unicodedata.category(mark) in _INVISIBLE else mark for mark in path.stem)
+    name = " ".join("".join(visible).split())[:MAX_ALT_LENGTH]
+    if not width:
+        return f"![{escaped(name)}]({encoded(url)})"
+    # It may be in a table cell or a line of markdown, so it may have no bar, backquote or star.
+    text = re.sub(r"[|`*_~$@:]", lambda mark: f"&#{ord(mark[0])};", html.escape(name))
+    return f'<img src="{html.escape(url)}" alt="{text}" width="{width}">'
 
 
 def escaped(text: str) -> str:
@@ -33,9 +32,3 @@ def escaped(text: str) -> str:
 
 def encoded(url: str) -> str:
     return url.replace("(", "%28").replace(")", "%29")
-
-
-def _tag(name: str, url: str, width: int) -> str:
-    """It may be in a table cell or a line of markdown, so it may have no bar, backquote or star."""
-    text = re.sub(r"[|`*_~$@:]", lambda mark: f"&#{ord(mark[0])};", html.escape(name))
-    return f'<img src="{html.escape(url)}" alt="{text}" width="{width}">'

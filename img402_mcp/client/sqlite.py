@@ -33,7 +33,9 @@ def opened(path: Path, schema: Schema) -> sqlite3.Connection:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     path.parent.chmod(0o700)
     if not path.exists():
-        _make(path, schema)
+        # Two processes that switched one new file to WAL at the same moment would find it locked.
+        with suppress(FileExistsError), draft_of(path) as draft:
+            made(draft, schema)
     connection = _connected(path, schema)
     try:
         _demand_known(connection, path, schema)
@@ -42,15 +44,6 @@ def opened(path: Path, schema: Schema) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def _make(path: Path, schema: Schema) -> None:
-    """The file appears complete or not at all, and never replaces another one.
-
-    Two processes that switched one new file to WAL at the same moment would find it locked.
-    """
-    with suppress(FileExistsError), draft_of(path) as draft:
-        made(draft, schema)
 
 
 def made(path: Path, schema: Schema) -> None:

@@ -7,6 +7,7 @@ client that logs URLs is used here.
 
 import re
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from enum import IntEnum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -72,10 +73,7 @@ class SsrfGuard:
     look_up: LookUp = look_up
 
     async def sender(self, url: str) -> Send:
-        """A Send for only that URL, to the addresses that were checked here; nothing is sent yet.
-
-        Raises BadAnswer for a URL that may not be reached, NotReached for a name without an address.
-        """
+        """For only that URL; nothing is sent yet. Raises BadAnswer if it may not be reached, NotReached."""
         scheme, host = _parts(url)
         if scheme == "http" and urlsplit(self.api_url).scheme != "http":
             raise BadAnswer(f"The API names a URL of plain http, at {quoted(host)}; only https is used.")
@@ -84,7 +82,12 @@ class SsrfGuard:
         async def send(request: Request) -> Response:
             if request.url != url:
                 raise ValueError("another URL than the one that was checked")
-            return await _sent_to_first(request, host, addresses, self.transport)
+            for address in addresses[
+                :-1
+            ]:  # the first that accepts a connection: until then nothing of the body is sent
+                with suppress(NotReached):
+                    return await _sent(request, host, address, self.transport)
+            return await _sent(request, host, addresses[-1], self.transport)
 
         return send
 
@@ -162,18 +165,6 @@ def _parts(url: str) -> tuple[str, str]:
 def _port(url: str) -> int:
     parts = urlsplit(url)
     return parts.port or {"http": 80, "https": 443}[parts.scheme]
-
-
-async def _sent_to_first(
-    request: Request, host: str, addresses: list[Address], transport: httpx2.AsyncBaseTransport | None
-) -> Response:
-    """To the first address that accepts a connection: until then nothing of the body is sent."""
-    for address in addresses[:-1]:
-        try:
-            return await _sent(request, host, address, transport)
-        except NotReached:
-            continue
-    return await _sent(request, host, addresses[-1], transport)
 
 
 async def _sent(request: Request, host: str, address: Address, transport: httpx2.AsyncBaseTransport | None) -> Response:

@@ -1,12 +1,16 @@
-"""An upload with a token that was paid for elsewhere: it needs no wallet and no journal, and buys nothing."""
+"""Tokens without a wallet and a journal: what one costs, and an upload with one that was paid for elsewhere."""
+
+from urllib.parse import urlsplit
 
 from img402_mcp.client.apis.base import on_sent
 from img402_mcp.client.apis.img402 import DOCUMENTED_FREE_BYTES
 from img402_mcp.client.files.image import Image
-from img402_mcp.client.lost_answers import Tries
+from img402_mcp.client.http import Tries
+from img402_mcp.client.payments import payment_required
+from img402_mcp.client.payments.payment_required import PaymentRequirements
 from img402_mcp.client.reuse import PAID
 from img402_mcp.client.upload import DEFAULT_OPTIONS, Progress, Upload, Uploader, UploadOptions
-from img402_mcp.errors import TokenRefused, UploadFailed
+from img402_mcp.errors import BadAnswer, PaymentRefused, TokenRefused, UploadFailed
 
 
 async def with_foreign_token(
@@ -42,3 +46,16 @@ def _maybe_delivered(error: TokenRefused | UploadFailed, *, in_doubt: bool) -> T
         "The image may have been delivered, although no answer says so. Only the payer can ask for its URL. "
         f"{'Nothing was bought.' if isinstance(error, TokenRefused) else again}"
     )
+
+
+async def upload_price(uploader: Uploader) -> tuple[str, PaymentRequirements]:
+    """The address to pay, and the cheapest offer there. Raises UploadFailed, UploadRejected, PaymentRefused."""
+    request = uploader.service.token_request()
+    answer = await uploader.send(request)
+    if answer.status != 402:
+        uploader.service.token_in(answer)
+        raise BadAnswer(f"{urlsplit(request.url).netloc} gives tokens without asking for a payment; upload_paid works.")
+    offers = payment_required.read(answer)
+    if not offers.offers:
+        raise PaymentRefused(f"The payment asked for there cannot be made from here: {'; '.join(offers.skipped[:3])}.")
+    return request.url, min(offers.offers, key=lambda each: each.amount)

@@ -8,10 +8,9 @@ from hashlib import sha256
 import httpx2
 from anyio.to_thread import run_sync
 
-from img402_mcp.client.api_limits import ApiLimits
+from img402_mcp.client.api_limits import MEDIA_TYPES, ApiLimits, Bounds, too_large_to_last
 from img402_mcp.client.apis.base import Receipt, on_sent
 from img402_mcp.client.apis.img402 import DOCUMENTED_FREE_BYTES, Img402
-from img402_mcp.client.bounds import MEDIA_TYPES, Bounds
 from img402_mcp.client.files.allow_list import AllowList
 from img402_mcp.client.files.image import Image, Trailing, read_image
 from img402_mcp.client.files.roots import Roots
@@ -20,9 +19,8 @@ from img402_mcp.client.fit.subprocess import fitted
 from img402_mcp.client.history import History
 from img402_mcp.client.http import Send, sending
 from img402_mcp.client.image_bytes import clean, demand_whole
-from img402_mcp.client.lifetimes import too_large_to_last
 from img402_mcp.client.reuse import FREE, Reuse, Terms, opened, receipt_of
-from img402_mcp.client.settings import Settings
+from img402_mcp.client.settings.model import Settings
 from img402_mcp.client.snippets import WIDEST, snippet
 from img402_mcp.client.ssrf_guard import SsrfGuard
 from img402_mcp.client.verify import SentImage, Verdict, Verifier
@@ -164,13 +162,15 @@ class Uploader:
         """The answer, once the URL is known: no later failure may hide it."""
         if receipt.size_bytes != len(image.data):
             return replace(uploaded(replace(image, done=()), receipt, options), notes=(*image.notes, OTHERWISE))
-        sent = sent_facts(image)
+        digest = sha256(image.data).hexdigest() if image.done else image.source
+        sent = SentImage(image.picture.format.media_type, len(image.data), digest)
         trouble = await self.reuse.remember(image, sent, receipt, self._terms(options, kind, price, goal))
         options.on_stage("checking the URL")
         verdict = await self._verdict(receipt.url, sent)
-        answer = judged(uploaded(image, receipt, options), verdict)
+        answer = uploaded(image, receipt, options)
         life = await self.api_limits.life_note(receipt, was_kept=goal is not None) if kind == FREE else ""
-        return replace(answer, notes=(*image.notes, *answer.notes, *_doubts(verdict), *trouble), life=life)
+        notes = (*image.notes, *answer.notes, *_doubts(verdict), *trouble)
+        return replace(answer, verified=verdict.verified if verdict else None, notes=notes, life=life)
 
     def _read(self, path: str, exact: bool, fit: bool) -> Image:  # noqa: FBT001  # run_sync takes no keywords
         scrub, most = self.settings.scrub, self.settings.max_bytes
@@ -233,9 +233,10 @@ class Uploader:
             return None
         markdown, done = snippet(image.path, entry.url, options.width), (entry.done,) if entry.done else ()
         receipt = receipt_of(entry)
-        upload = Upload(receipt, entry.width, entry.height, markdown, reused=True, done=done)
+        verified = verdict.verified if verdict else None
+        notes = (*image.notes, *warnings(done), *_doubts(verdict))
         life = await self.api_limits.life_note(receipt, was_kept=goal is not None)
-        return replace(judged(upload, verdict), notes=(*image.notes, *warnings(done), *_doubts(verdict)), life=life)
+        return Upload(receipt, entry.width, entry.height, markdown, True, done, verified, notes, life)
 
     async def _verdict(self, url: str, sent: SentImage) -> Verdict | None:
         return await self.verifier.verdict(url, sent) if self.verifier else None
@@ -262,15 +263,6 @@ def uploaded(
 ) -> Upload:
     size, markdown = image.picture, snippet(image.path, receipt.url, options.width)
     return Upload(receipt, size.width, size.height, markdown, reused, image.done, notes=warnings(image.done))
-
-
-def sent_facts(image: Image) -> SentImage:
-    digest = sha256(image.data).hexdigest() if image.done else image.source
-    return SentImage(image.picture.format.media_type, len(image.data), digest)
-
-
-def judged(upload: Upload, verdict: Verdict | None) -> Upload:
-    return replace(upload, verified=verdict.verified if verdict else None)
 
 
 def _doubts(verdict: Verdict | None) -> tuple[str, ...]:

@@ -1,7 +1,4 @@
-"""One look at the URL that an API named: is the image there, as it was sent?
-
-The result is reported together with the URL, never instead of it.
-"""
+"""Is the image there, as it was sent, at the URL that an API named? The answer never takes the URL's place."""
 
 import hashlib
 from dataclasses import dataclass
@@ -54,15 +51,12 @@ class Verifier:
         try:
             with deadline.current().limit(self.timeout):
                 send = self.send if own else await self.named.sender(url)
-                return _judged(await send(_request(url, sent)), sent)
+                method = "GET" if sent.size_bytes <= SMALL else "HEAD"
+                return _judged(await send(Request(method, url, {"Accept": "image/*"})), sent)
         except TimeoutError:
             return Verdict(False, f"did not answer within {self.timeout:g} seconds")
         except Img402Error as error:
             return Verdict(False, f"could not be asked: {str(error).rstrip('.')}")
-
-
-def _request(url: str, sent: SentImage) -> Request:
-    return Request("GET" if sent.size_bytes <= SMALL else "HEAD", url, {"Accept": "image/*"})
 
 
 def _judged(answer: Response, sent: SentImage) -> Verdict:

@@ -54,11 +54,9 @@ def _agent(agent: AgentConfig) -> Iterator[Finding]:
 def _servers(agent: AgentConfig) -> dict[str, dict[str, Any]]:
     """Those that look like ours."""
     listed = listed_servers(agent).items()
-    return {name: entry for name, entry in listed if isinstance(entry, dict) and _is_ours(name, entry)}
-
-
-def _is_ours(name: str, entry: dict[str, Any]) -> bool:
-    return "img402" in json.dumps([name, entry.get("command"), entry.get("args")])
+    there = {name: entry for name, entry in listed if isinstance(entry, dict)}
+    words = {name: json.dumps([name, entry.get("command"), entry.get("args")]) for name, entry in there.items()}
+    return {name: entry for name, entry in there.items() if "img402" in words[name]}
 
 
 def _entry(agent: AgentConfig, name: str, entry: dict[str, Any]) -> Iterator[Finding]:

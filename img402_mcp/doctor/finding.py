@@ -4,7 +4,7 @@ from pathlib import Path
 from typing import Literal
 
 from img402_mcp.client.http import Send
-from img402_mcp.client.settings import Settings
+from img402_mcp.client.settings.model import Settings
 
 Level = Literal["ok", "warn", "fail"]
 

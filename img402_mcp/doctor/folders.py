@@ -16,8 +16,8 @@ from img402_mcp.client.files.roots import existing_folder
 from img402_mcp.client.history import History
 from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.private_files import is_open_to_others, way_to_close
-from img402_mcp.client.settings import Settings
 from img402_mcp.client.settings.folders import allow_list_file
+from img402_mcp.client.settings.model import Settings
 from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, unset, warn
 from img402_mcp.errors import SettingsError, quoted
 
@@ -70,7 +70,8 @@ async def state(context: CheckContext) -> Findings:
 
 
 def _state(folder: Path) -> Iterator[Finding]:
-    shown, there = quoted(str(folder)), _nearest(folder)
+    shown, whole = quoted(str(folder)), folder.absolute()
+    there = next(place for place in (whole, *whole.parents) if os.path.lexists(place))
     try:
         with tempfile.TemporaryFile(dir=there):
             pass
@@ -101,11 +102,6 @@ def _kept(look: Callable[[Path], Findings], settings: Settings) -> Findings:
         return look(settings.state_dir)
     except SettingsError:
         return []
-
-
-def _nearest(folder: Path) -> Path:
-    """The folder itself, or the one in which it would be created."""
-    return next(place for place in (folder.absolute(), *folder.absolute().parents) if os.path.lexists(place))
 
 
 def _open_to_others(folder: Path) -> Iterator[Finding]:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from anyio.to_thread import run_sync
 
 from img402_mcp.client.payments.wallet import unlocked
-from img402_mcp.client.settings import Money, WalletSource
+from img402_mcp.client.settings.model import Money, WalletSource
 from img402_mcp.client.settings.variables import file_path
 from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, unset, warn
 from img402_mcp.doctor.folders import private

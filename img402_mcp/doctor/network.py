@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 from img402_mcp.client.apis.img402 import Img402
 from img402_mcp.client.http import Request, Response, Send
 from img402_mcp.client.payments.chain import Node
-from img402_mcp.client.settings import HOSTED_API
-from img402_mcp.client.settings.api import ApiSettings
+from img402_mcp.client.settings.model import ApiSettings
+from img402_mcp.client.settings.variables import HOSTED_API
 from img402_mcp.doctor.finding import Check, CheckContext, Finding, Findings, fail, ok, unset, warn
 from img402_mcp.errors import BadAnswer, NotReached, UploadFailed, quoted
 from img402_mcp.wire.img402 import FREE, OPENAPI, Limits

@@ -6,7 +6,7 @@ from pathlib import Path
 import anyio
 
 from img402_mcp.client.http import sending
-from img402_mcp.client.settings import APIS
+from img402_mcp.client.settings.names import APIS
 from img402_mcp.doctor import agents, folders, money, network, runtime, variables
 from img402_mcp.doctor.finding import Check, CheckContext, Findings, fail
 

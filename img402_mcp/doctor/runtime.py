@@ -13,6 +13,7 @@ from img402_mcp.client.fit.messages import reason_and_way_out
 from img402_mcp.client.fit.subprocess import CannotFit, fitted
 from img402_mcp.doctor.finding import CheckContext, Findings, fail, ok
 from img402_mcp.formats import examine
+from img402_mcp.formats.png import made_chunk
 
 PACKAGES = ("mcp", "httpx2", "anyio", "pydantic", "pillow", "eth-account", "platformdirs")
 _SIDE = 64
@@ -58,10 +59,7 @@ async def fit(_: CheckContext) -> Findings:
 def _unpacked_png() -> bytes:
     lines = zlib.compress((b"\0" + bytes(_SIDE)) * _SIDE, level=0)
     head = struct.pack(">IIBBBBB", _SIDE, _SIDE, 8, 0, 0, 0, 0)
-    chunks = ((b"IHDR", head), (b"IDAT", lines), (b"IEND", b""))
-    return b"\x89PNG\r\n\x1a\n" + b"".join(
-        struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body)) for kind, body in chunks
-    )
+    return b"\x89PNG\r\n\x1a\n" + made_chunk(b"IHDR", head) + made_chunk(b"IDAT", lines) + made_chunk(b"IEND")
 
 
 async def server(context: CheckContext) -> Findings:

@@ -2,7 +2,9 @@
 
 from collections.abc import Iterator, Mapping
 
-from img402_mcp.client.settings import APIS, CLIENT_VARIABLES, Settings, client_settings
+from img402_mcp.client.settings.model import Settings
+from img402_mcp.client.settings.names import APIS, CLIENT_VARIABLES
+from img402_mcp.client.settings.read import client_settings
 from img402_mcp.doctor.finding import CheckContext, Finding, Findings, fail, ok, warn
 from img402_mcp.errors import SettingsError
 

@@ -4,48 +4,24 @@ Nothing is decoded. The structure is walked (chunks, segments, blocks) with ever
 that a hostile file costs no more than its own size.
 """
 
-from img402_mcp.formats.base import (
-    FORMATS,
-    GIF,
-    JPEG,
-    MAGIC_LENGTH,
-    MAX_PIECES,
-    PNG,
-    WEBP,
-    Buffer,
-    CutOff,
-    Format,
-    NotAnImage,
-    Picture,
-    Piece,
-    Runs,
-)
-from img402_mcp.formats.convertible import CONVERTIBLE, convertible
+from img402_mcp.formats.base import FORMATS, JPEG, MAGIC_LENGTH, PNG, WEBP, Buffer, Format, NotAnImage, Picture
 from img402_mcp.formats.lookalikes import LOOKED_AT
 from img402_mcp.formats.repair.repair import Repaired, repaired
-from img402_mcp.formats.walk import examine, pieces, sniff
+from img402_mcp.formats.walk import examine, sniff
 
 __all__ = [
-    "CONVERTIBLE",
     "FORMATS",
-    "GIF",
     "JPEG",
     "LOOKED_AT",
     "MAGIC_LENGTH",
-    "MAX_PIECES",
     "PNG",
     "WEBP",
     "Buffer",
-    "CutOff",
     "Format",
     "NotAnImage",
     "Picture",
-    "Piece",
     "Repaired",
-    "Runs",
-    "convertible",
     "examine",
-    "pieces",
     "repaired",
     "sniff",
 ]

@@ -29,10 +29,7 @@ MAX_PIECES = 10_000
 
 @dataclass(frozen=True)
 class Picture:
-    """The size in pixels, and `end`, the offset just after the image's last byte.
-
-    `runs` are the long pieces of coded pixels, start -> end, which a second walk skips.
-    """
+    """`end`: just after the image's last byte. `runs`: long pieces of coded pixels, start -> end, for a second walk."""
 
     format: Format
     width: int

@@ -2,16 +2,7 @@
 
 import struct
 
-from img402_mcp.formats.base import (
-    MAX_PIECES,
-    Buffer,
-    Measured,
-    NotAnImage,
-    Runs,
-    TooManyPieces,
-    Walk,
-    noted,
-)
+from img402_mcp.formats.base import MAX_PIECES, Buffer, Measured, NotAnImage, Runs, TooManyPieces, Walk, noted
 
 SHORT_BLOCK = 32
 """Bytes. Encoders fill sub-blocks to 255 bytes, so a long run of them may not be shorter than this on average."""

@@ -1,16 +1,24 @@
-"""Files that people send instead of an image, named for the refusal, with the way out. No content is ever shown."""
+"""Files that people send and no API takes. Some can be converted by the fit worker; others are named for the refusal,
+with the way out. No content is ever shown.
+"""
 
 import re
 
-from img402_mcp.formats.convertible import (
-    AVIF_BRANDS,
-    BMP_MAGIC,
-    HEIC_BRANDS,
-    RAW_BRANDS,
-    RAW_MAGIC,
-    TIFF_MAGIC,
-    brands,
-)
+from img402_mcp.formats.base import Format
+
+AVIF = Format("AVIF", "image/avif", "avif")
+BMP = Format("BMP", "image/bmp", "bmp")
+HEIC = Format("HEIC", "image/heic", "heic")
+TIFF = Format("TIFF", "image/tiff", "tif")
+CONVERTIBLE = (AVIF, BMP, HEIC, TIFF)
+
+BMP_MAGIC = rb"BM....\0\0\0\0"
+RAW_MAGIC = rb"(?:II\*\0|MM\0\*)....CR|FUJIFILMCCD-RAW|IIR[OS]\x08|IIU\0|FOVb|\0MRM"
+TIFF_MAGIC = rb"II[*+]\0|MM\0[*+]"
+RAW_BRANDS = frozenset({"crx"})
+AVIF_BRANDS = frozenset({"avif", "avis", "avio"})
+HEIC_BRANDS = frozenset({"heic", "heix", "heim", "heis", "hevc", "hevx", "hevm", "hevs"})
+"""Of ISO base media."""
 
 LOOKED_AT = 4096
 """Bytes: an SVG may begin with a long comment, and a HEIF file with many brands."""
@@ -141,3 +149,24 @@ def _plain(head: bytes) -> bytes:
 
 def _is_text(head: bytes) -> bool:
     return not re.search(rb"[\0-\x08\x0e-\x1a\x1c-\x1f\x7f]", head) and b"\xff" not in head
+
+
+# What can be converted
+
+
+def convertible(head: bytes) -> Format | None:
+    """The format, or None for any other file. Raw photos do not count, although most are TIFF or HEIF files outside."""
+    if head[4:8] == b"ftyp":
+        names = {*brands(head)}
+        kinds = ((RAW_BRANDS, None), (AVIF_BRANDS, AVIF), (HEIC_BRANDS, HEIC))
+        return next((kind for known, kind in kinds if known & names), None)
+    if re.match(BMP_MAGIC, head, re.DOTALL):
+        return BMP
+    is_tiff = re.match(TIFF_MAGIC, head, re.DOTALL) and not re.match(RAW_MAGIC, head, re.DOTALL)
+    return TIFF if is_tiff else None
+
+
+def brands(head: bytes) -> tuple[str, ...]:
+    """The major brand, then the compatible brands."""
+    end = min(int.from_bytes(head[:4], "big"), len(head))
+    return tuple(head[at : at + 4].decode("latin-1").strip() for at in (8, *range(16, end - 3, 4)))

@@ -29,6 +29,10 @@ def chunk(data: Buffer, start: int) -> tuple[bytes, int]:
     return kind, start + AROUND + length
 
 
+def made_chunk(kind: bytes, content: bytes = b"") -> bytes:
+    return struct.pack(">I4s", len(content), kind) + content + struct.pack(">I", zlib.crc32(kind + content))
+
+
 def _pixels(data: Buffer, position: int) -> int:
     for _ in range(MAX_PIECES):
         if data[position + 4 : position + 8] != b"IDAT":

@@ -36,10 +36,7 @@ def sniff(head: bytes) -> Format | None:
 
 
 def examine(data: Buffer, runs: Runs | None = None) -> Picture:
-    """Walk one whole image. Raises NotAnImage. The caller judges the bytes after `end`.
-
-    `runs` of an earlier walk over the same coded pixels are trusted.
-    """
+    """Raises NotAnImage. The caller judges the bytes after `end`. `runs` of an earlier walk are trusted."""
     found = known(data)
     passed = dict(runs or {})
     try:
@@ -59,10 +56,7 @@ def known(data: Buffer) -> Format:
 
 
 def pieces(data: Buffer, found: Format, runs: Runs) -> Iterator[Piece]:
-    """The image piece by piece, to its end. Raises NotAnImage, struct.error or IndexError if it is cut off.
-
-    Skips over `runs`, and adds those that it finds.
-    """
+    """Skips `runs`, and adds those that it finds. Raises NotAnImage, struct.error or IndexError if it is cut off."""
     return map(Piece._make, bounded(found.name, _WALKS[found](data, runs)))
 
 

@@ -36,6 +36,10 @@ def chunks(data: Buffer, position: int, end: int) -> Walk:
         raise broken()
 
 
+def made_chunk(kind: bytes, content: bytes) -> bytes:
+    return struct.pack("<4sI", kind, len(content)) + content + b"\0" * (len(content) & 1)
+
+
 def broken() -> NotAnImage:
     return NotAnImage("is a WebP with broken chunks")
 
@@ -51,14 +55,11 @@ def measure(data: Buffer, walk: Walk) -> Measured:
     if data[20] & ~FLAGS:
         raise broken()
     size = SIZES[kind](data, start + 8)
-    measured = _frames(data, size, walk) if data[20] & ANIMATED else _still(data, size, walk)
-    return *measured, riff_end(data)
-
-
-def _still(data: Buffer, canvas: Size, walk: Walk) -> Size:
-    if _picture(data, walk) != canvas:
+    if data[20] & ANIMATED:
+        _check_frames(data, size, walk)
+    elif _picture(data, walk) != size:
         raise NotAnImage("is a WebP whose picture has another size than its header says")
-    return canvas
+    return *size, riff_end(data)
 
 
 def _picture(data: Buffer, walk: Walk) -> Size:
@@ -76,7 +77,7 @@ def _picture(data: Buffer, walk: Walk) -> Size:
     return size
 
 
-def _frames(data: Buffer, canvas: Size, walk: Walk) -> Size:
+def _check_frames(data: Buffer, canvas: Size, walk: Walk) -> None:
     frames, announced = 0, False
     for kind, start, end in walk:
         if kind == b"ANMF" and announced:
@@ -87,7 +88,6 @@ def _frames(data: Buffer, canvas: Size, walk: Walk) -> Size:
         announced = announced or kind == b"ANIM"
     if not frames:
         raise broken()
-    return canvas
 
 
 def _check_frame(data: Buffer, start: int, end: int, canvas: Size) -> None:

@@ -1,16 +1,53 @@
-"""IMG402_APPROVE=ask: the user is asked before each payment, where the client can ask.
+"""Yes-or-no questions to the person at the client, and the one before each payment (IMG402_APPROVE=ask).
 
-The question is asked exactly when something would be paid, by an exception that ends the call: the client shows it,
-and makes the call again with the answer. So nobody is asked if nothing is paid, the question names the price, and the
-answer counts for that price: if it has risen since, nothing is signed.
+In newer revisions of the protocol a question ends the call, and the client makes the call again with the answer; in
+older revisions the call waits for it. The user is asked exactly when something would be paid: the question names the
+price, and the answer counts for that price. If it has risen since, nothing is signed.
 """
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mcp_types import InputRequiredResult
+from mcp_types import ElicitRequest, ElicitRequestFormParams, ElicitResult, InputRequiredResult
+from mcp_types.version import MODERN_PROTOCOL_VERSIONS
 
 from img402_mcp.errors import PaymentRefused
-from img402_mcp.mcp_server.questions import YesOrNo, answered, ask, can_ask
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver import Context
+
+
+def can_ask(context: "Context[Any, Any]") -> bool:
+    capabilities = context.client_capabilities
+    elicitation = capabilities.elicitation if capabilities else None
+    return elicitation is not None and (elicitation.form is not None or elicitation.url is None)
+
+
+def answered(context: "Context[Any, Any]", name: str) -> tuple[Any, bool] | None:
+    """What the question was about, and whether the answer was yes, if this call brings an answer to it."""
+    said, about = (context.input_responses or {}).get(name), context.request_state
+    return (json.loads(about), _is_yes(said, name)) if isinstance(said, ElicitResult) and about is not None else None
+
+
+async def ask(
+    context: "Context[Any, Any]", name: str, text: str, label: str, about: object
+) -> InputRequiredResult | bool:
+    """The question for the client to answer, or the answer itself.
+
+    `name` is the field of the form; `about` comes back with the answer, sealed by the SDK.
+    """
+    properties = {name: {"type": "boolean", "description": label}}
+    form = {"type": "object", "properties": properties, "required": [name]}
+    if context.protocol_version in MODERN_PROTOCOL_VERSIONS:
+        request = ElicitRequest(params=ElicitRequestFormParams(message=text, requested_schema=form))
+        return InputRequiredResult(input_requests={name: request}, request_state=json.dumps(about))
+    said = await context.session.elicit_form(text, form, related_request_id=context.request_id)
+    return _is_yes(said, name)
+
+
+def _is_yes(said: ElicitResult, name: str) -> bool:
+    return said.action == "accept" and (said.content or {}).get(name) is True
+
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
@@ -87,5 +124,5 @@ def approval_of(context: "Context[Any, Any]") -> Approval:
 async def elicited(context: "Context[Any, Any]", question: Question, call: str) -> InputRequiredResult | UserAnswer:
     """The question for the client to answer; or, in older revisions of the protocol, the answer itself."""
     state = {"price": question.price, "call": call}
-    response = await ask(context, YesOrNo(_REQUEST, str(question), "Pay this once", state))
+    response = await ask(context, _REQUEST, str(question), "Pay this once", state)
     return response if isinstance(response, InputRequiredResult) else UserAnswer(question.price, response)

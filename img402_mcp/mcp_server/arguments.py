@@ -38,15 +38,8 @@ def read_arguments(
     missing = [name for name, each in parameters.items() if each.default is Parameter.empty and name not in given]
     if missing:
         raise BadArguments(f"{tool} needs {missing[0]}, which is {_wanted(missing[0], parameters[missing[0]])}.")
-    return Arguments(given, _ignored(unknown))
-
-
-def _ignored(unknown: list[str]) -> str:
-    names = ", ".join(quoted(name, 40) for name in unknown[:5])
-    return f"Ignored, since this tool has no such argument: {names}." if unknown else ""
-
-
-# Names
+    ignored = ", ".join(quoted(name, 40) for name in unknown[:5])
+    return Arguments(given, f"Ignored, since this tool has no such argument: {ignored}." if ignored else "")
 
 
 _SYNONYMS = {
@@ -82,9 +75,6 @@ def _meant(name: str, parameters: Mapping[str, Parameter]) -> str:
     spelt = [own for own in parameters if plain == own.replace("_", "") or {own, own.rstrip("s")} & {*words}]
     called = [own for own in parameters if _SYNONYMS.get(own, set()) & {plain, *words[-1:]}]
     return next(iter((*spelt, *called, *difflib.get_close_matches(plain, parameters, 1, 0.75))), "")
-
-
-# Values
 
 
 def _read(name: str, parameter: Parameter, value: object) -> object:
@@ -183,9 +173,6 @@ def _listed(value: object) -> list[object]:
 
 
 _READERS: dict[object, Callable[[object], object]] = {str: _text, int: _number, bool: _truth}
-
-
-# Sentences
 
 
 def _wanted(name: str, parameter: Parameter) -> str:

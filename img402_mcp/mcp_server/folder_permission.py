@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 from anyio.to_thread import run_sync
 from mcp_types import InputRequiredResult
 
-from img402_mcp.client.files.outside import outside_roots
+from img402_mcp.client.files.look_alikes import outside_roots
 from img402_mcp.client.files.roots import MAX_PATH_LENGTH
 from img402_mcp.client.settings.folders import why_not_allowed
 from img402_mcp.errors import OutsideRoots, quoted
-from img402_mcp.mcp_server.questions import YesOrNo, answered, ask, can_ask
+from img402_mcp.mcp_server.approval import answered, ask, can_ask
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
@@ -39,7 +39,7 @@ async def ask_for_folder(
         f"Allow uploads from {quoted(str(folder), MAX_PATH_LENGTH)}? Agents can then upload every image below it to a "
         "public URL until this server ends."
     )
-    said = await ask(context, YesOrNo(_ASKED, text, "Allow it until this server ends", str(folder)))
+    said = await ask(context, _ASKED, text, "Allow it until this server ends", str(folder))
     if isinstance(said, InputRequiredResult):
         return said
     _take(folder, session, agreed=said)
@@ -58,14 +58,10 @@ async def _folder_to_ask_for(refused: OutsideRoots, session: "Session", context:
     """None if nobody can be asked, somebody was asked before, or not even the user can allow it."""
     if not can_ask(context) or len(session.asked_for) >= MOST_QUESTIONS:
         return None
-    folder = Path(await run_sync(_resolved, refused.folder))
+    folder = Path(await run_sync(lambda: os.path.realpath(refused.folder)))
     too_wide = await run_sync(why_not_allowed, folder)
     is_known = folder in session.asked_for or session.allow_list.roots().contain(folder)
     return None if is_known or too_wide else folder
-
-
-def _resolved(folder: Path) -> str:
-    return os.path.realpath(folder)
 
 
 def take_answer(session: "Session", context: "Context[Any, Any]") -> None:

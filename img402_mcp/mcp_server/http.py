@@ -17,7 +17,16 @@ from img402_mcp.mcp_server.settings import ServeSettings
 
 def http_app(server: MCPServer[Session], serving: ServeSettings) -> Starlette:
     """Streamable HTTP at /mcp, or SSE at /sse."""
-    app = _sse(server, serving) if serving.transport == "sse" else _streamable(server, serving)
+    hosts, origins = [*serving.allowed_hosts], [*serving.allowed_origins]
+    security = TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=origins)
+    if serving.transport == "sse":  # a session lives as long as its connection
+        app = server.sse_app(transport_security=security)
+    else:
+        app = server.streamable_http_app(
+            transport_security=security,
+            session_idle_timeout=serving.session_idle_seconds,
+            max_sessions=serving.most_sessions,
+        )
     # A redirect to a tidier path would repeat the request's Host before it is checked.
     app.router.redirect_slashes = False
     if serving.allowed_origins:
@@ -30,25 +39,6 @@ def http_app(server: MCPServer[Session], serving: ServeSettings) -> Starlette:
         )
     app.add_middleware(NamesCheck, hosts=serving.allowed_hosts, origins=serving.allowed_origins)
     return app
-
-
-def _streamable(server: MCPServer[Session], serving: ServeSettings) -> Starlette:
-    return server.streamable_http_app(
-        transport_security=_security(serving),
-        session_idle_timeout=serving.session_idle_seconds,
-        max_sessions=serving.most_sessions,
-    )
-
-
-def _sse(server: MCPServer[Session], serving: ServeSettings) -> Starlette:
-    """A session lives as long as its connection."""
-    return server.sse_app(transport_security=_security(serving))
-
-
-def _security(serving: ServeSettings) -> TransportSecuritySettings:
-    return TransportSecuritySettings(
-        allowed_hosts=list(serving.allowed_hosts), allowed_origins=list(serving.allowed_origins)
-    )
 
 
 class NamesCheck:

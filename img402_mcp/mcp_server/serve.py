@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from img402_mcp.client.settings import client_settings
+from img402_mcp.client.settings.read import client_settings
 from img402_mcp.mcp_server.settings import ServeFlags, serve_settings
 
 if TYPE_CHECKING:

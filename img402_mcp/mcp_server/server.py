@@ -13,7 +13,7 @@ from pydantic import AnyHttpUrl
 from img402_mcp import __version__
 from img402_mcp.client.deadline import CALL_SECONDS
 from img402_mcp.client.files.allow_list import AllowList
-from img402_mcp.client.settings import Settings
+from img402_mcp.client.settings.model import Settings
 from img402_mcp.mcp_server.session import Session, open_session
 from img402_mcp.mcp_server.tools import tools
 
@@ -35,18 +35,15 @@ def create_server(
     token: str | None = None,
     call_seconds: float = CALL_SECONDS,
 ) -> MCPServer[Session]:
-    """`transport` joins the client wing to a host in memory; `token` is demanded in the HTTP modes.
-
-    Raises SettingsError for a folder that does not exist: here, before anything is served.
-    """
+    """`transport`: to a host in memory. `token`: for the HTTP modes. Raises SettingsError for a missing folder."""
     allow_list = AllowList.of(settings)
-
+    wallet = ["wallet"] if settings.money.wallet else []
     server = MCPServer(
         "img402-mcp",
         title="img402 image upload",  # no icon: since 2026-07-28 these fields are in the metadata of each answer
         version=__version__,
         instructions=INSTRUCTIONS,
-        tools=tools(*_configured(settings)),
+        tools=tools(*wallet, *(api.name for api in settings.apis)),
         lifespan=lambda _: open_session(settings, allow_list, transport, call_seconds),
         log_level="WARNING",
         **_auth(token),
@@ -68,11 +65,6 @@ async def _advertising_what_is_there(
         said = result["capabilities"]
         result["capabilities"] = {name: each for name, each in said.items() if there.get(name, True)}
     return result
-
-
-def _configured(settings: Settings) -> list[str]:
-    wallet = ["wallet"] if settings.money.wallet else []
-    return [*wallet, *(api.name for api in settings.apis)]
 
 
 class _StaticToken:

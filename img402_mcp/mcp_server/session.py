@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from img402_mcp.client.files.allow_list import AllowList
     from img402_mcp.client.files.image import Image
     from img402_mcp.client.paid_upload import PaidUploader
-    from img402_mcp.client.settings import Settings
+    from img402_mcp.client.settings.model import Settings
     from img402_mcp.client.upload import Uploader, UploadOptions
 
 T = TypeVar("T")
@@ -70,10 +70,7 @@ class Session:
         return await self._once(opening, opened)
 
     def keep(self, images: Images) -> str:
-        """Keeps what a call has read until the user has answered its question.
-
-        Only for one call, since images are large.
-        """
+        """Until the user has answered its question. Only for one call, since images are large."""
         call = token_hex(8)
         self._read = {call: images}
         return call
@@ -106,8 +103,7 @@ class ToolContext(NamedTuple):
     request: "Context[Any, Any]"
     approval: Approval
     images: Images
-    """The image that was read before the question: the user agreed to pay for these bytes, and no file is read twice.
-    """
+    """The user agreed to pay for these bytes; no file is read twice."""
 
     async def read(self, uploader: "Uploader", path: str, options: "UploadOptions") -> "Image":
         """Reads the image for a paid upload. Raises ReadRefused."""

@@ -4,20 +4,19 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal, NamedTuple, get_args
 
-from img402_mcp.client.settings import APIS, listed_folders, secret_in, wallet
+from img402_mcp.client.settings.folders import listed_folders
+from img402_mcp.client.settings.names import APIS
+from img402_mcp.client.settings.read import wallet
+from img402_mcp.client.settings.variables import secret_in
 from img402_mcp.errors import SettingsError, quoted
 
 Transport = Literal["stdio", "streamable-http", "sse"]
 
-
 _LOOPBACK = ("127.0.0.1", "localhost", "::1")
-
 
 _LOOPBACK_HOSTS = ("127.0.0.1", "localhost", "[::1]")
 
-
 _LOOPBACK_ORIGINS = tuple(f"http://{name}{port}" for name in _LOOPBACK_HOSTS for port in ("", ":*"))
-
 
 _SHORTEST_TOKEN = 16
 
@@ -60,7 +59,8 @@ def serve_settings(environ: Mapping[str, str], flags: ServeFlags) -> ServeSettin
         raise SettingsError(
             f"--allowed-host {quoted(odd[0])} is not a name as in a Host header: mcp.example.org[:port]."
         )
-    if flags.transport != "stdio" and token is None and _has_secrets(environ):
+    is_open_to_all = flags.transport != "stdio" and token is None
+    if is_open_to_all and (wallet(environ) or any(environ.get(api.secret) for api in APIS)):
         raise SettingsError(
             "A wallet or an API's key is configured, and over HTTP any program of this machine could use it, so the "
             "server does not start without a bearer token (IMG402_SERVE_TOKEN or --token-file)."
@@ -75,10 +75,6 @@ def serve_settings(environ: Mapping[str, str], flags: ServeFlags) -> ServeSettin
         allowed_origins=(*(_LOOPBACK_ORIGINS if on_loopback else ()), *flags.allowed_origins),
         token=token,
     )
-
-
-def _has_secrets(environ: Mapping[str, str]) -> bool:
-    return bool(wallet(environ) or any(environ.get(api.secret) for api in APIS))
 
 
 def _token(environ: Mapping[str, str], token_file: str | None) -> str | None:

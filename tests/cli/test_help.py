@@ -8,7 +8,7 @@ import click
 import pytest
 
 from img402_mcp.cli import main
-from img402_mcp.cli.help import PROGRAM
+from img402_mcp.cli.parameters import PROGRAM
 
 
 def commands(command: click.Command = main.main, *path: str) -> Iterator[tuple[tuple[str, ...], click.Command]]:

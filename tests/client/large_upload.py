@@ -12,9 +12,9 @@ import anyio
 from img402_mcp.client.apis.io42 import SubmissionTarget
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.io42_submit import open_io42_submitter
-from img402_mcp.client.settings import client_settings
+from img402_mcp.client.settings.read import client_settings
 from img402_mcp.client.settings.studio import StudioSettings
-from img402_mcp.client.studio_upload import open_studio_uploader
+from img402_mcp.client.studio_upload import upload_to_studio
 from img402_mcp.client.upload import Uploader, open_uploader
 
 
@@ -25,8 +25,7 @@ def largest_so_far() -> int:
 
 async def upload(uploader: Uploader, path: str) -> None:
     if uploader.settings.of(StudioSettings):
-        with open_studio_uploader(uploader) as studio:
-            await studio.upload(path)
+        await upload_to_studio(uploader, path)
         return
     with open_io42_submitter(uploader) as submitting:
         await submitting.submit(SubmissionTarget("logos", "sub_1"), path)

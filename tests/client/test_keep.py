@@ -8,7 +8,7 @@ from PIL import Image
 
 from img402_mcp.client.fit.subprocess import CannotFit
 from img402_mcp.client.paid_upload import open_paid_uploader
-from img402_mcp.client.settings import client_settings
+from img402_mcp.client.settings.read import client_settings
 from img402_mcp.client.upload import UploadOptions
 from img402_mcp.errors import PaymentRefused, ReadRefused, SettingsError
 from tests.fakes.agent import agent, money, text, uploading

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from img402_mcp.client.lifetimes import Lifetimes, Tier, bought, life_note, lifetimes, size_in_words
+from img402_mcp.client.api_limits import Lifetimes, Tier, bought, life_note, lifetimes, size_in_words
 from img402_mcp.wire.img402 import Limits
 from tests.fakes.september import STATED
 

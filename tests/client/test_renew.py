@@ -8,7 +8,7 @@ import pytest
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.http import Response
 from img402_mcp.client.renew import documents, plan_renewal, renew, replaced, replacements, rewrite
-from img402_mcp.client.settings import Money, WalletSource
+from img402_mcp.client.settings.model import Money, WalletSource
 from img402_mcp.client.upload import UploadOptions
 from img402_mcp.errors import ReadRefused, SettingsError
 from tests.fakes.agent import uploading

@@ -8,7 +8,7 @@ import pytest
 
 from img402_mcp.client.apis.base import Receipt
 from img402_mcp.client.batch import Success
-from img402_mcp.client.result_text import full_note, remark, upload_text
+from img402_mcp.client.result_text import remark, upload_fields, upload_text
 from img402_mcp.client.upload import Upload
 
 EXPIRY = datetime(2026, 12, 6, 10, 5, tzinfo=UTC)
@@ -40,7 +40,7 @@ def test_every_sentence_of_an_upload_has_one_end(expiry, receipt_notes, notes, r
     shown, said, *undo = upload_text(upload).splitlines()
     assert (shown, undo) == (MARKDOWN, [f"To take it down: {delete}"] if delete else [])
     whole(said)
-    whole(full_note(upload) or ".")
+    whole(upload_fields(upload).get("note", "."))
     line = remark(Success("/shots/a.png", upload))
     assert line.startswith('"/shots/a.png": ') == bool(reused or done or verified is False or receipt_notes or notes)
     if notes or receipt_notes:

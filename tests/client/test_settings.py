@@ -6,16 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from img402_mcp.client.settings import (
-    APIS,
-    HOSTED_PAYEE,
-    Money,
-    Settings,
-    WalletSource,
-    client_settings,
-)
 from img402_mcp.client.settings.io42 import Io42Settings
+from img402_mcp.client.settings.model import Money, Settings, WalletSource
+from img402_mcp.client.settings.names import APIS
+from img402_mcp.client.settings.read import client_settings
 from img402_mcp.client.settings.studio import StudioSettings
+from img402_mcp.client.settings.variables import HOSTED_PAYEE
 from img402_mcp.errors import SettingsError
 from img402_mcp.mcp_server.tools import ADDED
 from tests.fakes.keys import KEY, PAYEE

@@ -10,7 +10,7 @@ import pytest
 
 from img402_mcp.client.http import Request, Response
 from img402_mcp.client.paid_upload import open_paid_uploader
-from img402_mcp.client.settings import Money
+from img402_mcp.client.settings.model import Money
 from img402_mcp.errors import PaymentRefused
 from img402_mcp.wire.img402 import PAID, TOKEN
 from tests.fakes.agent import agent, fetched, money, spent, text, uploading

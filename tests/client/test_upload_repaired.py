@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from img402_mcp.client.files.roots import Roots
-from img402_mcp.client.settings import Settings
+from img402_mcp.client.settings.model import Settings
 from img402_mcp.client.upload import Uploader, open_uploader
 from img402_mcp.errors import ReadRefused
 from img402_mcp.formats import repaired

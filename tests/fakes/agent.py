@@ -13,7 +13,7 @@ from mcp.client.session import ElicitationFnT
 from mcp_types import CallToolResult, TextContent
 
 from img402_mcp.client.files.roots import Roots
-from img402_mcp.client.settings import Money, Settings, WalletSource
+from img402_mcp.client.settings.model import Money, Settings, WalletSource
 from img402_mcp.client.upload import Uploader, open_uploader
 from img402_mcp.mcp_server.server import create_server
 from tests.fakes.keys import KEY

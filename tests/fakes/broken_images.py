@@ -12,7 +12,8 @@ from typing import Any
 
 from PIL import Image, ImageDraw
 
-from img402_mcp.formats import examine, pieces
+from img402_mcp.formats import examine
+from img402_mcp.formats.walk import pieces
 from tests.fakes.structures import chunk, part, riff, segment
 
 

@@ -1,6 +1,8 @@
+"""Formats that no API takes and the fit worker converts, recognised by their first bytes."""
+
 import pytest
 
-from img402_mcp.formats.convertible import AVIF, BMP, HEIC, TIFF, convertible
+from img402_mcp.formats.lookalikes import AVIF, BMP, HEIC, TIFF, convertible
 from tests.formats.test_lookalikes import boxes
 
 

@@ -1,6 +1,7 @@
 import pytest
 
-from img402_mcp.formats import GIF, CutOff, NotAnImage, Picture, examine
+from img402_mcp.formats import NotAnImage, Picture, examine
+from img402_mcp.formats.base import GIF, CutOff
 from tests.fakes.structures import GIF_IMAGE, SMALL_SCREEN, gif
 
 

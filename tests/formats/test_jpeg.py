@@ -1,6 +1,7 @@
 import pytest
 
-from img402_mcp.formats import JPEG, CutOff, NotAnImage, Picture, examine
+from img402_mcp.formats import JPEG, NotAnImage, Picture, examine
+from img402_mcp.formats.base import CutOff
 from tests.fakes.structures import END, NOT_SHOWN, SCAN, frame, jpeg, segment
 
 

@@ -1,6 +1,7 @@
 import pytest
 
-from img402_mcp.formats import PNG, CutOff, NotAnImage, Picture, examine
+from img402_mcp.formats import PNG, NotAnImage, Picture, examine
+from img402_mcp.formats.base import CutOff
 from tests.fakes.structures import chunk, header, png
 
 

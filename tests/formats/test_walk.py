@@ -8,21 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from img402_mcp.formats import (
-    FORMATS,
-    GIF,
-    JPEG,
-    PNG,
-    WEBP,
-    Buffer,
-    CutOff,
-    Format,
-    NotAnImage,
-    Picture,
-    examine,
-    pieces,
-    sniff,
-)
+from img402_mcp.formats import FORMATS, JPEG, PNG, WEBP, Buffer, Format, NotAnImage, Picture, examine, sniff
+from img402_mcp.formats.base import GIF, CutOff
+from img402_mcp.formats.walk import pieces
 from tests.fakes.fixtures import Sample
 from tests.fakes.structures import (
     END,

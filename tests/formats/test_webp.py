@@ -1,6 +1,7 @@
 import pytest
 
-from img402_mcp.formats import WEBP, CutOff, NotAnImage, Picture, examine
+from img402_mcp.formats import WEBP, NotAnImage, Picture, examine
+from img402_mcp.formats.base import CutOff
 from tests.fakes.structures import ALPHA, VP8, VP8L, VP8X, moving_webp, part, riff
 
 

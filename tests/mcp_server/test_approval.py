@@ -10,7 +10,7 @@ from img402_mcp.client.files.image import Image
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.payments.payment import PaymentIntent
 from img402_mcp.client.payments.payment_required import PaymentRequirements
-from img402_mcp.client.settings import Money, Settings
+from img402_mcp.client.settings.model import Money, Settings
 from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import PaymentRefused
 from img402_mcp.formats import examine

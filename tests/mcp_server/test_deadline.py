@@ -18,7 +18,7 @@ from mcp import Client
 from mcp_types import CallToolResult, TextContent
 
 from img402_mcp.client.deadline import CALL_SECONDS
-from img402_mcp.client.settings import Money, Settings, WalletSource
+from img402_mcp.client.settings.model import Money, Settings, WalletSource
 from img402_mcp.host.app import create_app
 from img402_mcp.host.settings import host_settings
 from img402_mcp.mcp_server.server import create_server

@@ -7,7 +7,7 @@ import anyio
 import httpx2
 import pytest
 
-from img402_mcp.client.settings import Settings
+from img402_mcp.client.settings.model import Settings
 from img402_mcp.mcp_server.http import http_app
 from img402_mcp.mcp_server.server import create_server
 from img402_mcp.mcp_server.settings import ServeFlags, ServeSettings, serve_settings

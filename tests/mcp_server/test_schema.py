@@ -10,8 +10,8 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]  # t
 from mcp import Client
 from mcp_types import Tool
 
-from img402_mcp.client.settings import Money, Settings, WalletSource
 from img402_mcp.client.settings.io42 import Io42Settings
+from img402_mcp.client.settings.model import Money, Settings, WalletSource
 from img402_mcp.client.settings.studio import StudioSettings
 from img402_mcp.mcp_server.server import INSTRUCTIONS, create_server
 from img402_mcp.mcp_server.tools import tools

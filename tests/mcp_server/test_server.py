@@ -10,7 +10,8 @@ from mcp import Client
 from starlette.responses import Response
 
 from img402_mcp import __version__
-from img402_mcp.client.settings import Money, Settings, client_settings
+from img402_mcp.client.settings.model import Money, Settings
+from img402_mcp.client.settings.read import client_settings
 from img402_mcp.mcp_server.server import create_server
 from tests.fakes.agent import ERAS, agent, money, text
 from tests.fakes.wire import API, hosting

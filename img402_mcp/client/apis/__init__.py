@@ -1,4 +1,1 @@
-"""The upload APIs, one module each: requests out, answers in, each error a sentence.
-
-`send` transports them, and may pay.
-"""
+"""The upload APIs, one module each: requests out, answers in, each error a sentence. `send` transports them."""

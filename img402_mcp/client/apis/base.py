@@ -30,6 +30,15 @@ class Receipt:
     """Anyone who has it can take the image down; empty where the API gives none."""
 
 
+@dataclass(frozen=True)
+class UploadApi:
+    api_url: str
+
+    @property
+    def where(self) -> str:
+        return urlsplit(self.api_url).netloc
+
+
 def multipart(field: str, image: Image) -> tuple[dict[str, str], tuple[bytes, ...]]:
     """Headers and body of a form with one file. The file's own name is not sent: it may reveal a lot."""
     boundary = secrets.token_hex(16)
@@ -43,10 +52,7 @@ def multipart(field: str, image: Image) -> tuple[dict[str, str], tuple[bytes, ..
 
 
 def on_sent(image: Image, progress: Callable[[int, int], Awaitable[None]] | None) -> OnSent | None:
-    """For a request with that image.
-
-    `progress` never goes back, as MCP demands, although a second try sends the bytes from the start.
-    """
+    """`progress` never goes back, as MCP demands, although a second try sends the bytes from the start."""
     total, furthest = len(image.data), 0
 
     async def report(sent: int) -> None:
@@ -96,10 +102,6 @@ def demand_fits(image: Image, where: str, media_types: Collection[str], most_byt
         )
 
 
-def is_success(answer: Response) -> bool:
-    return 200 <= answer.status < 300
-
-
 def unknown_answer(status: int, api: str, variable: str) -> str:
     """The sentence for an answer that carries no code of the API, with braces as in `in_words`."""
     if status >= 500:
@@ -124,10 +126,7 @@ def in_words(  # noqa: PLR0913  # what any sentence may name
     size: int = 0,
     otherwise: str = "later",
 ) -> str:
-    """The sentence with what varies, and `most` characters of the API's own words.
-
-    `otherwise`: when to come back where it does not say.
-    """
+    """The sentence with what varies, and `most` of the API's own words; `otherwise`: when to come back by default."""
     where, wait = urlsplit(api_url).netloc, retry_delay_text(answer, otherwise)
     limits = worded(tool="`limits`", command="`img402-mcp doctor`")
     text = sentence.format(where=where, size=size, wait=wait, status=answer.status, limits=limits)

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 import anyio
 
-from img402_mcp.client.apis.base import Receipt, fields_in, in_words, is_success, multipart, showable, unknown_answer
+from img402_mcp.client.apis.base import Receipt, UploadApi, fields_in, in_words, multipart, showable, unknown_answer
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import OnSent, Request, Response, Send, retrying
 from img402_mcp.errors import BadAnswer, TokenRefused, UploadFailed, UploadRejected, quoted
@@ -37,20 +37,15 @@ class Token:
 
 
 @dataclass(frozen=True)
-class Img402:
-    api_url: str
+class Img402(UploadApi):
     pause: Callable[[float], Awaitable[None]] = anyio.sleep
 
     async def upload(self, image: Image, send: Send, on_sent: OnSent | None = None) -> Receipt:
-        """The free upload."""
         answer = await retrying(send, self.pause)(self._request(wire.FREE, image, on_sent))
         return self._receipt(image, answer)
 
     async def upload_with_token(self, image: Image, token: str, send: Send, on_sent: OnSent | None = None) -> Receipt:
-        """Raises TokenRefused if the API does not accept the token, or no longer does.
-
-        The same token with the same bytes may be sent again: it buys one image, however often it arrives.
-        """
+        """Raises TokenRefused. The same token with the same bytes buys one image, however often it arrives."""
         if not _TOKEN.fullmatch(token):
             raise TokenRefused("That is not an upload token. Get one with get_upload_token.", code="invalid_token")
         request = self._request(wire.PAID, image, on_sent, {wire.TOKEN_HEADER: token})
@@ -70,13 +65,13 @@ class Img402:
 
     def token_in(self, answer: Response) -> Token | Receipt:
         """A token for one paid upload; or the image, if the payment has already bought one."""
-        if not is_success(answer):
+        if not answer.is_success:
             raise self._rejection(None, answer)
         fields = fields_in(answer.body)
         if not isinstance(value := fields.get("token"), str):
             return self._receipt(None, answer)
         if not _TOKEN.fullmatch(value):
-            raise BadAnswer(f"{self._where} answered with something that is not a token.")
+            raise BadAnswer(f"{self.where} answered with something that is not a token.")
         return Token(value, moment_in(fields.get("expiresAt")) or datetime.now(UTC) + DEFAULT_TOKEN_LIFE)
 
     def receipt_in(self, document: str) -> Receipt:
@@ -84,17 +79,11 @@ class Img402:
         return self._receipt(None, Response(200, {}, document.encode()))
 
     async def limits(self, send: Send) -> wire.Limits | None:
-        """The limits as the API states them in its openapi.json, or None if it states none. Raises UploadFailed if it
-        does not answer.
-        """
+        """As stated in its openapi.json; None if it states none. Raises UploadFailed if it does not answer."""
         answer = await send(Request("GET", self.api_url + wire.OPENAPI))
         if answer.status != 200:
-            raise UploadFailed(f"{self._where} answered {answer.status} when asked for its limits.")
+            raise UploadFailed(f"{self.where} answered {answer.status} when asked for its limits.")
         return _limits(fields_in(answer.body).get(wire.LIMITS_KEY))
-
-    @property
-    def _where(self) -> str:
-        return urlsplit(self.api_url).netloc
 
     def _request(
         self, route: str, image: Image, on_sent: OnSent | None, headers: Mapping[str, str] | None = None
@@ -103,12 +92,13 @@ class Img402:
         return Request("POST", self.api_url + route, {**kind, **(headers or {})}, body, on_sent)
 
     def _receipt(self, image: Image | None, answer: Response) -> Receipt:
-        if not is_success(answer):
+        if not answer.is_success:
             raise self._rejection(image, answer)
         fields = fields_in(answer.body)
         if not isinstance(url := fields.get("url"), str):
+            words = answer.body[:200].decode("utf-8", "replace")
             raise BadAnswer(
-                f"{self._where} answered 200, but with no URL in it: {quoted(_text(answer.body))}. Is the setting "
+                f"{self.where} answered 200, but with no URL in it: {quoted(words)}. Is the setting "
                 f"IMG402_API_URL, now {self.api_url}, the address of an img402 API?"
             )
         return replace(_received(showable(url, self.api_url), fields, image), delete_url=self._delete_url(fields))
@@ -164,11 +154,9 @@ _CODE_OF_STATUS = {413: "file_too_large", 415: "unsupported_format", 429: "too_m
     range(500, 600), "upload_failed"
 )
 
-
 _TOKEN_CODES = {"invalid_token", "token_expired"}
 # 40 hexadecimal digits today. Nothing that could break out of a header or a line is a token.
 _TOKEN = re.compile(r"[A-Za-z0-9._~+/=-]{8,512}")
-
 
 _SIZE = re.compile(
     r"(?<![\w.,])(\d{1,3}(?:[, _'\u00a0\u202f]\d{3})+|\d{1,12}(?:\.\d{1,6})?)[ \u00a0]?(bytes|B|KB|KiB|MB|MiB)\b",
@@ -214,11 +202,12 @@ def _received(url: str, fields: dict[str, object], image: Image | None) -> Recei
     """A known URL is never lost: other fields that are wrong are filled in from what we know, or left out."""
     stem = url.rsplit("/", 1)[-1].partition(".")[0]
     value, kind, size = (fields.get(name) for name in ("id", "contentType", "sizeBytes"))
+    known = (each.media_type for each in FORMATS if each.media_type == kind)
     expiry, notes = _expiry(fields)
     return Receipt(
         url=url,
         id=value if isinstance(value, str) and _ID.fullmatch(value) else stem,
-        content_type=image.picture.format.media_type if image else _known_type(kind),
+        content_type=image.picture.format.media_type if image else next(known, ""),
         size_bytes=len(image.data) if image else max(size, 0) if isinstance(size, int) else 0,
         expires_at=expiry,
         notes=notes,
@@ -228,15 +217,8 @@ def _received(url: str, fields: dict[str, object], image: Image | None) -> Recei
 _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
-def _known_type(value: object) -> str:
-    return next((kind.media_type for kind in FORMATS if kind.media_type == value), "")
-
-
 def _expiry(fields: dict[str, object]) -> tuple[datetime | None, tuple[str, ...]]:
-    """The time in UTC. Null and dates at the end of the calendar mean forever.
-
-    Anything else is unknown, and a note says so.
-    """
+    """In UTC. Null and the end of the calendar mean forever; anything else is unknown, and a note says so."""
     value = fields.get("expiresAt", "")
     if value is None:
         return None, ()
@@ -244,7 +226,3 @@ def _expiry(fields: dict[str, object]) -> tuple[datetime | None, tuple[str, ...]
     if moment is None:
         return None, ("The API named no usable expiry.",)
     return (None if moment >= NEVER else moment), ()
-
-
-def _text(body: bytes) -> str:
-    return body[:200].decode("utf-8", "replace")

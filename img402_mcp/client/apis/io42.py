@@ -5,11 +5,10 @@ The API's documents name no statuses, so an answer is judged by its code, whatev
 
 import re
 from dataclasses import dataclass, field, replace
-from urllib.parse import urlsplit
 
 from pydantic import ValidationError
 
-from img402_mcp.client.apis.base import demand_fits, fields_in, in_words, is_success, unknown_answer
+from img402_mcp.client.apis.base import UploadApi, demand_fits, fields_in, in_words, unknown_answer
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import OnSent, Request, Response
 from img402_mcp.errors import BadAnswer, ReadRefused, UploadFailed, UploadRejected, quoted
@@ -34,8 +33,7 @@ class SubmissionTarget:
 
 
 @dataclass(frozen=True)
-class Io42:
-    api_url: str
+class Io42(UploadApi):
     key: str = field(repr=False)
     forwarded_for: str | None = None
 
@@ -56,22 +54,24 @@ class Io42:
         intent = wire.Intent(file_name=name, file_type=kind.media_type, file_size=len(image.data))
         body = intent.model_dump_json(by_alias=True).encode()
         route = wire.SUBMISSION.format(project_id=submission.project_id, submission_id=submission.submission_id)
-        return Request("POST", self.api_url + route, self._headers(), (body,))
+        headers = {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json"}
+        headers |= {wire.FORWARDED_FOR: self.forwarded_for} if self.forwarded_for else {}
+        return Request("POST", self.api_url + route, headers, (body,))
 
     def slot_in(self, answer: Response, submission: SubmissionTarget) -> wire.Slot:
         """Raises UploadRejected, UploadFailed, BadAnswer."""
-        if code_in(answer) or not is_success(answer):
+        if code_in(answer) or not answer.is_success:
             raise self._rejection(answer)
         try:
             slot = wire.DataEnvelope.model_validate_json(answer.body).data
         except ValidationError as error:
             odd = ", ".join(sorted({".".join(map(str, part["loc"])) for part in error.errors()}))
             raise BadAnswer(
-                f"{self._where} answered {answer.status}, but without a usable upload URL (wrong or missing: "
+                f"{self.where} answered {answer.status}, but without a usable upload URL (wrong or missing: "
                 f"{quoted(odd)})."
             ) from None
         if slot.submission_id != submission.submission_id:
-            raise BadAnswer(f"{self._where} named an upload URL for another submission, {quoted(slot.submission_id)}.")
+            raise BadAnswer(f"{self.where} named an upload URL for another submission, {quoted(slot.submission_id)}.")
         return slot
 
     def put(self, slot: wire.Slot, image: Image, on_sent: OnSent | None = None) -> Request:
@@ -79,17 +79,10 @@ class Io42:
         headers = {"Content-Type": image.picture.format.media_type}
         return Request("PUT", slot.upload_url, headers, (image.data,), on_sent)
 
-    @property
-    def _where(self) -> str:
-        return urlsplit(self.api_url).netloc
-
-    def _headers(self) -> dict[str, str]:
-        forwarded = {wire.FORWARDED_FOR: self.forwarded_for} if self.forwarded_for else {}
-        return {"Authorization": f"Bearer {self.key}", "Content-Type": "application/json", **forwarded}
-
     def _rejection(self, answer: Response) -> UploadRejected | UploadFailed:
         code, message = problem_in(answer)
-        sentence = _SENTENCES.get(code) or _unknown(answer.status)
+        known = _SENTENCES.get(code) or (_SENTENCES["RATE_LIMITED"] if answer.status == 429 else "")
+        sentence = known or unknown_answer(answer.status, "io42", "IMG402_IO42_URL")
         text = in_words(
             sentence, answer, self.api_url, words=message, otherwise=_reset_text(answer) or "within the hour"
         )
@@ -135,10 +128,6 @@ _SENTENCES = {
     "UPLOAD_FAILED": "{where} failed on its own side. Nothing is wrong with the image: try again in a few minutes.",
 }
 _FAILURES = {"UPLOAD_FAILED", "PAYMENT_PENDING"}
-
-
-def _unknown(status: int) -> str:
-    return _SENTENCES["RATE_LIMITED"] if status == 429 else unknown_answer(status, "io42", "IMG402_IO42_URL")
 
 
 def _reset_text(answer: Response) -> str:

@@ -3,20 +3,11 @@
 import re
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
-from urllib.parse import urlsplit
 
 import anyio
 from pydantic import ValidationError
 
-from img402_mcp.client.apis.base import (
-    demand_fits,
-    fields_in,
-    in_words,
-    is_success,
-    multipart,
-    showable,
-    unknown_answer,
-)
+from img402_mcp.client.apis.base import UploadApi, demand_fits, fields_in, in_words, multipart, showable, unknown_answer
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.http import OnSent, Request, Response, Send, retrying
 from img402_mcp.errors import BadAnswer, UploadFailed, UploadRejected
@@ -35,26 +26,15 @@ class StudioInput:
 
 
 @dataclass(frozen=True)
-class Studio:
-    api_url: str
+class Studio(UploadApi):
     token: str = field(repr=False)
     pause: Callable[[float], Awaitable[None]] = anyio.sleep
 
-    def demand_fits(self, image: Image) -> None:
-        """Raises ReadRefused."""
-        demand_fits(image, "the studio", wire.MEDIA_TYPES, wire.MAX_BYTES)
-
     async def upload(self, image: Image, send: Send, on_sent: OnSent | None = None) -> StudioInput:
-        """Free, so the same bytes may be sent again after a 5xx or a lost answer: at worst there is one unused copy.
-
-        Raises UploadRejected, UploadFailed.
-        """
+        """Free: sending again leaves one unused copy at worst. Raises ReadRefused, UploadRejected, UploadFailed."""
+        demand_fits(image, "the studio", wire.MEDIA_TYPES, wire.MAX_BYTES)
         answer = await retrying(send, self.pause)(self._request(image, on_sent))
         return self._stored(image, answer)
-
-    @property
-    def _where(self) -> str:
-        return urlsplit(self.api_url).netloc
 
     def _request(self, image: Image, on_sent: OnSent | None) -> Request:
         kind, body = multipart(wire.FIELD, image)
@@ -62,12 +42,12 @@ class Studio:
         return Request("POST", self.api_url + wire.UPLOADS, headers, body, on_sent)
 
     def _stored(self, image: Image, answer: Response) -> StudioInput:
-        if not is_success(answer):
+        if not answer.is_success:
             raise self._rejection(image, answer)
         key, url = (fields_in(answer.body).get(name) for name in ("upload_key", "image_url"))
         if not isinstance(key, str) or not _KEY.fullmatch(key):
             raise BadAnswer(
-                f"{self._where} answered {answer.status}, but with no usable upload_key in it. Is the setting "
+                f"{self.where} answered {answer.status}, but with no usable upload_key in it. Is the setting "
                 f"IMG402_STUDIO_URL, now {self.api_url}, the address of a studio API?"
             )
         return StudioInput(key, self._preview(url))

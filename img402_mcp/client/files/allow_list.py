@@ -13,8 +13,8 @@ from pathlib import Path
 
 from img402_mcp.client.files.roots import SETTING, Roots, existing_folder
 from img402_mcp.client.files.windows_names import is_remote, without_namespace
-from img402_mcp.client.settings import Settings
 from img402_mcp.client.settings.folders import VARIABLE, allow_list_file, listed_folders
+from img402_mcp.client.settings.model import Settings
 from img402_mcp.client.settings.variables import file_path
 from img402_mcp.errors import SettingsError, quoted
 
@@ -32,10 +32,7 @@ class AllowList:
 
     @classmethod
     def of(cls, settings: Settings, named: Iterable[Path] = ()) -> "AllowList":
-        """`named`: folders that a person names on the command line. They are added only to the defaults.
-
-        Raises SettingsError for a folder that does not exist.
-        """
+        """`named`: folders named on the command line, added only to the defaults. Raises SettingsError."""
         if by := settings.folders_named_by:
             fixed = Roots.resolve(settings.allow_dirs)
             reasons = dict.fromkeys(fixed.directories, f"named by {by}")
@@ -53,7 +50,6 @@ class AllowList:
         return Roots(tuple(reasons), reasons, may_grow=True)
 
     def allow(self, folder: Path) -> None:
-        """For this session."""
         self.session[folder] = FOR_THIS_SESSION
 
 
@@ -64,10 +60,7 @@ def _users_list() -> Path | None:
 
 
 def local_path(name: str, setting: str, environ: Mapping[str, str], *, windows: bool = os.name == "nt") -> Path:
-    """What a command's argument names outside the roots. Raises SettingsError for a share that holds no allowed folder.
-
-    Windows would log the user in there. The share is known by its text alone, and is not touched.
-    """
+    """Raises SettingsError for a share that holds no allowed folder: Windows would log the user in there."""
     if windows and is_remote(without_namespace(name), map(str, _named_by_the_user(environ))):
         raise SettingsError(
             f"{setting} {quoted(name)} is on a network share that holds no allowed folder. Give a path on a drive, or "

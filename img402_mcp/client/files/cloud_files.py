@@ -18,7 +18,6 @@ _DATALESS = 0x4000_0000
 _OFFLINE, _RECALL_ON_OPEN, _RECALL_ON_DATA_ACCESS = 0x1000, 0x4_0000, 0x40_0000
 _ELSEWHERE = _OFFLINE | _RECALL_ON_OPEN | _RECALL_ON_DATA_ACCESS
 
-
 NOT_DOWNLOADED = "is kept by iCloud and is not downloaded yet"
 HOW_TO_DOWNLOAD = "Open it once, or choose Download Now in the Finder, and try again."
 _STUB = re.compile(r"\.(?P<name>.+)\.icloud", re.DOTALL)

@@ -90,10 +90,6 @@ def _demand_none(names: Iterable[str], rules: Iterable[Rule], hint: str = "") ->
                 raise FileRefused(f"{clause}: {quoted(name)}", hint)
 
 
-def _is_device(name: str) -> bool:
-    return bool(_DEVICE.match(_folded(name).partition(".")[0].rstrip(" ")))
-
-
 def _is_for_agents(name: str) -> bool:
     folded = _folded(name)
     return folded in INSTRUCTIONS or folded.endswith(INSTRUCTION_ENDINGS)
@@ -111,7 +107,7 @@ _UNPORTABLE: tuple[Rule, ...] = (
     (lambda name: ":" in name, 'holds a ":", which names a stream of another file on Windows'),
     (lambda name: "\\" in name, 'holds a "\\", which separates folders on Windows; use "/"'),
     (lambda name: name.endswith((".", " ")), "ends in a dot or a space, which Windows drops"),
-    (_is_device, "names a device of Windows"),
+    (lambda name: _DEVICE.match(_folded(name).partition(".")[0].rstrip(" ")), "names a device of Windows"),
 )
 _FOR_PEOPLE: tuple[Rule, ...] = (
     (lambda name: _folded(name).startswith("."), "holds a hidden name, which no tool writes"),

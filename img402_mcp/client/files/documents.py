@@ -22,7 +22,7 @@ from img402_mcp.caller import worded
 from img402_mcp.client.files.copy_names import below, demand_no_instructions, demand_plain_path, demand_portable
 from img402_mcp.client.files.held_files import HELD, is_held_open
 from img402_mcp.client.files.look_alikes import read_named
-from img402_mcp.client.files.paths import WINDOWS, located_in_roots, plain_path, refusal
+from img402_mcp.client.files.paths import WINDOWS, as_refusals, located_in_roots, plain_path
 from img402_mcp.client.files.refusal import ON_MACOS, REASONS, FileRefused
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_open import CAN_WALK, Disk, open_folder, read_bytes
@@ -47,13 +47,10 @@ class Document:
         return self.path.suffix.lower() in HTML_NAMES
 
 
-def read_document(path: str, roots: Roots, *, base: Path | None = None) -> Document:
-    """Raises ReadRefused. Relative paths start at `base`, by default the working directory. It blocks."""
-    try:
-        return Document(*read_named(path, roots, base, _read))
-    except FileRefused as reason:
-        refused = refusal(path, reason, roots, base)
-    raise refused
+def read_document(path: str, roots: Roots) -> Document:
+    """Raises ReadRefused. It blocks."""
+    with as_refusals(path, roots):
+        return Document(*read_named(path, roots, _read))
 
 
 def _read(path: Path) -> str:
@@ -107,9 +104,6 @@ def _demand_name(path: Path) -> None:
         raise FileRefused(f"is not a document; its name must end in one of {names}")
 
 
-# The copy
-
-
 Opened = Callable[[Path], AbstractContextManager[tuple[Path, int | None]]]
 """The prefix for a name in a folder, and the descriptor to look the name up from, if the system supports that."""
 
@@ -137,54 +131,38 @@ def place_for(  # noqa: PLR0913  # keywords, most with a default
     *,
     overwrite: bool,
     by_tool: bool = False,
-    base: Path | None = None,
     opened: Opened = OPENED,
 ) -> Path:
-    """Where a copy of the document may be written, as the disk is now. Raises ReadRefused, before anything is sent.
-
-    `by_tool`: a model chose the name, not a person.
-    """
-    try:
+    """Raises ReadRefused, before anything is sent. `by_tool`: a model chose the name, not a person."""
+    with as_refusals(path, roots):
         meant = without_namespace(path) if WINDOWS else path
-        place = _located_place(meant, roots, base)
+        place = _located_place(meant, roots)
         _demand_allowed_name(place, meant, roots, by_tool=by_tool)
         _demand_fitting_name(place, document)
         with _explained(place), opened(place.parent) as (prefix, folder):
             _demand_writable(prefix, folder)
             _demand_free(prefix / place.name, folder, overwrite=overwrite)
-    except FileRefused as reason:
-        refused = refusal(path, reason, roots, base)
-    else:
         return place
-    raise refused
 
 
 def write_document(text: str, place: Path, document: Document, roots: Roots, *, overwrite: bool) -> None:
     """`place` comes from `place_for`. Raises ReadRefused if the disk has changed since. It blocks."""
-    try:
-        _demand_unedited(place, document, roots)
+    with as_refusals(str(place), roots):
+        if place == document.path and read_document(str(place), roots) != document:
+            raise FileRefused("was edited while its images were uploaded, and stays as it is")
         with _explained(place), OPENED(place.parent) as (prefix, folder):
-            _write(text.encode(), prefix, place.name, folder, overwrite=overwrite)
-    except FileRefused as reason:
-        refused = refusal(str(place), reason, roots, None)
-    else:
-        return
-    raise refused
+            name = prefix / place.name
+            create = partial(_new, _demand_free(name, folder, overwrite=overwrite), folder=folder)
+            atomic_write(name, text.encode(), create=create, overwrite=overwrite, folder=folder)
 
 
-def _demand_unedited(place: Path, document: Document, roots: Roots) -> None:
-    """The document itself may only be overwritten if its text has not changed."""
-    if place == document.path and read_document(str(place), roots) != document:
-        raise FileRefused("was edited while its images were uploaded, and stays as it is")
-
-
-def _located_place(path: str, roots: Roots, base: Path | None) -> Path:
+def _located_place(path: str, roots: Roots) -> Path:
     """The folder is resolved. The last name is not, so that a link there is noticed."""
     demand_plain_path(path)
     plain = plain_path(path)
     if plain.name in {"", ".."}:
         raise FileRefused("names no file; give the name of the document to write")
-    return located_in_roots(str(plain.parent), roots, base) / plain.name
+    return located_in_roots(str(plain.parent), roots) / plain.name
 
 
 def _demand_allowed_name(place: Path, path: str, roots: Roots, *, by_tool: bool) -> None:
@@ -249,13 +227,6 @@ def _demand_free(name: Path, folder: int | None, *, overwrite: bool) -> int | No
     if not overwrite:
         raise FileRefused(_exists())
     return stat.S_IMODE(status.st_mode)
-
-
-def _write(data: bytes, prefix: Path, name: str, folder: int | None, *, overwrite: bool) -> None:
-    permissions = _demand_free(prefix / name, folder, overwrite=overwrite)
-    atomic_write(
-        prefix / name, data, create=partial(_new, permissions, folder=folder), overwrite=overwrite, folder=folder
-    )
 
 
 def _new(permissions: int | None, draft: Path, *, folder: int | None) -> int:

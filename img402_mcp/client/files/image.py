@@ -7,21 +7,12 @@ from pathlib import Path
 from typing import Literal
 
 from img402_mcp.client.files.look_alikes import read_named
-from img402_mcp.client.files.paths import refusal
+from img402_mcp.client.files.paths import as_refusals
 from img402_mcp.client.files.refusal import FileRefused
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_open import OPENING, Disk, Opening, read_bytes
-from img402_mcp.formats import (
-    CONVERTIBLE,
-    FORMATS,
-    LOOKED_AT,
-    MAGIC_LENGTH,
-    NotAnImage,
-    Picture,
-    convertible,
-    repaired,
-    sniff,
-)
+from img402_mcp.formats import FORMATS, LOOKED_AT, MAGIC_LENGTH, NotAnImage, Picture, repaired, sniff
+from img402_mcp.formats.lookalikes import CONVERTIBLE, convertible
 
 
 @dataclass(frozen=True)
@@ -35,7 +26,6 @@ class Image:
     """The sha256 of the file on the disk, in hexadecimal."""
     done: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
-    """Further remarks for the answer."""
     is_proven: bool = True
     """False: it was repaired, and is decoded before it is sent, to be sure that it is complete."""
 
@@ -57,26 +47,21 @@ def read_image(  # noqa: PLR0913  keywords, each with a default
     roots: Roots,
     *,
     limit: int,
-    base: Path | None = None,
     opening: Opening | None = None,
     trailing: Trailing = "refuse",
     exact: bool = False,
     converts: bool = False,
 ) -> Image:
-    """One complete image of at most `limit` bytes, or ReadRefused. Relative paths start at `base`, by default the
-    working directory. It blocks, so call it in a thread.
+    """One complete image of at most `limit` bytes, or ReadRefused. It blocks, so call it in a thread.
 
     Bytes after the image's end are refused; with `trailing="keep"` they are in its `data`, for the scrub to cut.
     `converts`: formats that can be converted later are taken, too.
     `exact`: a file with a similar name is not taken, since money moves.
     """
-    try:
+    with as_refusals(path, roots):
         read = partial(read_bytes, limit=limit, disk=Disk(opening or OPENING))
-        located, data, notes = read_named(path, roots, base, read, exact=exact)
+        located, data, notes = read_named(path, roots, read, exact=exact)
         return replace(image_of(located, data, trailing, converts=converts), notes=notes)
-    except FileRefused as reason:
-        refused = refusal(path, reason, roots, base)
-    raise refused
 
 
 def image_of(path: Path, data: bytes, trailing: Trailing, *, converts: bool) -> Image:
@@ -86,7 +71,8 @@ def image_of(path: Path, data: bytes, trailing: Trailing, *, converts: bool) -> 
     except NotAnImage as error:
         if converts and (kind := convertible(data[:LOOKED_AT])):
             return Image(path, data, Picture(kind, 0, 0, len(data)))
-        only = "" if sniff(data[:MAGIC_LENGTH]) else f"; only {_names()} images are sent"
+        *most, last = (each.name for each in FORMATS)
+        only = "" if sniff(data[:MAGIC_LENGTH]) else f"; only {', '.join(most)} and {last} images are sent"
         raise FileRefused(f"{error}{only}") from None
     if found.surplus and trailing == "refuse":
         raise FileRefused(
@@ -97,8 +83,3 @@ def image_of(path: Path, data: bytes, trailing: Trailing, *, converts: bool) -> 
     whole = bytes(found.data if found.surplus else found.data[: found.picture.end])
     done = (f"repaired: {', '.join(found.repairs)}",)
     return Image(path, whole, found.picture, hashlib.sha256(data).hexdigest(), done, is_proven=found.data is data)
-
-
-def _names() -> str:
-    *most, last = (each.name for each in FORMATS)
-    return f"{', '.join(most)} and {last}"

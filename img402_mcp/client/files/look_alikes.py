@@ -14,10 +14,11 @@ from pathlib import Path
 from typing import TypeVar
 from urllib.parse import unquote
 
-from img402_mcp.client.files.paths import absolute, located_in_roots
+from img402_mcp.client.files.paths import absolute, before_marks, located_in_roots, refusal
 from img402_mcp.client.files.refusal import FileRefused
 from img402_mcp.client.files.roots import Roots, folded
-from img402_mcp.client.files.safe_open import CAN_WALK, listable, open_folder
+from img402_mcp.client.files.safe_open import scanned
+from img402_mcp.errors import OutsideRoots, ReadRefused
 
 T = TypeVar("T")
 Alike = Callable[[str], str]
@@ -33,7 +34,7 @@ _QUOTED = re.compile(r"(?P<q>['\"`])(?P<inside>.+)(?P=q)|[\u2018\u201c<(\[](?P<o
 
 
 def read_named(
-    path: str, roots: Roots, base: Path | None, read: Callable[[Path], T], *, exact: bool = False
+    path: str, roots: Roots, read: Callable[[Path], T], *, exact: bool = False
 ) -> tuple[Path, T, tuple[str, ...]]:
     """The place of the file that `path` names, what `read` makes of it, and notes. Raises FileRefused.
 
@@ -41,15 +42,15 @@ def read_named(
     differ more, the refusal names them; with `exact` it names a single one, too.
     """
     try:
-        located = located_in_roots(path, roots, base)
+        located = located_in_roots(path, roots)
         return located, read(located), ()
     except FileRefused as reason:
         if not (reason.missing or reason.outside):
             raise
         refused = reason
-    alike = look_alikes(path, roots, base, by_spelling)
+    alike = look_alikes(path, roots, by_spelling)
     if exact or len(alike) != 1:
-        raise _meant(refused, alike or look_alikes(path, roots, base, by_case))
+        raise _meant(refused, alike or look_alikes(path, roots, lambda name: folded(by_spelling(name))))
     return alike[0], read(alike[0]), (f"No file has exactly that name, so {_shown(alike[0])} was read.",)
 
 
@@ -76,15 +77,11 @@ def by_spelling(name: str) -> str:
     return " ".join(seen.split())
 
 
-def by_case(name: str) -> str:
-    return folded(by_spelling(name))
-
-
-def look_alikes(text: str, roots: Roots, base: Path | None, alike: Alike = by_spelling) -> list[Path]:
+def look_alikes(text: str, roots: Roots, alike: Alike = by_spelling) -> list[Path]:
     """The files inside the roots whose paths look like the text, in one of its readings."""
     found: dict[Path, None] = {}
     for reading in islice(readings(text), MOST_READINGS):
-        for folder, names in _starts(reading, roots, base, alike):
+        for folder, names in _starts(reading, roots, alike):
             found |= dict.fromkeys(_descended(folder, names, alike))
     return [path for path in found if _is_readable(path, roots)]
 
@@ -112,15 +109,10 @@ def _unescaped(text: str) -> str:
 
 
 def _decoded(text: str) -> str:
-    return unquote(text, errors="strict") if re.search(r"%[0-9A-Fa-f]{2}", text) and _is_utf8(text) else text
-
-
-def _is_utf8(text: str) -> bool:
     try:
-        unquote(text, errors="strict")
+        return unquote(text, errors="strict")
     except UnicodeDecodeError:
-        return False
-    return True
+        return text
 
 
 def _without_drive(text: str) -> str:
@@ -135,9 +127,9 @@ def _without_drive(text: str) -> str:
 # From a reading to the files
 
 
-def _starts(text: str, roots: Roots, base: Path | None, alike: Alike) -> Iterator[tuple[Path, tuple[str, ...]]]:
+def _starts(text: str, roots: Roots, alike: Alike) -> Iterator[tuple[Path, tuple[str, ...]]]:
     """A root that contains the reading, and the names from there on."""
-    located = _located(text, roots, base)
+    located = _located(text, roots)
     if located is None:
         return
     for root in roots.directories:
@@ -146,14 +138,14 @@ def _starts(text: str, roots: Roots, base: Path | None, alike: Alike) -> Iterato
             yield root, located.parts[count:]
 
 
-def _located(text: str, roots: Roots, base: Path | None) -> Path | None:
+def _located(text: str, roots: Roots) -> Path | None:
     """A place outside may still be a root in another spelling: then only its text counts."""
     try:
-        return located_in_roots(text, roots, base)
+        return located_in_roots(text, roots)
     except FileRefused:
         pass
     try:
-        return Path(absolute(text, roots, base))
+        return Path(absolute(text, roots))
     except (FileRefused, RuntimeError):
         return None
 
@@ -169,10 +161,7 @@ def _descended(folder: Path, names: tuple[str, ...], alike: Alike) -> Iterable[P
 
 def _siblings(folder: Path) -> list[str]:
     try:
-        if not CAN_WALK:
-            with os.scandir(folder) as entries:
-                return [entry.name for entry in islice(entries, MAX_SIBLINGS)]
-        with open_folder(folder) as through, listable(through) as place, os.scandir(place) as entries:
+        with scanned(folder) as entries:
             return [entry.name for entry in islice(entries, MAX_SIBLINGS)]
     except OSError:
         return []
@@ -181,6 +170,23 @@ def _siblings(folder: Path) -> list[str]:
 def _is_readable(path: Path, roots: Roots) -> bool:
     """A regular file, also through a link to another place inside the roots."""
     try:
-        return located_in_roots(str(path), roots, None).is_file()
+        return located_in_roots(str(path), roots).is_file()
     except (FileRefused, OSError):
         return False
+
+
+def outside_roots(patterns: Iterable[str], roots: Roots) -> list[OutsideRoots]:
+    """The refusals of those outside, if the user can allow their folders. It blocks, so call it in a thread."""
+    found = (_refused(pattern, roots) for pattern in dict.fromkeys(patterns))
+    return [refused for refused in found if isinstance(refused, OutsideRoots)]
+
+
+def _refused(pattern: str, roots: Roots) -> ReadRefused | None:
+    try:
+        located_in_roots(str(before_marks(Path(absolute(pattern, roots)))), roots)
+    except RuntimeError:  # a user without a home
+        return None
+    except FileRefused as reason:
+        is_outside = reason.outside and not look_alikes(pattern, roots)
+        return refusal(pattern, reason, roots) if is_outside else None
+    return None

@@ -6,24 +6,34 @@ that no network share is touched. Only paths that pass it may be resolved.
 
 import os
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from urllib.parse import unquote_to_bytes
 
 from img402_mcp.caller import worded
-from img402_mcp.client.files.long_paths import resolved
 from img402_mcp.client.files.refusal import FileRefused, outside
 from img402_mcp.client.files.roots import MAX_PATH_LENGTH, Roots
-from img402_mcp.client.files.windows_names import is_remote, oddity, without_namespace
+from img402_mcp.client.files.windows_names import is_remote, oddity, with_namespace, without_namespace
 from img402_mcp.errors import OutsideRoots, ReadRefused, quoted
 
 WINDOWS = os.name == "nt"
 _URL = re.compile(r"[a-z][a-z0-9+.-]+://|data:", re.IGNORECASE)
 
 
-def refusal(path: str, reason: FileRefused, roots: Roots, base: Path | None) -> ReadRefused:
+@contextmanager
+def as_refusals(path: str, roots: Roots) -> Iterator[None]:
+    """A FileRefused becomes a sentence about the path as it was given."""
+    try:
+        yield
+    except FileRefused as reason:
+        raise refusal(path, reason, roots) from None
+
+
+def refusal(path: str, reason: FileRefused, roots: Roots) -> ReadRefused:
     """The folders are named only if a folder is the reason."""
-    start = _start(path, base) if reason.outside or reason.missing else ""
-    folder = _folder_to_allow(path, roots, base) if reason.outside else None
+    start = _start(path) if reason.outside or reason.missing else ""
+    folder = _folder_to_allow(path, roots) if reason.outside else None
     run = worded(tool="Ask the user to run", command="To allow its folder, run")
     way_in = f"{run}: img402-mcp allow {quoted(str(folder), MAX_PATH_LENGTH)}" if folder else ""
     parts = (f"{quoted(path)} {reason.clause}.", reason.hint, start, roots.in_words() if reason.outside else "", way_in)
@@ -31,12 +41,12 @@ def refusal(path: str, reason: FileRefused, roots: Roots, base: Path | None) -> 
     return OutsideRoots(sentence, folder) if folder else ReadRefused(sentence)
 
 
-def _folder_to_allow(path: str, roots: Roots, base: Path | None) -> Path | None:
+def _folder_to_allow(path: str, roots: Roots) -> Path | None:
     """From the text alone: the same for existing and missing files."""
     if not roots.may_grow:
         return None
     try:
-        return before_marks(Path(absolute(path, roots, base)).parent)
+        return before_marks(Path(absolute(path, roots)).parent)
     except (FileRefused, RuntimeError):
         return None
 
@@ -47,10 +57,10 @@ def before_marks(path: Path) -> Path:
     return Path(*path.parts[: next(marked, len(path.parts))])
 
 
-def located_in_roots(text: str, roots: Roots, base: Path | None) -> Path:
+def located_in_roots(text: str, roots: Roots) -> Path:
     """Resolved, links and all. Raises FileRefused."""
     try:
-        found = resolved(Path(absolute(text, roots, base)))
+        found = resolved(Path(absolute(text, roots)))
     except (OSError, RuntimeError):  # a link that may not be read, too long a chain of them, a user without a home
         raise outside() from None
     if (place := roots.respelled(found)) is None:
@@ -58,15 +68,23 @@ def located_in_roots(text: str, roots: Roots, base: Path | None) -> Path:
     return place
 
 
-def absolute(text: str, roots: Roots, base: Path | None = None) -> str:
-    """The path from the top of the file system, by the text alone: the disk is not asked.
+def on_disk(path: Path) -> Path:
+    """The path as the system is asked for it."""
+    return Path(with_namespace(str(path))) if WINDOWS else path
 
-    Raises FileRefused for a path on another machine, and RuntimeError for the home of an unknown user.
-    """
+
+def resolved(path: Path) -> Path:
+    """Links and all, in its plain spelling. Raises OSError."""
+    found = os.path.realpath(on_disk(path))
+    return Path(without_namespace(found) if WINDOWS else found)
+
+
+def absolute(text: str, roots: Roots) -> str:
+    """By the text alone. Raises FileRefused for a path on another machine, RuntimeError for an unknown user's home."""
     if WINDOWS:
         text = without_namespace(text)
         _demand_local(text, roots)
-    plain = os.path.normpath(working_directory(base) / plain_path(text))
+    plain = os.path.normpath(working_directory() / plain_path(text))
     if WINDOWS:
         _demand_local(plain, roots)
         if clause := oddity(plain):
@@ -79,17 +97,17 @@ def _demand_local(text: str, roots: Roots) -> None:
         raise outside()
 
 
-def working_directory(base: Path | None) -> Path:
+def working_directory() -> Path:
     try:
-        return base or Path.cwd()
+        return Path.cwd()
     except OSError:  # it was deleted
         return Path(os.path.sep)
 
 
-def _start(text: str, base: Path | None) -> str:
+def _start(text: str) -> str:
     if Path(text[:MAX_PATH_LENGTH]).is_absolute() or text.startswith("~") or _URL.match(text):
         return ""
-    return f"A relative path starts at {quoted(str(working_directory(base)))}."
+    return f"A relative path starts at {quoted(str(working_directory()))}."
 
 
 def plain_path(text: str) -> Path:

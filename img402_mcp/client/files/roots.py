@@ -14,10 +14,7 @@ SETTING = "IMG402_ALLOW_DIRS or --allow-dir"
 
 @dataclass(frozen=True)
 class Roots:
-    """Resolved folders. `reasons` says why each may be read; `way_out` is a sentence on how to allow another one.
-
-    `may_grow`: the user can allow more with `img402-mcp allow`.
-    """
+    """`reasons`: why each may be read. `way_out`: how to allow another. `may_grow`: `img402-mcp allow` can add more."""
 
     directories: tuple[Path, ...]
     reasons: Mapping[Path, str] = field(default_factory=dict, compare=False)

@@ -8,7 +8,7 @@ import os
 import re
 import stat
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from functools import lru_cache
@@ -21,12 +21,11 @@ from time import monotonic
 from anyio.from_thread import check_cancelled
 
 from img402_mcp.client.files.cloud_files import kept_by_icloud
-from img402_mcp.client.files.long_paths import on_disk, resolved
 from img402_mcp.client.files.look_alikes import by_spelling
-from img402_mcp.client.files.paths import absolute, located_in_roots, refusal, working_directory
+from img402_mcp.client.files.paths import absolute, located_in_roots, on_disk, refusal, working_directory
 from img402_mcp.client.files.refusal import REASONS, FileRefused, outside
 from img402_mcp.client.files.roots import Roots
-from img402_mcp.client.files.safe_open import CAN_WALK, listable, open_folder
+from img402_mcp.client.files.safe_open import CAN_WALK, open_folder, scanned
 from img402_mcp.errors import ReadRefused
 
 MAX_FILES = 500
@@ -85,16 +84,12 @@ class _Budget:
             raise FileRefused(
                 "takes too long to look through; begin the pattern in a narrower folder, with fewer marks"
             )
-        _stop_if_cancelled()
+        with suppress(RuntimeError):  # not in a thread of anyio's
+            check_cancelled()
         return seen
 
 
-def _stop_if_cancelled() -> None:
-    with suppress(RuntimeError):  # not in a thread of anyio's
-        check_cancelled()
-
-
-def expanded(patterns: Iterable[str], roots: Roots, base: Path | None = None, *, names: int = MAX_NAMES) -> Expanded:
+def expanded(patterns: Iterable[str], roots: Roots, *, names: int = MAX_NAMES) -> Expanded:
     """The paths that `patterns` match, each once, and in natural order per pattern (shot2 before shot10).
 
     `*`, `?`, `[..]` and `**` (any folders, or none) are marks; but a name that exists exactly as written is that name.
@@ -106,23 +101,27 @@ def expanded(patterns: Iterable[str], roots: Roots, base: Path | None = None, *,
     refused: list[tuple[str, ReadRefused]] = []
     for pattern in dict.fromkeys(patterns):
         try:
-            for file in _named_by(pattern, roots, base, budget):
+            for file in _named_by(pattern, roots, budget):
                 found.setdefault(file.place, file)
         except FileRefused as reason:
-            refused.append((pattern, refusal(pattern, reason, roots, base)))
+            refused.append((pattern, refusal(pattern, reason, roots)))
     return Expanded({file.path: file.size for file in found.values()}, tuple(refused))
 
 
 def sizes_of(paths: Iterable[str], roots: Roots) -> dict[str, int]:
     """The sizes of those files that exist and may be read. It blocks, so call it in a thread."""
-    return {path: file.size for path in paths if (file := _literal(path, roots, None))}
+    return {path: file.size for path in paths if (file := _literal(path, roots))}
 
 
-def _named_by(pattern: str, roots: Roots, base: Path | None, budget: _Budget) -> Sequence[_File]:
-    literal = _literal(pattern, roots, base)
+def _named_by(pattern: str, roots: Roots, budget: _Budget) -> Sequence[_File]:
+    literal = _literal(pattern, roots)
     if literal or not has_magic(pattern):
         return [literal or _File(pattern, pattern)]
-    folder, way = _divided(_whole(pattern, roots, base), roots, base)
+    try:
+        whole = Path(absolute(pattern, roots))
+    except RuntimeError:  # a user without a home
+        raise outside() from None
+    folder, way = _divided(whole, roots)
     if not way:
         return [_File(pattern, pattern)]
     start, way = _start(folder, way, roots)
@@ -133,13 +132,13 @@ def _named_by(pattern: str, roots: Roots, base: Path | None, budget: _Budget) ->
         raise FileRefused("matches no file", "Links and hidden files are only found by their names.", missing=True)
     if len(found) > MAX_FILES:
         raise FileRefused(f"matches more than {MAX_FILES:,} files; a narrower pattern was wanted")
-    return sorted(found, key=_natural)
+    return sorted(found, key=lambda file: ([_numbered(name) for name in Path(file.path).parts], file.path))
 
 
-def _literal(path: str, roots: Roots, base: Path | None) -> _File | None:
+def _literal(path: str, roots: Roots) -> _File | None:
     """The file that exists exactly as written; None if there is none, or it is outside the roots."""
     try:
-        place = located_in_roots(path, roots, base)
+        place = located_in_roots(path, roots)
         status = _status(place)
     except (FileRefused, OSError):
         return None
@@ -149,16 +148,9 @@ def _literal(path: str, roots: Roots, base: Path | None) -> _File | None:
 # From the text to a folder and what to look for in it
 
 
-def _whole(pattern: str, roots: Roots, base: Path | None) -> Path:
-    try:
-        return Path(absolute(pattern, roots, base))
-    except RuntimeError:  # a user without a home
-        raise outside() from None
-
-
-def _divided(whole: Path, roots: Roots, base: Path | None) -> tuple[Path, Way]:
+def _divided(whole: Path, roots: Roots) -> tuple[Path, Way]:
     """Where to begin. Marks in the names of roots and of the working directory are literal."""
-    known = [root for root in (*roots.directories, working_directory(base)) if whole.is_relative_to(root)]
+    known = [root for root in (*roots.directories, working_directory()) if whole.is_relative_to(root)]
     plain = max((len(root.parts) for root in known), default=1)
     while plain < len(whole.parts) and not has_magic(whole.parts[plain]):
         plain += 1
@@ -172,7 +164,7 @@ def _collapsed(way: Way) -> Way:
 
 def _start(folder: Path, way: Way, roots: Roots) -> tuple[Path, Way]:
     """The folder itself; if it does not exist, one above it, since the names in between may be spelled differently."""
-    place = located_in_roots(str(folder), roots, None)
+    place = located_in_roots(str(folder), roots)
     while place not in roots.directories and not place.is_dir():
         place, way = place.parent, (escape(place.name), *way)
     return place, way
@@ -197,7 +189,7 @@ def _files(start: Path, way: Way, budget: _Budget) -> Iterator[_File]:
 
 def _looked_through(folder: Path, ways: Ways, budget: _Budget) -> tuple[list[_File], list[tuple[Path, Ways]]]:
     """The files that the ways end at, and the folders that they go on in."""
-    with _entries(folder) as entries:
+    with scanned(folder) as entries:
         found = budget.spent_on(entries, ways)
         ways = _opened(ways, {entry.name for entry in found})
         named = ((entry, _named_file(ways, entry.name)) for entry in found if entry.is_file(follow_symlinks=False))
@@ -225,23 +217,16 @@ def _opened(ways: Ways, names: set[str]) -> Ways:
     return frozenset((escape(way[0]), *way[1:]) if way[0] in names else way for way in found)
 
 
-def _ends(ways: Ways, name: str) -> bool:
-    return any(len(way) == 1 and _fits(way[0], name) for way in ways)
-
-
 def _named_file(ways: Ways, name: str) -> str:
     """The file that the ways end at, which may be one that iCloud keeps: reading it says so. Empty: none."""
-    return next((each for each in (name, kept_by_icloud(name)) if each and _ends(ways, each)), "")
+    last = [way[0] for way in ways if len(way) == 1]
+    return next((each for each in (name, kept_by_icloud(name)) if each and any(_fits(mark, each) for mark in last)), "")
 
 
 def _onward(ways: Ways, name: str) -> Ways:
-    """The ways from the folder `name` on."""
-    deeper = {way for way in ways if way[0] == EVERY_FOLDER and _fits(EVERY_FOLDER, name)}
-    return frozenset(deeper | {way[1:] for way in ways if len(way) > 1 and _named(way[0], name)})
-
-
-def _named(mark: str, name: str) -> bool:
-    return mark != EVERY_FOLDER and _fits(mark, name)
+    fitting = [way for way in ways if _fits(way[0], name)]
+    deeper = {way for way in fitting if way[0] == EVERY_FOLDER}
+    return frozenset(deeper | {way[1:] for way in fitting if len(way) > 1 and way[0] != EVERY_FOLDER})
 
 
 def _fits(mark: str, name: str) -> bool:
@@ -256,34 +241,10 @@ def _spelled(name: str) -> str:
     return f"{stem}.{ending.lower()}" if dot else plain
 
 
-def _natural(file: _File) -> tuple[list[list[int | str]], str]:
-    return [_numbered(name) for name in Path(file.path).parts], file.path
-
-
 def _numbered(name: str) -> list[int | str]:
     """Text and numbers in turn, so that like is compared with like."""
     words = re.split(r"([0-9]+)", name.casefold())
     return [int(word) if at % 2 else word for at, word in enumerate(words)]
-
-
-# The disk
-
-
-@contextmanager
-def _entries(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
-    with _listable(folder) as place, os.scandir(place) as entries:
-        yield entries
-
-
-@contextmanager
-def _listable(folder: Path) -> Iterator[int | Path]:
-    if not CAN_WALK:  # Windows: each file is looked at again when it is opened
-        if resolved(folder) != folder:  # a junction, which is not passed through
-            raise NotADirectoryError(folder)
-        yield on_disk(folder)
-        return
-    with open_folder(folder) as through, listable(through) as descriptor:
-        yield descriptor
 
 
 def _status(path: Path) -> os.stat_result:

@@ -34,11 +34,10 @@ from img402_mcp.client.files.cloud_files import (
     stub_of,
 )
 from img402_mcp.client.files.held_files import HELD, is_held_open
-from img402_mcp.client.files.long_paths import on_disk, resolved
+from img402_mcp.client.files.paths import on_disk, resolved
 from img402_mcp.client.files.refusal import A_FOLDER, LINKED, REASONS, FileRefused
 
 Opening = Callable[[Path], AbstractContextManager[int]]
-
 
 _INVALID_NAME = 123
 """Windows' errors for a name that no file can have."""
@@ -122,7 +121,10 @@ class Disk:
 def read_bytes(path: Path, limit: int, disk: Disk, purpose: str = "sent") -> bytes:
     try:
         with disk.opening(path) as descriptor:
-            _demand_no_stub(path)
+            if kept_by_icloud(path.name):
+                raise FileRefused(
+                    "is not the file itself, which iCloud keeps and has not downloaded yet", HOW_TO_DOWNLOAD
+                )
             return _read_once(descriptor, limit, disk, purpose)
     except FileNotFoundError:
         raise _missing(path, disk) from None
@@ -137,11 +139,6 @@ def _missing(path: Path, disk: Disk) -> FileRefused:
     with suppress(OSError, FileRefused), disk.opening(path.with_name(stub_of(path.name))):
         return FileRefused(NOT_DOWNLOADED, HOW_TO_DOWNLOAD)
     return FileRefused("does not exist", missing=True)
-
-
-def _demand_no_stub(path: Path) -> None:
-    if kept_by_icloud(path.name):
-        raise FileRefused("is not the file itself, which iCloud keeps and has not downloaded yet", HOW_TO_DOWNLOAD)
 
 
 def _read_once(descriptor: int, limit: int, disk: Disk, purpose: str) -> bytes:
@@ -169,9 +166,22 @@ def _changed() -> FileRefused:
 
 
 @contextmanager
-def listable(folder: int) -> Iterator[int]:
-    descriptor = os.open(".", flags(("O_RDONLY", "O_DIRECTORY", "O_CLOEXEC")), dir_fd=folder)
-    try:
-        yield descriptor
-    finally:
-        os.close(descriptor)
+def scanned(folder: Path) -> Iterator[Iterator[os.DirEntry[str]]]:
+    """The folder's entries. Raises OSError, also for a folder that a link leads to."""
+    with _listable(folder) as place, os.scandir(place) as entries:
+        yield entries
+
+
+@contextmanager
+def _listable(folder: Path) -> Iterator[int | Path]:
+    if not CAN_WALK:  # Windows: each file is looked at again when it is opened
+        if resolved(folder) != folder:  # a junction, which is not passed through
+            raise NotADirectoryError(folder)
+        yield on_disk(folder)
+        return
+    with open_folder(folder) as through:
+        descriptor = os.open(".", flags(("O_RDONLY", "O_DIRECTORY", "O_CLOEXEC")), dir_fd=through)
+        try:
+            yield descriptor
+        finally:
+            os.close(descriptor)

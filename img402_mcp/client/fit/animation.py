@@ -35,15 +35,11 @@ class Animation:
 def fit_animation(file: ImageFile.ImageFile, order: Order, data: bytes) -> tuple[Outcome, bytes]:
     if "WebP" not in order.formats or max(file.size) > WEBP_SIDE:
         raise Unfit("moving")
-    outcome, made = _fit(_film(file, data), order)
+    film = _film(file, data)
+    tried = (quality for quality in QUALITIES if _is_worth_trying(film, quality, order.limit))
+    encodings = ((Outcome(quality=quality), _encoded(film, quality)) for quality in tried)
+    outcome, made = next((each for each in encodings if len(each[1]) <= order.limit), None) or _scaled(film, order)
     return replace(outcome, had_metadata=has_metadata(file)), made
-
-
-def _fit(film: Animation, order: Order) -> tuple[Outcome, bytes]:
-    for quality in QUALITIES:
-        if _is_worth_trying(film, quality, order.limit) and len(made := _encoded(film, quality)) <= order.limit:
-            return Outcome(quality=quality), made
-    return _scaled(film, order)
 
 
 def _film(file: ImageFile.ImageFile, data: bytes) -> Animation:
@@ -62,10 +58,7 @@ def _film(file: ImageFile.ImageFile, data: bytes) -> Animation:
 
 
 def _rounds(file: ImageFile.ImageFile) -> int:
-    """A GIF says how often it is repeated; if it says nothing, it is shown once.
-
-    The other formats say how often it is shown.
-    """
+    """A GIF says how often it is repeated, and is else shown once; the other formats say how often it is shown."""
     loop = file.info.get("loop")
     if isinstance(file, GifImageFile):
         return 1 if loop is None else int(loop) and int(loop) + 1

@@ -2,10 +2,12 @@
 from its bytes alone: a profile that it only names (BMP) is never looked for.
 """
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+import re
+from collections.abc import Iterator
+from importlib import import_module
+from itertools import islice
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from img402_mcp.client.fit.boxes import coded_colours
 from img402_mcp.client.fit.messages import Unfit
 
 if TYPE_CHECKING:
@@ -22,26 +24,20 @@ class Facts(NamedTuple):
     """Its zero is white, which Pillow does not heed in 16 bits."""
 
 
-# Each decoder is imported only for a file of its kind, and before the worker gives up its access to files.
+NAMES = frozenset({"AVIF", "BMP", "HEIC", "TIFF"})
 
 
 def decoder_of(name: str) -> "type[ImageFile]":
-    return _DECODERS[name]()
-
-
-def _avif() -> "type[ImageFile]":
-    from PIL import AvifImagePlugin  # noqa: PLC0415
-
-    if not AvifImagePlugin.SUPPORTED:  # as in Pillow's wheel for Windows on ARM
-        raise Unfit("avif")
-    AvifImagePlugin.DEFAULT_MAX_THREADS = 1  # each thread needs more memory
-    return AvifImagePlugin.AvifImageFile
-
-
-def _bmp() -> "type[ImageFile]":
-    from PIL.BmpImagePlugin import BmpImageFile  # noqa: PLC0415
-
-    return BmpImageFile
+    """Imported only for a file of its kind, and before the worker gives up its access to files."""
+    if name == "HEIC":
+        return _heic()
+    plugin: Any = import_module(f"PIL.{name.title()}ImagePlugin")
+    if name == "AVIF":
+        if not plugin.SUPPORTED:  # as in Pillow's wheel for Windows on ARM
+            raise Unfit("avif")
+        plugin.DEFAULT_MAX_THREADS = 1  # each thread needs more memory
+    kind: type[ImageFile] = getattr(plugin, f"{name.title()}ImageFile")
+    return kind
 
 
 def _heic() -> "type[ImageFile]":
@@ -53,16 +49,6 @@ def _heic() -> "type[ImageFile]":
     options.THUMBNAILS = options.DEPTH_IMAGES = options.AUX_IMAGES = False
     kind: type[ImageFile] = HeifImageFile
     return kind
-
-
-def _tiff() -> "type[ImageFile]":
-    from PIL.TiffImagePlugin import TiffImageFile  # noqa: PLC0415
-
-    return TiffImageFile
-
-
-_DECODERS: dict[str, Callable[[], "type[ImageFile]"]] = {"AVIF": _avif, "BMP": _bmp, "HEIC": _heic, "TIFF": _tiff}
-NAMES = frozenset(_DECODERS)
 
 
 def facts_of(name: str, file: "ImageFile", data: bytes) -> Facts:
@@ -82,7 +68,7 @@ _LIKE_SRGB = {1, 2, 5, 6}, {1, 2, 6, 13, 14, 15}
 
 
 def _coded(file: "ImageFile", data: bytes) -> Facts:
-    coded, profile = coded_colours(data), file.info.get("icc_profile")
+    coded, profile = _coded_colours(data), file.info.get("icc_profile")
     if coded.transfer in HDR:
         raise Unfit("hdr")
     if not profile and (coded.primaries not in _LIKE_SRGB[0] or coded.transfer not in _LIKE_SRGB[1]):
@@ -144,3 +130,75 @@ def _of_tiff(file: "ImageFile", _: bytes) -> Facts:
 
 def _numbers(value: object) -> tuple[int, ...]:
     return value if isinstance(value, tuple) else (int(str(value)),)
+
+
+# The boxes of ISO base media (ISO/IEC 14496-12, 23008-12): Pillow shows none of them, and libheif only some.
+
+
+_MOST_BOXES = 1000  # of one parent; a phone's photo has about a hundred properties
+_TRACK_COLOURS = re.compile(rb"colrnclx(....)", re.DOTALL)
+
+
+class _CodedColours(NamedTuple):
+    """By the numbers of ITU-T H.273; 2 is unspecified."""
+
+    primaries: int = 2
+    transfer: int = 2
+    depth: int = 8
+
+
+def _coded_colours(data: bytes) -> _CodedColours:
+    """Of the primary image. If it has none, those of its tiles or of the track."""
+    meta = _first(b"meta", data)[4:]
+    properties = _first(b"iprp", meta)
+    every = [*_boxes(_first(b"ipco", properties))]
+    own = [every[index - 1] for index in _indices(meta, properties) if 0 < index <= len(every)]
+    named = own if any(kind == b"colr" for kind, _ in own) else every
+    nclx = (body[4:8] for kind, body in named if kind == b"colr" and body[:4] == b"nclx")
+    track = _TRACK_COLOURS.search(_first(b"moov", data))
+    codes = next(nclx, track[1] if track else b"\0\2\0\2")
+    primaries, transfer = int.from_bytes(codes[:2], "big"), int.from_bytes(codes[2:4], "big")
+    depth = max((body[5] for kind, body in own or every if kind == b"pixi" and len(body) > 5), default=8)
+    return _CodedColours(primaries, transfer, depth)
+
+
+def _indices(meta: bytes, properties: bytes) -> Iterator[int]:
+    """The indices of the primary image's properties, counted from 1."""
+    item = _first(b"pitm", meta)
+    primary = int.from_bytes(item[4:8] if item[:1] == b"\1" else item[4:6], "big")
+    table = _first(b"ipma", properties)
+    wide_items, wide_indices = table[:1] != b"\0", table[3:4] == b"\1"
+    place, size = 8, 4 if wide_items else 2
+    for _ in range(min(int.from_bytes(table[4:8], "big"), _MOST_BOXES)):
+        number, count = int.from_bytes(table[place : place + size], "big"), table[place + size : place + size + 1]
+        start, width = place + size + 1, 2 if wide_indices else 1
+        place = start + width * (count[0] if count else 0)
+        if number == primary:
+            yield from _in_steps(table[start:place], width)
+
+
+def _in_steps(table: bytes, width: int) -> Iterator[int]:
+    mask = (1 << (8 * width - 1)) - 1  # the highest bit says that a reader must understand it
+    for at in range(0, len(table), width):
+        yield int.from_bytes(table[at : at + width], "big") & mask
+
+
+def _first(wanted: bytes, data: bytes) -> bytes:
+    return next((body for kind, body in _boxes(data) if kind == wanted), b"")
+
+
+def _boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    yield from islice(_all_boxes(data), _MOST_BOXES)
+
+
+def _all_boxes(data: bytes) -> Iterator[tuple[bytes, bytes]]:
+    place = 0
+    while place + 8 <= len(data):
+        size, head = int.from_bytes(data[place : place + 4], "big"), 8
+        if size == 1:
+            size, head = int.from_bytes(data[place + 8 : place + 16], "big"), 16
+        size = size or len(data) - place  # 0: to the end
+        if size < head:
+            return
+        yield data[place + 4 : place + 8], data[place + head : place + size]
+        place += size

@@ -59,7 +59,8 @@ def is_animated(file: ImageFile.ImageFile) -> bool:
 
 def decoded(name: str, file: ImageFile.ImageFile, data: bytes) -> Source:
     source = _converted_from(name, file, data) if name in NAMES else _of_taken(file, data)
-    return replace(source, image=_without_idle_alpha(source.image))
+    is_opaque = source.image.mode == "RGBA" and source.image.getchannel("A").getextrema() == (255, 255)
+    return replace(source, image=source.image.convert("RGB")) if is_opaque else source
 
 
 CONVERTED_QUALITY = 92
@@ -94,11 +95,8 @@ def _of_taken(file: ImageFile.ImageFile, data: bytes) -> Source:
 
 
 def _upright(file: ImageFile.ImageFile) -> Image.Image:
-    turn = _turn(file)
+    turn = _TURNS.get(_exif(file).get(_ORIENTATION, 1))  # by EXIF alone: Pillow would also follow XMP, unlike browsers
     return _plain(file.transpose(turn) if turn is not None else file)
-
-
-# Colours
 
 
 def demand_known_colours(file: ImageFile.ImageFile, data: bytes) -> None:
@@ -154,9 +152,6 @@ def _converted(source: Source) -> Image.Image:
     return converted
 
 
-# Pixels
-
-
 def _plain(image: Image.Image) -> Image.Image:
     """L, RGB, RGBA or CMYK of 8 bits, with an empty `info`, since encoders take comments from there."""
     image = _shallow(image)
@@ -178,12 +173,6 @@ def _shallow(image: Image.Image) -> Image.Image:
     return Image.frombytes("L", deep.size, deep.tobytes()[high::2])
 
 
-def _without_idle_alpha(image: Image.Image) -> Image.Image:
-    if image.mode == "RGBA" and image.getchannel("A").getextrema() == (255, 255):
-        return image.convert("RGB")
-    return image
-
-
 _TURNS = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
     3: Image.Transpose.ROTATE_180,
@@ -193,12 +182,6 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-
-
-def _turn(file: ImageFile.ImageFile) -> Image.Transpose | None:
-    """By EXIF alone: Pillow would also follow XMP, and browsers do not."""
-    return _TURNS.get(_exif(file).get(_ORIENTATION, 1))
-
 
 _ORIENTATION = 0x0112
 

@@ -46,11 +46,8 @@ PNGS = (AS_PNG, Encoding("PNG", colours=256))
 
 
 def possible(encodings: Iterable[Encoding], source: Source, formats: Collection[str]) -> list[Encoding]:
-    return [encoding for encoding in encodings if encoding.format in formats and _is_possible(encoding, source)]
-
-
-def _is_possible(encoding: Encoding, source: Source) -> bool:
-    return (encoding.quality or 0) <= source.most_quality and _can_hold(encoding, source.image)
+    wanted = (each for each in encodings if each.format in formats and (each.quality or 0) <= source.most_quality)
+    return [encoding for encoding in wanted if _can_hold(encoding, source.image)]
 
 
 def _can_hold(encoding: Encoding, image: Image.Image) -> bool:
@@ -64,23 +61,17 @@ def _can_hold(encoding: Encoding, image: Image.Image) -> bool:
 
 
 def encoded(source: Source, encoding: Encoding, pixels: int = 0) -> bytes | None:
-    """Encodes as for an image of `pixels`, by default its own number: a sample is encoded like the whole. None if this
-    encoder cannot hold the image; others still may.
-    """
+    """As for an image of `pixels`, since a sample is encoded like the whole. None if this encoder cannot hold it."""
     image = _thinned(source.image, encoding)
     target = BytesIO()
     profile: dict[str, Any] = {"icc_profile": source.profile} if source.profile else {}
-    _make_room(image)
+    # Pillow's buffer for a JPEG has one or two bytes per pixel, and noise needs three.
+    ImageFile.MAXBLOCK = max(65_536, min(4 * image.width * image.height, JPEG_BUFFER))
     try:
         image.save(target, **_options(encoding, source, pixels or image.width * image.height), **profile)
     except (OSError, ValueError):
         return None
     return target.getvalue()
-
-
-def _make_room(image: Image.Image) -> None:
-    """Pillow's buffer for a JPEG has one or two bytes per pixel, and noise needs three."""
-    ImageFile.MAXBLOCK = max(65_536, min(4 * image.width * image.height, JPEG_BUFFER))
 
 
 def as_seen(data: bytes, encoding: Encoding) -> Image.Image:

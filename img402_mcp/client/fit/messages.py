@@ -182,11 +182,8 @@ def outcome_in(message: bytes) -> tuple[Outcome, bytes]:
 
 
 def _is_possible(outcome: Outcome) -> bool:
-    numbers = all(_is_within(getattr(outcome, name), *ends) for name, ends in _RANGES.items())
+    ranges = ((getattr(outcome, name), least, most) for name, (least, most) in _RANGES.items())
+    numbers = all(value is None or (type(value) is int and least <= value <= most) for value, least, most in ranges)
     flags = all(isinstance(flag, bool) for flag in (outcome.was_converted, outcome.had_metadata))
     known = all(getattr(outcome, name) is not None for name in _NEVER_NONE)
     return numbers and flags and (outcome.reason is None or outcome.reason in [*REASONS]) and known
-
-
-def _is_within(value: object, least: int, most: int) -> bool:
-    return value is None or (type(value) is int and least <= value <= most)

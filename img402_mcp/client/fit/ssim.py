@@ -35,7 +35,6 @@ BLOCK = 8
 STEADY_MEAN, STEADY_SPREAD = (0.01 * 255) ** 2, (0.03 * 255) ** 2
 """The constants of Wang, Bovik, Sheikh and Simoncelli (2004): for dark and flat places."""
 
-
 SPOT = 12  # blocks: as wide as a tile
 SPOTS = 10
 """One place that lost so much is as bad as an image that lost a tenth of that everywhere."""
@@ -53,33 +52,22 @@ def likeness(one: Image.Image, other: Image.Image) -> float:
     """
     a, b = _planes(one), _planes(other)
     means = a[0].reduce(BLOCK), b[0].reduce(BLOCK)
-    spreads = [_spreads(x, y) for x, y in zip(a, b, strict=True)]
+    spreads = [(_spread(x, x), _spread(y, y), _spread(x, y)) for x, y in zip(a, b, strict=True)]
     bright, both = _ssim(*means, *spreads[0]), _ssim(*means, *_together(spreads))
     blocks = both.reduce(min(SPOT, *both.size))
-    return min(_average(bright), _average(both), 1 - (1 - _least(blocks)) / SPOTS)
+    least = cast("tuple[float, float]", blocks.getextrema())[0]
+    return min(_average(bright), _average(both), 1 - (1 - least) / SPOTS)
 
 
 def _average(scores: Image.Image) -> float:
     return cast("float", scores.resize((1, 1), Image.Resampling.BOX).getpixel((0, 0)))
 
 
-def _least(scores: Image.Image) -> float:
-    return cast("tuple[float, float]", scores.getextrema())[0]
-
-
-def _over_white(image: Image.Image) -> Image.Image:
-    if not image.has_transparency_data:
-        return image
-    return Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
-
-
 def _planes(image: Image.Image) -> list[Image.Image]:
     """Luminance, and two of colour."""
-    return [plane.convert("F") for plane in _over_white(image).convert("RGB").convert("YCbCr").split()]
-
-
-def _spreads(a: Image.Image, b: Image.Image) -> Spreads:
-    return _spread(a, a), _spread(b, b), _spread(a, b)
+    if image.has_transparency_data:
+        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image.convert("RGBA"))
+    return [plane.convert("F") for plane in image.convert("RGB").convert("YCbCr").split()]
 
 
 def _spread(a: Image.Image, b: Image.Image) -> Image.Image:

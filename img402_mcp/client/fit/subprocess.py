@@ -15,13 +15,7 @@ from pathlib import Path
 from subprocess import DEVNULL
 from typing import cast
 
-from anyio import (
-    BrokenResourceError,
-    CapacityLimiter,
-    ClosedResourceError,
-    create_task_group,
-    open_process,
-)
+from anyio import BrokenResourceError, CapacityLimiter, ClosedResourceError, create_task_group, open_process
 from anyio.abc import ByteReceiveStream, ByteSendStream, Process
 
 from img402_mcp.client import deadline
@@ -36,7 +30,9 @@ from img402_mcp.client.fit.messages import (
     reason_and_way_out,
 )
 from img402_mcp.errors import ReadRefused
-from img402_mcp.formats import CONVERTIBLE, FORMATS, CutOff, NotAnImage, Picture, examine
+from img402_mcp.formats import FORMATS, NotAnImage, Picture, examine
+from img402_mcp.formats.base import CutOff
+from img402_mcp.formats.lookalikes import CONVERTIBLE
 
 ALL = tuple(each.media_type for each in FORMATS)
 AT_ONCE = CapacityLimiter(min(os.cpu_count() or 1, 2))
@@ -72,10 +68,7 @@ async def fitted(  # noqa: PLR0913  # the last two are for tests, which have no 
     seconds: float = WALL_SECONDS,
     program: str = PROGRAM,
 ) -> Fitted:
-    """The image in at most `limit` bytes and one of the media types, scaled no smaller than the given percentage.
-
-    Raises CannotFit.
-    """
+    """In one of the media types, scaled no smaller than `least_scale` percent. Raises CannotFit."""
     if len(data) <= limit and picture.format.media_type in formats:
         return Fitted(data, picture, "")
     names = tuple(each.name for each in FORMATS if each.media_type in formats)
@@ -95,7 +88,7 @@ async def flaw_in(data: bytes, picture: Picture) -> str:
     """The fault that a repaired image still has; empty if it decodes and no pixel is missing."""
     name = picture.format.name
     try:
-        _demand_decodable(picture)
+        _demand_possible(picture)
         outcome, _ = _believed(await _answer(PROGRAM, packed(Order(0, name), data), 0, WALL_SECONDS))
         reason = outcome.reason
     except _GaveUp as given_up:
@@ -109,14 +102,10 @@ class _GaveUp(Exception):
     """`str()` is a code of REASONS."""
 
 
-def _demand_decodable(picture: Picture) -> None:
+def _demand_possible(picture: Picture, names: Collection[str] = ("PNG",)) -> None:
     if picture.width * picture.height > MAX_PIXELS:
         raise _GaveUp("pixels")
-
-
-def _demand_possible(picture: Picture, names: Collection[str]) -> None:
-    _demand_decodable(picture)
-    if not {"PNG", "JPEG", "WebP"} & {*names}:
+    if not {"PNG", "JPEG", "WebP"}.intersection(names):
         raise _GaveUp("formats")
 
 
@@ -165,9 +154,6 @@ def _sentence(code: str, data: bytes, picture: Picture, limit: int) -> str:
         f"The image ({_in_short(data, picture)}, {picture.width:,}x{picture.height:,} pixels) cannot be brought to at "
         f"most {limit:,} bytes: {reason}. {way_out}; nothing was sent."
     )
-
-
-# The worker
 
 
 async def _answer(program: str, message: bytes, limit: int, seconds: float) -> bytes:

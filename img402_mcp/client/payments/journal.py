@@ -17,9 +17,19 @@ from pathlib import Path
 
 from img402_mcp.client.http import Request
 from img402_mcp.client.payments.budget import DAY, Spending
-from img402_mcp.client.payments.damage import Damage, Failed, journal_failed, whole
-from img402_mcp.client.payments.journal_schema import OPEN, SCHEMA, journal_path
-from img402_mcp.client.payments.messages import journal_pending, journal_refused, journal_unopened, journal_unread
+from img402_mcp.client.payments.journal_file import (
+    OPEN,
+    SCHEMA,
+    UNOPENED,
+    UNREAD,
+    UNWRITTEN,
+    UNWRITTEN_AFTERWARDS,
+    Damage,
+    Fault,
+    journal_failed,
+    journal_path,
+    whole,
+)
 from img402_mcp.client.payments.payment import Payment, PaymentIntent, State, payment_in
 from img402_mcp.client.payments.payment_required import PaymentRequirements
 from img402_mcp.client.payments.sign import SignedPayment
@@ -31,6 +41,7 @@ MAX_ANSWER_BYTES = 65_536
 MIN_TOKEN_LIFE = 30
 
 _SPARE = "spare "
+_OF_INTENT = "origin = ? AND route = ? AND source = ?"
 
 
 class Journal:
@@ -38,7 +49,7 @@ class Journal:
 
     def __init__(self, connection: sqlite3.Connection, path: Path) -> None:
         self._connection, self._path = connection, path
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
 
     @classmethod
     def open(cls, state_dir: Path) -> "Journal":
@@ -47,7 +58,7 @@ class Journal:
         try:
             return cls(whole(opened(path, SCHEMA)), path)
         except (OSError, sqlite3.Error) as error:
-            raise journal_failed(path, error, journal_unopened) from error
+            raise journal_failed(path, error, UNOPENED) from error
 
     def close(self) -> None:
         self._connection.close()
@@ -63,71 +74,60 @@ class Journal:
         renewing: str | None = None,
         check_others: "Callable[[list[Payment]], None] | None" = None,
     ) -> Payment:
-        """The payment of this intent, or a new one: decided, signed and on disk in one transaction.
-
-        No other process can decide between our reading of the spending and our row. Raises the errors of `decide`.
-        """
-        with self._writing(journal_refused):
-            if existing := self._existing(intent, renewing):
+        """The payment of this intent, or a new one, on disk in one transaction. Raises the errors of `decide`."""
+        with self._writing(UNWRITTEN):
+            if existing := self.existing(intent, renewing):
                 return existing
             if check_others is not None:
-                check_others(self._of_other_files(intent))
-            made = sign(decide(self._spending(intent.origin, now)))
+                check_others(self.of_other_files(intent))
+            made = sign(decide(self.spending(intent.origin, now)))
             self._insert(intent, request, made, now)
-            return self._payment("nonce = ?", made.nonce)
+            return self._known(made.nonce)
 
     def spending(self, origin: str, now: float) -> Spending:
         with self._reading():
-            return self._spending(origin, now)
+            rows = self._connection.execute("SELECT network, pay_to FROM payees WHERE origin = ?", (origin,))
+            return Spending(self.spent(now - DAY), dict(rows.fetchall()))
 
     def spent(self, since: float = 0) -> int:
         """Everything signed since that moment, settled or not, in atomic units."""
+        query = "SELECT coalesce(sum(amount), 0) FROM payments WHERE signed_at > ?"
         with self._reading():
-            return self._spent(since)
+            return int(self._connection.execute(query, (since,)).fetchone()[0])
 
     def existing(self, intent: PaymentIntent, renewing: str | None = None) -> Payment | None:
-        """The payment that prevents a new one: an open one, or for a file the finished one.
-
-        `renewing` names a finished payment whose image is gone, so that it no longer counts.
-        """
-        with self._reading():
-            return self._existing(intent, renewing)
+        """The one that prevents a new one. `renewing`: a finished payment whose image is gone: it does not count."""
+        last = self._one(f"{_OF_INTENT} AND state <> 'expired'", *intent.key)
+        if last is None or last.state.is_open:
+            return last
+        return last if intent.source and last.nonce != renewing else None
 
     def finished(self, intent: PaymentIntent) -> Payment | None:
         """The last payment of the intent whose image was recorded; `result` holds it."""
-        with self._reading():
-            return self._one("origin = ? AND route = ? AND source = ? AND state = 'used'", *intent.key)
+        return self._one(f"{_OF_INTENT} AND state = 'used'", *intent.key)
 
     def of_other_files(self, intent: PaymentIntent) -> list[Payment]:
         """Payments on the same route for other files that were not given up."""
-        with self._reading():
-            return self._of_other_files(intent)
-
-    def _of_other_files(self, intent: PaymentIntent) -> list[Payment]:
         return self._all("origin = ? AND route = ? AND source <> ? AND state <> 'expired'", *intent.key)
 
     def live_token(self, intent: PaymentIntent, now: float) -> Payment | None:
         """A payment whose `token` is unused and still valid for a while."""
-        with self._reading():
-            where = "origin = ? AND route = ? AND source = ? AND state = 'answered' AND token_expires_at > ?"
-            return self._one(where, *intent.key, now + MIN_TOKEN_LIFE)
+        where = f"{_OF_INTENT} AND state = 'answered' AND token_expires_at > ?"
+        return self._one(where, *intent.key, now + MIN_TOKEN_LIFE)
 
     def payment_of_token(self, token: str) -> Payment | None:
-        with self._reading():
-            return self._one("token = ?", token)
+        return self._one("token = ?", token)
 
     def payment(self, nonce: str) -> Payment | None:
-        with self._reading():
-            return self._one("nonce = ?", nonce)
+        return self._one("nonce = ?", nonce)
 
     def open_payments(self) -> list[Payment]:
         """The oldest first."""
-        with self._reading():
-            return self._all(f"state IN {OPEN}")[::-1]
+        return self._all(f"state IN {OPEN}")[::-1]
 
     def sent(self, nonce: str, now: float) -> Payment:
         """Records that the proof is sent now. The returned state says whether it still may be sent."""
-        return self._transition(nonce, State.SENT, now, "state = 'signed'", failed=journal_refused)
+        return self._transition(nonce, State.SENT, now, "state = 'signed'", UNWRITTEN)
 
     def ambiguous(self, nonce: str, now: float) -> Payment:
         return self._transition(nonce, State.AMBIGUOUS, now, "state IN ('signed', 'sent')")
@@ -152,42 +152,30 @@ class Journal:
 
     def put_begins(self, nonce: str, now: float) -> Payment:
         """Recorded before the first byte is sent; the first time stays."""
-        with self._writing(journal_pending):
-            self._connection.execute("UPDATE payments SET put_at = coalesce(put_at, ?) WHERE nonce = ?", (now, nonce))
-            return self._payment("nonce = ?", nonce)
+        return self._update(nonce, "put_at = coalesce(put_at, :now)", now=now)
 
     def put_refused(self, nonce: str) -> None:
         """Every try of the first PUT was definitely refused, or reached nobody: as if it was never made."""
-        with self._writing(journal_pending):
-            self._connection.execute("UPDATE payments SET put_at = NULL WHERE nonce = ? AND state <> 'used'", (nonce,))
+        self._update(nonce, "put_at = NULL", "state <> 'used'")
 
     def redeem_begins(self, nonce: str, source: str) -> Payment:
         """Recorded before the token is sent with a file; the first file stays."""
-        with self._writing(journal_pending):
-            statement = "UPDATE payments SET redeemed = coalesce(redeemed, ?) WHERE nonce = ?"
-            self._connection.execute(statement, (source, nonce))
-            return self._payment("nonce = ?", nonce)
+        return self._update(nonce, "redeemed = coalesce(redeemed, :source)", source=source)
 
     def redeem_refused(self, nonce: str, source: str) -> None:
         """The API definitely refused that file, so the token is still unused."""
-        with self._writing(journal_pending):
-            statement = "UPDATE payments SET redeemed = NULL WHERE nonce = ? AND redeemed = ? AND state = 'answered'"
-            self._connection.execute(statement, (nonce, source))
+        self._update(nonce, "redeemed = NULL", "redeemed = :source AND state = 'answered'", source=source)
 
     def make_spare(self, nonce: str) -> None:
         """Paid for a file that the API then definitely refused: it may be used for another file."""
-        with self._writing(journal_pending):
-            statement = "UPDATE payments SET source = ? WHERE nonce = ? AND state = 'answered'"
-            self._connection.execute(statement, (f"{_SPARE}{nonce}", nonce))
+        self._update(nonce, "source = :spare", "state = 'answered'", spare=f"{_SPARE}{nonce}")
 
     def take_spare(self, intent: PaymentIntent) -> None:
         """Gives a spare payment of that API to this intent, if it has no payment yet."""
-        with self._writing(journal_refused):
-            if self._existing(intent, None):
-                return
+        with self._writing(UNWRITTEN):
             where = "origin = ? AND route = ? AND source LIKE ? AND state = 'answered'"
             spare = self._one(where, intent.origin, intent.route, f"{_SPARE}%")
-            if spare is not None:
+            if spare is not None and not self.existing(intent):
                 statement = "UPDATE payments SET source = ? WHERE nonce = ?"
                 self._connection.execute(statement, (intent.source, spare.nonce))
 
@@ -200,21 +188,19 @@ class Journal:
         return self._transition(nonce, State.EXPIRED, now, f"state = '{seen.value}'")
 
     def _transition(
-        self,
-        nonce: str,
-        state: State,
-        now: float,
-        where: str,
-        *,
-        failed: Failed | None = None,
-        **columns: object,
+        self, nonce: str, state: State, now: float, where: str, fault: Fault = UNWRITTEN_AFTERWARDS, **columns: object
     ) -> Payment:
         changes = {"state": state.value, "changed_at": now, **columns}
-        assignments = ", ".join(f"{name} = ?" for name in changes)
-        with self._writing(failed or journal_pending):
-            statement = f"UPDATE payments SET {assignments} WHERE nonce = ? AND {where}"  # noqa: S608  # our own names
-            self._connection.execute(statement, (*changes.values(), nonce))
-            return self._payment("nonce = ?", nonce)
+        return self._update(nonce, ", ".join(f"{name} = :{name}" for name in changes), where, fault, **changes)
+
+    def _update(
+        self, nonce: str, changes: str, where: str = "TRUE", fault: Fault = UNWRITTEN_AFTERWARDS, **values: object
+    ) -> Payment:
+        """The payment as it is afterwards, also where the condition kept it from being changed."""
+        statement = f"UPDATE payments SET {changes} WHERE nonce = :nonce AND {where}"  # noqa: S608  # our own names
+        with self._writing(fault):
+            self._connection.execute(statement, {"nonce": nonce, **values})
+            return self._known(nonce)
 
     def _insert(self, intent: PaymentIntent, request: Request, made: SignedPayment, now: float) -> None:
         offer = made.offer
@@ -244,24 +230,10 @@ class Journal:
         pin = "INSERT OR REPLACE INTO payees VALUES (?, ?, ?, ?)"
         self._connection.execute(pin, (intent.origin, offer.network.name, offer.pay_to, now))
 
-    def _existing(self, intent: PaymentIntent, renewing: str | None) -> Payment | None:
-        last = self._one("origin = ? AND route = ? AND source = ? AND state <> 'expired'", *intent.key)
-        if last is None or last.state.is_open:
-            return last
-        return last if intent.source and last.nonce != renewing else None
-
-    def _spending(self, origin: str, now: float) -> Spending:
-        rows = self._connection.execute("SELECT network, pay_to FROM payees WHERE origin = ?", (origin,))
-        return Spending(self._spent(now - DAY), dict(rows.fetchall()))
-
-    def _spent(self, since: float) -> int:
-        query = "SELECT coalesce(sum(amount), 0) FROM payments WHERE signed_at > ?"
-        return int(self._connection.execute(query, (since,)).fetchone()[0])
-
-    def _payment(self, where: str, *values: object) -> Payment:
-        found = self._one(where, *values)
+    def _known(self, nonce: str) -> Payment:
+        found = self.payment(nonce)
         if found is None:
-            raise LookupError(f"no payment where {where}")
+            raise LookupError(f"no payment has the nonce {nonce}")
         return found
 
     def _one(self, where: str, *values: object) -> Payment | None:
@@ -269,22 +241,27 @@ class Journal:
 
     def _all(self, where: str, *values: object) -> list[Payment]:
         query = f"SELECT * FROM payments WHERE {where} ORDER BY serial DESC"  # noqa: S608  # our own conditions
-        try:
-            return [payment_in(row) for row in self._connection.execute(query, values)]
-        except ValueError as error:  # an unknown state
-            raise Damage(str(error)) from error
+        with self._reading():
+            try:
+                return [payment_in(row) for row in self._connection.execute(query, values)]
+            except ValueError as error:  # an unknown state
+                raise Damage(str(error)) from error
 
     @contextmanager
-    def _reading(self, failed: Failed = journal_unread) -> Iterator[None]:
+    def _reading(self, fault: Fault = UNREAD) -> Iterator[None]:
+        """Within a change, the change reports the error."""
         with self._lock:
+            is_within_a_change = self._connection.in_transaction
             try:
                 yield
             except sqlite3.Error as error:
-                raise journal_failed(self._path, error, failed) from error
+                if is_within_a_change:
+                    raise
+                raise journal_failed(self._path, error, fault) from error
 
     @contextmanager
-    def _writing(self, failed: Failed) -> Iterator[None]:
-        with self._reading(failed):
+    def _writing(self, fault: Fault) -> Iterator[None]:
+        with self._reading(fault):
             self._connection.execute("BEGIN IMMEDIATE")
             try:
                 yield

@@ -1,10 +1,9 @@
 """The sentences about a payment that is in progress, closed or in doubt, each with the way out."""
 
-from pathlib import Path
 from urllib.parse import urlsplit
 
 from img402_mcp.client.payments.payment import Payment
-from img402_mcp.errors import PaymentPending, PaymentRefused, SettingsError, quoted
+from img402_mcp.errors import quoted
 from img402_mcp.wire import x402 as wire
 from img402_mcp.wire.moments import moment_of
 
@@ -62,32 +61,4 @@ def charged(payment: Payment) -> str:
         f"A payment of {what(payment)} was charged, and what it paid for was not delivered. Nothing new is signed "
         "for this. Make the same call again later, or show the operator the nonce. To give the money up and allow a "
         f"new payment, run `img402-mcp wallet resolve {payment.nonce} --presume-unsettled`."
-    )
-
-
-def journal_unopened(path: Path, error: Exception) -> SettingsError:
-    return SettingsError(
-        f"The payment journal {path} could not be opened ({error}). Nothing is paid without it: make the folder "
-        "writable, or name another one with IMG402_STATE_DIR."
-    )
-
-
-def journal_unread(path: Path, error: Exception) -> PaymentRefused:
-    return PaymentRefused(
-        f"The payment journal {path} could not be read ({error}), so nothing new was signed. Check the disk "
-        "and the folder that IMG402_STATE_DIR names."
-    )
-
-
-def journal_refused(path: Path, error: Exception) -> PaymentRefused:
-    return PaymentRefused(
-        f"The payment journal {path} could not be written ({error}), so nothing was sent: no proof is sent before "
-        "it is on disk. Check the disk and the folder that IMG402_STATE_DIR names."
-    )
-
-
-def journal_pending(path: Path, error: Exception) -> PaymentPending:
-    return PaymentPending(
-        f"The payment journal {path} could not be written ({error}) after a payment was sent. Check the disk, "
-        "then call again: the same proof is sent again, and nobody pays twice."
     )

@@ -23,15 +23,7 @@ from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.payments.messages import begin_again, call_again, charged, clock, unknown, what
 from img402_mcp.client.payments.payment import Payment, PaymentIntent, State
 from img402_mcp.client.payments.payment_required import PaymentRequired, PaymentRequirements
-from img402_mcp.client.payments.responses import (
-    decides,
-    earlier_answer,
-    grants,
-    is_definite,
-    refusal,
-    retry_after,
-    settlement,
-)
+from img402_mcp.client.payments.responses import decides, earlier_answer, is_definite, refusal, retry_after, settlement
 from img402_mcp.client.payments.sign import proof
 from img402_mcp.client.payments.wallet import Wallet
 from img402_mcp.errors import AnswerLost, BadAnswer, NotReached, PaymentPending, PaymentRefused, UploadFailed, quoted
@@ -55,7 +47,6 @@ class Resumed:
     answer: Response | None
     """What the API granted, if it did."""
     explanation: str
-    """The outcome, for a person."""
 
 
 @dataclass(frozen=True)
@@ -139,7 +130,7 @@ class Payer:
         if answered is None:
             return Resumed(payment, None, "it was not charged and no longer can be")
         answer, latest = answered
-        return Resumed(latest, answer if grants(answer) else None, f"the API answered with status {answer.status}")
+        return Resumed(latest, answer if answer.is_success else None, f"the API answered with status {answer.status}")
 
     async def _claimed(
         self, payment_required: PaymentRequired, request: Request, intent: PaymentIntent, renewing: str | None
@@ -175,20 +166,19 @@ class Payer:
         """The answer to this payment; None if it is closed unpaid. Raises PaymentPending."""
         if payment.state is State.USED and (recorded := earlier_answer(payment)):
             return recorded, payment
-        if self._never_left(payment):
+        if payment.state is State.SIGNED and self.now() >= payment.valid_before:  # it never left
             payment = await self._expired(payment)
         else:
             payment = await run_sync(self.journal.sent, payment.nonce, self.now())
         if not payment.state.is_open:
             return None
-        answer = await self._deciding_answer(_with_proof(request, payment), payment)
-        if answer is not None and grants(answer):
+        _demand_origin(payment.intent, request)
+        paying = replace(request, headers={**request.headers, payment.header: payment.proof})
+        answer = await self._deciding_answer(paying, payment)
+        if answer is not None and answer.is_success:
             return answer, await self._recorded(answer, payment)
         latest = await run_sync(self.journal.payment, payment.nonce) or payment
         return await self._ungranted(answer, latest)
-
-    def _never_left(self, payment: Payment) -> bool:
-        return payment.state is State.SIGNED and self.now() >= payment.valid_before
 
     def _is_over(self, payment: Payment) -> bool:
         return self.now() > payment.valid_before + GRACE
@@ -292,8 +282,3 @@ def _same_request(request: Request, payment: Payment) -> Request:
     if payment.state is not State.USED and payment.url != request.url:
         raise PaymentPending(call_again(payment))
     return request
-
-
-def _with_proof(request: Request, payment: Payment) -> Request:
-    _demand_origin(payment.intent, request)
-    return replace(request, headers={**request.headers, payment.header: payment.proof})

@@ -6,7 +6,8 @@ a positive integer and an address.
 import json
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, NoReturn
 
 from pydantic import TypeAdapter, ValidationError
@@ -60,31 +61,17 @@ def read(answer: Response) -> PaymentRequired:
     payable = next((payment_required for payment_required in challenges if payment_required.offers), None)
     skipped = tuple(reason for payment_required in challenges for reason in payment_required.skipped)
     chosen = payable or (challenges or [PaymentRequired(1, (), skipped=("it names no payment",))])[0]
-    return PaymentRequired(
-        chosen.version, chosen.offers, chosen.resource, chosen.extensions, chosen.error, skipped or chosen.skipped
-    )
+    return replace(chosen, skipped=skipped or chosen.skipped)
 
 
 def _documents(answer: Response) -> Iterator[tuple[dict[str, Any], int | None]]:
     """Each document of the answer, with the version that its place implies."""
-    if (in_header := _header_document(answer)) is not None:
-        yield in_header, 2
-    if (in_body := _body_document(answer)) is not None:
-        yield in_body, None
-
-
-def _header_document(answer: Response) -> dict[str, Any] | None:
-    try:
-        return wire.decoded(header(answer, wire.PAYMENT_REQUIRED_HEADER))
-    except ValueError:
-        return None
-
-
-def _body_document(answer: Response) -> dict[str, Any] | None:
-    try:
-        return _object(json.loads(answer.body, parse_constant=_no_number))
-    except (ValueError, RecursionError):
-        return None
+    with suppress(ValueError):
+        yield wire.decoded(header(answer, wire.PAYMENT_REQUIRED_HEADER)), 2
+    with suppress(ValueError, RecursionError):
+        in_body = json.loads(answer.body, parse_constant=_no_number)
+        if isinstance(in_body, dict):
+            yield in_body, None
 
 
 def header(answer: Response, name: str) -> str:
@@ -116,10 +103,6 @@ def _payment_required(document: dict[str, Any], version: int | None) -> PaymentR
         error=_error_text(document.get("error")),
         skipped=tuple(skipped) if listed else ("it offers no way to pay",),
     )
-
-
-def _object(value: object) -> dict[str, Any] | None:
-    return value if isinstance(value, dict) else None
 
 
 def _shallow(value: object) -> dict[str, Any] | None:

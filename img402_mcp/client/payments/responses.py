@@ -15,10 +15,6 @@ def decides(answer: Response) -> bool:
     return answer.status < 500 and answer.status not in {402, 408}
 
 
-def grants(answer: Response) -> bool:
-    return 200 <= answer.status < 300
-
-
 def earlier_answer(payment: Payment) -> Response | None:
     """An answer that was granted before and never used (a used token is in the journal separately), or the result."""
     if payment.state is State.USED:
@@ -72,10 +68,6 @@ def settlement(answer: Response, payment: Payment) -> str:
             receipt = wire.SettlementResponse.model_validate(wire.decoded(challenges.header(answer, name)))
         except (ValueError, ValidationError):
             continue
-        if _is_hash(receipt.transaction):
+        if re.fullmatch(r"0x[0-9a-fA-F]{64}", receipt.transaction, re.ASCII):
             return receipt.transaction
     return payment.settlement
-
-
-def _is_hash(text: str) -> bool:
-    return len(text) == 66 and text.startswith("0x") and set(text[2:].lower()) <= set("0123456789abcdef")

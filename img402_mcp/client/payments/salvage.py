@@ -12,14 +12,15 @@ from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
-from img402_mcp.client.payments.journal_schema import SCHEMA
+from img402_mcp.client.payments.journal_file import SCHEMA
 from img402_mcp.client.payments.payment import payment_in
 from img402_mcp.client.sqlite import made
 from img402_mcp.errors import SettingsError
 
-_LEAF = 0x0D
+_LEAF = b"\x0d"
 _ROOTS = 16
 """More than all tables and indexes have at first: each needs its page, also in a file that was cut."""
 _COUNT = 28
@@ -104,9 +105,9 @@ def _overwrite(scratch: Path, at: int, content: bytes) -> None:
 def _rows(scratch: Path) -> Iterator[sqlite3.Row]:
     """The rows of every page that may be a leaf of the table; pages of other tables have no such rows."""
     size = _page_size(scratch)
-    pages = range(2, scratch.stat().st_size // size + 1)
     with scratch.open("rb") as file:
-        leaves = [page for page in pages if _first_byte(file.fileno(), (page - 1) * size) == _LEAF]
+        pages = enumerate(iter(partial(file.read, size), b""), 1)
+        leaves = [page for page, content in pages if page > 1 and content[:1] == _LEAF]
     for leaf in leaves:
         for order in ("ASC", "DESC"):  # from both ends, up to what cannot be read
             yield from _rows_of(scratch, leaf, order)
@@ -166,8 +167,3 @@ def _named(path: Path, beside: str) -> Path:
 def _page_size(path: Path) -> int:
     with path.open("rb") as file:
         return int.from_bytes(file.read(18)[16:], "big")
-
-
-def _first_byte(descriptor: int, offset: int) -> int:
-    os.lseek(descriptor, offset, os.SEEK_SET)  # Windows has no pread
-    return int.from_bytes(os.read(descriptor, 1), "big")

@@ -60,10 +60,7 @@ def _message(
 
 
 def _extensions(offered: dict[str, Any] | None) -> tuple[dict[str, Any] | None, str]:
-    """Repeats the offered extensions. A payment-identifier gets its id, which tells a replay from a theft.
-
-    A settled proof can be read on the chain, this id cannot.
-    """
+    """A payment-identifier gets its id: a settled proof can be read on the chain, this id cannot."""
     declared = (offered or {}).get(wire.PAYMENT_IDENTIFIER)
     if not offered or not isinstance(declared, dict):
         return offered, ""

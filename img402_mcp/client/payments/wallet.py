@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from img402_mcp.atomic_write import atomic_write
 from img402_mcp.client.private_files import new_private_file
-from img402_mcp.client.settings import WalletSource
+from img402_mcp.client.settings.model import WalletSource
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.wire.evm import account, can_sign, typed_data
 from img402_mcp.wire.x402 import Authorization, Network

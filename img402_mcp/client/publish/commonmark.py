@@ -16,10 +16,9 @@ import pyromark
 from img402_mcp.client.publish import dialects
 from img402_mcp.client.publish.destinations import OPTIONS, MarkdownImage, image_in, place_of_byte, references
 from img402_mcp.client.publish.html import hidden_in, in_markup
-from img402_mcp.client.publish.prepared import prepared, unmasked
+from img402_mcp.client.publish.prepared import prepared, unmasked, unread
 from img402_mcp.client.publish.references import LeftAlone, Reference, References, Span
 from img402_mcp.client.publish.tags import Markup, Tag, read
-from img402_mcp.client.publish.unread import unread
 
 IN_COMMENT = 'it is in a comment, or in an HTML tag without its ">"'
 _MARK = '<img src="#">'
@@ -69,16 +68,15 @@ class _Whole:
 
 def found(text: str) -> References:
     readable = prepared(text)
-    return _found(text) if readable == text else _unmasked(_found(readable))
-
-
-def _unmasked(found: References) -> References:
-    shown = (
+    found = _found(readable)
+    if readable == text:
+        return found
+    shown = [
         replace(each, target=unmasked(each.target), url=unmasked(each.url), written=unmasked(each.written))
         for each in found.references
-    )
-    left = (replace(each, target=unmasked(each.target)) for each in found.left_alone)
-    return replace(found, references=tuple(shown), left_alone=tuple(left), linked=tuple(map(unmasked, found.linked)))
+    ]
+    left = [replace(each, target=unmasked(each.target)) for each in found.left_alone]
+    return replace(found, references=shown, left_alone=left, linked=[*map(unmasked, found.linked)])
 
 
 def _found(text: str) -> References:
@@ -88,16 +86,13 @@ def _found(text: str) -> References:
     whole = _Whole((*reading.pieces, *(_Piece(each.start, _MARK, mark=each) for each in loose.references)))
     comments = dialects.Understood(dialects.comments(text, understood), ())
     sight = _seen(read(whole.text, whole.block_end), whole, comments)
-    in_html = in_markup(sight.markup, whole.text, whole.place)
+    found = in_markup(sight.markup, whole.text, whole.place)
     in_text = references(text, [each for each in sight.shown if isinstance(each, MarkdownImage)])
-    others = [each for each in sight.shown if isinstance(each, Reference)]
-    return References(
-        (*in_html.references, *in_text.references, *others),
-        (*in_html.left_alone, *in_text.left_alone, *loose.left_alone, *sight.hidden, *unread(text, reading.blocks)),
-        in_html.base,
-        (*in_html.seen, *in_text.seen, *loose.seen, *reading.seen),
-        (*in_html.linked, *reading.linked),
-    )
+    found.references += [*in_text.references, *(each for each in sight.shown if isinstance(each, Reference))]
+    found.left_alone += [*in_text.left_alone, *loose.left_alone, *sight.hidden, *unread(text, reading.blocks)]
+    found.seen += [*in_text.seen, *loose.seen, *reading.seen]
+    found.linked += reading.linked
+    return found
 
 
 # Which images are shown
@@ -121,17 +116,14 @@ def _seen(markup: Markup, whole: _Whole, comments: dialects.Understood) -> _Sigh
         if not piece.mark:
             tags += [] if is_commented else [tag]
         elif not is_commented:
-            _judge(left.pop(piece.mark.start), markup.hidden.element(tag.start), sight)
+            image = left.pop(piece.mark.start)
+            if element := markup.hidden.element(tag.start):
+                sight.hidden.append(LeftAlone(image.target, hidden_in(element)))
+            else:
+                sight.shown.append(image)
     sight.hidden.extend(LeftAlone(image.target, IN_COMMENT) for image in left.values())
     styles = (span for span in markup.styles if not comments.overlaps(at := whole.piece(span[0]).at, at + 1))
     return replace(sight, markup=replace(markup, tags=tuple(tags), styles=tuple(styles)))
-
-
-def _judge(image: MarkdownImage | Reference, element: str, sight: _Sight) -> None:
-    if element:
-        sight.hidden.append(LeftAlone(image.target, hidden_in(element)))
-    else:
-        sight.shown.append(image)
 
 
 # What the parser reports

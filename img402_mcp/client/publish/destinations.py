@@ -5,7 +5,7 @@ reference is left alone.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from html import unescape
 from itertools import accumulate
@@ -16,7 +16,7 @@ from pyromark import Options
 
 from img402_mcp.client.publish.html import NOT_PLACED
 from img402_mcp.client.publish.prepared import folded
-from img402_mcp.client.publish.references import LeftAlone, Reference, References, Span, Writing
+from img402_mcp.client.publish.references import LeftAlone, Reference, References, Writing
 
 OPTIONS = (
     Options.ENABLE_GFM
@@ -74,49 +74,42 @@ def place_of_byte(text: str) -> PlaceOfByte:
     return place
 
 
-# Finding a destination
-
-
 def references(text: str, images: list[MarkdownImage]) -> References:
-    shown = {image.start: _inline(text, image) for image in images if image.is_inline}
-    left = [LeftAlone(image.target, NOT_PLACED) for image in images if image.is_inline and not shown[image.start]]
-    first: dict[str, int] = {}
+    found, first = References(), dict[str, int]()
     for image in images:
-        if not image.is_inline:
+        found.seen.append((image.start, image.end))
+        if image.is_inline:
+            at = text.find("](", image.alt_end, image.end)
+            reference = _destination(text, at + 2, image.end, image.target) if at >= 0 else None
+            _take(found, reference, image.target)
+        else:
             first.setdefault(image.label, image.start)
-    defined = _defined(text, first) if first else References((), ())
-    seen = ((image.start, image.end) for image in images)
-    return References(
-        (*filter(None, shown.values()), *defined.references), (*left, *defined.left_alone), None, (*seen, *defined.seen)
-    )
+    if first:
+        _take_defined(found, text, first)
+    return found
 
 
-def _inline(text: str, image: MarkdownImage) -> Reference | None:
-    at = text.find("](", image.alt_end, image.end)
-    return _destination(text, at + 2, image.end, image.target) if at >= 0 else None
+def _take(found: References, reference: Reference | None, target: str) -> None:
+    if reference:
+        found.references.append(reference)
+    else:
+        found.left_alone.append(LeftAlone(target, NOT_PLACED))
 
 
 _LABEL = re.compile(r"\[(?:[^\[\]\\]|\\.)*\]:", re.DOTALL)
 
 
-def _defined(text: str, first: dict[str, int]) -> References:
-    """The destination of each definition that an image uses, once for all images and links of its label.
-
-    `first` maps a label to the place of its first image.
-    """
+def _take_defined(found: References, text: str, first: dict[str, int]) -> None:
+    """Once for all images and links of a label. `first` maps a label to the place of its first image."""
     place = place_of_byte(text)
-    shown: list[Reference] = []
-    left: list[LeftAlone] = []
-    seen: list[Span] = []
     for label, definition in pyromark.reference_definitions(text, options=OPTIONS).items():
         if folded(label) in first:
             start, end = (place(definition["span"][edge]) for edge in ("start", "end"))
             name = _LABEL.match(text, start, end)
             reference = _destination(text, name.end(), end, definition["dest"]) if name else None
-            shown += [replace(reference, shown_at=first[folded(label)])] if reference else []
-            left += [] if reference else [LeftAlone(definition["dest"], NOT_PLACED)]
-            seen.append((start, end))
-    return References(tuple(shown), tuple(left), None, tuple(seen))
+            shown = reference and replace(reference, shown_at=first[folded(label)])
+            _take(found, shown, definition["dest"])
+            found.seen.append((start, end))
 
 
 # Spaces, and one line end with the marks of the block quotes that continue after it.
@@ -132,7 +125,8 @@ def _destination(text: str, at: int, end: int, target: str) -> Reference | None:
     bracketed = _BRACKETED.match(text, start, end)
     stop = bracketed.end() if bracketed else _bare_end(text, start, end)
     raw = text[start:stop]
-    if stop == start or _meaning(raw) != target:
+    meant = (data["dest_url"] for event in pyromark.events(f"![]({raw})") if (data := _image_data(event)))
+    if stop == start or next(meant, None) != target:
         return None
     written = unescape(raw.strip("<>")) if "\\" in raw else ""
     return Reference(start, stop, target, Writing.DESTINATION, target, written)
@@ -147,12 +141,3 @@ def _bare_end(text: str, at: int, end: int) -> int:
             break
         at = one.end()
     return at
-
-
-def _meaning(raw: str) -> str | None:
-    """What this destination means to the parser."""
-    return next(_targets(f"![]({raw})"), None)
-
-
-def _targets(text: str) -> Iterator[str]:
-    return (data["dest_url"] for event in pyromark.events(text) if (data := _image_data(event)))

@@ -7,7 +7,7 @@ so that the time does not grow with the square of the text.
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from html import escape
 from itertools import accumulate
 from pathlib import PurePosixPath
@@ -34,19 +34,12 @@ class Understood:
         return at < len(self._links) and self._links[at] < end
 
 
-@dataclass
-class _Found:
-    shown: list[Reference] = field(default_factory=list)
-    left: list[LeftAlone] = field(default_factory=list)
-    seen: list[Span] = field(default_factory=list)
-
-
 def found(text: str, understood: Understood) -> References:
-    images = _Found()
+    images = References()
     for match in _WIKILINK.finditer(text):
         if not (_is_escaped(text, match.start()) or understood.overlaps(*match.span())):
             _take_wikilink(images, match, understood)
-    return References(tuple(images.shown), tuple(images.left), None, tuple(images.seen))
+    return images
 
 
 _NEAR = 100
@@ -70,18 +63,23 @@ _LAYOUT = re.compile(r"(?:align|class)\s*=|(?:float|frame)\Z")
 _SPECIAL = re.compile(r"([\\`*_<>&!~^$])")
 
 
-def _take_wikilink(images: _Found, match: re.Match[str], understood: Understood) -> None:
+def _take_wikilink(images: References, match: re.Match[str], understood: Understood) -> None:
     target = _NAMESPACE.sub("", match[2].rstrip("\\").strip())
     if not names_image(target) or understood.has_link(*match.span()) or _is_defined(match):
         return
     images.seen.append(match.span())
     look = _look(target, [option.rstrip("\\").strip() for option in match[3].split("|")[1:]])
     if look is None:
-        images.left.append(LeftAlone(target, f"the layout options of its wikilink are not understood: {match[3]}"))
+        images.left_alone.append(
+            LeftAlone(target, f"the layout options of its wikilink are not understood: {match[3]}")
+        )
     else:
         url = target.replace("%", "%25").replace("?", "%3F")  # a wikilink is a file name, not a URL
-        look = _in_paragraph(look) if _meets_html(match, understood) else look
-        images.shown.append(Reference(*match.span(), target, look.writing, url, before=look.before, after=look.after))
+        if look.writing is Writing.ATTRIBUTE and _meets_html(match, understood):
+            look = replace(look, before=f"<span>{look.before}", after=f"{look.after}</span>")
+        images.references.append(
+            Reference(*match.span(), target, look.writing, url, before=look.before, after=look.after)
+        )
 
 
 _LABEL = re.compile(r"(?:\A|\[(?!\^))[^\[\]]*+\]:\s*\Z")
@@ -121,13 +119,10 @@ def _look(target: str, options: Iterable[str]) -> _Look | None:
 def _as_written(said: dict[str, str]) -> _Look:
     alt = said.pop("alt")
     if not said:
-        return _Look(Writing.DESTINATION, f"![{_SPECIAL.sub(_backslashed, alt)}](", ")")
+        plain = _SPECIAL.sub(r"\\\1", alt)
+        return _Look(Writing.DESTINATION, f"![{plain}](", ")")
     sizes = "".join(f' {name}="{length}"' for name, length in said.items())
     return _Look(Writing.ATTRIBUTE, f'<img alt="{escape(alt)}" src="', f'"{sizes}>')
-
-
-def _backslashed(found: re.Match[str]) -> str:
-    return f"\\{found[1]}"
 
 
 # An `<img>` alone on its line starts an HTML block (CommonMark 4.6). The lines below it are then not read as Markdown,
@@ -145,12 +140,6 @@ def _meets_html(match: re.Match[str], understood: Understood) -> bool:
     before = match.string[max(match.start() - _NEAR, 0) : match.start()]
     end = match.start() - len(before) + len(before.rstrip(_CONTAINERS))
     return understood.overlaps(end - 1, end)
-
-
-def _in_paragraph(look: _Look) -> _Look:
-    if look.writing is Writing.DESTINATION:
-        return look
-    return replace(look, before=f"<span>{look.before}", after=f"{look.after}</span>")
 
 
 # Comments

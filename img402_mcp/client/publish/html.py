@@ -2,13 +2,12 @@
 
 import re
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
-from img402_mcp.client.publish.css import urls
 from img402_mcp.client.publish.references import Base, LeftAlone, Reference, References, Span, Writing
 from img402_mcp.client.publish.tags import Markup, Tag, attributes, read
 from img402_mcp.client.publish.urls import cleaned, is_template, names_image, without_suffix
-from img402_mcp.client.publish.values import Value, candidates, value
+from img402_mcp.client.publish.values import Value, candidates, css_urls, value
 from img402_mcp.errors import quoted
 
 Place = Callable[[int], int | None]
@@ -39,31 +38,24 @@ _HAS_HOST = re.compile(
 _FALLS_BACK = re.compile(r"(?:data|javascript):", re.IGNORECASE)
 
 
-@dataclass
-class _Found:
-    shown: list[Reference] = field(default_factory=list)
-    left: list[LeftAlone] = field(default_factory=list)
-    seen: list[Span] = field(default_factory=list)
-    linked: list[str] = field(default_factory=list)
-
-
 def found(text: str) -> References:
     return in_markup(read(text), text, lambda at: at)
 
 
 def in_markup(markup: Markup, html: str, place: Place) -> References:
     """`place` maps a character of the HTML to its place in the document, or to None."""
-    all_found = _Found()
+    all_found = References(base=base_of(markup, html, place))
     for tag in markup.tags:
         if _INTERESTING.search(html, tag.name_end, tag.end):
             _take_tag(all_found, markup, tag, html, place)
     for start, end in markup.styles:
-        _take(all_found, _in_style(html[start:end], start), markup.hidden.element(start), place)
-    base, all_left = base_of(markup, html, place), tuple(all_found.left)
-    return References(tuple(all_found.shown), all_left, base, tuple(all_found.seen), tuple(all_found.linked))
+        css = Value(html[start:end], start)
+        named = _named(css, css_urls(css.text), Writing.STYLE)
+        _take(all_found, named, markup.hidden.element(start), place)
+    return all_found
 
 
-def _take_tag(all_found: _Found, markup: Markup, tag: Tag, html: str, place: Place) -> None:
+def _take_tag(all_found: References, markup: Markup, tag: Tag, html: str, place: Place) -> None:
     hidden_by = markup.hidden.element(tag.start)
     for name, span in attributes(html, tag).items():
         references = [*_references(tag, name, html, span)]
@@ -79,23 +71,23 @@ def _take_tag(all_found: _Found, markup: Markup, tag: Tag, html: str, place: Pla
         _take(all_found, references, hidden_by, place)
 
 
-def _report(all_found: _Found, tag: Tag, attribute: tuple[str, Span], html: str, place: Place) -> None:
+def _report(all_found: References, tag: Tag, attribute: tuple[str, Span], html: str, place: Place) -> None:
     name, span = attribute
     target = value(html, *span).text
     is_image = (tag.name, name) not in {("embed", "src"), ("link", "href"), ("object", "data")}
     if target and (is_image or names_image(target)):
-        all_found.left.append(LeftAlone(target, f"<{tag.name} {name}> is not rewritten"))
+        all_found.left_alone.append(LeftAlone(target, f"<{tag.name} {name}> is not rewritten"))
         all_found.seen += _placed_span(*span, place)
 
 
-def _take(all_found: _Found, references: Iterable[Reference], hidden_by: str, place: Place) -> None:
+def _take(all_found: References, references: Iterable[Reference], hidden_by: str, place: Place) -> None:
     for reference in references:
         placed = _placed(reference, place)
         reason = hidden_in(hidden_by) if hidden_by else NOT_PLACED
         if placed and not hidden_by:
-            all_found.shown.append(placed)
+            all_found.references.append(placed)
         else:
-            all_found.left.append(LeftAlone(reference.target, reason))
+            all_found.left_alone.append(LeftAlone(reference.target, reason))
         all_found.seen += _placed_span(reference.start, reference.end, place)
 
 
@@ -115,7 +107,7 @@ def _references(tag: Tag, name: str, html: str, span: Span) -> Iterator[Referenc
         return
     meant = value(html, start, end)
     if name == "style":
-        yield from _named(meant, urls(meant.text), Writing.STYLE_ATTRIBUTE)
+        yield from _named(meant, css_urls(meant.text), Writing.STYLE_ATTRIBUTE)
     elif (tag.name, name) in _CANDIDATES or _LAZY.get(name):
         found = ((*each, meant.text[slice(*each)]) for each in candidates(meant.text))
         yield from _named(meant, found, Writing.CANDIDATE if quoted else Writing.UNQUOTED)
@@ -128,10 +120,6 @@ def _is_url(tag: Tag, name: str, text: str) -> bool:
     if name in _LAZY:
         return names_image(text)
     return (tag.name, name) == ("img", "src") or (name == "background" and tag.name in _BACKGROUNDS)
-
-
-def _in_style(css: str, start: int) -> Iterator[Reference]:
-    return _named(Value(css, start), urls(css), Writing.STYLE)
 
 
 _STYLES = {Writing.STYLE, Writing.STYLE_ATTRIBUTE}
@@ -153,9 +141,6 @@ def _placed(reference: Reference, place: Place) -> Reference | None:
 def _placed_span(start: int, end: int, place: Place) -> list[Span]:
     first, last = place(start), place(end - 1)
     return [(first, last + 1)] if first is not None and last is not None and start < end else []
-
-
-# <base>
 
 
 def base_of(markup: Markup, html: str, place: Place) -> Base | None:

@@ -6,8 +6,10 @@ each match is bounded, so that the time does not grow with the square of the tex
 """
 
 import re
+from collections.abc import Iterable, Iterator
 from html import unescape
 
+from img402_mcp.client.publish.references import LeftAlone, Span
 from img402_mcp.client.publish.urls import names_image
 
 _MASKS = {" ": "\ufdd0", "\t": "\ufdd1"}  # Unicode noncharacters, which have no meaning in a text
@@ -20,7 +22,9 @@ def prepared(text: str) -> str:
     text = text.replace("\ufeff", "\n", 1) if text.startswith("\ufeff") else text
     if any(mask in text for mask in _MASKS.values()):
         return text
-    return _with_definitions(INLINE.sub(_prepared_inline, _with_open_textareas(text)))
+    return _with_definitions(
+        INLINE.sub(lambda found: found[1] + _prepared_destination(found[2]), _with_open_textareas(text))
+    )
 
 
 def unmasked(text: str) -> str:
@@ -52,10 +56,6 @@ _SIZE = r"=(?:[0-9]+(?:px|%)?)?(?:x(?:[0-9]+(?:px|%)?)?)?"
 _BEHIND = re.compile(rf"""(?<![ \t])[ \t]+(?:"[^"]*+"|'[^']*+'|{_SIZE})[ \t]*+\Z""")
 _TITLE_OR_SIZE = re.compile(rf""""[^"]*+"|'[^']*+'|({_SIZE})""")
 _ESCAPED = re.compile(r"\\([!-/:-@\[-`{-~])")
-
-
-def _prepared_inline(match: re.Match[str]) -> str:
-    return match[1] + _prepared_destination(match[2])
 
 
 def _prepared_destination(written: str) -> str:
@@ -100,3 +100,29 @@ def _with_definitions(text: str) -> str:
 def folded(label: str) -> str:
     """The same text for labels that match (CommonMark 0.31, 6.3)."""
     return " ".join(label.casefold().split())
+
+
+# Images inside an HTML block, where CommonMark treats Markdown as text
+
+
+IN_BLOCK = "it is inside an HTML block, where Markdown is plain text; an empty line before it ends the block"
+UNCLOSED = "it is inside HTML that {} opens and nothing closes, where Markdown is plain text"
+_WIKILINK = re.compile(r"!?\[\[([^\[\]|\n]{1,500}+)")
+_RAW = re.compile(r"<(script|pre|style|textarea)(?=[\s>])", re.IGNORECASE)
+
+
+def unread(text: str, blocks: Iterable[Span]) -> Iterator[LeftAlone]:
+    for start, end in blocks:
+        if reason := _reason(text[start:end]):
+            inline = (meaning(destination(found[2])) for found in INLINE.finditer(text, start, end))
+            targets = (*inline, *(found[1].strip() for found in _WIKILINK.finditer(text, start, end)))
+            yield from (LeftAlone(target, reason) for target in targets if names_image(target))
+
+
+def _reason(block: str) -> str:
+    """Empty for a comment or a script, whose content is not meant as Markdown."""
+    if raw := _RAW.match(block):
+        return "" if END_OF_RAW.search(block) else UNCLOSED.format(f"<{raw[1].lower()}>")
+    if block.startswith("<!--"):
+        return "" if "-->" in block else UNCLOSED.format("<!--")
+    return "" if block.startswith(("<!", "<?")) else IN_BLOCK

@@ -5,10 +5,11 @@ work at all, such as writing to a name that exists, is refused before anything i
 URL.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 from anyio.to_thread import run_sync
 
@@ -18,19 +19,68 @@ from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_glob import sizes_of
 from img402_mcp.client.publish import commonmark, html
 from img402_mcp.client.publish.disk import Found, ImageFile, images_of
-from img402_mcp.client.publish.local import local
-from img402_mcp.client.publish.references import Kind, LeftAlone, Reference, References, rewritten
+from img402_mcp.client.publish.references import Kind, Reference, References, local, rewritten
 from img402_mcp.client.publish.urls import with_fragment
 from img402_mcp.client.upload import Progress, Upload, Uploader, UploadOptions
 from img402_mcp.errors import Img402Error, ReadRefused, quoted
 
+Fields = dict[str, Any]
+MAX_LEFT_ALONE = 100
+"""In one answer; a few thousand tokens."""
+
+
+@dataclass(frozen=True)
+class Report:
+    headline: str
+    fields: Fields
+
+
+def counted(images: int, verb: str, failures: int, left: int, *, names_others: bool) -> str:
+    if images or failures or left:
+        cut = f" (the first {MAX_LEFT_ALONE} are listed)" if left > MAX_LEFT_ALONE else ""
+        return f"Local images: {images} {verb}, {failures} failed, {left:,} left alone{cut}."
+    if names_others:
+        return "No local image was found. The document has names that look like images, but no such file exists here."
+    return "The document shows no local image."
+
+
+def sent(image: ImageFile, upload: Upload) -> Fields:
+    reused = ("already uploaded",) if upload.reused else ()
+    notes = (*filter(None, (image.note,)), *reused, *upload.done, *upload.receipt.notes, *upload.notes)
+    return {"image": image.target, "url": upload.receipt.url, "note": "; ".join(notes)}
+
+
+def readable(image: ImageFile, size_bytes: int) -> Fields:
+    noted = {"note": image.note} if image.note else {}
+    return {"image": image.target, "size_bytes": size_bytes, **noted}
+
+
+def lines(report: Report) -> Iterator[str]:
+    fields = report.fields
+    yield report.headline
+    for sent in fields.get("uploads", ()):
+        yield f"{quoted(sent['image'])} is {sent['url']}{_aside(sent['note'])}"
+    for would in fields.get("would_upload", ()):
+        yield f"{quoted(would['image'])} would be uploaded ({would['size_bytes']:,} bytes)" + _aside(
+            would.get("note", "")
+        )
+    for failed in fields["failures"]:
+        yield f"{quoted(failed['image'])} FAILED and stays as it was: {failed['reason']}"
+    for left in fields["left_alone"]:
+        yield f"{quoted(left['image'])} was left alone: {left['reason']}"
+    if fields["note"]:
+        yield fields["note"]
+    if fields["out"]:
+        yield f"The copy {'is' if 'uploads' in fields else 'would be'} {quoted(fields['out'])}."
+
+
+def _aside(note: str) -> str:
+    return f" ({note})" if note else ""
+
 
 @dataclass(frozen=True)
 class PublishOptions:
-    """What to publish. A text of more than `longest` bytes is not returned, so it needs `out`.
-
-    `by_tool` says that a model chose `out`, not a person.
-    """
+    """More than `longest` bytes are not returned, so `out` is needed. `by_tool`: a model chose `out`, not a person."""
 
     path: str
     out: str = ""
@@ -41,59 +91,7 @@ class PublishOptions:
     """Documents outlive the days that a large image may have."""
 
 
-@dataclass(frozen=True)
-class PublishedImage:
-    target: str
-    """Its first name in the document."""
-    upload: Upload
-    note: str = ""
-    """Why this file was chosen, if the target can be read in another way."""
-
-
-@dataclass(frozen=True)
-class Failed:
-    target: str
-    reason: str
-
-
-@dataclass(frozen=True)
-class Published:
-    text: str
-    uploads: tuple[PublishedImage, ...]
-    failures: tuple[Failed, ...]
-    left_alone: tuple[LeftAlone, ...]
-    out: Path | None
-    """The copy; None if none was asked for, or if writing it failed, as `note` then says."""
-    note: str = ""
-    names_others: bool = False
-    """Whether the document has other names that look like local images."""
-    path_notes: tuple[str, ...] = ()
-    """How the path of the document was read, if no file has exactly that name."""
-    lives: str = ""
-    """When its images expire, and what would make them last."""
-
-
-@dataclass(frozen=True)
-class Readable:
-    target: str
-    size_bytes: int
-    note: str = ""
-    """Why this file would be chosen, as in PublishedImage."""
-
-
-@dataclass(frozen=True)
-class Planned:
-    """What publishing would upload."""
-
-    images: tuple[Readable, ...]
-    failures: tuple[Failed, ...]
-    left_alone: tuple[LeftAlone, ...]
-    out: Path | None
-    names_others: bool = False
-    path_notes: tuple[str, ...] = ()
-
-
-async def publish(uploader: Uploader, wanted: PublishOptions, progress: Progress | None = None) -> Published:
+async def publish(uploader: Uploader, wanted: PublishOptions, progress: Progress | None = None) -> Report:
     """Raises ReadRefused, before anything is sent."""
     draft = await run_sync(_draft, wanted, uploader.roots)
     sizes = await run_sync(sizes_of, draft.images, uploader.roots)
@@ -101,14 +99,13 @@ async def publish(uploader: Uploader, wanted: PublishOptions, progress: Progress
     batch = await upload_batch(upload, draft.images, progress, sizes)
     text = rewritten(draft.document.text, _urls(draft, batch))
     note = await run_sync(_written, text, draft, uploader.roots, wanted.overwrite)
-    uploads = tuple(
-        PublishedImage(draft.target(each.path), each.upload, draft.images[each.path].note) for each in batch.uploads
-    )
-    out = None if note else draft.place
-    failures, found, path_notes = _failures(draft, batch), draft.found, draft.document.notes
-    return Published(
-        text, uploads, failures, found.left_alone, out, note, found.names_others, path_notes, lives_of(batch)
-    )
+    failed = {each.path: str(each.error) for each in batch.failures}
+    failed |= dict.fromkeys(batch.unsent, f"Not tried after: {batch.stopped_by}")
+    uploads = [sent(draft.images[each.path], each.upload) for each in batch.uploads]
+    fields = draft.fields("uploads", uploads, failed)
+    fields |= {"note": " ".join(filter(None, (note, lives_of(batch))))}
+    fields |= {"out": "", "text": ""} if note else {"text": "" if draft.place else text}
+    return Report(draft.headline(len(uploads), "uploaded", len(failed)), fields)
 
 
 def _urls(draft: "_Draft", batch: Batch) -> dict[Reference, str]:
@@ -120,22 +117,17 @@ def _urls(draft: "_Draft", batch: Batch) -> dict[Reference, str]:
     }
 
 
-async def plan(uploader: Uploader, wanted: PublishOptions) -> Planned:
+async def plan(uploader: Uploader, wanted: PublishOptions) -> Report:
     """Does the same without sending or writing anything. Raises ReadRefused."""
     draft = await run_sync(_draft, wanted, uploader.roots)
-
-    sizes, refused = dict[str, int](), dict[str, str]()
-    for path in draft.images:
+    images, refused = list[Fields](), dict[str, str]()
+    for path, image in draft.images.items():
         try:
-            sizes[path] = len((await uploader.read(path)).data)
+            images.append(readable(image, len((await uploader.read(path)).data)))
         except Img402Error as error:
             refused[path] = str(error)
-    images = tuple(Readable(draft.target(path), size, draft.images[path].note) for path, size in sizes.items())
-    found, failures, path_notes = draft.found, draft.failed(refused), draft.document.notes
-    return Planned(images, failures, found.left_alone, draft.place, found.names_others, path_notes)
-
-
-# Before anything is sent
+    fields = draft.fields("would_upload", images, refused) | {"note": "A dry run: nothing was sent or written."}
+    return Report(draft.headline(len(images), "to upload", len(refused)), fields)
 
 
 @dataclass(frozen=True)
@@ -148,23 +140,29 @@ class _Draft:
     def images(self) -> Mapping[str, ImageFile]:
         return self.found.images
 
-    def target(self, path: str) -> str:
-        return self.images[path].target
+    def fields(self, name: str, images: list[Fields], failed: Mapping[str, str]) -> Fields:
+        """`failed`: path -> reason."""
+        left = self.found.left_alone[:MAX_LEFT_ALONE]
+        return {
+            name: images,
+            "failures": [{"image": self.images[path].target, "reason": reason} for path, reason in failed.items()],
+            "left_alone": [{"image": each.target, "reason": each.reason} for each in left],
+            "out": str(self.place or ""),
+        }
 
-    def failed(self, reasons: Mapping[str, str]) -> tuple[Failed, ...]:
-        return tuple(Failed(self.target(path), reason) for path, reason in reasons.items())
+    def headline(self, images: int, verb: str, failures: int) -> str:
+        left, names_others = len(self.found.left_alone), self.found.names_others
+        return " ".join((*self.document.notes, counted(images, verb, failures, left, names_others=names_others)))
 
 
 def _draft(wanted: PublishOptions, roots: Roots) -> _Draft:
     document = read_document(wanted.path, roots)
-    place = _place(wanted, document, roots) if wanted.out else None
+    place = None
+    if wanted.out:
+        place = place_for(wanted.out, document, roots, overwrite=wanted.overwrite, by_tool=wanted.by_tool)
     _demand_short(document, wanted)
     found = references(document.text, Kind.HTML if document.is_html else Kind.MARKDOWN)
     return _Draft(document, place, images_of(document, found, roots))
-
-
-def _place(wanted: PublishOptions, document: Document, roots: Roots) -> Path:
-    return place_for(wanted.out, document, roots, overwrite=wanted.overwrite, by_tool=wanted.by_tool)
 
 
 def _demand_short(document: Document, wanted: PublishOptions) -> None:
@@ -174,14 +172,6 @@ def _demand_short(document: Document, wanted: PublishOptions) -> None:
             f"{quoted(wanted.path)} has {size:,} bytes, and at most {wanted.longest:,} are returned as text; name a "
             "file to write in `out`. Nothing was sent."
         )
-
-
-# Afterwards
-
-
-def _failures(draft: _Draft, batch: Batch) -> tuple[Failed, ...]:
-    failed = {each.path: str(each.error) for each in batch.failures}
-    return draft.failed(failed | dict.fromkeys(batch.unsent, f"Not tried after: {batch.stopped_by}"))
 
 
 def _written(text: str, draft: _Draft, roots: Roots, overwrite: bool) -> str:  # noqa: FBT001  # run_sync passes by place

@@ -2,8 +2,11 @@
 
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import Enum
+from posixpath import normpath
+
+from img402_mcp.client.publish.urls import cleaned, is_local, is_relative, is_template, names_image, resolved
 
 
 class Kind(Enum):
@@ -45,7 +48,7 @@ class Reference:
 
 @dataclass(frozen=True)
 class LeftAlone:
-    """A local image that is not rewritten, and why."""
+    """A local image that keeps its reference, and why."""
 
     target: str
     reason: str
@@ -63,15 +66,16 @@ class Base:
 Span = tuple[int, int]
 
 
-@dataclass(frozen=True)
+@dataclass
 class References:
-    references: tuple[Reference, ...]
-    """In the document's order; none overlaps another."""
-    left_alone: tuple[LeftAlone, ...]
+    """What has been found so far; no reference overlaps another."""
+
+    references: list[Reference] = field(default_factory=list)
+    left_alone: list[LeftAlone] = field(default_factory=list)
     base: Base | None = field(default=None, compare=False)
-    seen: tuple[Span, ...] = field(default=(), compare=False)
+    seen: list[Span] = field(default_factory=list, compare=False)
     """What has been understood, whether or not it is a local image."""
-    linked: tuple[str, ...] = field(default=(), compare=False)
+    linked: list[str] = field(default_factory=list, compare=False)
     """Images that a link points to."""
 
 
@@ -113,15 +117,50 @@ def _style(url: str) -> str:
     return _NOT_IN_CSS.sub(lambda mark: f"%{ord(mark[0]):02X}", url)
 
 
-def _style_attribute(url: str) -> str:
-    return _unquoted(_style(url))
-
-
 _WRITERS: dict[Writing, Callable[[str], str]] = {
     Writing.DESTINATION: _destination,
     Writing.ATTRIBUTE: _attribute,
     Writing.CANDIDATE: _candidate,
     Writing.UNQUOTED: _unquoted,
     Writing.STYLE: _style,
-    Writing.STYLE_ATTRIBUTE: _style_attribute,
+    Writing.STYLE_ATTRIBUTE: lambda url: _unquoted(_style(url)),
 }
+
+
+# Which of them are files on this machine
+
+
+TEMPLATE = "a template fills in part of it"
+BEFORE_BASE = "a <base href> comes after it, and browsers differ in what they then show"
+
+
+def local(found: References) -> References:
+    """Only the local ones, in the document's order."""
+    href = found.base.href if found.base else ""
+    left = (each for each in found.left_alone if is_local(resolved(cleaned(each.target), href)))
+    linked = dict.fromkeys(resolved(cleaned(target), href) for target in found.linked)
+    images = [url for url in linked if is_local(url) and names_image(url)]
+    ours = References([], [*left], found.base, found.seen, images)
+    for reference in sorted(found.references, key=lambda each: each.start):
+        url = resolved(reference.url, href)
+        reason = _doubt(reference, found.base)
+        if reason and is_local(reference.url):
+            ours.left_alone.append(LeftAlone(reference.target, reason))
+        elif not reason and is_local(url):
+            ours.references.append(replace(reference, url=url, by_base=_is_changed(reference, found.base)))
+    return replace(ours, left_alone=[*dict.fromkeys(ours.left_alone)])
+
+
+def _doubt(reference: Reference, base: Base | None) -> str:
+    """Why it is unclear which image this is; empty if it is clear."""
+    if is_template(reference.target):
+        return TEMPLATE
+    if base is None or not is_relative(reference.url):
+        return ""
+    shown_at = reference.start if reference.shown_at is None else reference.shown_at
+    return base.unclear or (BEFORE_BASE if shown_at < base.start and _is_changed(reference, base) else "")
+
+
+def _is_changed(reference: Reference, base: Base | None) -> bool:
+    href = base.href if base else ""
+    return normpath(resolved(reference.url, href)) != normpath(resolved(reference.url))

@@ -144,11 +144,7 @@ def _decoded(path: str) -> str:
         return path
 
 
-def fragment_in(target: str) -> str:
-    """Kept, since `#gh-dark-mode-only` makes GitHub show one of two images."""
-    found = _FRAGMENT.search(target.strip())
-    return found[0] if found else ""
-
-
 def with_fragment(url: str, target: str) -> str:
-    return url if urlsplit(url).fragment else url + fragment_in(target)
+    """A fragment is kept, since `#gh-dark-mode-only` makes GitHub show one of two images."""
+    found = _FRAGMENT.search(target.strip())
+    return url if urlsplit(url).fragment or not found else url + found[0]

@@ -4,7 +4,7 @@ A plain text extension goes, although GIF89a would have it drawn: no browser dra
 """
 
 from img402_mcp.client.scrub.segments import Segments
-from img402_mcp.formats import Piece
+from img402_mcp.formats.base import Piece
 
 _APPLICATION = b"!\xff"
 _KEPT = (b",", b";", b"!\xf9")  # frames, the end, and controls, which have just their length
@@ -35,11 +35,4 @@ def _decide(segments: Segments, piece: Piece) -> None:
             piece.start, piece.end, _APPLICATION + segments.data[content : content + 16] + b"\0", "application data"
         )
     else:
-        segments.drop(_name(segments, piece))
-
-
-def _name(segments: Segments, piece: Piece) -> str:
-    for kind, begins, name in _NAMES:
-        if piece.kind == kind and segments.data.startswith(begins, piece.start + 2):
-            return name
-    return "unknown extension"
+        segments.drop(segments.name(_NAMES, piece.kind, content, "unknown extension"))

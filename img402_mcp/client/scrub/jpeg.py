@@ -3,10 +3,21 @@
 import struct
 
 from img402_mcp.client.scrub.segments import Segments
-from img402_mcp.client.scrub.tables import ADOBE, ARITHMETIC, JFIF, used
-from img402_mcp.formats import Piece
-from img402_mcp.formats.jpeg import APPLICATIONS, HUFFMAN, RESTART_INTERVAL, TABLES, tables_in
+from img402_mcp.formats.base import Piece
+from img402_mcp.formats.jpeg import (
+    APPLICATIONS,
+    HUFFMAN,
+    QUANTIZATION,
+    RESTART_INTERVAL,
+    START_OF_FRAME,
+    START_OF_SCAN,
+    TABLES,
+    tables_in,
+)
 
+ARITHMETIC, JFIF, ADOBE = 0xCC, 0xE0, 0xEE
+_ARITHMETIC_FRAMES = (0xC9, 0xCA)
+_MAX_CONDITIONS = 4 + 2 * 32  # bytes of the segment
 _CODING = frozenset(range(0xC0, 0xD0)) - {HUFFMAN, ARITHMETIC} | {0xD9, 0xDA}  # frames, scans, the end
 _EXIF, _ICC = b"Exif\0\0", b"ICC_PROFILE\0"
 
@@ -22,14 +33,16 @@ _NAMES = (
 
 
 def clean(segments: Segments) -> None:
-    needed = used(segments.data, segments.pieces())
+    decoder = _Decoder(segments.data)
+    for piece in segments.pieces():
+        decoder.read(piece)
     segments.keep(0, 2)
     previous = 2
     for piece in segments.pieces():
         if piece.start != previous:
             segments.drop("padding")
         previous = piece.end
-        _decide(segments, piece, needed)
+        _decide(segments, piece, decoder.used)
 
 
 def _decide(segments: Segments, piece: Piece, needed: set[int]) -> None:
@@ -71,9 +84,55 @@ def _segment(marker: int, content: bytes) -> bytes:
 
 
 def _name(segments: Segments, marker: int, content: int) -> str:
-    for each, begins, name in _NAMES:
-        if marker == each and segments.data.startswith(begins, content):
-            return name
     if marker in (ARITHMETIC, RESTART_INTERVAL):
         return "unused tables"
-    return "application data" if marker in APPLICATIONS else "unknown segment"
+    otherwise = "application data" if marker in APPLICATIONS else "unknown segment"
+    return segments.name(_NAMES, marker, content, otherwise)
+
+
+# Which tables a decoder uses. One that is replaced before a scan uses it, or that belongs to no component, may hold
+# anything: nobody reads it.
+
+
+class _Decoder:
+    """`used`: where they begin: tables within their segments, and whole segments, of which the last one counts."""
+
+    def __init__(self, data: bytes) -> None:
+        self.used: set[int] = set()
+        self._data = data
+        self._holds: dict[tuple[int, int], int] = {}  # marker and name -> where it begins
+        self._quantized_by: dict[int, int] = {}  # component -> its table, until that is fetched
+        self._conditions: list[int] = []
+
+    def read(self, segment: Piece) -> None:
+        marker, start = segment.kind[0], segment.start
+        if marker in TABLES:
+            for table in tables_in(self._data, start, segment.end):
+                self._holds[marker, table.name if marker == HUFFMAN else table.name & 15] = table.start
+        elif marker == RESTART_INTERVAL or (not self.used and _is_told_once(self._data, segment)):
+            self._holds[marker, 0] = start
+        elif marker == ARITHMETIC and segment.end - start <= _MAX_CONDITIONS:
+            self._conditions.append(start)
+        elif marker in START_OF_FRAME:
+            components = self._data[start + 10 : segment.end]
+            self._quantized_by = dict(zip(components[::3], components[2::3], strict=True))
+            self.used.update(self._conditions if marker in _ARITHMETIC_FRAMES else ())
+        elif marker == START_OF_SCAN:
+            self._fetch(start)
+
+    def _fetch(self, scan: int) -> None:
+        described = self._data[scan + 5 : scan + 5 + 2 * self._data[scan + 4]]
+        names = [(RESTART_INTERVAL, 0), (JFIF, 0), (ADOBE, 0)]
+        for component, coders in zip(described[::2], described[1::2], strict=True):
+            names += [(HUFFMAN, coders >> 4), (HUFFMAN, 0x10 | coders & 15)]
+            if component in self._quantized_by:
+                names.append((QUANTIZATION, self._quantized_by.pop(component)))
+        self.used.update(self._holds[name] for name in names if name in self._holds)
+
+
+def _is_told_once(data: bytes, segment: Piece) -> bool:
+    """JFIF and Adobe's colour transform: decoders use the last one before the pixels."""
+    length, start = segment.end - segment.start - 4, segment.start + 4
+    if segment.kind[0] == JFIF:
+        return length >= 14 and data.startswith(b"JFIF\0", start)
+    return segment.kind[0] == ADOBE and length >= 12 and data.startswith(b"Adobe", start)

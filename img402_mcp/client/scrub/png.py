@@ -4,11 +4,10 @@ The suggested palettes (sPLT, hIST) are removed too: no current decoder uses the
 """
 
 import struct
-import zlib
 
 from img402_mcp.client.scrub.segments import NotClean, Segments
-from img402_mcp.formats import Piece
-from img402_mcp.formats.png import INDEXED
+from img402_mcp.formats.base import Piece
+from img402_mcp.formats.png import INDEXED, made_chunk
 
 _ANCILLARY = {
     b"bKGD": range(1, 7),
@@ -53,7 +52,7 @@ def clean(segments: Segments) -> None:
         length = piece.end - piece.start - 12
         content = piece.start + 8
         if piece.kind == b"eXIf":
-            segments.swap_exif(piece, content, lambda turning: _chunk(b"eXIf", turning))
+            segments.swap_exif(piece, content, lambda turning: made_chunk(b"eXIf", turning))
         elif piece.kind in (b"PLTE", b"tRNS"):
             colours.decide(piece, length)
         elif needed.includes(piece.kind, length, segments.data[content : content + 4]):
@@ -94,7 +93,7 @@ class _Colours:
         count = min(length // 3, 1 << self._bits)
         self._lengths = range(1, count + 1)
         content = self._segments.data[piece.start + 8 : piece.start + 8 + 3 * count]
-        self._segments.swap(piece.start, piece.end, _chunk(b"PLTE", content), "unused colours")
+        self._segments.swap(piece.start, piece.end, made_chunk(b"PLTE", content), "unused colours")
 
 
 def _wrong() -> NotClean:
@@ -140,10 +139,6 @@ class _Needed:
             self._shown = self._frames > 0
             self._frames -= self._shown
         return self._shown
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack(">I", len(content)) + kind + content + struct.pack(">I", zlib.crc32(kind + content))
 
 
 def _name(segments: Segments, piece: Piece) -> str:

@@ -1,10 +1,15 @@
 """One image while it is scrubbed: which parts are kept, and what is removed."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
+from typing import TypeVar
 
 from img402_mcp.client.scrub.exif import content_of
-from img402_mcp.formats import Picture, Piece, Runs, pieces
+from img402_mcp.formats import Picture
+from img402_mcp.formats.base import Piece, Runs
+from img402_mcp.formats.walk import pieces
+
+K = TypeVar("K", int, bytes)
 
 
 class NotClean(ValueError):
@@ -40,6 +45,11 @@ class Segments:
 
     def drop(self, *kinds: str) -> None:
         self.removed.update(dict.fromkeys(kinds))
+
+    def name(self, table: Iterable[tuple[K, bytes, str]], kind: K, content: int, otherwise: str) -> str:
+        """`table`: kind of piece, how its content begins, what that is called."""
+        names = (name for each, begins, name in table if kind == each and self.data.startswith(begins, content))
+        return next(names, otherwise)
 
     def swap(self, start: int, end: int, new: bytes, *kinds: str) -> None:
         """Puts `new` in place of the piece, which holds `kinds`. The piece is kept if both are the same."""

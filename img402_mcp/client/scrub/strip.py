@@ -15,9 +15,8 @@ from dataclasses import dataclass, field
 
 from img402_mcp.client.scrub import gif, jpeg, png, webp
 from img402_mcp.client.scrub.segments import NotClean, Segments
-from img402_mcp.formats import GIF, JPEG, PNG, WEBP, Format, NotAnImage, Picture, examine
-
-__all__ = ["NotClean", "Scrubbed", "scrubbed"]
+from img402_mcp.formats import JPEG, PNG, WEBP, Format, NotAnImage, Picture, examine
+from img402_mcp.formats.base import GIF
 
 CLEANERS: dict[Format, Callable[[Segments], None]] = {
     PNG: png.clean,
@@ -37,10 +36,7 @@ class Scrubbed:
 
 
 def scrubbed(data: bytes, picture: Picture) -> Scrubbed:
-    """`data` and its `examine` result -> the clean image; the same `data` if there was nothing to remove.
-
-    Raises NotClean.
-    """
+    """`data` as examined -> the clean image; the same `data` if there was nothing to remove. Raises NotClean."""
     segments = _stripped(data, picture)
     if surplus := len(data) - picture.end:
         segments.drop(f"{surplus:,} bytes after the image's end")

@@ -6,8 +6,8 @@ Source: RFC 9649. Decoders skip frames if no animation is announced, and picture
 import struct
 
 from img402_mcp.client.scrub.segments import NotClean, Segments
-from img402_mcp.formats import Piece
-from img402_mcp.formats.webp import ANIMATED, FRAME_HEADER, PICTURES, chunks
+from img402_mcp.formats.base import Piece
+from img402_mcp.formats.webp import ANIMATED, FRAME_HEADER, PICTURES, chunks, made_chunk
 
 _XMP, _EXIF = 0x04, 0x08
 _LENGTHS = {b"VP8X": 10, b"ANIM": 6}
@@ -29,13 +29,8 @@ def clean(segments: Segments) -> None:
             kinds.difference_update(_PIXELS)
         _with(segments, piece)
     if segments.removed:
-        _note_removed(segments, flags)
-
-
-def _note_removed(segments: Segments, flags: int | None) -> None:
-    """The header's length, and its flags for EXIF and XMP."""
-    segments.overwrite(4, struct.pack("<I", segments.length - 8))
-    if flags is not None:
+        segments.overwrite(4, struct.pack("<I", segments.length - 8))
+    if segments.removed and flags is not None:
         segments.overwrite(20, bytes((flags & ~(_XMP | _EXIF) | (_EXIF if segments.turned else 0),)))
 
 
@@ -47,21 +42,17 @@ def _kinds_to_keep(flags: int | None) -> set[bytes]:
     return {b"VP8X", b"ICCP", *_PIXELS}
 
 
-def _content(segments: Segments, piece: Piece) -> bytes:
-    (length,) = struct.unpack_from("<I", segments.data, piece.start + 4)
-    return segments.data[piece.start + 8 : piece.start + 8 + length]
-
-
 def _without(segments: Segments, piece: Piece, *, extended: bool) -> None:
     if piece.kind == b"EXIF":
-        segments.swap_exif(piece, piece.start + 8, lambda turning: _chunk(b"EXIF", turning) if extended else b"")
+        segments.swap_exif(piece, piece.start + 8, lambda turning: made_chunk(b"EXIF", turning) if extended else b"")
     else:
         unused = piece.kind in (*_PIXELS, b"ANMF", b"ANIM", b"ICCP", b"VP8X")
         segments.drop("chunk that decoders skip" if unused else _NAMES.get(piece.kind, "unknown chunk"))
 
 
 def _with(segments: Segments, piece: Piece) -> None:
-    if piece.kind in _LENGTHS and len(_content(segments, piece)) != _LENGTHS[piece.kind]:
+    (length,) = struct.unpack_from("<I", segments.data, piece.start + 4)
+    if _LENGTHS.get(piece.kind, length) != length:
         raise NotClean("is a WebP with a header of the wrong length")
     if piece.kind == b"ANMF":
         _clean_frame(segments, piece)
@@ -79,7 +70,3 @@ def _clean_frame(segments: Segments, frame: Piece) -> None:
             segments.drop("unknown chunk")
     if segments.length - at != frame.end - frame.start:
         segments.overwrite(at + 4, struct.pack("<I", segments.length - at - 8))
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack("<4sI", kind, len(content)) + content + b"\0" * (len(content) & 1)

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import ClassVar, Self
 
-from img402_mcp.client.settings.api import ApiSettings
+from img402_mcp.client.settings.model import ApiSettings
 from img402_mcp.client.settings.variables import address, bearer, usdc, web_address
 from img402_mcp.errors import SettingsError, quoted
 

@@ -3,19 +3,13 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import ClassVar, Literal, Self, TypeVar
 
-from img402_mcp.client.settings.api import ApiSettings
 from img402_mcp.errors import SettingsError
 
 # The largest file that any API of the project takes is 25 MB.
 MAX_BYTES = 25 * 1024 * 1024
-OfApi = TypeVar("OfApi", bound=ApiSettings)
-
-
 Approve = Literal["auto", "ask"]
-
-
 PaidFlow = Literal["token", "inline"]
 
 
@@ -44,6 +38,29 @@ class Money:
 
 
 @dataclass(frozen=True)
+class ApiSettings:
+    """The common part of the settings of every API besides img402."""
+
+    name: ClassVar[str]
+    """Its variables begin with `IMG402_`, this name in capitals and `_`, and are read together."""
+    secret: ClassVar[str]
+    """The variable with its key or token."""
+    variables: ClassVar[tuple[str, ...]]
+    """Every name that `read` looks for."""
+
+    url: str
+    """Its base, without a slash at its end."""
+
+    @classmethod
+    def read(cls, environ: Mapping[str, str]) -> Self | None:
+        """None if it is not configured. Raises SettingsError."""
+        raise NotImplementedError
+
+
+OfApi = TypeVar("OfApi", bound=ApiSettings)
+
+
+@dataclass(frozen=True)
 class Settings:
     api_url: str
     """Without a slash at its end."""
@@ -65,10 +82,7 @@ class Settings:
     unknown_variables: tuple[str, ...] = ()
     """Variables that are set and look like ours but have no effect."""
     folders_named_by: str = "IMG402_ALLOW_DIRS"
-    """The setting that names `allow_dirs`.
-
-    If it is empty, they are the defaults, and the user's own list is added to them.
-    """
+    """The setting that names `allow_dirs`; empty: they are the defaults, and the user's own list is added."""
     default_reasons: Mapping[Path, str] = field(default_factory=dict, compare=False)
     """Why each default folder may be read."""
 

@@ -1,7 +1,12 @@
-"""Every variable that the client reads. `check` refuses a misspelt one."""
+"""The APIs besides img402, and every variable that the client reads. `check` refuses a misspelt one."""
 
-from img402_mcp.client.settings.apis import APIS
+from img402_mcp.client.settings.io42 import Io42Settings
+from img402_mcp.client.settings.model import ApiSettings
+from img402_mcp.client.settings.studio import StudioSettings
 from img402_mcp.variable_names import VariableNames
+
+APIS: tuple[type[ApiSettings], ...] = (Io42Settings, StudioSettings)
+"""Those besides img402 that the client can use."""
 
 CLIENT_VARIABLES = VariableNames(
     prefix="IMG402_",

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import ClassVar, Self
 
-from img402_mcp.client.settings.api import ApiSettings
+from img402_mcp.client.settings.model import ApiSettings
 from img402_mcp.client.settings.variables import bearer, web_address
 from img402_mcp.errors import SettingsError
 

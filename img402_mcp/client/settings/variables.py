@@ -9,7 +9,6 @@ from img402_mcp.errors import SettingsError, quoted
 
 HOSTED_API = "https://img402.dev"
 
-
 # The payee that the hosted API's 402 is published with (docs/specs/img402.md).
 HOSTED_PAYEE = "0x77f3c9bcb898ad1d30e9a336e2cc3108d88d6c09"
 

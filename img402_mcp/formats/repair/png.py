@@ -5,13 +5,13 @@ import zlib
 from collections.abc import Iterable, Sequence
 
 from img402_mcp.formats.base import MAX_PIECES, Buffer, CutOff, NotAnImage, Piece, TooManyPieces
-from img402_mcp.formats.png import AROUND, SIGNATURE_LENGTH, header, is_sound
+from img402_mcp.formats.png import AROUND, SIGNATURE_LENGTH, header, is_sound, made_chunk
 from img402_mcp.formats.repair.rebuilt import BLANKS, DAMAGED, END_MARK, TAIL, Rebuilt
 
 MAX_UNPACKED_BYTES = 400_000_000
 """Bytes of pixels that are counted: about a second."""
 
-_END = struct.pack(">I4sI", 0, b"IEND", zlib.crc32(b"IEND"))
+_END = made_chunk(b"IEND")
 _STEP = 1 << 18
 _SAMPLES = {0: 1, 2: 3, 3: 1, 4: 2, 6: 4}  # of a pixel, by colour type
 _ADAM7 = ((0, 0, 8, 8), (4, 0, 8, 8), (0, 4, 4, 8), (2, 0, 4, 4), (0, 2, 2, 4), (1, 0, 2, 2), (0, 1, 1, 2))
@@ -66,10 +66,6 @@ def _keep(new: Rebuilt, chunk: Piece, *, pixels: bool) -> None:
         raise NotAnImage(f"is a PNG whose {chunk.kind.decode()} chunk is damaged")
 
 
-def _chunk(kind: bytes, content: bytes = b"") -> bytes:
-    return struct.pack(">I4s", len(content), kind) + content + struct.pack(">I", zlib.crc32(kind + content))
-
-
 # Without an end mark
 
 
@@ -83,7 +79,7 @@ def _close(new: Rebuilt, chunks: Sequence[Piece], cut: Piece | None) -> None:
     if rest or missing:
         if not rest and chunks[-1].kind != b"IDAT":
             raise CutOff("PNG")
-        new.write(_chunk(b"IDAT", rest + missing))
+        new.write(made_chunk(b"IDAT", rest + missing))
     elif cut and cut.kind != b"IEND":
         new.say(TAIL)
     behind = bytes(data[new.behind :])

@@ -4,18 +4,7 @@ import struct
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from img402_mcp.formats.base import (
-    GIF,
-    JPEG,
-    PNG,
-    WEBP,
-    Buffer,
-    CutOff,
-    Format,
-    NotAnImage,
-    Picture,
-    TooManyPieces,
-)
+from img402_mcp.formats.base import GIF, JPEG, PNG, WEBP, Buffer, CutOff, Format, NotAnImage, Picture, TooManyPieces
 from img402_mcp.formats.repair import gif, jpeg, png, webp
 from img402_mcp.formats.repair.rebuilt import BLANK, BLANKS, Rebuilt
 from img402_mcp.formats.walk import examine, known

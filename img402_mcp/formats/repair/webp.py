@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 from img402_mcp.formats.base import MAX_PIECES, CutOff, Piece, TooManyPieces
 from img402_mcp.formats.repair.rebuilt import LENGTH, MARKS, PADDING, SIZE, TAIL, Rebuilt
-from img402_mcp.formats.webp import ANIMATED, FLAGS, PICTURES, SIZES, broken, riff_end
+from img402_mcp.formats.webp import ANIMATED, FLAGS, PICTURES, SIZES, broken, made_chunk, riff_end
 
 _METADATA = (b"EXIF", b"XMP ")
 _PIXELS = (*PICTURES, b"VP8X", b"ALPH", b"ANIM", b"ANMF", b"ICCP")
@@ -20,7 +20,7 @@ def repair(new: Rebuilt) -> None:
     contents = [bytes(new.data[chunk.start + 8 : chunk.end]) for chunk in chunks]
     if chunks[0].kind == b"VP8X":
         contents[0] = _header(new, chunks, contents[0])
-    written = b"".join(_chunk(chunk.kind, content) for chunk, content in zip(chunks, contents, strict=True))
+    written = b"".join(made_chunk(chunk.kind, content) for chunk, content in zip(chunks, contents, strict=True))
     if riff_end(new.data) != 12 + len(written) and PADDING not in new.said:
         new.say(LENGTH)
     new.write(struct.pack("<4sI4s", b"RIFF", 4 + len(written), b"WEBP") + written)
@@ -82,7 +82,3 @@ def _header(new: Rebuilt, chunks: Sequence[Piece], content: bytes) -> bytes:
     if size != content[4:10]:
         new.say(SIZE)
     return bytes((flags,)) + content[1:4] + size + rest
-
-
-def _chunk(kind: bytes, content: bytes) -> bytes:
-    return struct.pack("<4sI", kind, len(content)) + content + b"\0" * (len(content) & 1)

@@ -64,10 +64,6 @@ ADDED = {
 
 def tools(*configured: str) -> list[Tool]:
     """`configured`: keys of ADDED. Tools that are not configured cost a session neither time nor context."""
-    names = (name for what, added in ADDED.items() if what in configured for name in added)
-    return [ServedTool.of(entry) for entry in (*TOOLS, *map(_entry, names))]
-
-
-def _entry(name: str) -> ToolEntry:
-    entry: ToolEntry = import_module(f"{__name__}.{name}").ENTRY
-    return entry
+    names = (name for what, several in ADDED.items() if what in configured for name in several)
+    added: list[ToolEntry] = [import_module(f"{__name__}.{name}").ENTRY for name in names]
+    return [ServedTool.of(entry) for entry in (*TOOLS, *added)]

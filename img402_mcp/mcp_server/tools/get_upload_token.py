@@ -8,10 +8,10 @@ from img402_mcp.mcp_server.session import ToolContext
 from img402_mcp.wire.moments import in_utc
 
 if TYPE_CHECKING:
+    from img402_mcp.client.api_limits import Lifetimes
     from img402_mcp.client.apis.base import Receipt
-    from img402_mcp.client.lifetimes import Lifetimes
     from img402_mcp.client.paid_upload import Issued
-    from img402_mcp.client.upload_price import UploadPrice
+    from img402_mcp.client.payments.payment_required import PaymentRequirements
 
 
 class TokenResult(NamedTuple):
@@ -33,11 +33,11 @@ class TokenResult(NamedTuple):
 
 async def get_upload_token(ctx: ToolContext) -> Answer[TokenResult]:
     from img402_mcp.client.paid_upload import Issued  # noqa: PLC0415  # most sessions never pay
-    from img402_mcp.client.upload_price import upload_price  # noqa: PLC0415  # most sessions never pay
+    from img402_mcp.client.token_upload import upload_price  # noqa: PLC0415  # most sessions never pay
 
     if not ctx.session.has_wallet:
         here = await ctx.session.uploader()
-        return _with_worth(_price_result(await upload_price(here)), await here.api_limits.lifetimes())
+        return _with_worth(_price_result(*await upload_price(here)), await here.api_limits.lifetimes())
     paid = await ctx.session.paid()
     bought = await paid.token(ctx.approval.approver(paid.uploader, "for one image upload"))
     answer = _token_result(bought) if isinstance(bought, Issued) else _image_result(bought)
@@ -46,25 +46,27 @@ async def get_upload_token(ctx: ToolContext) -> Answer[TokenResult]:
 
 def _with_worth(answer: Answer[TokenResult], lives: "Lifetimes") -> Answer[TokenResult]:
     """No file is named yet, so the answer says what a token buys beyond a free upload."""
-    from img402_mcp.client.lifetimes import bought  # noqa: PLC0415  # an uploader is open by now
+    from img402_mcp.client.api_limits import bought  # noqa: PLC0415  # an uploader is open by now
 
     note = bought(lives)
     return answer._replace(text=f"{answer.text} {note}", result=answer.result._replace(note=note))
 
 
-def _price_result(price: "UploadPrice") -> Answer[TokenResult]:
+def _price_result(endpoint: str, offer: "PaymentRequirements") -> Answer[TokenResult]:
+    from img402_mcp.wire.x402 import usdc  # noqa: PLC0415  # the offer's room imports it
+
     answer = TokenResult(
-        endpoint=price.endpoint,
+        endpoint=endpoint,
         method="POST",
-        amount_usdc=price.amount,
-        network=price.network,
-        asset=price.asset,
-        pay_to=price.pay_to,
+        amount_usdc=usdc(offer.amount),
+        network=offer.network.name,
+        asset=offer.network.usdc,
+        pay_to=offer.pay_to,
         next="Pay the endpoint with any x402 client, such as a payments MCP tool; then upload_with_token(path, token).",
     )
     return Answer(
-        f"No wallet is set here, nothing was paid. A token costs {price.amount} USDC on {price.network} "
-        f"(asset {price.asset}, to {price.pay_to}). {answer.next} Endpoint: {price.endpoint}",
+        f"No wallet is set here, nothing was paid. A token costs {answer.amount_usdc} USDC on {answer.network} "
+        f"(asset {answer.asset}, to {answer.pay_to}). {answer.next} Endpoint: {endpoint}",
         answer,
     )
 

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from img402_mcp import __version__
-from img402_mcp.client.settings import HOSTED_API, Settings
+from img402_mcp.client.settings.model import Settings
+from img402_mcp.client.settings.variables import HOSTED_API
 from img402_mcp.errors import SettingsError, UploadFailed
 from img402_mcp.mcp_server.results import Answer, structure_of
 from img402_mcp.mcp_server.session import ToolContext
@@ -12,7 +13,7 @@ from img402_mcp.variable_names import report
 
 if TYPE_CHECKING:
     from img402_mcp.client.upload import Uploader
-    from img402_mcp.wire.img402 import Limits, PaidTerms
+    from img402_mcp.wire.img402 import Limits
 
 
 class LimitsResult(NamedTuple):
@@ -82,15 +83,13 @@ def _in_words(api_limits: "Limits") -> str:
         if count is not None
     ]
     sentence = ", ".join((f"stated by the API: free up to {free.max_bytes} bytes", duration, *caps))
-    return f"{sentence}; {_paid_in_words(api_limits.paid)}" if api_limits.paid else sentence
+    if not (paid := api_limits.paid):
+        return sentence
+    return f"{sentence}; for {paid.price} USDC on {paid.network} up to {paid.max_bytes} bytes, {_kept(paid.days)}"
 
 
 def _kept(days: int | None) -> str:
     return "kept for good" if days is None else f"kept {days} days"
-
-
-def _paid_in_words(paid: "PaidTerms") -> str:
-    return f"for {paid.price} USDC on {paid.network} up to {paid.max_bytes} bytes, {_kept(paid.days)}"
 
 
 def _text(answer: LimitsResult) -> str:

@@ -4,7 +4,7 @@ import json
 from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
-from img402_mcp.client.result_text import moment, note_of, remark
+from img402_mcp.client.result_text import note_of, remark, upload_fields
 from img402_mcp.mcp_server.folder_permission import ask_before_many
 from img402_mcp.mcp_server.results import Answer, Fit, upload_options
 from img402_mcp.mcp_server.session import ToolContext
@@ -77,16 +77,9 @@ def _structured(batch: "Batch", block: str, lives: str) -> BatchResult:
 
 
 def _one_uploaded(uploaded: "Success") -> BatchUploaded:
-    upload = uploaded.upload
-    return BatchUploaded(
-        path=uploaded.path,
-        url=upload.receipt.url,
-        expires_at=moment(upload.receipt),
-        reused=upload.reused,
-        done="; ".join(upload.done),
-        verified=upload.verified,
-        note=note_of(upload),
-    )
+    """The lifetime is said once for all."""
+    fields = upload_fields(uploaded.upload) | {"path": uploaded.path, "note": note_of(uploaded.upload)}
+    return BatchUploaded(**{name: fields[name] for name in BatchUploaded._fields if name in fields})
 
 
 def _in_words(batch: "Batch", block: str, lives: str) -> str:
@@ -94,12 +87,9 @@ def _in_words(batch: "Batch", block: str, lives: str) -> str:
 
     remarks = [line for each in batch.uploads if (line := remark(each))]
     failures = [f"FAILED {in_words(failure)}" for failure in batch.failures]
-    return "\n".join(filter(None, (block, "", _summary(batch, lives), *remarks, *failures, *_rest(batch))))
-
-
-def _summary(batch: "Batch", lives: str) -> str:
     counts = f"{len(batch.uploads)} uploaded, {len(batch.failures)} failed, {len(batch.unsent)} not tried."
-    return " ".join(filter(None, (counts, lives)))
+    summary = " ".join(filter(None, (counts, lives)))
+    return "\n".join(filter(None, (block, summary, *remarks, *failures, *_rest(batch))))
 
 
 def _rest(batch: "Batch") -> list[str]:

@@ -7,7 +7,8 @@ from img402_mcp.mcp_server.session import ToolContext
 from img402_mcp.mcp_server.tool import ADDS, ToolEntry
 
 if TYPE_CHECKING:
-    from img402_mcp.client.studio_upload import Input
+    from img402_mcp.client.apis.studio import StudioInput
+    from img402_mcp.client.files.image import Image
 
 
 class InputResult(NamedTuple):
@@ -18,18 +19,18 @@ class InputResult(NamedTuple):
 
 
 async def upload_input(ctx: ToolContext, path: str, fit: Fit = "auto") -> Answer[InputResult]:
-    from img402_mcp.client.studio_upload import open_studio_uploader  # noqa: PLC0415  # few sessions have a studio
+    from img402_mcp.client.studio_upload import upload_to_studio  # noqa: PLC0415  # few sessions have a studio
 
-    uploader = await ctx.session.opened(open_studio_uploader)
-    return _answer(await uploader.upload(path, ctx.progress, upload_options(fit)))
+    uploader = await ctx.session.uploader()
+    return _answer(*await upload_to_studio(uploader, path, ctx.progress, upload_options(fit)))
 
 
-def _answer(done: "Input") -> Answer[InputResult]:
-    stored, size = done.stored, done.image.picture
+def _answer(image: "Image", stored: "StudioInput") -> Answer[InputResult]:
+    size = image.picture
     note = "" if stored.image_url else "The API named no usable preview URL."
     preview = f"image_url: {stored.image_url} (only a preview, which soon expires)" if stored.image_url else note
-    facts = f"{size.format.media_type}, {size.width}x{size.height}, {len(done.image.data)} bytes."
-    changed = "; ".join(done.image.done)
+    facts = f"{size.format.media_type}, {size.width}x{size.height}, {len(image.data)} bytes."
+    changed = "; ".join(image.done)
     facts += f" Sent after: {changed}." if changed else ""
     return Answer(
         f"upload_key: {stored.upload_key} (for workflows, durable)\n{preview}\n{facts}",

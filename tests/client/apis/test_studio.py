@@ -135,10 +135,10 @@ async def test_a_5xx_or_a_reset_is_tried_again_with_the_same_bytes(peers, answer
         pytest.param(MAX_BYTES + 1, "bytes, and the studio takes at most 26,214,400.", id="too-large"),
     ],
 )
-def test_what_would_be_refused_is_refused_before_anything_is_sent(name, sentence, sample, picture_of):
+async def test_what_would_be_refused_is_refused_before_anything_is_sent(name, sentence, sample, picture_of):
     data = sample(name) if isinstance(name, str) else picture_of(1, 1, padding=name)
     with pytest.raises(ReadRefused) as caught:
-        Studio("https://studio.example", "t").demand_fits(Image(Path("/a"), data, examine(data)))
+        await upload("https://studio.example", Image(Path("/a"), data, examine(data)))
     assert sentence in str(caught.value)
 
 

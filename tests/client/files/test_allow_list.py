@@ -8,7 +8,7 @@ import pytest
 
 from img402_mcp.client.files.allow_list import AllowList, listed, local_path, write_list
 from img402_mcp.client.files.roots import Roots
-from img402_mcp.client.settings import client_settings
+from img402_mcp.client.settings.read import client_settings
 from img402_mcp.errors import SettingsError
 from tests.fakes.posix import MODES
 

@@ -22,6 +22,7 @@ from img402_mcp.client.files.documents import (
 )
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.errors import ReadRefused
+from tests.client.files.world import at
 from tests.fakes.posix import DEVICES, LINKS, MODES, NAMES, link, pipe
 
 OUTSIDE = "is not inside an allowed folder"
@@ -77,7 +78,7 @@ def written(place: Path, document: Document, roots: Roots, *, overwrite: bool = 
 )
 def test_a_document_is_read_as_it_is(allow, roots, name, content, text):
     (allow / name).write_bytes(content)
-    assert read_document(name, roots, base=allow) == Document(allow / name, text)
+    assert at(allow, read_document, name, roots) == Document(allow / name, text)
 
 
 @pytest.mark.parametrize(
@@ -290,7 +291,7 @@ def test_a_folder_that_may_not_be_written_is_refused_before_anything_is_sent(doc
 def test_a_name_that_windows_reads_otherwise_is_refused_on_every_system(allow, roots, document, path, said, by_tool):
     for folder in ("sub:x", "prn", "sub.", "sub "):
         (allow / folder).mkdir()
-    found = refusal(lambda: place_for(path, document, roots, overwrite=True, by_tool=by_tool, base=allow), path, roots)
+    found = refusal(lambda: at(allow, place_for, path, document, roots, overwrite=True, by_tool=by_tool), path, roots)
     assert said in found
 
 
@@ -325,20 +326,20 @@ def folders(allow) -> None:
 @pytest.mark.parametrize(("path", "said"), FOR_PEOPLE_ALONE)
 def test_a_tool_writes_nothing_hidden_and_nothing_that_agents_obey(allow, roots, document, folders, path, said):
     with pytest.raises(ReadRefused, match=said) as caught:
-        place_for(path, document, roots, overwrite=True, by_tool=True, base=allow)
+        at(allow, place_for, path, document, roots, overwrite=True, by_tool=True)
     assert "`img402-mcp publish --out`" in str(caught.value)
 
 
 @pytest.mark.parametrize(("path", "said"), FOR_PEOPLE_ALONE)
 def test_a_person_may_write_there(allow, roots, document, folders, path, said):
-    place = place_for(path, document, roots, overwrite=True, base=allow)
+    place = at(allow, place_for, path, document, roots, overwrite=True)
     assert place == Path(os.path.realpath((allow / path).parent)) / Path(path).name
 
 
 @pytest.mark.parametrize("name", [*sorted(INSTRUCTIONS), *(f"x{ending}" for ending in INSTRUCTION_ENDINGS)])
 def test_no_instruction_file_of_the_table_is_written_by_a_tool(allow, roots, document, name):
     with pytest.raises(ReadRefused, match=OBEYED):
-        place_for(name.upper(), document, roots, overwrite=True, by_tool=True, base=allow)
+        at(allow, place_for, name.upper(), document, roots, overwrite=True, by_tool=True)
 
 
 def test_a_root_may_be_hidden_itself(allow, document):

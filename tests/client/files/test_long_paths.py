@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from img402_mcp.client.files.image import read_image
-from img402_mcp.client.files.long_paths import on_disk, resolved
+from img402_mcp.client.files.paths import on_disk, resolved
 from img402_mcp.client.files.safe_glob import expanded
 from tests.client.files.world import LIMIT, World, whole
 from tests.fakes.posix import LONG_PATHS

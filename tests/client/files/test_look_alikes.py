@@ -10,6 +10,7 @@ from img402_mcp.client.files.look_alikes import readings
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_glob import expanded
 from img402_mcp.errors import ReadRefused
+from tests.client.files.world import at
 from tests.fakes.posix import NAMES
 
 NARROW = "Screenshot 2026-01-02 at 9.41.00\u202fAM.png"
@@ -68,7 +69,7 @@ def nfd(text: str) -> str:
 )
 def test_the_one_file_that_reads_alike_is_read_and_named(place, sample, there, asked):
     path = put(place, there, sample("plain.png"))
-    image = read_image(asked, Roots((place,)), limit=LIMIT, base=place)
+    image = at(place, read_image, asked, Roots((place,)), limit=LIMIT)
     assert image.path == path
     assert image.notes == (f'No file has exactly that name, so "{ascii(str(path))[1:-1]}" was read.',)
 
@@ -76,14 +77,14 @@ def test_the_one_file_that_reads_alike_is_read_and_named(place, sample, there, a
 def test_what_is_there_just_as_it_is_written_is_read_without_a_word(place, sample):
     put(place, NARROW, sample("plain.png"))
     put(place, PLAIN, sample("still.gif"))
-    image = read_image(PLAIN, Roots((place,)), limit=LIMIT, base=place)
+    image = at(place, read_image, PLAIN, Roots((place,)), limit=LIMIT)
     assert (image.path.name, image.notes) == (PLAIN, ())
 
 
 def test_of_several_none_is_read_and_all_are_listed(place, sample):
     both = [put(place, name, sample("plain.png")) for name in (NARROW, PLAIN.replace(" AM", "\u00a0AM"))]
     with pytest.raises(ReadRefused) as refused:
-        read_image(PLAIN, Roots((place,)), limit=LIMIT, base=place)
+        at(place, read_image, PLAIN, Roots((place,)), limit=LIMIT)
     assert "does not exist. Did you mean " in str(refused.value)
     assert all(ascii(str(path))[1:-1] in str(refused.value) for path in both)
 
@@ -91,7 +92,7 @@ def test_of_several_none_is_read_and_all_are_listed(place, sample):
 def test_where_money_moves_it_is_only_named(place, sample):
     path = put(place, NARROW, sample("plain.png"))
     with pytest.raises(ReadRefused) as refused:
-        read_image(PLAIN, Roots((place,)), limit=LIMIT, base=place, exact=True)
+        at(place, read_image, PLAIN, Roots((place,)), limit=LIMIT, exact=True)
     assert f'does not exist. Did you mean "{ascii(str(path))[1:-1]}"?' in str(refused.value)
 
 
@@ -99,7 +100,7 @@ def test_where_money_moves_it_is_only_named(place, sample):
 def test_another_case_is_another_file_and_only_named(place, sample):
     path = put(place, "Shot-2.PNG", sample("plain.png"))
     with pytest.raises(ReadRefused) as refused:
-        read_image("shot-2.png", Roots((place,)), limit=LIMIT, base=place)
+        at(place, read_image, "shot-2.png", Roots((place,)), limit=LIMIT)
     assert f'does not exist. Did you mean "{path}"?' in str(refused.value)
 
 
@@ -116,7 +117,7 @@ def test_another_case_is_another_file_and_only_named(place, sample):
 def test_invariant_2_nothing_outside_the_roots_is_found_or_named(place, asked):
     secret = place.parent / "secret"
     with pytest.raises(ReadRefused) as refused:
-        read_image(asked.format(secret=secret), Roots((place,)), limit=LIMIT, base=place)
+        at(place, read_image, asked.format(secret=secret), Roots((place,)), limit=LIMIT)
     assert "Did you mean" not in str(refused.value)
     assert "is not inside an allowed folder" in str(refused.value) or "does not exist" in str(refused.value)
 
@@ -124,7 +125,7 @@ def test_invariant_2_nothing_outside_the_roots_is_found_or_named(place, asked):
 def test_a_link_that_looks_alike_and_leads_outside_is_not_followed(place):
     (place / NARROW).symlink_to(place.parent / "secret" / "shot.png")
     with pytest.raises(ReadRefused, match="does not exist"):
-        read_image(PLAIN, Roots((place,)), limit=LIMIT, base=place)
+        at(place, read_image, PLAIN, Roots((place,)), limit=LIMIT)
 
 
 def test_a_root_may_be_spelled_otherwise_too(tmp_path, sample):
@@ -140,10 +141,10 @@ def test_a_text_has_few_readings():
 
 def test_patterns_find_what_looks_alike(place, sample):
     path = put(place, f"{nfd('Büro')}/{NARROW}", sample("plain.png"))
-    assert expanded(["Büro/* AM.png"], Roots((place,)), place).paths == [str(path)]
+    assert at(place, expanded, ["Büro/* AM.png"], Roots((place,))).paths == [str(path)]
 
 
 def test_a_pattern_takes_endings_in_capitals(place, sample):
     put(place, "IMG_0001.PNG", sample("plain.png"))
-    found = expanded(["*.png"], Roots((place,)), place).paths
+    found = at(place, expanded, ["*.png"], Roots((place,))).paths
     assert [Path(path).name for path in found] == ["IMG_0001.PNG", "shot.png"]

@@ -8,7 +8,7 @@ import pytest
 from img402_mcp.client.files.image import read_image
 from img402_mcp.client.files.safe_open import Opening
 from img402_mcp.errors import quoted
-from tests.client.files.world import LIMIT, OUTSIDE, World, allowed, because, refusal, whole
+from tests.client.files.world import LIMIT, OUTSIDE, World, allowed, at, because, refusal, whole
 from tests.fakes.posix import LINKS, NAMES, OPEN_FILES, WORDS
 
 
@@ -89,11 +89,11 @@ def test_a_relative_path_starts_at_the_working_directory(world: World, monkeypat
 
 
 def test_a_relative_path_starts_at_the_base_if_one_is_given(world: World):
-    assert read_image("shot.png", world.roots, limit=LIMIT, base=world.second).path == world.second / "shot.png"
+    assert at(world.second, read_image, "shot.png", world.roots, limit=LIMIT).path == world.second / "shot.png"
 
 
 def test_a_refused_relative_path_names_where_it_started(world: World):
-    assert refusal("shot.png", world.roots, base=world.secret) == (
+    assert at(world.secret, refusal, "shot.png", world.roots) == (
         f'"shot.png" {OUTSIDE} A relative path starts at "{world.secret}". {allowed(world.roots)}'
     )
 
@@ -128,7 +128,7 @@ def test_a_tilde_alone_is_the_home_folder(world: World, monkeypatch: pytest.Monk
 def test_a_tilde_anywhere_else_is_a_letter(world: World, given: str):
     (world.allow / given).parent.mkdir(parents=True)
     (world.allow / given).write_bytes(world.image)
-    assert read_image(given, world.roots, limit=LIMIT, base=world.allow).path == world.allow / given
+    assert at(world.allow, read_image, given, world.roots, limit=LIMIT).path == world.allow / given
 
 
 @pytest.mark.parametrize(
@@ -192,4 +192,4 @@ def test_text_that_is_no_path_is_refused_whatever_the_disk_holds(
 
 def test_a_very_long_path_costs_no_time(world: World):
     path = "a/" * 5_000_000
-    assert refusal(path, world.roots, base=world.allow).startswith(f"{quoted(path)} is 10,000,000 characters long;")
+    assert at(world.allow, refusal, path, world.roots).startswith(f"{quoted(path)} is 10,000,000 characters long;")

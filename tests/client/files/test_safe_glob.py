@@ -11,6 +11,7 @@ import pytest
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.files.safe_glob import MAX_FILES, Expanded, expanded
 from img402_mcp.errors import quoted
+from tests.client.files.world import at
 from tests.fakes.posix import LINKS, MODES, NAMES, OPEN_FILES, WORDS
 
 OUTSIDE = "is not inside an allowed folder."
@@ -93,7 +94,7 @@ def sentence(world, pattern: str, clause: str) -> str:
 )
 def test_a_pattern_names_files_in_natural_order(world, pattern, found):
     pattern = pattern.format(allow=world.allow)
-    result = expanded([pattern], world.roots, world.allow)
+    result = at(world.allow, expanded, [pattern], world.roots)
     assert (names(world, result), reasons(result)) == (
         found,
         [] if found else [sentence(world, pattern, NO_FILE)],
@@ -113,20 +114,20 @@ def test_a_pattern_names_files_in_natural_order(world, pattern, found):
     ],
 )
 def test_a_plain_path_comes_back_as_it_is(world, path):
-    result = expanded([path], world.roots, world.allow)
+    result = at(world.allow, expanded, [path], world.roots)
     assert (result.paths, result.refused) == ([path], ())
 
 
 @LINKS
 def test_a_link_named_like_a_class_is_that_link(world):
     (world.allow / "[x].png").symlink_to(world.allow / "shot2.png")
-    assert expanded(["[x].png"], world.roots, world.allow).paths == ["[x].png"]
+    assert at(world.allow, expanded, ["[x].png"], world.roots).paths == ["[x].png"]
 
 
 def test_folders_named_like_a_class_may_be_roots_and_working_directories(world):
     roots = Roots.resolve([world.allow / "[slug]"])
     for pattern, base in (("*1.png", world.allow / "[slug]"), (f"{world.allow}/[slug]/*1.png", world.here)):
-        assert names(world, expanded([pattern], roots, base)) == ["[slug]/shot1.png"]
+        assert names(world, at(base, expanded, [pattern], roots)) == ["[slug]/shot1.png"]
 
 
 @LINKS
@@ -140,7 +141,7 @@ def test_paths_and_patterns_are_found_once_each_in_their_order_with_their_sizes(
         "to-shot.png",
         "*.txt",
     ]
-    result = expanded(patterns, world.roots, world.allow)
+    result = at(world.allow, expanded, patterns, world.roots)
     allow = str(world.allow)
     assert result.sizes == dict.fromkeys(
         ("none.png", "a/shot.png", f"{allow}/shot2.png", f"{allow}/Shot1.PNG", f"{allow}/shot10.png"), 5
@@ -178,7 +179,7 @@ def test_paths_and_patterns_are_found_once_each_in_their_order_with_their_sizes(
 def test_invariant_2_outside_the_roots_there_is_one_answer(world, monkeypatch, pattern):
     monkeypatch.setenv("HOME", str(world.secret))
     pattern = pattern.format(here=world.here, secret=world.secret, allow=world.allow)
-    result = expanded([pattern], world.roots, world.allow)
+    result = at(world.allow, expanded, [pattern], world.roots)
     (said,) = reasons(result)
     assert (result.paths, said.startswith(f"{quoted(pattern)} {OUTSIDE}")) == ([], True)
 
@@ -197,12 +198,12 @@ def test_invariant_2_outside_the_roots_there_is_one_answer(world, monkeypatch, p
     ],
 )
 def test_invariant_2_a_pattern_passes_no_link_and_finds_none(world, pattern):
-    result = expanded([pattern], world.roots, world.allow)
+    result = at(world.allow, expanded, [pattern], world.roots)
     assert (result.paths, reasons(result)) == ([], [sentence(world, pattern, NO_FILE)])
 
 
 def test_invariant_2_all_below_is_found_once_and_through_no_link(world):
-    found = names(world, expanded(["**/*"], world.roots, world.allow))
+    found = names(world, at(world.allow, expanded, ["**/*"], world.roots))
     assert sorted(found) == sorted(name for name in FILES if "/." not in f"/{name}")
 
 
@@ -216,20 +217,20 @@ def test_invariant_2_all_below_is_found_once_and_through_no_link(world):
     ],
 )
 def test_a_pattern_that_is_not_a_path_is_refused(world, pattern, clause):
-    (said,) = reasons(expanded([pattern], world.roots, world.allow))
+    (said,) = reasons(at(world.allow, expanded, [pattern], world.roots))
     assert said.startswith(f"{quoted(pattern)} {clause}")
 
 
 def test_a_long_pattern_of_stars_ends_soon(world):
     (world.allow / ("a" * 250)).write_bytes(b"")
-    (said,) = reasons(expanded(["*a" * 120 + "b"], world.roots, world.allow))
+    (said,) = reasons(at(world.allow, expanded, ["*a" * 120 + "b"], world.roots))
     assert NO_FILE in said
 
 
 @MODES
 def test_a_folder_that_may_not_be_listed_hides_none_of_the_others(world):
     (world.allow / "a" / "b").chmod(0)
-    found = names(world, expanded(["a/**/*.png"], world.roots, world.allow))
+    found = names(world, at(world.allow, expanded, ["a/**/*.png"], world.roots))
     (world.allow / "a" / "b").chmod(0o700)
     assert found == (["a/b/shot.png", "a/shot.png"] if os.geteuid() == 0 else ["a/shot.png"])
 
@@ -239,7 +240,7 @@ def test_a_pattern_that_matches_too_many_files_uploads_none_of_them(world):
     many.mkdir()
     for number in range(MAX_FILES + 1):
         (many / f"{number}.png").touch()
-    result = expanded(["many/*.png", "many/1?.png"], world.roots, world.allow)
+    result = at(world.allow, expanded, ["many/*.png", "many/1?.png"], world.roots)
     assert reasons(result) == [
         sentence(world, "many/*.png", "matches more than 500 files; a narrower pattern was wanted.")
     ]
@@ -251,7 +252,7 @@ def test_all_patterns_of_a_call_share_one_budget_of_names(world):
     wide.mkdir()
     for number in range(10):
         (wide / f"{number}.png").touch()
-    result = expanded(["wide/1*", "wide/2*", "wide/3*"], world.roots, world.allow, names=20)
+    result = at(world.allow, expanded, ["wide/1*", "wide/2*", "wide/3*"], world.roots, names=20)
     assert [Path(path).name for path in result.paths] == ["1.png", "2.png"]
     assert reasons(result) == [
         sentence(world, "wide/3*", "looks through more than 20 names; begin the pattern in a narrower folder.")
@@ -269,7 +270,7 @@ def test_in_a_deleted_working_directory_an_absolute_pattern_still_works(world, m
 
 def test_neighbouring_stars_mean_no_more_than_one_and_cost_no_more(world):
     pattern = "/".join(["**"] * 800 + ["shot10.png"])
-    assert names(world, expanded([pattern], world.roots, world.allow)) == ["shot10.png"]
+    assert names(world, at(world.allow, expanded, [pattern], world.roots)) == ["shot10.png"]
 
 
 def test_a_pattern_has_a_bound_on_its_comparisons(world):
@@ -278,7 +279,7 @@ def test_a_pattern_has_a_bound_on_its_comparisons(world):
     deep.mkdir(parents=True)
     for number in range(200):
         (world.allow / f"{number}.txt").touch()
-    (said,) = reasons(expanded([pattern] * 1, world.roots, world.allow))
+    (said,) = reasons(at(world.allow, expanded, [pattern] * 1, world.roots))
     assert "matches no file" in said or "takes too long to look through" in said
 
 
@@ -288,7 +289,7 @@ async def test_a_call_that_is_cancelled_stops_looking(world):
 
     def look() -> None:
         for _ in range(10_000):
-            expanded(["**/*.png"], world.roots, world.allow)
+            at(world.allow, expanded, ["**/*.png"], world.roots)
             looked.append(1)
 
     with anyio.move_on_after(0.2):
@@ -301,7 +302,7 @@ def test_a_pattern_finds_what_icloud_has_not_downloaded_under_the_file_s_own_nam
     far = world.allow / "icloud"
     far.mkdir()
     (far / ".far.png.icloud").write_bytes(b"bplist00")
-    assert expanded([pattern], world.roots, far) == Expanded({str(far / "far.png"): 8})
+    assert at(far, expanded, [pattern], world.roots) == Expanded({str(far / "far.png"): 8})
     (far / "far.png").write_bytes(b"downloaded")
-    assert expanded([pattern], world.roots, far).paths == [str(far / "far.png")]
-    assert expanded([".*.icloud"], world.roots, far).paths == [str(far / ".far.png.icloud")]
+    assert at(far, expanded, [pattern], world.roots).paths == [str(far / "far.png")]
+    assert at(far, expanded, [".*.icloud"], world.roots).paths == [str(far / ".far.png.icloud")]

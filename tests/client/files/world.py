@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from contextlib import chdir
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
@@ -64,6 +65,12 @@ def allowed(roots: Roots) -> str:
 def because(clause: str, roots: Roots) -> str:
     """The folders are named only where a folder is the reason."""
     return f"{clause} {allowed(roots)}" if clause == OUTSIDE else clause
+
+
+def at(folder: Path, call: Callable[..., Answer], *values: object, **options: object) -> Answer:
+    """What the call answers in a process that was started there."""
+    with chdir(folder):
+        return call(*values, **options)
 
 
 def promptly(ask: Callable[[], Answer]) -> Answer:

@@ -19,7 +19,8 @@ from img402_mcp.client.fit.messages import REASONS, Order, outcome_in
 from img402_mcp.client.fit.strategy import fit
 from img402_mcp.client.fit.subprocess import CannotFit, fitted
 from img402_mcp.client.fit.worker import answer
-from img402_mcp.formats import LOOKED_AT, Picture, convertible, examine
+from img402_mcp.formats import LOOKED_AT, Picture, examine
+from img402_mcp.formats.lookalikes import convertible
 from tests.client.fit.drawn import MOST, SRGB, noise, pure_noise, saved
 
 UPRIGHT = Image.new("RGB", (96, 64), "white")

@@ -7,8 +7,7 @@ import pytest
 
 from img402_mcp.client.files.documents import read_document
 from img402_mcp.client.files.roots import Roots
-from img402_mcp.client.publish.disk import LINKED, Found, images_of
-from img402_mcp.client.publish.mentions import MAX_LISTED
+from img402_mcp.client.publish.disk import LINKED, MAX_LISTED, Found, images_of
 from img402_mcp.client.publish.publish import references
 from img402_mcp.client.publish.references import Kind
 from tests.fakes import posix
@@ -228,7 +227,7 @@ def test_a_linked_image_is_reported(docs, text, expected):
 )
 def test_only_where_nothing_looks_like_a_local_image_there_is_none(docs, text, names_others):
     found = found_in(docs, text)
-    assert (found.images, found.left_alone, found.names_others) == ({}, (), names_others)
+    assert (found.images, found.left_alone, found.names_others) == ({}, [], names_others)
 
 
 @pytest.mark.parametrize(

@@ -5,10 +5,9 @@ import pytest
 from img402_mcp.client.files.documents import MAX_BYTES
 from img402_mcp.client.publish.commonmark import IN_COMMENT
 from img402_mcp.client.publish.html import NOT_PLACED, hidden_in
-from img402_mcp.client.publish.local import TEMPLATE
+from img402_mcp.client.publish.prepared import IN_BLOCK, UNCLOSED
 from img402_mcp.client.publish.publish import FOUND_BY, references
-from img402_mcp.client.publish.references import Kind, LeftAlone, rewritten
-from img402_mcp.client.publish.unread import IN_BLOCK, UNCLOSED
+from img402_mcp.client.publish.references import TEMPLATE, Kind, LeftAlone, rewritten
 from tests.fakes.growth import is_linear
 from tests.fakes.posix import CLOCK
 
@@ -411,7 +410,7 @@ def test_whatever_shows_no_local_image_stays_and_is_not_mentioned(text):
 )
 def test_a_local_image_that_is_not_rewritten_is_reported_with_the_reason(text, expected):
     found = references(text, Kind.MARKDOWN)
-    assert (found.references, found.left_alone) == ((), (expected,))
+    assert (found.references, found.left_alone) == ([], [expected])
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,9 @@ from typing import Any
 
 from PIL import Image, ImageCms, ImageDraw
 
-from img402_mcp.formats import Piece, examine, pieces
+from img402_mcp.formats import examine
+from img402_mcp.formats.base import Piece
+from img402_mcp.formats.walk import pieces
 
 SECRET = b"SECRET"
 XMP_PACKET = (

@@ -14,8 +14,10 @@ from hypothesis import strategies as st
 from PIL import Image, ImageOps, ImageSequence
 
 from img402_mcp.client.scrub.exif import content_of
-from img402_mcp.client.scrub.strip import NotClean, Scrubbed, scrubbed
-from img402_mcp.formats import GIF, NotAnImage, examine
+from img402_mcp.client.scrub.segments import NotClean
+from img402_mcp.client.scrub.strip import Scrubbed, scrubbed
+from img402_mcp.formats import NotAnImage, examine
+from img402_mcp.formats.base import GIF
 from tests.fakes.growth import is_linear
 
 BUILT = runpy.run_path(str(Path(__file__).with_name("scrub_variants.py")))

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from img402_mcp.client.settings.screenshots import screenshots_folder
+from img402_mcp.client.settings.folders import screenshots_folder
 
 
 @pytest.fixture

@@ -13,10 +13,12 @@ from hypothesis import strategies as st
 from PIL import Image, ImageSequence
 
 from img402_mcp.client.fit.messages import Unfit
-from img402_mcp.client.fit.whole import whole
-from img402_mcp.formats import MAX_PIECES, NotAnImage, Picture, Repaired, examine, pieces, repaired
+from img402_mcp.client.fit.worker import whole
+from img402_mcp.formats import NotAnImage, Picture, Repaired, examine, repaired
+from img402_mcp.formats.base import MAX_PIECES
 from img402_mcp.formats.repair import png as png_repair
 from img402_mcp.formats.repair.repair import MAX_CODED_BYTES
+from img402_mcp.formats.walk import pieces
 from tests.fakes.broken_images import (
     APNG,
     BROKEN,

@@ -51,7 +51,7 @@ from mcp_types import (
 )
 from pydantic import Field
 
-from img402_mcp.client.settings import client_settings
+from img402_mcp.client.settings.read import client_settings
 from img402_mcp.mcp_server.asgi import address_of, listen, run_app
 from img402_mcp.mcp_server.http import http_app
 from img402_mcp.mcp_server.server import create_server

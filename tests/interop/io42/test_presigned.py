@@ -10,8 +10,8 @@ import pytest
 from img402_mcp.client.apis.io42 import SubmissionTarget
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.io42_submit import open_io42_submitter
-from img402_mcp.client.settings import Settings
 from img402_mcp.client.settings.io42 import Io42Settings
+from img402_mcp.client.settings.model import Settings
 from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import UploadFailed
 

@@ -34,7 +34,7 @@ from eth_account.signers.local import LocalAccount
 from eth_utils.crypto import keccak
 from mcp import Client
 
-from img402_mcp.client.settings import client_settings
+from img402_mcp.client.settings.read import client_settings
 from img402_mcp.mcp_server.server import create_server
 from img402_mcp.wire.x402 import BASE, Network
 from tests.fakes.pictures import chunk

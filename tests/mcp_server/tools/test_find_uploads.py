@@ -16,7 +16,7 @@ from mcp_types import TextContent
 from img402_mcp.client.files.allow_list import AllowList
 from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.history import History, HistoryEntry
-from img402_mcp.client.settings import Settings
+from img402_mcp.client.settings.model import Settings
 from img402_mcp.mcp_server.session import open_session
 from img402_mcp.mcp_server.tools import tools
 from tests.fakes.history import ENTRY

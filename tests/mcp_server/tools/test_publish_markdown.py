@@ -6,9 +6,8 @@ import pytest
 from httpx2 import AsyncBaseTransport
 from mcp_types import CallToolResult
 
-from img402_mcp.client.publish.publish import FOUND_BY
+from img402_mcp.client.publish.publish import FOUND_BY, MAX_LEFT_ALONE
 from img402_mcp.client.publish.references import Kind
-from img402_mcp.client.publish.report import MAX_LEFT_ALONE
 from tests.fakes.agent import agent, fetched, text
 from tests.fakes.wire import API, Wire, hosting
 

@@ -20,7 +20,7 @@ from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.io42_submit import open_io42_submitter
 from img402_mcp.client.payments import wallet
 from img402_mcp.client.payments.journal import Journal
-from img402_mcp.client.settings import client_settings
+from img402_mcp.client.settings.read import client_settings
 from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import Img402Error
 from img402_mcp.wire import evm

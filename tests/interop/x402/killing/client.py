@@ -25,7 +25,7 @@ from img402_mcp.client.files.roots import Roots
 from img402_mcp.client.paid_upload import PaidUploader, open_paid_uploader
 from img402_mcp.client.payments.journal import Journal
 from img402_mcp.client.payments.wallet import Wallet
-from img402_mcp.client.settings import client_settings
+from img402_mcp.client.settings.read import client_settings
 from img402_mcp.client.upload import open_uploader
 from img402_mcp.errors import Img402Error
 from img402_mcp.wire import evm

@@ -3,7 +3,7 @@
 import os
 from pathlib import Path
 
-from img402_mcp.client.files.listing import files_below
+from img402_mcp.client.publish.disk import files_below
 from tests.fakes.posix import LINKS
 
 

@@ -4,8 +4,7 @@ from contextlib import suppress
 
 import pytest
 
-from img402_mcp.client.http import Request, Response
-from img402_mcp.client.lost_answers import Tries
+from img402_mcp.client.http import Request, Response, Tries
 from img402_mcp.errors import AnswerLost, BadAnswer, NotReached, UploadFailed
 
 

@@ -1,21 +1,18 @@
-"""The journal's record of a paid upload, and its later use."""
+"""A paid image: made ready before money moves, recorded in the journal, and returned again later."""
 
 import json
 from dataclasses import replace
 from datetime import datetime
 
 from img402_mcp.caller import worded
+from img402_mcp.client.api_limits import Lifetimes, size_in_words
 from img402_mcp.client.apis.base import Receipt
-from img402_mcp.client.apis.img402 import Token
+from img402_mcp.client.apis.img402 import DOCUMENTED_ON, Token
 from img402_mcp.client.files.image import Image
 from img402_mcp.client.payments.messages import what
 from img402_mcp.client.payments.payment import Payment
 from img402_mcp.client.upload import Upload, Uploader, UploadOptions, uploaded
-from img402_mcp.errors import (
-    TokenRefused,
-    UploadFailed,
-    UploadRejected,
-)
+from img402_mcp.errors import PaymentRefused, TokenRefused, UploadFailed, UploadRejected
 from img402_mcp.wire.moments import moment_of
 
 
@@ -59,9 +56,9 @@ async def reused(uploader: Uploader, image: Image, payment: Payment, options: Up
 AS_THEN = "It was sent as it was prepared then, which is not how it would be prepared now."
 
 
-def used_elsewhere(detail: str) -> TokenRefused:
+def used_elsewhere() -> TokenRefused:
     return TokenRefused(
-        f"This token is used, or being used, for another file.{detail} Get a new one with get_upload_token.",
+        "This token is used, or being used, for another file. Get a new one with get_upload_token.",
         code="invalid_token",
     )
 
@@ -75,3 +72,32 @@ def with_payment(error: UploadFailed | UploadRejected, payment: Payment | None) 
         f"A payment of {what(payment)} exists for this: the same call again uses it, and nothing more is paid. "
         f"Do not buy another; {status} shows its state."
     )
+
+
+async def ready_to_pay(uploader: Uploader, image: Image, options: UploadOptions, *, paid: bool) -> Image:
+    """`paid`: it is already paid for. Raises ReadRefused, PaymentRefused."""
+    limit, where = await uploader.api_limits.paid_bytes(), uploader.service.where
+    if limit is not None and len(image.data) > limit and not options.fit and not paid:
+        raise PaymentRefused(
+            f"The image has {len(image.data):,} bytes and {where} takes at most {limit:,} for a paid upload; nothing "
+            f"was paid. {worded(tool='Allow fit', command='Leave out --no-fit')}, or make it smaller: crop, or save it "
+            "as WebP or JPEG."
+        )
+    ready = await uploader.fitting(image, limit, options)
+    return ready if paid else _worth_paying(ready, await uploader.api_limits.lifetimes(), where)
+
+
+def _worth_paying(image: Image, lives: Lifetimes, where: str) -> Image:
+    """Terms that are only documented may have changed, so they are no reason to refuse."""
+    tier = lives.tier_of(len(image.data))
+    if tier is None or tier.days is not None:
+        return image
+    most = size_in_words(tier.max_bytes)
+    for_free = worded(tool="call upload_free", command="leave out --paid")
+    if lives.is_stated:
+        raise PaymentRefused(
+            f"{where} states that images up to {most} are kept for good without payment, and this one has "
+            f"{len(image.data):,} bytes: {for_free} instead. Nothing was paid."
+        )
+    note = f"As documented in {DOCUMENTED_ON}, images up to {most} are kept for good without payment: {for_free}."
+    return replace(image, notes=(*image.notes, note))
