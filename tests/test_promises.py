@@ -2,7 +2,6 @@
 
 import json
 import re
-import subprocess
 import sys
 from pathlib import Path
 
@@ -46,11 +45,9 @@ def test_every_command_is_in_its_table(name):
 
 
 @pytest.mark.parametrize("command", ["serve", "host", "upload", "wallet resolve"])
-def test_every_flag_is_in_the_documents(command):
-    output = subprocess.run(
-        [sys.executable, "-m", "img402_mcp", *command.split(), "--help"], capture_output=True, text=True, check=True
-    ).stdout
-    flags = {*re.findall(r"--[a-z-]+", output)} - {"--help"}
+def test_every_flag_is_in_the_documents(command, capsys):
+    assert main.run([*command.split(), "--help"]) == 0
+    flags = {*re.findall(r"--[a-z-]+", capsys.readouterr().out)} - {"--help"}
     assert {flag for flag in flags if flag not in COMMANDS + README} == set()
 
 

@@ -63,7 +63,15 @@ def test_a_machine_that_is_set_up_gets_one_good_word(well, capsys):
     assert "\x1b" not in output.out
 
 
-def test_json_holds_what_is_unset_too_and_no_last_line(well, capsys):
-    assert main.run(["doctor", "--json"]) == 0
+def test_json_holds_what_is_unset_too_and_no_last_line(well, capsys, monkeypatch):
+    monkeypatch.setenv("IMG402_API_URL", "x")  # and so the check that takes longest, of the server, has nothing to do
+    assert main.run(["doctor", "--json"]) == 1
     findings = json.loads(capsys.readouterr().out)
+    assert findings[0] == {
+        "check": "settings",
+        "level": "fail",
+        "said": 'IMG402_API_URL "x" is not an http(s) address, such as https://img402.dev.',
+        "fix": "",
+    }
     assert {"check": "wallet", "level": "ok", "said": "no wallet is set", "fix": ""} in findings
+    assert {each["check"] for each in findings} >= {"settings", "folders", "python", "fit", "agents"}

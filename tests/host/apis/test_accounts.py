@@ -1,9 +1,6 @@
 """`img402-mcp host admin`: what the operator sets, and how the endpoints follow it."""
 
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -135,15 +132,17 @@ def test_a_mistake_is_explained_and_changes_nothing(admin: Admin, words: str, se
     assert [len(admin(thing, "list")) for thing in ("agents", "projects", "submissions")] == [1, 1, 0]
 
 
-def test_without_json_it_prints_lines_and_says_that_the_key_is_shown_once(data: Path):
-    words = [sys.executable, "-m", "img402_mcp", "host", "--data", str(data), "admin"]
-    added, listed = (
-        subprocess.run([*words, *more], capture_output=True, text=True, env=os.environ, check=True)
-        for more in (["agents", "add", "bot"], ["agents", "list"])
-    )
-    assert added.stdout.startswith("agent=bot  key=io42_")
-    assert added.stderr == "It is shown only once; the host keeps only its hash.\n"
-    assert listed.stdout.startswith("agent=bot  created_at=20")
+def test_without_json_it_prints_lines_and_says_that_the_key_is_shown_once(
+    data: Path, capsys: pytest.CaptureFixture[str]
+):
+    words = ["host", "--data", str(data), "admin"]
+    assert main.run([*words, "agents", "add", "bot"]) == 0
+    added = capsys.readouterr()
+    assert main.run([*words, "agents", "list"]) == 0
+    listed = capsys.readouterr()
+    assert added.out.startswith("agent=bot  key=io42_")
+    assert added.err == "It is shown only once; the host keeps only its hash.\n"
+    assert (listed.out.startswith("agent=bot  created_at=20"), listed.err) == (True, "")
 
 
 def test_a_database_that_cannot_be_opened_is_explained_in_a_sentence(admin: Admin, data: Path):

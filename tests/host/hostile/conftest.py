@@ -1,7 +1,7 @@
 """Whole hosts as people start them, and clients that send arbitrary bytes.
 
 They differ in their time limits: `hasty` has short ones, `steady` has ones longer than a busy machine
-may delay a test, and `patient` has the defaults.
+may delay a test, `roomy` has twice as long ones, and `patient` has the defaults.
 """
 
 import json
@@ -173,6 +173,11 @@ def hasty(hosts: Callable[..., Host]) -> Host:
 @pytest.fixture(scope="session")
 def steady(hosts: Callable[..., Host]) -> Host:
     return hosts(**waiting(4))
+
+
+@pytest.fixture(scope="session")
+def roomy(hosts: Callable[..., Host]) -> Host:
+    return hosts(**waiting(8))
 
 
 @pytest.fixture(scope="session")

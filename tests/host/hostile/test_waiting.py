@@ -22,7 +22,7 @@ CHUNKED = HEAD + b"Transfer-Encoding: chunked\r\n\r\n"
 PART = b'--b\r\nContent-Disposition: form-data; name="image"\r\n\r\n'
 END = b"\r\n--b--\r\n"
 HEALTHZ = b"GET /healthz HTTP/1.1\r\nHost: h\r\n\r\n"
-STALLED = 2.5  # seconds: a tenth of the 20 that a body may fall behind at `patient`, and some more
+STALLED = 1.3  # seconds: a tenth of the 8 that a body may fall behind at `roomy`, and some more
 
 
 @dataclass(frozen=True)
@@ -147,16 +147,16 @@ def test_where_all_connections_are_busy_the_next_is_asked_to_retry(hosts: Callab
         pytest.param(LONG.replace(b"/api/free", b"/nowhere"), (405, "method_not_allowed"), id="answered-already"),
     ],
 )
-def test_stalled_bodies_make_room_before_their_time_limit(patient: Any, said: bytes, outcome: tuple[int, str]):
-    first = patient.client()
+def test_stalled_bodies_make_room_before_their_time_limit(roomy: Any, said: bytes, outcome: tuple[int, str]):
+    first = roomy.client()
     first.send(said)
-    assert patient.asked(HEALTHZ).status == 200  # by then the host has the first one's head
+    assert roomy.asked(HEALTHZ).status == 200  # by then the host has the first one's head
     for _ in range(39):
-        patient.client().send(said)
+        roomy.client().send(said)
     select([], [], [], STALLED)
-    answer, evicted = patient.asked(HEALTHZ), first.answer()
+    answer, evicted = roomy.asked(HEALTHZ), first.answer()
     assert (answer.status, evicted.status, evicted.code, first.answer()) == (200, *outcome, None)
-    patient.leave()
+    roomy.leave()
 
 
 def test_an_idle_connection_is_closed_for_a_new_one(host: Any):

@@ -11,7 +11,7 @@ from typing import Any
 import anyio
 import httpx2
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from img402_mcp.host.payments.chain import AUTHORIZATION_USED, Chain
@@ -94,6 +94,7 @@ JSON = st.recursive(
 )
 
 
+@settings(max_examples=100)
 @given(answers=st.lists(st.dictionaries(st.sampled_from(FIELDS), JSON, max_size=6) | JSON, min_size=5, max_size=5))
 async def test_whatever_a_facilitator_or_a_node_answers_is_an_outcome(answers: list[Any]):
     told = iter(answers * 10)
