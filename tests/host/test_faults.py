@@ -92,6 +92,7 @@ async def test_a_fault_is_reported_nothing_partial_is_served_and_the_host_recove
     assert (await client.get("/healthz")).status_code == 200
 
 
+@pytest.mark.one_machine
 async def test_each_api_says_in_its_own_form_that_it_could_not_store(
     client: AsyncClient, accounts: Io42Accounts, tokens: StudioAccounts, picture: Picture, data: Path
 ):

@@ -152,6 +152,9 @@ def test_with_an_object_store_the_folder_holds_only_arriving_bodies(tmp_path: Pa
             id="negative",
         ),
         pytest.param(
+            "IMG402_HOST_DELETE", "no", 'IMG402_HOST_DELETE is "no"; it must be on or off.', id="neither-on-nor-off"
+        ),
+        pytest.param(
             "IMG402_HOST_TRUSTED_PROXIES",
             "10.0.0.0/8, proxy.local",
             'IMG402_HOST_TRUSTED_PROXIES holds "proxy.local"; give addresses or networks with commas between them, '

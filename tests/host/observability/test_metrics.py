@@ -18,7 +18,7 @@ import anyio
 import httpx2
 import pytest
 from httpx2 import ASGITransport, AsyncClient
-from prometheus_client import generate_latest
+from prometheus_client import Gauge, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -107,6 +107,16 @@ async def test_a_port_that_is_taken_is_explained(metrics: Metrics):
             serving(metrics, ("127.0.0.1", port or 0)),
         ):
             pass
+
+
+async def test_what_fails_while_metrics_are_served_is_in_the_log(metrics: Metrics, caplog: pytest.LogCaptureFixture):
+    Gauge("failing", "A number that cannot be read.", registry=metrics.registry).set_function(lambda: float("x"))
+    with serving(metrics, ("127.0.0.1", 0)) as address:
+        status = httpx2.get(address).status_code
+    messages = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
+    assert status == 500
+    assert any(message.endswith("ValueError: could not convert string to float: 'x'") for message in messages)
+    assert all(message.startswith("the metrics could not be served: ") for message in messages)
 
 
 async def test_without_the_setting_nothing_is_counted_and_no_route_serves_metrics(client: AsyncClient):

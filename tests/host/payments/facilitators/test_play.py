@@ -1,7 +1,9 @@
 """Play money is checked like real money, and is named as play money everywhere."""
 
+import sqlite3
 from asyncio import gather
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -136,6 +138,16 @@ async def test_earlier_settlements_are_known(play: Play, now: int, clock: Simple
     assert await play.recall(paid, clock.now) == Unknown("it can still be settled")
     clock.now = clock.now.fromtimestamp(now + 300, clock.now.tzinfo)
     assert await play.recall(paid, clock.now) == Rejected("invalid_exact_evm_payload_authorization_valid_before")
+
+
+async def test_records_that_cannot_be_reached_leave_the_outcome_unknown(
+    play: Play, now: int, clock: SimpleNamespace, data: Path
+):
+    paid = claim(signed(now))
+    with closing(sqlite3.connect(data / "index.sqlite")) as database:
+        database.execute("DROP TABLE play_transfers")
+    outcomes = [await play.verify(paid), await play.settle(paid), await play.recall(paid, clock.now)]
+    assert outcomes == [Unknown("the play money's records cannot be reached (OperationalError)")] * 3
 
 
 @pytest.mark.one_machine
