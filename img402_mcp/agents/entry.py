@@ -83,9 +83,11 @@ def _joined(names: Sequence[str]) -> str:
     return joined
 
 
-def suggested_folders(home: Path) -> list[Path]:
-    names = ("Pictures/Screenshots", "Screenshots", "Pictures", "Desktop")
-    return [folder for name in names if (folder := home / name).is_dir()]
+def suggested_folders(home: Path, screenshots: Path | None) -> list[Path]:
+    """`screenshots`: where this system keeps them."""
+    usual = (home / name for name in ("Pictures/Screenshots", "Screenshots", "Pictures", "Desktop"))
+    found = (folder.resolve() for folder in (screenshots, *usual) if folder and folder.is_dir())
+    return [folder for folder in dict.fromkeys(found) if not why_not_allowed(folder)]
 
 
 def difference(before: Mapping[str, Any] | None, after: Mapping[str, Any] | None, ours: Mapping[str, Any]) -> list[str]:

@@ -2,7 +2,7 @@
 
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,7 +15,7 @@ from img402_mcp.agents.mcp_add import CommandChange, adding, removing
 from img402_mcp.agents.program import running_program
 from img402_mcp.agents.table import CLIENTS, NAME, AgentConfig, is_here, known, of_client
 from img402_mcp.cli.shell_words import lines_to_paste
-from img402_mcp.client.settings.folders import VARIABLE, home_folder
+from img402_mcp.client.settings.folders import VARIABLE, home_folder, screenshots_folder
 from img402_mcp.errors import SettingsError, printable, quoted
 
 Change = FileChange | CommandChange
@@ -29,7 +29,7 @@ def run(flags: Flags) -> int:
     if (home := home_folder()) is None:
         raise SettingsError("This user has no home folder, so no agent has a configuration here.")
     agents = _Agents(home, _working_directory() or home, project=flags.project)
-    changes = _removed(agents, flags) if flags.action == "uninstall" else _added(agents, flags)
+    changes = _removals(agents, flags) if flags.action == "uninstall" else _additions(agents, flags)
     answers = [_make(change, flags) for change in changes]
     return 0 if all(answers) else 2
 
@@ -44,18 +44,23 @@ class _Agents:
         if self.project and self.here == self.home:
             raise SettingsError("The home folder is not a project: leave out --project, or go to the project's folder.")
 
-    def configs(self, client: str) -> list[AgentConfig]:
+    def configs(self, clients: Iterable[str]) -> list[AgentConfig]:
         """Raises SettingsError."""
-        if self.project and client not in _WITH_PROJECT_FILES:
-            raise SettingsError(f"--project goes with {' and '.join(_WITH_PROJECT_FILES)}, not with {client}.")
-        return of_client(client, known(self.home, self.here, os.environ), project=self.project)
+        if self.project and (others := [client for client in clients if client not in _WITH_PROJECT_FILES]):
+            raise SettingsError(f"--project goes with {' and '.join(_WITH_PROJECT_FILES)}, not with {others[0]}.")
+        found = [*known(self.home, self.here, os.environ)]
+        return [each for client in dict.fromkeys(clients) for each in of_client(client, found, project=self.project)]
 
-    def possible(self) -> list[str]:
+    def installed(self) -> list[str]:
         """The clients that seem to be installed."""
         if self.project:
             return [*_WITH_PROJECT_FILES]
         there = {each.client for each in known(self.home, self.here, os.environ) if is_here(each, os.environ)}
         return [client for client in CLIENTS if client in there]
+
+    def with_entry(self) -> list[str]:
+        possible = _WITH_PROJECT_FILES if self.project else CLIENTS
+        return [client for client in possible if any(map(_may_have_entry, self.configs([client])))]
 
 
 def _working_directory() -> Path | None:
@@ -64,9 +69,9 @@ def _working_directory() -> Path | None:
     return None
 
 
-def _added(agents: _Agents, flags: Flags) -> list[Change]:
-    clients = flags.clients or _chosen(agents.possible(), flags)
-    configs = [config for client in dict.fromkeys(clients) for config in agents.configs(client)]
+def _additions(agents: _Agents, flags: Flags) -> list[Change]:
+    """Raises SettingsError."""
+    configs = agents.configs(flags.clients or _chosen(agents.installed(), flags))
     folders = flags.allow_dirs or (() if flags.yes or flags.dry_run else _asked_folders(configs, agents.home))
     entry = Entry(running_program(), environment(folders, flags.assignments))
     return [
@@ -75,20 +80,13 @@ def _added(agents: _Agents, flags: Flags) -> list[Change]:
     ]
 
 
-def _removed(agents: _Agents, flags: Flags) -> list[Change]:
-    clients = flags.clients or [
-        client for client in _project_or_all(agents) if any(map(_may_have_entry, agents.configs(client)))
-    ]
-    if not clients:
+def _removals(agents: _Agents, flags: Flags) -> list[Change]:
+    """Raises SettingsError."""
+    there = flags.clients or agents.with_entry()
+    if not there:
         print(f"No agent here has an entry {NAME}.")
-        return []
-    clients = flags.clients or _chosen(clients, flags)
-    configs = [config for client in dict.fromkeys(clients) for config in agents.configs(client)]
+    configs = agents.configs(flags.clients or (_chosen(there, flags) if there else []))
     return [removing(config, agents.home, os.environ) if config.program else uninstalling(config) for config in configs]
-
-
-def _project_or_all(agents: _Agents) -> Sequence[str]:
-    return _WITH_PROJECT_FILES if agents.project else [*CLIENTS]
 
 
 def _may_have_entry(config: AgentConfig) -> bool:
@@ -101,14 +99,14 @@ def _may_have_entry(config: AgentConfig) -> bool:
 
 def _chosen(clients: Sequence[str], flags: Flags) -> list[str]:
     """Raises SettingsError where nobody can be asked."""
-    if flags.dry_run:
-        return [*clients]
     if not clients:
         raise SettingsError(f"No agent was found here. Name the one to come: {', '.join(CLIENTS)}.")
+    if flags.dry_run:
+        return [*clients]
     if not _at_a_terminal():
         raise SettingsError(f"Name the agent. Found here: {', '.join(clients)}.")
     print("Found on this machine:", file=sys.stderr)
-    picked = [*_picked("Which", clients, [CLIENTS[client] for client in clients])]
+    picked = [*_picked("Which? Numbers or names", clients, [f"{CLIENTS[client]} ({client})" for client in clients])]
     if unknown := [word for word in picked if word not in CLIENTS]:
         raise SettingsError(f"{quoted(unknown[0])} is neither a number of the list nor one of {', '.join(CLIENTS)}.")
     return picked
@@ -118,7 +116,7 @@ def _picked(question: str, values: Sequence[str], names: Sequence[str]) -> Itera
     """What the person picks by numbers; other words are given as they are."""
     for number, name in enumerate(names, 1):
         print(f"  {number}  {printable(name)}", file=sys.stderr)
-    for word in _asked(f"{question} (numbers with commas between, Enter for none)? ").split(","):
+    for word in _asked(f"{question}, with commas between; Enter for none: ").split(","):
         if (word := word.strip()).isdecimal() and 0 < int(word) <= len(values):
             yield values[int(word) - 1]
         elif word:
@@ -134,8 +132,8 @@ def _asked_folders(configs: Sequence[AgentConfig], home: Path) -> list[str]:
         "ones count (docs/clients.md), and you are asked for others when they are needed.",
         file=sys.stderr,
     )
-    folders = [str(folder) for folder in suggested_folders(home)]
-    return [*_picked("Folders", folders, folders)]
+    folders = [*map(str, suggested_folders(home, screenshots_folder()))]
+    return [*_picked("Which? Numbers or paths", folders, folders)]
 
 
 def _names_folders(config: AgentConfig) -> bool:
@@ -151,7 +149,7 @@ def _make(change: Change, flags: Flags) -> bool:
         state = "has no entry" if flags.action == "uninstall" else "has this entry already"
         print(f"{name} {state}; nothing to do.")
         return True
-    _show(change)
+    print("\n".join(_shown(change)))
     if flags.dry_run:
         return True
     if not flags.yes and _asked("Do this (y/N)? ").lower() not in {"y", "yes"}:
@@ -163,13 +161,13 @@ def _make(change: Change, flags: Flags) -> bool:
     return True
 
 
-def _show(change: Change) -> None:
+def _shown(change: Change) -> Iterator[str]:
+    name = change.config.name
     if isinstance(change, FileChange):
-        print(f"{change.config.name}: {quoted(str(change.file.path), 4096)}")
-        print("\n".join(change.lines))
-        return
-    for command in change.commands:
-        print("\n".join(lines_to_paste(f"{change.config.name} will run", command)))
+        yield from (f"{name}: {quoted(str(change.file.path), 4096)}", *change.lines)
+    else:
+        for command in change.commands:
+            yield from lines_to_paste(f"{name} will run", command)
 
 
 def _at_a_terminal() -> bool:

@@ -191,6 +191,13 @@ def test_what_is_ambiguous_is_not_taken_out(config, content, said):
     assert agent.file.read_text() == content
 
 
+def test_a_folder_whose_name_is_not_text_is_not_written(config):
+    agent = config("{}")
+    with pytest.raises(SettingsError, match="bytes that are not text"):
+        installing(agent, Entry(ENTRY.command, {"IMG402_ALLOW_DIRS": "/shots/\udcff"}))
+    assert agent.file.read_text() == "{}"
+
+
 def test_a_folder_in_place_of_the_file_is_named(config):
     agent = config(None)
     agent.file.mkdir()

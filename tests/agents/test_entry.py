@@ -96,9 +96,14 @@ def test_a_folder_that_the_variable_cannot_hold_is_refused(tmp_path, name):
 
 
 def test_folders_that_exist_are_suggested(tmp_path: Path):
-    for name in ("Desktop", "Pictures/Screenshots"):
+    for name in ("Desktop", "Pictures/Screenshots", "OneDrive/Shots", ".hidden"):
         (tmp_path / name).mkdir(parents=True)
-    assert suggested_folders(tmp_path) == [
+    assert (
+        suggested_folders(tmp_path, tmp_path / "Pictures" / "Screenshots")[0] == tmp_path / "Pictures" / "Screenshots"
+    )
+    assert suggested_folders(tmp_path, tmp_path / ".hidden") == suggested_folders(tmp_path, None)
+    assert suggested_folders(tmp_path, tmp_path / "OneDrive" / "Shots") == [
+        tmp_path / "OneDrive" / "Shots",
         tmp_path / "Pictures" / "Screenshots",
         tmp_path / "Pictures",
         tmp_path / "Desktop",

@@ -137,7 +137,7 @@ def test_there_is_nothing_to_uninstall_where_no_agent_has_it(user):
 def test_a_person_picks_the_agent_and_the_folder_and_says_yes(user):
     code, shown = user.typed("1\n1\ny\n", "install")
     assert (code, user.entry()) == (0, entry(user.home / "Desktop"))
-    assert "  1  Cursor\n" in shown
+    assert "  1  Cursor (cursor)\n" in shown
     assert f"  1  {user.home / 'Desktop'}\n" in shown
     assert shown.index('+   "img402"') < shown.index("Do this (y/N)?")
     code, shown = user.typed("1\nyes\n", "uninstall")
@@ -156,6 +156,13 @@ def test_anything_but_yes_changes_nothing(user, answer):
 def test_who_picks_no_agent_changes_nothing(user):
     assert user.typed("\n", "install")[0] == 0
     assert user.file.read_text() == OTHERS
+
+
+@PROCESSES
+def test_agents_and_folders_can_be_named_too(user):
+    code, _ = user.typed(f"cursor, vscode\n{user.project}, {user.home / 'Desktop'}\ny\nn\n", "install")
+    assert (code, user.entry()) == (2, entry(user.project, user.home / "Desktop"))
+    assert [path.name for path in user.home.rglob("*.json")] == ["mcp.json"]
 
 
 @PROCESSES

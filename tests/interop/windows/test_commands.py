@@ -116,3 +116,33 @@ def test_a_user_without_a_home_gets_sentences(windows: Machine):
 def test_the_demonstration_runs(windows: Machine):
     done = windows.run(on_drive_z(CHECKOUT / "examples" / "demo.py"), module=False, seconds=3600)
     assert (done.returncode, "0.01 USDC of play money was spent" in words(done.stdout)) == (0, True), done.stderr
+
+
+def test_install_gives_an_agents_cmd_file_each_word_as_it_is(windows: Machine):
+    bin_folder = windows.drive / "bin"
+    bin_folder.mkdir(exist_ok=True)
+    (bin_folder / "codex.cmd").write_bytes(b"@echo off\r\necho %* > C:\\bin\\said.txt\r\n")
+    (windows.drive / "shots" / "a b").mkdir(exist_ok=True)
+    path = {"WINEPATH": r"C:\bin"}  # what Wine puts before its PATH
+    done = windows.run("install", "codex", "--yes", "--allow-dir", r"C:\shots\a b", env=path)
+    assert done.returncode == 0, done.stderr
+    said = (bin_folder / "said.txt").read_text().split(" -- ")[0]
+    assert said == r'mcp add img402 --env "IMG402_ALLOW_DIRS=C:\shots\a b"'
+    (windows.drive / "shots" / "a & b").mkdir(exist_ok=True)
+    done = windows.run("install", "codex", "--yes", "--allow-dir", r"C:\shots\a & b", env=path)
+    assert (done.returncode, "would obey" in done.stderr.decode()) == (2, True)
+
+
+def test_install_writes_a_projects_file_and_uninstall_gives_it_back(windows: Machine):
+    project = windows.drive / "state" / "project"
+    file = project / ".cursor" / "mcp.json"
+    file.parent.mkdir(parents=True)
+    before = b'{\r\n\t"mcpServers": {\r\n\t\t"x": {"url": "https://x"} // mine\r\n\t},\r\n}\r\n'
+    file.write_bytes(before)
+    done = windows.run("install", "cursor", "--project", "--yes", "--allow-dir", r"C:\shots", here=project)
+    assert done.returncode == 0, done.stderr
+    written = file.read_bytes()
+    assert b'"IMG402_ALLOW_DIRS": "C:\\\\shots"\r\n' in written
+    assert b'"https://x"}, // mine\r\n\t\t"img402": {\r\n' in written
+    assert windows.run("uninstall", "cursor", "--project", "--yes", here=project).returncode == 0
+    assert (file.read_bytes(), len([*file.parent.iterdir()])) == (before, 1)
