@@ -11,6 +11,7 @@ from mcp import Client, StdioServerParameters
 from img402_mcp.cli import main
 from img402_mcp.client.settings.names import CLIENT_VARIABLES
 from img402_mcp.host.settings.names import HOST_VARIABLES
+from img402_mcp.mcp_server.prompts import prompts
 from img402_mcp.mcp_server.tools import ADDED, tools
 
 ROOT = Path(__file__).parent.parent
@@ -27,6 +28,11 @@ VARIABLES = sorted(CLIENT_VARIABLES.known | HOST_VARIABLES.known)
 @pytest.mark.parametrize("name", [tool.name for tool in tools(*ADDED)])
 def test_every_tool_is_in_the_readme(name):
     assert f"| `{name}(" in README
+
+
+@pytest.mark.parametrize("name", [prompt.name for prompt in prompts()])
+def test_every_prompt_is_in_the_readme(name):
+    assert f"`{name}`" in README
 
 
 @pytest.mark.parametrize("name", VARIABLES)

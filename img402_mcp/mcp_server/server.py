@@ -1,12 +1,10 @@
 """The MCP server: the tools, and a lifespan that opens the uploader once."""
 
 import hmac
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from mcp.server.auth.provider import AccessToken
 from mcp.server.auth.settings import AuthSettings
-from mcp.server.context import CallNext, HandlerResult, ServerRequestContext
 from mcp.server.mcpserver import MCPServer
 from pydantic import AnyHttpUrl
 
@@ -14,6 +12,8 @@ from img402_mcp import __version__
 from img402_mcp.client.deadline import CALL_SECONDS
 from img402_mcp.client.files.allow_list import AllowList
 from img402_mcp.client.settings.model import Settings
+from img402_mcp.mcp_server.first_answer import complete_first_answer
+from img402_mcp.mcp_server.prompts import prompts
 from img402_mcp.mcp_server.session import Session, open_session
 from img402_mcp.mcp_server.tools import tools
 
@@ -40,7 +40,7 @@ def create_server(
     wallet = ["wallet"] if settings.money.wallet else []
     server = MCPServer(
         "img402-mcp",
-        title="img402 image upload",  # no icon: since 2026-07-28 these fields are in the metadata of each answer
+        title="img402 image upload",  # the icon is in first_answer.py
         version=__version__,
         instructions=INSTRUCTIONS,
         tools=tools(*wallet, *(api.name for api in settings.apis)),
@@ -48,23 +48,10 @@ def create_server(
         log_level="WARNING",
         **_auth(token),
     )
-    server.middleware.append(partial(_advertising_what_is_there, server))
+    for prompt in prompts():
+        server.add_prompt(prompt)
+    server.middleware.append(complete_first_answer)
     return server
-
-
-async def _advertising_what_is_there(
-    server: MCPServer[Session], ctx: ServerRequestContext[Any, Any], call_next: CallNext
-) -> HandlerResult:
-    """The SDK advertises prompts and resources even if there are none, and clients then list them."""
-    result = await call_next(ctx)
-    if ctx.method in {"initialize", "server/discover"} and isinstance(result, dict):
-        there = {
-            "prompts": await server.list_prompts(),
-            "resources": await server.list_resources() or await server.list_resource_templates(),
-        }
-        said = result["capabilities"]
-        result["capabilities"] = {name: each for name, each in said.items() if there.get(name, True)}
-    return result
 
 
 class _StaticToken:

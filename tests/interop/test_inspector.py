@@ -46,6 +46,18 @@ def test_it_lists_the_tools_and_accepts_their_schemas(inspect: Inspect, target: 
     assert {"upload_free", "limits"} <= {tool["name"] for tool in json.loads(ran.stdout)["result"]["tools"]}
 
 
+def test_it_lists_and_gets_each_prompt(inspect: Inspect, target: Sequence[str], era: str) -> None:
+    listed = inspect(*target, "--protocol-era", era, "--method", "prompts/list")
+    assert (listed.returncode, listed.stderr) == (0, "")
+    for prompt in json.loads(listed.stdout)["result"]["prompts"]:
+        given = [f"{argument['name']}=shots/a.png" for argument in prompt["arguments"]]
+        words = ["--prompt-name", prompt["name"], *(word for each in given for word in ("--prompt-args", each))]
+        got = inspect(*target, "--protocol-era", era, "--method", "prompts/get", *words)
+        assert (got.returncode, got.stderr) == (0, "")
+        (message,) = json.loads(got.stdout)["result"]["messages"]
+        assert message["content"]["text"].count('"shots/a.png"') == len(given)
+
+
 def test_it_uploads_an_image_whose_url_serves_it(
     inspect: Inspect, target: Sequence[str], era: str, screenshot: Path, host: str
 ) -> None:

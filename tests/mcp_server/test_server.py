@@ -61,32 +61,6 @@ async def test_the_existing_url_is_returned_with_its_delete_url(pictures, tmp_pa
     assert "delete" not in listed.model_dump_json()
 
 
-@pytest.mark.parametrize("era", ["legacy", "auto"])  # by initialize and by server/discover
-async def test_only_existing_features_are_advertised(era, pictures):
-    server = create_server(Settings("http://127.0.0.1:9", (pictures,), pictures))
-    async with Client(server, mode=era) as client:
-        bare = client.server_capabilities
-    server.prompt()(advice)
-    async with Client(server, mode=era) as client:
-        with_a_prompt = client.server_capabilities
-    assert (bare.tools is not None, bare.prompts, bare.resources) == (True, None, None)
-    assert (with_a_prompt.prompts is not None, with_a_prompt.resources) == (True, None)
-
-
-@pytest.mark.parametrize("era", ["legacy", "auto"])
-async def test_a_client_can_show_the_servers_name_title_and_version(era, pictures):
-    async with Client(create_server(Settings("http://127.0.0.1:9", (pictures,), pictures)), mode=era) as client:
-        info = client.server_info
-    assert info is not None
-    shown = info.model_dump(by_alias=True, exclude_none=True)
-    assert shown == {"name": "img402-mcp", "title": "img402 image upload", "version": __version__}
-
-
-def advice() -> str:
-    """Say something."""
-    return "Upload it."
-
-
 def tool_of(title: str, *arguments: str, options=None, required=(), **hints: bool):
     """`arguments` are required strings. Only hints that differ from their defaults are listed."""
     properties = {name: {"type": "string"} for name in arguments} | (options or {})
