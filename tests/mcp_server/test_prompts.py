@@ -43,7 +43,7 @@ async def test_the_prompts_are_listed_with_their_arguments_and_are_short(era: st
 @pytest.mark.parametrize(
     ("name", "arguments", "leads_to"),
     [
-        pytest.param("publish_document", {"path": "docs/a.md"}, "publish_markdown with dry_run", id="publish"),
+        pytest.param("publish_document", {"path": "notes/a.md"}, "publish_markdown with dry_run", id="publish"),
         pytest.param("publish_document", {"path": "a.md", "out": "b.md"}, 'dry_run, with out "b.md"', id="publish-to"),
         pytest.param("before_and_after", {"before": "a.png", "after": "b.png"}, "upload_batch with pairs", id="pairs"),
         pytest.param("why_refused", {"message": "Too large."}, "limits", id="why"),
