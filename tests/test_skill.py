@@ -11,7 +11,7 @@ import pytest
 
 from img402_mcp import __version__
 from img402_mcp.cli import main
-from img402_mcp.client.settings import CLIENT_VARIABLES
+from img402_mcp.client.settings.names import CLIENT_VARIABLES
 from img402_mcp.mcp_server.results import UploadResult
 from img402_mcp.mcp_server.tools import tools
 from tests.fakes.agent import agent, money, text
