@@ -12,13 +12,16 @@ somebody else could register it.
 import json
 import re
 import sys
-import tomllib
 from base64 import b64encode
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 from zipfile import ZIP_DEFLATED, ZipFile, ZipInfo
+
+if sys.version_info < (3, 11):  # noqa: UP036  # an older one is told so
+    sys.exit("Python 3.11 or newer is needed; name one by PYTHON=/path/to/python3")
+import tomllib
 
 ROOT = Path(__file__).resolve().parent.parent
 PYPROJECT: dict[str, Any] = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))
@@ -246,17 +249,15 @@ def readme() -> None:
 
 
 def main() -> None:
-    match sys.argv[1:]:
-        case ["bundle"]:
-            bundle(ROOT / "dist" / f"{NAME}-{VERSION}.mcpb")
-        case ["bundle", file]:
-            bundle(Path(file))
-        case ["server-json"]:
-            print(json.dumps(server_json(REPOSITORY), indent=2))
-        case ["readme"]:
-            readme()
-        case _:
-            sys.exit("Usage: release.py bundle [FILE] | server-json | readme")
+    word, *rest = sys.argv[1:] or [""]
+    if word == "bundle" and len(rest) < 2:
+        bundle(Path(rest[0]) if rest else ROOT / "dist" / f"{NAME}-{VERSION}.mcpb")
+    elif sys.argv[1:] == ["server-json"]:
+        print(json.dumps(server_json(REPOSITORY), indent=2))
+    elif sys.argv[1:] == ["readme"]:
+        readme()
+    else:
+        sys.exit("Usage: release.py bundle [FILE] | server-json | readme")
 
 
 if __name__ == "__main__":
