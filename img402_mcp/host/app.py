@@ -106,10 +106,12 @@ def create_app(
 
 
 def _routes(host: Host, context: PaidContext | None, status: health.Health) -> list[Route]:
-    """The first match answers; an image's name matches almost everything, so it comes last."""
+    """The first match answers. Most requests are uploads; an image's name matches almost everything, so it is last."""
+    upload, *others = free.routes(host)
     settings, paywall = host.settings, context.paywall if context else None
     sold = well_known(settings.paid, settings.public_url) if settings.paid else None
     return [
+        upload,
         *front.routes(settings),
         Route(OPENAPI, _saying(document(settings)), methods=["GET"]),
         *health.routes(status),
@@ -117,7 +119,7 @@ def _routes(host: Host, context: PaidContext | None, status: health.Health) -> l
         *paid.routes(context),
         *(route for api in OTHER_APIS for route in api.routes(host, paywall)),
         *deletion.routes(host),
-        *free.routes(host),
+        *others,
     ]
 
 

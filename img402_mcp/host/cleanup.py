@@ -14,8 +14,8 @@ from img402_mcp.host.db.periodic import claim_run
 from img402_mcp.host.errors import OUT_OF_REACH
 from img402_mcp.host.rate_limits import forget_counts_before
 from img402_mcp.host.storage.blobs.base import Blobs
-from img402_mcp.host.storage.blobs.spool_folder import clear
 from img402_mcp.host.storage.images import Images, parse_name
+from img402_mcp.host.storage.spool import clear
 
 BATCH = 100  # a short transaction, so that uploads do not wait for it
 ROUND = timedelta(minutes=1)

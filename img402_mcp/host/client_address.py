@@ -41,6 +41,7 @@ def _peer(scope: Scope) -> Address | None:
     return _parsed(scope["client"][0]) if scope.get("client") else None
 
 
+@lru_cache(maxsize=1024)
 def shared_by(address: Address | None) -> str:
     """Who shares a cap: one IPv4 address, or the /64 that a single IPv6 customer has."""
     if isinstance(address, IPv6Address):

@@ -36,8 +36,7 @@ ROUTE = Route("/{name}", missing)
 class FastPath:
     def __init__(self, host: Host, metrics: "Metrics | None") -> None:
         self._host, self._metrics, self._trusted = host, metrics, host.settings.trusted_proxies
-        self._server_headers: Sequence[tuple[bytes, bytes]] | None = None
-        self._own, self._accel = "", host.settings.delivery.accel
+        self._accel = host.settings.delivery.accel
 
     def answer(self, scope: Scope, server_headers: Sequence[tuple[bytes, bytes]]) -> bytes | None:
         """The whole of it, head and body; None: ask the application. Waits for nothing."""
@@ -53,7 +52,7 @@ class FastPath:
         request_id = id_for(scope, self._trusted)
         more = f"{ACCEL_REDIRECT}: {self._accel}{image.name}\r\n" if self._accel else _ALIKE
         head = (
-            f"{self._status(server_headers)}Content-Type: {image.format.media_type}\r\n"
+            f"HTTP/1.1 200 OK\r\n{_lines(server_headers)}Content-Type: {image.format.media_type}\r\n"
             f'Cache-Control: {cache_control(image, now)}\r\nETag: "{image.id}"\r\n{more}'
             f"Content-Length: {len(data)}\r\n{REQUEST_ID}: {request_id}\r\n\r\n"
         )
@@ -62,9 +61,6 @@ class FastPath:
         report(scope, answered, self._trusted, self._metrics)
         return head.encode() + data
 
-    def _status(self, server_headers: Sequence[tuple[bytes, bytes]]) -> str:
-        """The status line and the server's own headers, which change with the second."""
-        if server_headers is not self._server_headers:
-            lines = (b"HTTP/1.1 200 OK", *(b": ".join(header) for header in server_headers), b"")
-            self._server_headers, self._own = server_headers, b"\r\n".join(lines).decode()
-        return self._own
+
+def _lines(headers: Sequence[tuple[bytes, bytes]]) -> str:
+    return "".join([f"{name.decode()}: {value.decode()}\r\n" for name, value in headers])

@@ -1,7 +1,7 @@
 """GET and HEAD of an image. An id's bytes never change, so the id is the strong ETag."""
 
 import re
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 
 from anyio import to_thread
@@ -40,9 +40,7 @@ async def image_response(host: Host, request: Request, name: str) -> Response:
     headers = image_headers(image, now)
     if _is_known(request.headers.get("if-none-match"), headers["ETag"]):
         return Response(None, 304, headers)
-    if request.method == "HEAD":
-        return Response(None, 200, headers | {"Content-Length": str(image.size_bytes)})
-    return await bytes_response(host.blobs, image, headers, _range_header(request, headers["ETag"]))
+    return await bytes_response(host.blobs, image, headers, request)
 
 
 def named(name: str, find: Callable[[str], StoredImage | None]) -> StoredImage | None:
@@ -62,9 +60,7 @@ async def private_response(host: Host, request: Request, image: StoredImage) -> 
         "Cache-Control": "private, no-store",
         "Referrer-Policy": "no-referrer",
     }
-    if request.method == "HEAD":
-        return Response(None, 200, headers | {"Content-Length": str(image.size_bytes)})
-    return await bytes_response(host.blobs, image, headers, _range_header(request, headers["ETag"]))
+    return await bytes_response(host.blobs, image, headers, request)
 
 
 def missing() -> Response:
@@ -115,26 +111,26 @@ def _range_header(request: Request, etag: str) -> str | None:
     return request.headers.get("range") if request.headers.get("if-range", etag) == etag else None
 
 
-async def bytes_response(
-    blobs: Blobs, image: StoredImage, headers: Mapping[str, str], range_header: str | None
-) -> Response:
-    span = parse_range(range_header, image.size_bytes)
+async def bytes_response(blobs: Blobs, image: StoredImage, headers: dict[str, str], request: Request) -> Response:
+    if request.method == "HEAD":
+        return Response(None, 200, headers | {"Content-Length": str(image.size_bytes)})
+    span = parse_range(_range_header(request, headers["ETag"]), image.size_bytes)
     if span is None:
         return _unsatisfiable(image.size_bytes)
     start, stop = span
-    status, more = 200, {"Content-Length": str(stop - start)}
+    status, headers = 200, headers | {"Content-Length": str(stop - start)}
     if stop - start < image.size_bytes:
-        status, more = 206, more | {"Content-Range": f"bytes {start}-{stop - 1}/{image.size_bytes}"}
+        status, headers["Content-Range"] = 206, f"bytes {start}-{stop - 1}/{image.size_bytes}"
     data = bytes_at_hand(blobs, image)
     if data is not None:
-        return Response(data[start:stop], status, {**headers, **more})
+        return Response(data[start:stop], status, headers)
     try:
         first = await to_thread.run_sync(_read, blobs, image.name, start, min(PIECE, stop - start))
     except FileNotFoundError:  # swept between the look-up and the read
         return missing()
     if start + len(first) == stop:
-        return Response(first, status, {**headers, **more})
-    return StreamingResponse(_pieces(blobs, image.name, first, (start, stop)), status, {**headers, **more})
+        return Response(first, status, headers)
+    return StreamingResponse(_pieces(blobs, image.name, first, (start, stop)), status, headers)
 
 
 def bytes_at_hand(blobs: Blobs, image: StoredImage) -> bytes | None:

@@ -8,7 +8,7 @@ import base64
 import json
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import aclosing, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from threading import BoundedSemaphore
@@ -17,7 +17,7 @@ from anyio import to_thread
 from python_multipart import MultipartParser
 from python_multipart.exceptions import FormParserError
 from python_multipart.multipart import parse_options_header
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 
 from img402_mcp.errors import quoted
 from img402_mcp.formats import (
@@ -161,14 +161,17 @@ async def counted(request: Request, most: int, max_bytes: int) -> AsyncIterator[
     announced = request.headers.get("content-length", "")
     if announced.isdecimal() and int(announced[:20]) > most:
         raise too_large(max_bytes)
-    size = 0
-    async with aclosing(request.stream()) as stream:
-        async for piece in stream:
-            size += len(piece)
-            request.scope[RECEIVED] = size
-            if size > most:
-                raise too_large(max_bytes)
-            yield piece
+    size, more = 0, True
+    while more:
+        message = await request.receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        piece, more = message.get("body", b""), message.get("more_body", False)
+        size += len(piece)
+        request.scope[RECEIVED] = size
+        if size > most:
+            raise too_large(max_bytes)
+        yield piece
 
 
 def _no_file(what_came: str, rules: ImageRules) -> ApiError:

@@ -7,6 +7,7 @@ import os
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from datetime import datetime
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import BinaryIO
@@ -103,3 +104,19 @@ def arriving(spool: Path) -> Iterator[Body]:
         yield body
     finally:
         body.discard()
+
+
+def clear(folder: Path, before: datetime) -> None:
+    """Removes bodies that a crash left behind and nobody has written to since."""
+    for file in older(folder, before):
+        if file.name.endswith(ARRIVING):
+            Path(file).unlink(missing_ok=True)
+
+
+def older(folder: Path, before: datetime) -> Iterator[os.DirEntry[str]]:
+    """Files that nobody has written to since."""
+    with os.scandir(folder) as entries:
+        for entry in entries:
+            with suppress(FileNotFoundError):  # renamed or removed meanwhile
+                if entry.is_file(follow_symlinks=False) and entry.stat().st_mtime < before.timestamp():
+                    yield entry

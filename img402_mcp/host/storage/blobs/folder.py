@@ -9,7 +9,7 @@ from pathlib import Path
 from img402_mcp.host.libc import begin_writeback
 from img402_mcp.host.private_files import private_folder
 from img402_mcp.host.storage.blobs.base import Content
-from img402_mcp.host.storage.blobs.spool_folder import older
+from img402_mcp.host.storage.spool import older
 
 _FLAGS = getattr(os, "O_CLOEXEC", 0) | getattr(os, "O_BINARY", 0)
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | _FLAGS

@@ -12,7 +12,7 @@ from obstore.store import LocalStore, MemoryStore
 from img402_mcp.host.storage.blobs.base import Blobs
 from img402_mcp.host.storage.blobs.folder import Folder
 from img402_mcp.host.storage.blobs.objects import PART, Objects, open_objects
-from img402_mcp.host.storage.blobs.spool_folder import clear
+from img402_mcp.host.storage.spool import clear
 
 MEGABYTE = 1_048_576
 STORES: dict[str, Callable[[Path], Blobs]] = {
