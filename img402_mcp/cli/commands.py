@@ -99,7 +99,7 @@ def resume() -> int:
 @click.option(
     "--presume-unsettled",
     is_flag=True,
-    help="You have looked at the wallet's transfers, and say that it was not charged.",
+    help="Confirm that you checked the wallet's transfers, and it was not charged.",
 )
 def resolve(**flags: object) -> int:
     """Close a payment that can no longer be charged.

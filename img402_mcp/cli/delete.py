@@ -74,7 +74,7 @@ def _demand_consent(urls: list[str], *, yes: bool) -> None:
         return
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise SettingsError("Nothing was deleted: type yes at a terminal, or give --yes.")
-    print("\n".join(("Gone for good, for everybody:", *urls)), file=sys.stderr)
+    print("\n".join(("This deletes it for good, for everybody:", *urls)), file=sys.stderr)
     print("Type yes to delete: ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip().lower() != "yes":
         raise SettingsError("Nothing was deleted.")

@@ -44,7 +44,7 @@ def demand_one(*names: str) -> None:
     context = click.get_current_context()
     given = [name for name in names if context.params[name[2:].replace("-", "_")] not in {None, False}]
     if len(given) > 1:
-        context.fail(f"{given[1]} does not go with {given[0]}. Give one of {', '.join(names)}.")
+        context.fail(f"{given[1]} cannot be used with {given[0]}. Give one of {', '.join(names)}.")
 
 
 PORT = Whole("a port", 0, 65_535)
@@ -108,9 +108,9 @@ def serve(**flags: object) -> int:
     metavar="N",
     help="Print <img> of that width in CSS pixels.",
 )
-@click.option("--no-fit", is_flag=True, help="Send each file as it is, whatever the API's limit.")
+@click.option("--no-fit", is_flag=True, help="Send each file unchanged, even if it is over the API's limit.")
 @click.option("--fresh", is_flag=True, help="Upload again what was uploaded before. For free uploads only.")
-@click.option("--keep/--no-keep", default=None, help="Make it fit what the API keeps longest. For free uploads only.")
+@click.option("--keep/--no-keep", default=None, help="Make it small enough to be kept longest. For free uploads only.")
 @allow_dir
 def upload(**flags: object) -> int:
     """Upload images and print their markdown, one a line.
@@ -135,7 +135,7 @@ def upload(**flags: object) -> int:
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be uploaded. Nothing is sent or written.")
 @click.option("--overwrite", is_flag=True, help="FILE may exist, and may be PATH itself.")
-@click.option("--no-keep", is_flag=True, help="Do not make images fit what the API keeps longest.")
+@click.option("--no-keep", is_flag=True, help="Do not make images smaller so that they are kept longest.")
 @as_json(help="Print what was done, and the document, as one JSON object.")
 @allow_dir
 def publish(**flags: object) -> int:

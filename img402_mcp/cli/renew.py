@@ -61,7 +61,7 @@ def _show(plan: RenewalPlan, named: tuple[Document, ...], days: int) -> int:
     if not (plan.renewals or plan.known or plan.left):
         print(f"Nothing that is known here expires within {days} days.", file=sys.stderr)
     elif plan.renewals:
-        print("A dry run: nothing was sent or written. --yes does it.", file=sys.stderr)
+        print("This was a dry run: nothing was sent or written. Add --yes to do it.", file=sys.stderr)
     return 1 if plan.left else 0
 
 

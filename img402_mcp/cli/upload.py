@@ -76,9 +76,9 @@ def _on_stdin(most: int) -> bytes:
 
 def run(flags: Flags) -> int:
     if flags.fresh and flags.paid:
-        raise SettingsError("--fresh does not go with --paid: what a file's bytes were paid for is never paid again.")
+        raise SettingsError("--fresh cannot be used with --paid: the same file is never paid for twice.")
     if flags.keep and flags.paid:
-        raise SettingsError("--keep does not go with --paid: it makes a free upload last.")
+        raise SettingsError("--keep cannot be used with --paid: it is for free uploads.")
     settings = client_settings(os.environ, allow_dirs=flags.allow_dirs)
     given = given_image(flags, settings.max_bytes)
     roots = AllowList.of(settings, chosen_folders(() if given else flags.paths)).roots()

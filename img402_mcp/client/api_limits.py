@@ -118,7 +118,7 @@ def _advice(size: int, lives: Lifetimes, *, was_kept: bool) -> str:
         way = worded(tool="call again with keep=true", command="`img402-mcp upload --keep` makes an image fit")
         return f"{images[0].upper()}{images[1:]} are kept {kept(best.days)} here: {way}."
     if was_kept and not lives.is_stated and best.days is None:
-        return f"It was made to fit what was documented in {DOCUMENTED_ON} to be kept for good ({images})."
+        return f"By the terms documented in {DOCUMENTED_ON}, {images} are kept for good, but the API says otherwise."
     if paid and Tier(0, paid.days).life > best.life:
         return f"A paid upload is kept {kept(paid.days)}, for {paid.price} USDC."
     return ""

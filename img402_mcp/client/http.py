@@ -187,7 +187,7 @@ def errors_as_upload_failures(request: Request, answer_timeout: float = TIMEOUT)
         raise UploadFailed(f"{quoted(where)} is not a valid address: it must look like http(s)://name/path.") from error
     except httpx2.HTTPError as error:
         raise AnswerLost(
-            f"{where} broke off the connection before it had answered ({_reason(error)}). Try again; if that does not "
+            f"{where} closed the connection before answering ({_reason(error)}). Try again; if that does not "
             "help, check the API's address."
         ) from error
 

@@ -57,7 +57,7 @@ def no_url(payment: Payment, problem: str) -> str:
 
 def _outcome_text(payment: Payment) -> str:
     if payment.put_at is not None:
-        return "the file was sent and its arrival not confirmed"
+        return "the file was sent, but its arrival was not confirmed"
     return "an upload URL was received but no file sent" if payment.answer else "no upload URL was received"
 
 

@@ -53,7 +53,7 @@ async def reused(uploader: Uploader, image: Image, payment: Payment, options: Up
     return replace(upload, width=width, height=height, notes=(*upload.notes, *notes))
 
 
-AS_THEN = "It was sent as it was prepared then, which is not how it would be prepared now."
+AS_THEN = "It was sent as it was prepared then, which differs from how it would be prepared now."
 
 
 def used_elsewhere() -> TokenRefused:

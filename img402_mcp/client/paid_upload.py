@@ -216,8 +216,8 @@ class PaidUploader:
         if outcome.size_bytes != len(image.data):
             raise TokenRefused(
                 f"This token bought the image {outcome.url}, of {outcome.size_bytes:,} bytes, and this call would send "
-                f"{len(image.data):,}: it was used for another file, or for this one prepared otherwise (scrub, fit). "
-                "Look at that image before you buy another.",
+                f"{len(image.data):,}: it was used for another file, or for this one prepared in a different way "
+                "(scrub, fit). Look at that image before you buy another.",
                 code="invalid_token",
             )
         return outcome

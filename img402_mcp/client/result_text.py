@@ -86,14 +86,14 @@ def open_payment_text(payment: "Payment") -> str:
 
 
 _AGAIN = (
-    "unclear; the same call again sends the same proof, and never pays twice. Past that time, IMG402_RPC_URL or "
+    "unclear; the same call again sends the same proof, and never pays twice. After that time, IMG402_RPC_URL or "
     "`img402-mcp wallet resolve` closes it"
 )
 _NEXT = {
     "signed": "not sent yet; the same call again sends it",
     "sent": _AGAIN,
     "ambiguous": _AGAIN,
-    "answered": "paid; what it bought is still to be used, by the same call again",
+    "answered": "paid, but not used yet; the same call again uses it",
     "undelivered": "charged, but not delivered; the same call again asks for it",
 }
 

@@ -95,7 +95,7 @@ class SsrfGuard:
         """Checks all addresses of the host; one that is too near refuses them all."""
         addresses = await self._addresses(host, port)
         if not addresses:
-            raise NotReached(f"{host}, which the API names, has no address that can be looked up.")
+            raise NotReached(f"{host}, which the API names, could not be resolved to an address.")
         api = urlsplit(self.api_url).hostname or ""
         allowed = min(map(nearness, await self._addresses(api, port)), default=Nearness.PUBLIC)
         nearest = max(map(nearness, addresses))

@@ -43,7 +43,7 @@ def _maybe_delivered(error: TokenRefused | UploadFailed, *, in_doubt: bool) -> T
         return error
     again = "Make the same call again with the same token; nothing is bought."
     return error.adding(
-        "The image may have been delivered, although no answer says so. Only the payer can ask for its URL. "
+        "The image may have been delivered, although no answer confirmed it. Only the payer can ask for its URL. "
         f"{'Nothing was bought.' if isinstance(error, TokenRefused) else again}"
     )
 

@@ -32,7 +32,7 @@ Progress = Callable[[int, int], Awaitable[None]]
 KEPT_SCALE = 50
 """Percent of its width and height: keep refuses to scale below this."""
 MAX_REFUSALS = 2  # of one image; the answer to the third one is final
-OTHERWISE = "It was delivered by an earlier call, which had prepared it otherwise than this one would."
+OTHERWISE = "An earlier call delivered it, prepared in a different way than this call would."
 
 
 @dataclass(frozen=True)
@@ -141,7 +141,8 @@ class Uploader:
         options.on_stage("fitting")
         smaller = await fitted(image.data, image.picture, most, media_types, least_scale=least_scale)
         options.on_stage("preparing")
-        return replace(image, data=smaller.data, picture=smaller.picture, done=(*image.done, smaller.step))
+        ready = replace(image, data=smaller.data, picture=smaller.picture, done=(*image.done, smaller.step))
+        return clean(ready, "The image") if image.must_be_converted and self.settings.scrub else ready
 
     async def fitting_taken(
         self, image: Image, limit: int, options: UploadOptions, media_types: Collection[str]

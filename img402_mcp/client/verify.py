@@ -74,7 +74,7 @@ def _difference(answer: Response, sent: SentImage) -> str:
     if kind != sent.content_type:
         return f"is of another type than {sent.content_type}"
     if sent.size_bytes <= SMALL:
-        return "" if hashlib.sha256(answer.body).hexdigest() == sent.sha256 else "holds other bytes than were sent"
+        return "" if hashlib.sha256(answer.body).hexdigest() == sent.sha256 else "serves other bytes than were sent"
     length = answer.headers.get("content-length", "")
     if length and length != str(sent.size_bytes):
         return f"has another length than the {sent.size_bytes:,} bytes that were sent"

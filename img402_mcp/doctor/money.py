@@ -59,4 +59,7 @@ def _doubts(money: Money) -> Iterator[Finding]:
         said = f"One payment may cost {usdc(money.max_payment)} USDC, and an upload costs {usdc(USUAL_PRICE)}."
         yield warn(said, "Raise IMG402_MAX_PAYMENT to pay for uploads.")
     if max(money.daily_budget, money.max_payment) > MUCH:
-        yield warn(f"More than {usdc(MUCH)} USDC may be spent in a day.", "Check that IMG402_DAILY_BUDGET is in USDC.")
+        yield warn(
+            f"More than {usdc(MUCH)} USDC may be spent in a day.",
+            "Check that IMG402_DAILY_BUDGET is an amount in USDC.",
+        )

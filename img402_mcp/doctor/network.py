@@ -58,7 +58,7 @@ async def _without_limits(context: CheckContext, status: int) -> Finding:
     if 300 <= status < 400:
         return fail(f"{url} answers with a redirect (status {status}), which is not followed.", _WAY_OUT)
     if status >= 500:
-        return fail(f"{url} fails on its own side (status {status}).", "Try again in a few minutes.")
+        return fail(f"{url} has a server error (status {status}).", "Try again in a few minutes.")
     if status == 404:
         said = f"{url} answers, but does not seem to be an img402 API (status 404 for {FREE})."
         return (warn if url == HOSTED_API else fail)(said, _WAY_OUT)
@@ -172,5 +172,5 @@ async def _answers(context: CheckContext, url: str) -> Findings:
     except UploadFailed as error:
         return [fail(str(error))]
     if answer.status >= 500:
-        return [warn(f"{url} fails on its own side (status {answer.status}).", "Try again in a few minutes.")]
+        return [warn(f"{url} has a server error (status {answer.status}).", "Try again in a few minutes.")]
     return [ok(f"{url} answers")]

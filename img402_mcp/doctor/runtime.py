@@ -49,7 +49,7 @@ async def fit(_: CheckContext) -> Findings:
     except CannotFit as error:
         return [
             fail(
-                f"No image can be made smaller here: {reason_and_way_out(error.code)[0]}.",
+                f"Images cannot be made smaller here: {reason_and_way_out(error.code)[0]}.",
                 _WAYS_OUT.get(error.code, _INSTALL),
             )
         ]

@@ -91,7 +91,10 @@ _TEXTS = (
         f"is JSON, perhaps an error saved in place of the image; {_AGAIN}",
     ),
     (rb"HTTP/\d", f"is a whole HTTP response; {_AGAIN} without its headers"),
-    (rb"\[InternetShortcut\]|\[Desktop Entry\]|https?://\S+\s*\Z", "is a link; download what it leads to"),
+    (
+        rb"\[InternetShortcut\]|\[Desktop Entry\]|https?://\S+\s*\Z",
+        "is a shortcut to a web page; download what it leads to",
+    ),
 )
 
 _BRANDS = (

@@ -98,7 +98,7 @@ class Approval(NamedTuple):
 
         if not self.can_elicit:
             raise PaymentRefused(
-                "IMG402_APPROVE=ask demands that the user is asked before each payment, and this client cannot ask; "
+                "IMG402_APPROVE=ask requires that the user is asked before each payment, and this client cannot ask; "
                 "nothing was signed. Without a payment there is upload_free; or set IMG402_APPROVE=auto: the budget "
                 "still holds."
             )

@@ -6,7 +6,6 @@ one item or its JSON, a path may be in quotes. An unknown argument is ignored an
 if it looks like one of the tool's arguments, or if the call may spend money.
 """
 
-import difflib
 import json
 import os
 import re
@@ -70,11 +69,13 @@ def _demand_known(tool: str, parameters: Mapping[str, Parameter], unknown: list[
 
 def _meant(name: str, parameters: Mapping[str, Parameter]) -> str:
     """The argument that an unknown name probably means; empty if there is none."""
+    from difflib import get_close_matches  # noqa: PLC0415  # a name that is wrong is worth the time to load it
+
     words = [word.lower() for word in re.findall(r"[A-Z]+(?![a-z])|[A-Za-z][a-z]*|\d+", name[:100])]
     plain = "".join(words)
     spelt = [own for own in parameters if plain == own.replace("_", "") or {own, own.rstrip("s")} & {*words}]
     called = [own for own in parameters if _SYNONYMS.get(own, set()) & {plain, *words[-1:]}]
-    return next(iter((*spelt, *called, *difflib.get_close_matches(plain, parameters, 1, 0.75))), "")
+    return next(iter((*spelt, *called, *get_close_matches(plain, parameters, 1, 0.75))), "")
 
 
 def _read(name: str, parameter: Parameter, value: object) -> object:

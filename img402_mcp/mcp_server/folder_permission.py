@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 from anyio.to_thread import run_sync
 from mcp_types import InputRequiredResult
 
-from img402_mcp.client.files.look_alikes import outside_roots
 from img402_mcp.client.files.roots import MAX_PATH_LENGTH
 from img402_mcp.client.settings.folders import why_not_allowed
 from img402_mcp.errors import OutsideRoots, quoted
@@ -48,6 +47,8 @@ async def ask_for_folder(
 
 async def ask_before_many(ctx: "ToolContext", patterns: Sequence[str]) -> None:
     """Asks before the first file is sent. Raises OutsideRoots for a folder that needs a question."""
+    from img402_mcp.client.files.look_alikes import outside_roots  # noqa: PLC0415  # only a call needs it
+
     roots = ctx.session.allow_list.roots()
     for refused in await run_sync(outside_roots, patterns, roots) if ctx.approval.can_elicit else ():
         if await _folder_to_ask_for(refused, ctx.session, ctx.request):

@@ -128,6 +128,6 @@ async def _in_time(call: Awaitable[Answer[Any]], session: Session) -> Answer[Any
                 return await call
         except TimeoutError as error:
             raise UploadFailed(
-                f"The call was stopped, since it had not ended after {session.call_seconds:g} seconds. Make the same "
-                "call again: nothing is paid for twice."
+                f"The call was stopped because it had not finished after {session.call_seconds:g} seconds. Make the "
+                "same call again: nothing is paid for twice."
             ) from error

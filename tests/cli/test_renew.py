@@ -37,7 +37,7 @@ def test_without_yes_nothing_is_sent_or_written(api, command, pictures, picture)
     assert printed == (
         f'"{picture}" would be uploaded again, in place of {api.url}/1.png\n"{page}": 1 URLs would be replaced\n'
     )
-    assert said == "A dry run: nothing was sent or written. --yes does it.\n"
+    assert said == "This was a dry run: nothing was sent or written. Add --yes to do it.\n"
 
 
 def test_with_yes_the_image_is_uploaded_afresh_and_its_url_replaced_in_each_document(api, command, pictures, picture):

@@ -237,11 +237,11 @@ def test_an_invalid_width_is_a_usage_error(width, command):
 def test_two_forms_at_once_are_a_usage_error(forms, command):
     code, printed, stderr = command(*forms, "a.png")
     assert (code, printed) == (2, "")
-    assert f"{forms[1]} does not go with {forms[0]}." in stderr
+    assert f"{forms[1]} cannot be used with {forms[0]}." in stderr
 
 
 def test_fresh_and_paid_do_not_go_together(command):
-    with pytest.raises(SettingsError, match="--fresh does not go with --paid"):
+    with pytest.raises(SettingsError, match="--fresh cannot be used with --paid"):
         command("--paid", "--fresh", "a.png")
 
 
@@ -324,5 +324,5 @@ def test_what_expires_is_said_on_stderr_with_the_flag_that_makes_it_last(monkeyp
 
 
 def test_keep_does_not_go_with_paid(api, shots):
-    with pytest.raises(SettingsError, match="--keep does not go with --paid"):
+    with pytest.raises(SettingsError, match="--keep cannot be used with --paid"):
         main.run(["upload", "--keep", "--paid", *shots("a")])

@@ -47,17 +47,17 @@ async def test_a_redirect_is_an_answer_and_never_followed(peers, answering):
 @pytest.mark.parametrize(
     ("answer", "error", "sentence"),
     [
-        pytest.param(None, AnswerLost, "{where} broke off the connection before it had answered (", id="no-answer"),
+        pytest.param(None, AnswerLost, "{where} closed the connection before answering (", id="no-answer"),
         pytest.param(
             b"SSH-2.0-OpenSSH_9\r\n",
             AnswerLost,
-            "{where} broke off the connection before it had answered (",
+            "{where} closed the connection before answering (",
             id="another-protocol",
         ),
         pytest.param(
             b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\n{",
             AnswerLost,
-            "{where} broke off the connection before it had answered (",
+            "{where} closed the connection before answering (",
             id="cut-off",
         ),
         pytest.param(

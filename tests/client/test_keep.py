@@ -111,7 +111,7 @@ async def test_where_it_expires_all_the_same_the_answer_says_so(large, pictures)
     api = September(small_expiry="2026-12-05T00:00:00Z")
     async with uploading(pictures, api.transport, verify=False) as uploader:
         upload = await uploader.upload(large, options=UploadOptions(keep=True))
-    assert upload.life.startswith("Expires 2026-12-05. It was made to fit what was documented in 2026-09")
+    assert upload.life.startswith("Expires 2026-12-05. By the terms documented in 2026-09")
 
 
 async def test_keep_without_fit_is_refused_where_it_would_have_to_touch_the_image(large, picture, pictures):

@@ -52,8 +52,8 @@ def test_the_goal_is_the_size_that_lives_longer(lives: Lifetimes, size: int | No
             lifetimes(None),
             900_000,
             True,
-            "Expires 2026-12-28. It was made to fit what was documented in 2026-09 to be kept for good "
-            "(images up to 1 MB).",
+            "Expires 2026-12-28. By the terms documented in 2026-09, images up to 1 MB are kept for good, but the API "
+            "says otherwise.",
             id="kept-and-expires-all-the-same",
         ),
         pytest.param(lifetimes(None), 900_000, False, "Expires 2026-12-28.", id="small-on-other-terms"),

@@ -52,7 +52,7 @@ async def test_what_is_said_about_a_paid_image_is_what_was_done_when_it_was_sent
         bare = (await client.call_tool("upload_paid", {"path": str(picture)})).structured_content
     async with agent(picture.parent, wire, money=money(flow=flow)) as client:
         again = (await client.call_tool("upload_paid", {"path": str(picture)})).structured_content
-    note = "It was sent as it was prepared then, which is not how it would be prepared now."
+    note = "It was sent as it was prepared then, which differs from how it would be prepared now."
     assert (again["url"], again["reused"], again.get("done"), again["note"]) == (bare["url"], True, None, note)
 
 
@@ -76,7 +76,7 @@ async def test_an_image_that_an_earlier_call_prepared_differently_says_so(wire, 
         assert await spent(client) == "0.01"
     assert lost.is_error
     assert found["size_bytes"] == len(sample("exif.jpg"))
-    assert found["note"] == "It was delivered by an earlier call, which had prepared it otherwise than this one would."
+    assert found["note"] == "An earlier call delivered it, prepared in a different way than this call would."
     assert "done" not in found
 
 

@@ -14,7 +14,7 @@ from img402_mcp.client.upload import Upload
 EXPIRY = datetime(2026, 12, 6, 10, 5, tzinfo=UTC)
 LIFE = "Expires 2026-12-06. A paid upload is kept for good, for 0.01 USDC."
 UNKNOWN = "The API named no usable expiry."
-DOUBT = "The URL holds other bytes than were sent."
+DOUBT = "The URL serves other bytes than were sent."
 DELETE = "https://i.example/d/abc"
 MARKDOWN = "![shot](https://i.example/abc.png)"
 

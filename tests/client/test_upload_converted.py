@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
+from img402_mcp.client.http import Response
 from img402_mcp.client.paid_upload import open_paid_uploader
 from img402_mcp.client.upload import UploadOptions
 from img402_mcp.errors import ReadRefused
@@ -44,6 +45,24 @@ async def test_it_is_converted_and_the_answer_says_so(pictures, tmp_path, name, 
     assert (upload.done, upload.verified, upload.receipt.size_bytes) == ((step,), True, len(served))
     assert (upload.width, upload.height) == picture.size
     assert (again.receipt.url, again.reused) == (upload.receipt.url, True)
+
+
+async def test_what_only_calls_itself_a_colour_profile_does_not_come_along(pictures):
+    target = BytesIO()
+    payload = bytes(16) + b"RGB " + b"SECRET" * 40
+    Image.open(BytesIO(drawn("TIFF"))).save(target, "TIFF", icc_profile=payload)
+    (pictures / "a.tif").write_bytes(target.getvalue())
+    api, came = Api(), list[bytes]()
+
+    def taken(image: bytes) -> Response:
+        came.append(image)
+        return api.taken(image)
+
+    api.on_upload = taken
+    async with uploading(pictures, api.transport, verify=False) as uploader:
+        upload = await uploader.upload(str(pictures / "a.tif"))
+    assert upload.done == ("tiff -> png, lossless", "removed: broken colour profile")
+    assert "icc_profile" not in Image.open(BytesIO(came[0])).info
 
 
 async def test_an_api_that_does_not_take_the_first_choice_gets_another(pictures):

@@ -63,7 +63,7 @@ async def broken(scope, receive, send):
         pytest.param(
             SMALL_SENT,
             png(b"other"),
-            Verdict(False, "holds other bytes than were sent", refuted=True),
+            Verdict(False, "serves other bytes than were sent", refuted=True),
             id="other-bytes",
         ),
         pytest.param(
@@ -122,7 +122,7 @@ async def test_a_url_behind_a_proxy_is_not_verified(monkeypatch):
 async def test_a_broken_connection_is_a_result_and_not_an_error():
     verdict, _ = await judged(SMALL_URL, SMALL_SENT, broken)
     assert not verdict.verified
-    assert verdict.why.startswith("could not be asked: api.example broke off")
+    assert verdict.why.startswith("could not be asked: api.example closed the connection")
 
 
 async def test_a_url_that_never_answers_is_not_waited_for():

@@ -21,8 +21,8 @@ LIMITS: dict[str, object] = {"x-img402-limits": {"formats": ["image/png"], "free
         pytest.param([({}, 404), ({}, 405)], "ok", "answers; it does not state its limits", id="not-described"),
         pytest.param([({}, 404), ({}, 404)], "fail", "does not seem to be an img402 API", id="other-server"),
         pytest.param([({}, 301), ({}, 301)], "fail", "answers with a redirect (status 301)", id="moved"),
-        pytest.param([({}, 502), ({}, 502)], "fail", "fails on its own side (status 502)", id="broken"),
-        pytest.param([None], "fail", "broke off the connection", id="no-answer"),
+        pytest.param([({}, 502), ({}, 502)], "fail", "has a server error (status 502)", id="broken"),
+        pytest.param([None], "fail", "closed the connection", id="no-answer"),
     ],
 )
 async def test_the_api_is_asked_and_its_answer_checked(found, peers, answering, answers, level, said):
@@ -115,6 +115,6 @@ async def test_other_apis_are_asked_without_their_secrets(levels_and_texts, peer
         ("ok", f"{io42.url} answers")
     ]
     assert await levels_and_texts("studio", IMG402_STUDIO_TOKEN="secret", IMG402_STUDIO_URL=studio.url) == [
-        ("warn", f"{studio.url} fails on its own side (status 503).")
+        ("warn", f"{studio.url} has a server error (status 503).")
     ]
     assert b"secret" not in io42.requests[0] + studio.requests[0]

@@ -303,7 +303,7 @@ async def test_invariant_7_the_url_reaches_the_model_with_a_note_about_what_was_
     api = await peers(answering({"url": "https://i.example/a.png", "expiresAt": "soon"}))
     async with agent(pictures, api_url=api.url) as client:
         result = await client.call_tool("upload_free", {"path": str(picture)})
-    doubt = "The URL could not be asked: i.example, which the API names, has no address that can be looked up."
+    doubt = "The URL could not be asked: i.example, which the API names, could not be resolved to an address."
     note = f"The API named no usable expiry. {doubt}"
     assert result.structured_content["url"] == "https://i.example/a.png"
     assert result.structured_content["note"] == note

@@ -18,8 +18,8 @@ def _options(fee: str | None, status: str | None, kind: str | None) -> list[clic
     """The options of a project, with these defaults."""
     helps = (
         ("--fee", fee, "USDC", "The entry fee. 0 means none."),
-        ("--status", status, "STATUS", "open, or any other word to close it for submissions."),
-        ("--kind", kind, "KIND", "image; a project of any other kind takes none."),
+        ("--status", status, "STATUS", "open accepts submissions; any other word closes it."),
+        ("--kind", kind, "KIND", "image. Projects of any other kind accept no submissions."),
     )
     return [click.Option([name], default=value, metavar=shown, help=said) for name, value, shown, said in helps]
 
@@ -35,7 +35,7 @@ _SUBMISSION: list[click.Parameter] = [
 _RELEASED: list[click.Parameter] = [
     _ID,
     click.Option(["--paid"], metavar="TRANSACTION", help="The transaction that paid the fee."),
-    click.Option(["--unpaid"], is_flag=True, help="No transaction paid it, and none still can."),
+    click.Option(["--unpaid"], is_flag=True, help="It was not paid, and no transaction can pay it any more."),
 ]
 
 THINGS: Things = {

@@ -105,7 +105,7 @@ def demand_fits(image: Image, where: str, media_types: Collection[str], most_byt
 def unknown_answer(status: int, api: str, variable: str) -> str:
     """The sentence for an answer that carries no code of the API, with braces as in `in_words`."""
     if status >= 500:
-        return "{where} failed on its own side (status {status}). Try again in a few minutes."
+        return "{where} had a server error (status {status}). Try again in a few minutes."
     if 300 <= status < 400:
         return (
             "{where} answered with a redirect (status {status}), which is not followed. If the API has moved, set "

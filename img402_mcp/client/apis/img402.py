@@ -139,14 +139,15 @@ _SENTENCES = {
     "that.",
     "daily_limit": "The free uploads of {where} are used up for today; try again {wait}. "
     "Nothing is wrong with the image.",
-    "too_many": "{where} gets too many requests from here (status {status}); try again {wait}. Nothing is wrong with "
-    "the image.",
+    "too_many": "{where} received too many requests from here (status {status}); try again {wait}. Nothing is wrong "
+    "with the image.",
     "invalid_token": "{where} does not accept this token: it is wrong, or it was used for another image. Get a new one "
     "with get_upload_token.",
-    "token_expired": "This token has run out; {where} gives each a few minutes. Get a new one with get_upload_token.",
+    "token_expired": "This token has expired; {where} gives each one a few minutes. Get a new one with "
+    "get_upload_token.",
     "payment_conflict": "{where} says that this payment is bound to something else (status {status}).",
     "payment_pending": "{where} does not know yet whether the payment was settled; call again in a minute.",
-    "upload_failed": "{where} failed on its own side (status {status}), three times in a row. Nothing is wrong "
+    "upload_failed": "{where} had a server error (status {status}), three times in a row. Nothing is wrong "
     "with the image: try again in a few minutes.",
 }
 # For answers that come from something in front of the API and carry none of its codes.

@@ -125,7 +125,7 @@ _SENTENCES = {
     "made with the same key.",
     "SUBMISSION_ALREADY_EXISTS": "{where} says that this submission has been uploaded already.",
     "RATE_LIMITED": "{where} accepts no more requests from this agent for now: try again {wait}.",
-    "UPLOAD_FAILED": "{where} failed on its own side. Nothing is wrong with the image: try again in a few minutes.",
+    "UPLOAD_FAILED": "{where} had a server error. Nothing is wrong with the image: try again in a few minutes.",
 }
 _FAILURES = {"UPLOAD_FAILED", "PAYMENT_PENDING"}
 

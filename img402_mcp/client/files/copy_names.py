@@ -107,7 +107,7 @@ _UNPORTABLE: tuple[Rule, ...] = (
     (lambda name: ":" in name, 'holds a ":", which names a stream of another file on Windows'),
     (lambda name: "\\" in name, 'holds a "\\", which separates folders on Windows; use "/"'),
     (lambda name: name.endswith((".", " ")), "ends in a dot or a space, which Windows drops"),
-    (lambda name: _DEVICE.match(_folded(name).partition(".")[0].rstrip(" ")), "names a device of Windows"),
+    (lambda name: _DEVICE.match(_folded(name).partition(".")[0].rstrip(" ")), "is the name of a Windows device"),
 )
 _FOR_PEOPLE: tuple[Rule, ...] = (
     (lambda name: _folded(name).startswith("."), "holds a hidden name, which no tool writes"),

@@ -149,7 +149,7 @@ def write_document(text: str, place: Path, document: Document, roots: Roots, *, 
     """`place` comes from `place_for`. Raises ReadRefused if the disk has changed since. It blocks."""
     with as_refusals(str(place), roots):
         if place == document.path and read_document(str(place), roots) != document:
-            raise FileRefused("was edited while its images were uploaded, and stays as it is")
+            raise FileRefused("was edited while its images were being uploaded, so it was left unchanged")
         with _explained(place), OPENED(place.parent) as (prefix, folder):
             name = prefix / place.name
             create = partial(_new, _demand_free(name, folder, overwrite=overwrite), folder=folder)
@@ -177,7 +177,7 @@ def _demand_allowed_name(place: Path, path: str, roots: Roots, *, by_tool: bool)
 def _demand_fitting_name(place: Path, document: Document) -> None:
     _demand_name(place)
     if place.name.startswith("."):
-        raise FileRefused("is a hidden file, and none is written")
+        raise FileRefused("is a hidden file, and hidden files are not written")
     if Document(place, "").is_html != document.is_html:
         raise FileRefused(f'is of another kind than the document; its name must end in "{document.path.suffix}"')
 
@@ -193,7 +193,7 @@ def _explained(place: Path) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise FileRefused("lies in a folder that does not exist; make it first") from None
+        raise FileRefused("is in a folder that does not exist; create it first") from None
     except FileExistsError:
         raise FileRefused(_exists()) from None
     except OSError as error:

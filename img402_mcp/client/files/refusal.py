@@ -19,11 +19,11 @@ def outside() -> FileRefused:
     return FileRefused("is not inside an allowed folder", outside=True)
 
 
-A_FOLDER = "is a folder; the path of one file was wanted"
-LINKED = "goes through a link that leads in a circle, or that was put there while it was read"
+A_FOLDER = "is a folder; give the path of one file"
+LINKED = "goes through a link that loops, or that appeared while it was being read"
 ON_MACOS = "on macOS allow its app under Privacy & Security, Files and Folders"
 REASONS = {
-    errno.ENOTDIR: "goes through something that is not a folder, or that was swapped for a link while it was read",
+    errno.ENOTDIR: "goes through something that is not a folder, or that became a link while it was being read",
     errno.ELOOP: LINKED,
     errno.EMLINK: LINKED,  # FreeBSD's name for ELOOP
     errno.ENAMETOOLONG: "holds a name that is too long for the file system",

@@ -79,11 +79,9 @@ class _Budget:
         self._left -= len(seen)
         self._comparisons -= len(seen) * len(ways)
         if self._left < 0:
-            raise FileRefused(f"looks through more than {self._names:,} names; begin the pattern in a narrower folder")
+            raise FileRefused(f"looks through more than {self._names:,} names; start the pattern in a deeper folder")
         if self._comparisons < 0 or monotonic() > self._end:
-            raise FileRefused(
-                "takes too long to look through; begin the pattern in a narrower folder, with fewer marks"
-            )
+            raise FileRefused("takes too long to look through; start the pattern in a deeper folder, with fewer marks")
         with suppress(RuntimeError):  # not in a thread of anyio's
             check_cancelled()
         return seen
@@ -131,7 +129,7 @@ def _named_by(pattern: str, roots: Roots, budget: _Budget) -> Sequence[_File]:
     if not found:
         raise FileRefused("matches no file", "Links and hidden files are only found by their names.", missing=True)
     if len(found) > MAX_FILES:
-        raise FileRefused(f"matches more than {MAX_FILES:,} files; a narrower pattern was wanted")
+        raise FileRefused(f"matches more than {MAX_FILES:,} files; use a narrower pattern")
     return sorted(found, key=lambda file: ([_numbered(name) for name in Path(file.path).parts], file.path))
 
 

@@ -53,7 +53,7 @@ def oddity(text: str) -> str:
         if re.search(r'[<>"|]', part):  # no file has such a name, so other readings of it are tried
             continue
         if ":" in part:
-            return "names a stream of a file, after a colon; the plain path was wanted"
+            return "names a stream of a file, after a colon; give the plain path"
         if part not in (".", "..") and part.endswith((".", " ")):
             return "holds a name that ends in a dot or a space, which Windows cuts off"
         if _DEVICES.fullmatch(part.partition(".")[0].rstrip()):

@@ -29,7 +29,7 @@ class Unfit(Exception):
 
 REASONS = {
     "pixels": (
-        f"it would decode to more than the {MAX_PIXELS:,} pixels, over all frames, that are taken",
+        f"it has more than {MAX_PIXELS:,} pixels, counting all frames",
         "Scale it down, crop it or drop frames first",
     ),
     "memory": ("decoding and encoding it takes too much memory", "Scale it down or crop it first"),

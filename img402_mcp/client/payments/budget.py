@@ -103,7 +103,7 @@ def _window_refusal(offer: PaymentRequirements, policy: Policy, spending: Spendi
         return ""
     return (
         f"It gives {max(offer.timeout_seconds, 0)} seconds to pay; under {MIN_WINDOW} no payment can be "
-        "settled. That is for its operator to change."
+        "settled. Only its operator can change that."
     )
 
 
@@ -129,6 +129,6 @@ def _message(payment_required: PaymentRequired, origin: str, refusals: list[str]
     reasons = [*dict.fromkeys(refusals)] or [
         f"None of its offers can be paid: {'; '.join(payment_required.skipped[:4])}."
     ]
-    refused = f"{urlsplit(origin).netloc} asks for a payment that is not made; nothing was signed."
+    refused = f"{urlsplit(origin).netloc} asks for a payment that was not made; nothing was signed."
     words = f" Its own words: {quoted(payment_required.error)}" if payment_required.error else ""
     return " ".join((refused, *reasons[:3])) + words

@@ -28,7 +28,7 @@ class Node:
         call, block = evm.authorization_state(network, payer, nonce), await self._block(after)
         state = await self._number("eth_call", call, block)
         if state not in {0, 1}:
-            raise BadAnswer(f"The RPC node says {state} where 0 (unused) or 1 (used) was wanted.")
+            raise BadAnswer(f"The RPC node says {state} where 0 (unused) or 1 (used) was expected.")
         return state == 1
 
     async def balance(self, network: Network, owner: str) -> int:
@@ -61,4 +61,4 @@ def _integer(value: object) -> int:
     try:
         return evm.number(value)
     except ValueError:
-        raise BadAnswer(f"The RPC node answered {quoted(repr(value), 80)} where a number was wanted.") from None
+        raise BadAnswer(f"The RPC node answered {quoted(repr(value), 80)} where a number was expected.") from None

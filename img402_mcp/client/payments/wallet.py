@@ -131,7 +131,7 @@ def _taken(path: Path) -> SettingsError:
 def _checked(key: str) -> str:
     plain = key.strip()
     if not _KEY.fullmatch(plain):
-        raise SettingsError(f"The wallet key must be 64 hexadecimal digits; what came has {len(plain)} characters.")
+        raise SettingsError(f"The wallet key must be 64 hexadecimal digits; this one has {len(plain)} characters.")
     return plain.removeprefix("0x")
 
 

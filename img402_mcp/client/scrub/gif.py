@@ -3,6 +3,9 @@
 A plain text extension goes, although GIF89a would have it drawn: no browser draws it, and it is text.
 """
 
+from collections.abc import Iterator
+
+from img402_mcp.client.scrub.icc import BROKEN, SURPLUS, profile_in
 from img402_mcp.client.scrub.segments import Segments
 from img402_mcp.formats.base import Piece
 
@@ -27,8 +30,10 @@ def clean(segments: Segments) -> None:
 
 def _decide(segments: Segments, piece: Piece) -> None:
     content = piece.start + 2
-    if piece.kind in _KEPT or (piece.kind == _APPLICATION and segments.data.startswith(_PROFILE, content)):
+    if piece.kind in _KEPT:
         segments.keep(piece.start, piece.end)
+    elif piece.kind == _APPLICATION and segments.data.startswith(_PROFILE, content):
+        _keep_profile(segments, piece)
     elif piece.kind == _APPLICATION and segments.data.startswith(_LOOPS, content):
         # The sixteen bytes that decoders read.
         segments.swap(
@@ -36,3 +41,22 @@ def _decide(segments: Segments, piece: Piece) -> None:
         )
     else:
         segments.drop(segments.name(_NAMES, piece.kind, content, "unknown extension"))
+
+
+def _keep_profile(segments: Segments, piece: Piece) -> None:
+    content = segments.data[piece.start + 2 + len(_PROFILE) : piece.end]
+    data = b"".join(_blocks(content))
+    profile = profile_in(data)
+    if profile and profile == data:
+        segments.keep(piece.start, piece.end)
+        return
+    cut = (profile[at : at + 255] for at in range(0, len(profile), 255))
+    new = _APPLICATION + _PROFILE + b"".join(bytes((len(each),)) + each for each in cut) + b"\0"
+    segments.swap(piece.start, piece.end, new if profile else b"", SURPLUS if profile else BROKEN)
+
+
+def _blocks(content: bytes) -> Iterator[bytes]:
+    at = 0
+    while at < len(content) and content[at]:
+        yield content[at + 1 : at + 1 + content[at]]
+        at += 1 + content[at]

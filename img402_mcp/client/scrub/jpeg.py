@@ -1,7 +1,9 @@
 """JPEG: tables, frames and scans stay, and of the application segments JFIF, ICC and Adobe, cut to their length."""
 
 import struct
+from itertools import takewhile
 
+from img402_mcp.client.scrub.icc import BROKEN, SURPLUS, profile_in
 from img402_mcp.client.scrub.segments import Segments
 from img402_mcp.formats.base import Piece
 from img402_mcp.formats.jpeg import (
@@ -20,6 +22,9 @@ _ARITHMETIC_FRAMES = (0xC9, 0xCA)
 _MAX_CONDITIONS = 4 + 2 * 32  # bytes of the segment
 _CODING = frozenset(range(0xC0, 0xD0)) - {HUFFMAN, ARITHMETIC} | {0xD9, 0xDA}  # frames, scans, the end
 _EXIF, _ICC = b"Exif\0\0", b"ICC_PROFILE\0"
+_APP2 = 0xE2
+_PART = 0xFFFF - 2 - len(_ICC) - 2
+"""The most bytes of a profile in one segment."""
 
 _NAMES = (
     (0xFE, b"", "comment"),
@@ -36,18 +41,63 @@ def clean(segments: Segments) -> None:
     decoder = _Decoder(segments.data)
     for piece in segments.pieces():
         decoder.read(piece)
+    profile = _Profile(segments)
     segments.keep(0, 2)
     previous = 2
     for piece in segments.pieces():
         if piece.start != previous:
             segments.drop("padding")
         previous = piece.end
-        _decide(segments, piece, decoder.used)
+        if _is_profile(segments.data, piece):
+            profile.decide(piece)
+        else:
+            _decide(segments, piece, decoder.used)
+
+
+def _is_profile(data: bytes, piece: Piece) -> bool:
+    return piece.kind[0] == _APP2 and data.startswith(_ICC, piece.start + 4)
+
+
+class _Profile:
+    """Decoders read the segments before the first scan; a profile is in all of them together, or there is none."""
+
+    def __init__(self, segments: Segments) -> None:
+        self._segments = segments
+        head = takewhile(lambda piece: piece.kind[0] != START_OF_SCAN, segments.pieces())
+        pieces = [piece for piece in head if _is_profile(segments.data, piece)]
+        data = _joined([segments.data[piece.start + 4 + len(_ICC) : piece.end] for piece in pieces])
+        self._profile, self._starts = profile_in(data), [piece.start for piece in pieces]
+        self._is_whole = self._profile == data
+
+    def decide(self, piece: Piece) -> None:
+        if piece.start not in self._starts:
+            self._segments.drop("application data")
+        elif not self._profile:
+            self._segments.drop(BROKEN)
+        elif self._is_whole:
+            self._segments.keep(piece.start, piece.end)
+        else:
+            new = _profile_segments(self._profile) if piece.start == self._starts[0] else b""
+            self._segments.swap(piece.start, piece.end, new, SURPLUS)
+
+
+def _joined(parts: list[bytes]) -> bytes:
+    """Each begins with its number, from 1, and their count. Empty if one is missing, or comes twice."""
+    parts.sort()
+    numbers = [[number, len(parts)] for number in range(1, len(parts) + 1)]
+    return b"".join(part[2:] for part in parts) if [[*part[:2]] for part in parts] == numbers else b""
+
+
+def _profile_segments(profile: bytes) -> bytes:
+    cut = [profile[at : at + _PART] for at in range(0, len(profile), _PART)]
+    return b"".join(
+        _segment(_APP2, _ICC + bytes((number, len(cut))) + part) for number, part in enumerate(cut, start=1)
+    )
 
 
 def _decide(segments: Segments, piece: Piece, needed: set[int]) -> None:
     marker, content = piece.kind[0], piece.start + 4
-    if marker in _CODING or (marker == 0xE2 and segments.data.startswith(_ICC, content)):
+    if marker in _CODING:
         segments.keep(piece.start, piece.end)
     elif marker in TABLES:
         _clean_tables(segments, piece, needed)

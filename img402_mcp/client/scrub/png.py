@@ -5,6 +5,7 @@ The suggested palettes (sPLT, hIST) are removed too: no current decoder uses the
 
 import struct
 
+from img402_mcp.client.scrub.icc import BROKEN, SURPLUS, profile_in, unpacked
 from img402_mcp.client.scrub.segments import NotClean, Segments
 from img402_mcp.formats.base import Piece
 from img402_mcp.formats.png import INDEXED, made_chunk
@@ -56,10 +57,29 @@ def clean(segments: Segments) -> None:
         elif piece.kind in (b"PLTE", b"tRNS"):
             colours.decide(piece, length)
         elif needed.includes(piece.kind, length, segments.data[content : content + 4]):
-            segments.keep(piece.start, piece.end)
+            _keep(segments, piece)
             colours.are_over = colours.are_over or piece.kind == b"IDAT"
         else:
             segments.drop(_name(segments, piece))
+
+
+def _keep(segments: Segments, piece: Piece) -> None:
+    if piece.kind == b"iCCP":
+        content = _profile(segments.data[piece.start + 8 : piece.end - 4])
+        segments.swap(piece.start, piece.end, content and made_chunk(b"iCCP", content), SURPLUS if content else BROKEN)
+    else:
+        segments.keep(piece.start, piece.end)
+
+
+def _profile(content: bytes) -> bytes:
+    """Its name, a zero, the method 0, and the packed profile, with nothing after each; empty: there is no profile."""
+    name, _, rest = content.partition(b"\0")
+    data, read = unpacked(rest[1:])
+    profile = profile_in(data)
+    if not profile or not 1 <= len(name) < 80 or rest[:1] != b"\0":
+        return b""
+    packed = rest[1 : 1 + read] if profile == data else zlib.compress(profile, 9)
+    return name + b"\0\0" + packed
 
 
 class _Colours:

@@ -3,10 +3,10 @@
 Nothing is decoded and nothing is encoded again. The file is walked piece by piece, and a list of what decoding needs
 says which pieces stay; all others go, known or not. What is left is walked again and must be clean.
 
-What stays: the colour profile bit by bit, the density, the animation, and the orientation, as EXIF with that one tag.
-Not seen, since only decoding would show it: bytes after the end of the coded pixels inside their own
-chunk, scan or block; and what the pixels themselves show. An orientation that is only in XMP is not kept: browsers
-do not honour it either.
+What stays: a valid colour profile bit by bit, the density, the animation, and the orientation, as EXIF with that one
+tag. Not seen, since only decoding would show it: bytes after the end of the coded pixels inside their own chunk, scan
+or block; and what the pixels themselves show. An orientation that is only in XMP is not kept: browsers do not honour
+it either.
 """
 
 import struct

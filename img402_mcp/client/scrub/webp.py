@@ -5,11 +5,12 @@ Source: RFC 9649. Decoders skip frames if no animation is announced, and picture
 
 import struct
 
+from img402_mcp.client.scrub.icc import BROKEN, SURPLUS, profile_in
 from img402_mcp.client.scrub.segments import NotClean, Segments
 from img402_mcp.formats.base import Piece
 from img402_mcp.formats.webp import ANIMATED, FRAME_HEADER, PICTURES, chunks, made_chunk
 
-_XMP, _EXIF = 0x04, 0x08
+_XMP, _EXIF, _ICC = 0x04, 0x08, 0x20
 _LENGTHS = {b"VP8X": 10, b"ANIM": 6}
 _PIXELS = (*PICTURES, b"ALPH")
 _NAMES = {b"EXIF": "EXIF", b"XMP ": "XMP", b"C2PA": "content credentials"}
@@ -31,7 +32,8 @@ def clean(segments: Segments) -> None:
     if segments.removed:
         segments.overwrite(4, struct.pack("<I", segments.length - 8))
     if segments.removed and flags is not None:
-        segments.overwrite(20, bytes((flags & ~(_XMP | _EXIF) | (_EXIF if segments.turned else 0),)))
+        gone = _XMP | _EXIF | (_ICC if BROKEN in segments.removed else 0)
+        segments.overwrite(20, bytes((flags & ~gone | (_EXIF if segments.turned else 0),)))
 
 
 def _kinds_to_keep(flags: int | None) -> set[bytes]:
@@ -56,6 +58,10 @@ def _with(segments: Segments, piece: Piece) -> None:
         raise NotClean("is a WebP with a header of the wrong length")
     if piece.kind == b"ANMF":
         _clean_frame(segments, piece)
+    elif piece.kind == b"ICCP":
+        profile = profile_in(segments.data[piece.start + 8 : piece.start + 8 + length])
+        new = made_chunk(b"ICCP", profile) if profile else b""
+        segments.swap(piece.start, piece.end, new, SURPLUS if profile else BROKEN)
     else:
         segments.keep(piece.start, piece.end)
 

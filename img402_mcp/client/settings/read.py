@@ -79,7 +79,7 @@ def wallet(environ: Mapping[str, str]) -> WalletSource | None:
     if key and file:
         raise SettingsError("IMG402_WALLET_KEY and IMG402_WALLET_FILE are both set: keep one, the file if you can.")
     if key and not re.fullmatch(r"(0x)?[0-9a-fA-F]{64}", key, re.ASCII):
-        raise SettingsError(f"IMG402_WALLET_KEY must be 64 hexadecimal digits; what is set has {len(key)} characters.")
+        raise SettingsError(f"IMG402_WALLET_KEY must be 64 hexadecimal digits; this one has {len(key)} characters.")
     if key:
         return WalletSource(key=key)
     if file:
@@ -94,5 +94,5 @@ def _password(environ: Mapping[str, str]) -> str:
         return password
     raise SettingsError(
         "IMG402_WALLET_FILE needs its password: set IMG402_WALLET_PASSWORD_FILE (or IMG402_WALLET_PASSWORD). It is "
-        "not asked for, since elsewhere the input belongs to the protocol."
+        "not asked for, since stdin may belong to the protocol."
     )

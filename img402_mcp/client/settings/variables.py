@@ -29,7 +29,7 @@ def web_address(name: str, text: str) -> str:
 
 def bearer(name: str, secret: str) -> str:
     if not re.fullmatch(r"[!-~]+", secret, re.ASCII):
-        raise SettingsError(f"{name} must be printable ASCII characters without spaces; look at its ends.")
+        raise SettingsError(f"{name} must be printable ASCII characters without spaces; check its beginning and end.")
     return secret
 
 

@@ -18,7 +18,7 @@ def document(settings: HostSettings) -> Json:
         "info": {
             "title": "img402 API, self-hosted",
             "version": __version__,
-            "description": "Upload an image, get a public URL. Whatever is uploaded is public.",
+            "description": "Upload an image, get a public URL. Everything uploaded is public.",
         },
         "servers": [{"url": settings.public_url}],
         "paths": img402.paths(settings) | _joined(api.paths(settings) for api in others),

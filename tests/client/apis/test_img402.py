@@ -207,7 +207,7 @@ async def test_a_plain_http_url_is_accepted_only_from_a_plain_http_api(image):
             "upload_failed",
             {},
             UploadFailed,
-            "{where} failed on its own side (status 500), three times in a row.",
+            "{where} had a server error (status 500), three times in a row.",
             id="upload_failed",
         ),
         pytest.param(418, "teapot", {}, UploadRejected, "{where} refused the upload (status 418)", id="unknown"),
@@ -243,7 +243,7 @@ async def test_every_error_code_becomes_its_own_sentence(
         pytest.param(404, b"no", "There is no img402 API at {where} (status 404)", id="elsewhere"),
         pytest.param(413, b"<html>", "The image has 1,217 bytes, more than {where} takes", id="proxy-413"),
         pytest.param(
-            429, b"", "{where} gets too many requests from here (status 429); try again later.", id="bare-429"
+            429, b"", "{where} received too many requests from here (status 429); try again later.", id="bare-429"
         ),
         pytest.param(
             403,

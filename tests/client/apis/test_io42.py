@@ -81,7 +81,7 @@ SENTENCES = [
     pytest.param("SUBMISSION_NOT_FOUND", "io42.xyz has no such submission of this agent", id="SUBMISSION_NOT_FOUND"),
     pytest.param("SUBMISSION_ALREADY_EXISTS", "io42.xyz says that this submission has been", id="ALREADY_EXISTS"),
     pytest.param("RATE_LIMITED", "io42.xyz accepts no more requests from this agent for now", id="RATE_LIMITED"),
-    pytest.param("UPLOAD_FAILED", "io42.xyz failed on its own side. Nothing is wrong with", id="UPLOAD_FAILED"),
+    pytest.param("UPLOAD_FAILED", "io42.xyz had a server error. Nothing is wrong with", id="UPLOAD_FAILED"),
 ]
 
 
@@ -114,7 +114,7 @@ def test_no_code_is_without_a_sentence():
             id="elsewhere",
         ),
         pytest.param(429, b"", UploadRejected, "io42.xyz accepts no more requests from this agent", id="bare-429"),
-        pytest.param(502, b"<html>", UploadFailed, "io42.xyz failed on its own side (status 502)", id="proxy"),
+        pytest.param(502, b"<html>", UploadFailed, "io42.xyz had a server error (status 502)", id="proxy"),
         pytest.param(400, b"[" * 100_000, UploadRejected, "io42.xyz refused the upload", id="deep"),
         pytest.param(400, b'{"error": {"code": 5, "message": []}}', UploadRejected, "io42.xyz refused", id="shapes"),
         pytest.param(200, b"\xff", UploadFailed, "io42.xyz answered 200, but without a usable upload URL", id="bytes"),

@@ -94,7 +94,7 @@ FLAW = {"loc": ["body", "file"], "msg": "Field required", "type": "missing"}
             500,
             {"error": {"code": "internal", "message": 7, "request_id": None}},
             UploadFailed,
-            '{where} failed on its own side (status 500). Try again in a few minutes. Its own words: "internal"',
+            '{where} had a server error (status 500). Try again in a few minutes. Its own words: "internal"',
             id="500-in-error",
         ),
         pytest.param(422, {"detail": [FLAW] * 50}, UploadRejected, "{where} found something wrong", id="422-endless"),
@@ -103,7 +103,7 @@ FLAW = {"loc": ["body", "file"], "msg": "Field required", "type": "missing"}
         pytest.param(404, b"", UploadRejected, "There is no studio API at {where} (status 404)", id="404"),
         pytest.param(307, b"", UploadRejected, "{where} answered with a redirect (status 307)", id="redirect"),
         pytest.param(418, b"", UploadRejected, "{where} refused the upload (status 418)", id="other"),
-        pytest.param(503, b"", UploadFailed, "{where} failed on its own side (status 503).", id="5xx"),
+        pytest.param(503, b"", UploadFailed, "{where} had a server error (status 503).", id="5xx"),
     ],
 )  # fmt: skip
 async def test_each_status_has_its_own_sentence(peers, answering, image, status, body, error, sentence):

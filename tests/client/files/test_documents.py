@@ -223,7 +223,7 @@ def test_edits_made_meanwhile_are_not_lost(allow, roots, document):
     place = place_for(str(allow / "a.md"), document, roots, overwrite=True)
     (allow / "a.md").write_bytes(b"edited")
     said = refusal(lambda: write_document("new", place, document, roots, overwrite=True), place, roots)
-    assert said.startswith("was edited while its images were uploaded")
+    assert said.startswith("was edited while its images were being uploaded")
     assert (allow / "a.md").read_bytes() == b"edited"
 
 

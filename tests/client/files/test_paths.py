@@ -121,7 +121,7 @@ def test_a_tilde_is_the_home_folder(world: World, monkeypatch: pytest.MonkeyPatc
 def test_a_tilde_alone_is_the_home_folder(world: World, monkeypatch: pytest.MonkeyPatch):
     for name in ("HOME", "USERPROFILE"):
         monkeypatch.setenv(name, str(world.allow))
-    assert refusal("~", world.roots) == '"~" is a folder; the path of one file was wanted.'
+    assert refusal("~", world.roots) == '"~" is a folder; give the path of one file.'
 
 
 @pytest.mark.parametrize("given", ["~root/shot.png", "~+/shot.png", "sub/~/shot.png"])

@@ -241,9 +241,7 @@ def test_a_pattern_that_matches_too_many_files_uploads_none_of_them(world):
     for number in range(MAX_FILES + 1):
         (many / f"{number}.png").touch()
     result = at(world.allow, expanded, ["many/*.png", "many/1?.png"], world.roots)
-    assert reasons(result) == [
-        sentence(world, "many/*.png", "matches more than 500 files; a narrower pattern was wanted.")
-    ]
+    assert reasons(result) == [sentence(world, "many/*.png", "matches more than 500 files; use a narrower pattern.")]
     assert [Path(path).name for path in result.paths] == [f"{number}.png" for number in range(10, 20)]
 
 
@@ -255,7 +253,7 @@ def test_all_patterns_of_a_call_share_one_budget_of_names(world):
     result = at(world.allow, expanded, ["wide/1*", "wide/2*", "wide/3*"], world.roots, names=20)
     assert [Path(path).name for path in result.paths] == ["1.png", "2.png"]
     assert reasons(result) == [
-        sentence(world, "wide/3*", "looks through more than 20 names; begin the pattern in a narrower folder.")
+        sentence(world, "wide/3*", "looks through more than 20 names; start the pattern in a deeper folder.")
     ]
 
 

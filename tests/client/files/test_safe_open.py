@@ -55,11 +55,9 @@ EMPTY = "is empty: still being written, or not yet downloaded from its cloud dri
         pytest.param("{allow}/shot.png'", "does not exist.", id="trailing-quote"),
         pytest.param("{allow}/shot.png.", "does not exist.", marks=NAMES, id="trailing-dot"),
         pytest.param("{allow}/...", "does not exist.", marks=NAMES, id="three-dots"),
-        pytest.param("{allow}", "is a folder; the path of one file was wanted.", id="root"),
-        pytest.param("{allow}/sub", "is a folder; the path of one file was wanted.", id="folder"),
-        pytest.param(
-            "{allow}/to-folder", "is a folder; the path of one file was wanted.", marks=LINKS, id="link-to-folder"
-        ),
+        pytest.param("{allow}", "is a folder; give the path of one file.", id="root"),
+        pytest.param("{allow}/sub", "is a folder; give the path of one file.", id="folder"),
+        pytest.param("{allow}/to-folder", "is a folder; give the path of one file.", marks=LINKS, id="link-to-folder"),
         pytest.param("{allow}/pipe", NO_FILE, marks=DEVICES, id="pipe"),
         pytest.param("{allow}/socket", NO_FILE, marks=DEVICES, id="socket"),
         pytest.param("{allow}/to-loop", LINKED, marks=LINKS, id="loop"),
@@ -115,7 +113,7 @@ def test_a_device_in_a_root_is_refused(opening: Opening, device: str):
         pytest.param("exe", OUTSIDE, id="program"),
         pytest.param("root/etc/passwd", OUTSIDE, id="root"),
         pytest.param("cwd/pyproject.toml", OUTSIDE, id="working-directory"),
-        pytest.param("fd", "is a folder; the path of one file was wanted.", id="descriptors"),
+        pytest.param("fd", "is a folder; give the path of one file.", id="descriptors"),
     ],
 )
 def test_nothing_is_read_from_proc(opening: Opening, name: str, clause: str):

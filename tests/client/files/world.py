@@ -18,8 +18,8 @@ from img402_mcp.formats import PNG, Picture
 LIMIT = 1_048_576
 OUTSIDE = "is not inside an allowed folder."
 CHANGED = "changed while it was read; try again."
-LINKED = "goes through a link that leads in a circle, or that was put there while it was read."
-NO_FOLDER = "goes through something that is not a folder, or that was swapped for a link while it was read."
+LINKED = "goes through a link that loops, or that appeared while it was being read."
+NO_FOLDER = "goes through something that is not a folder, or that became a link while it was being read."
 NO_FILE = "is not a regular file but a device, pipe or socket."
 
 

@@ -39,7 +39,7 @@ def test_what_is_allowed_is_chosen(offer, policy, spending):
     assert decide(offering(offer), ORIGIN, policy, spending) is offer
 
 
-PREFIX = "api.example asks for a payment that is not made; nothing was signed. "
+PREFIX = "api.example asks for a payment that was not made; nothing was signed. "
 
 
 @pytest.mark.parametrize(
@@ -94,7 +94,7 @@ PREFIX = "api.example asks for a payment that is not made; nothing was signed. "
             replace(OFFER, timeout_seconds=9),
             POLICY,
             NOTHING_YET,
-            "It gives 9 seconds to pay; under 10 no payment can be settled. That is for its operator to change.",
+            "It gives 9 seconds to pay; under 10 no payment can be settled. Only its operator can change that.",
             id="too-little-time",
         ),
         pytest.param(

@@ -173,7 +173,7 @@ async def test_the_payee_of_the_first_payment_is_kept(payer, clock, journal, int
     with pytest.raises(PaymentRefused) as caught:
         await payer(send=hostile).paid(request_of_token, intent)
     assert str(caught.value) == (
-        "api.example asks for a payment that is not made; nothing was signed. It wants the money sent to "
+        "api.example asks for a payment that was not made; nothing was signed. It wants the money sent to "
         f"{EVIL}, but {payment.pay_to} was paid the first time. If you know from its operator that the payee has "
         f'changed, set IMG402_PAY_TO={EVIL}. Its own words: "Payment required"'
     )

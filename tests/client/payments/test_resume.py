@@ -92,12 +92,12 @@ async def test_a_payment_that_the_chain_shows_as_charged_is_reported_and_never_m
         ),
         pytest.param(
             {"answers": {"eth_call": "0x"}},
-            """the chain could not be asked (The RPC node answered "'0x'" where a number was wanted.)""",
+            """the chain could not be asked (The RPC node answered "'0x'" where a number was expected.)""",
             id="no-such-contract",
         ),
         pytest.param(
             {"answers": {"eth_call": "0x2"}},
-            "the chain could not be asked (The RPC node says 2 where 0 (unused) or 1 (used) was wanted.)",
+            "the chain could not be asked (The RPC node says 2 where 0 (unused) or 1 (used) was expected.)",
             id="no-boolean",
         ),
         pytest.param(

@@ -63,15 +63,15 @@ def test_a_key_is_accepted_with_or_without_its_prefix(key):
 @pytest.mark.parametrize(
     ("key", "sentence"),
     [
-        pytest.param("", "The wallet key must be 64 hexadecimal digits; what came has 0 characters.", id="empty"),
+        pytest.param("", "The wallet key must be 64 hexadecimal digits; this one has 0 characters.", id="empty"),
         pytest.param(
-            "4c" * 31, "The wallet key must be 64 hexadecimal digits; what came has 62 characters.", id="short"
+            "4c" * 31, "The wallet key must be 64 hexadecimal digits; this one has 62 characters.", id="short"
         ),
         pytest.param(
-            "zz" * 32, "The wallet key must be 64 hexadecimal digits; what came has 64 characters.", id="no-hex"
+            "zz" * 32, "The wallet key must be 64 hexadecimal digits; this one has 64 characters.", id="no-hex"
         ),
         pytest.param(
-            "word " * 12, "The wallet key must be 64 hexadecimal digits; what came has 59 characters.", id="a-mnemonic"
+            "word " * 12, "The wallet key must be 64 hexadecimal digits; this one has 59 characters.", id="a-mnemonic"
         ),
         pytest.param("00" * 32, NO_KEY, id="zero"),
         pytest.param("ff" * 32, NO_KEY, id="over-the-order"),

@@ -204,10 +204,13 @@ def test_the_reason_shows_the_line(docs):
         pytest.param("[x](full.png) [y](full.png 'z')", ["full.png"], id="twice"),
         pytest.param("[x][r]\n\n[r]: full.png", ["full.png"], id="by-a-definition"),
         pytest.param("<a href='full.png'>full.png</a>", ["full.png"], id="html"),
+        pytest.param("[x](full.png#b) [y](full.png?raw=1#b.png)", ["full.png#b", "full.png?raw=1#b.png"], id="suffix"),
+        pytest.param("[x](a#b.png) [y](<a#b.png>) <a href='a#b.png'>z</a>", [], id="a-fragment-that-looks-like-a-name"),
         pytest.param("[x](gone.png) [y](https://e/full.png) [z](a.md) [full.png](b.md)", [], id="none"),
     ],
 )
 def test_a_linked_image_is_reported(docs, text, expected):
+    (docs / "a#b.png").touch()  # a link leads to "a" all the same
     found = found_in(docs, text)
     assert [(each.target, each.reason) for each in found.left_alone] == [(name, LINKED) for name in expected]
 

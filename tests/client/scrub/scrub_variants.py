@@ -24,6 +24,23 @@ XMP_PACKET = (
     b"</rdf:RDF></x:xmpmeta>"
 )
 ICC = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
+DISPLAY_P3 = {
+    b"rXYZ": (0.51512, 0.24120, -0.00105),
+    b"gXYZ": (0.29198, 0.69225, 0.04189),
+    b"bXYZ": (0.15710, 0.06657, 0.78407),
+}
+
+
+def with_primaries(profile: bytes, primaries: dict[bytes, tuple[float, float, float]]) -> bytes:
+    changed = bytearray(profile)
+    (count,) = struct.unpack_from(">I", profile, 128)
+    for name, offset, _ in struct.iter_unpack(">4sII", profile[132 : 132 + 12 * count]):
+        if name in primaries:
+            struct.pack_into(">3i", changed, offset + 8, *(round(value * 65536) for value in primaries[name]))
+    return bytes(changed)
+
+
+WIDE = with_primaries(ICC, DISPLAY_P3)
 
 
 @dataclass(frozen=True)
@@ -157,9 +174,13 @@ MPF = segment(0xE2, b"MPF\0MM\0*\0\0\0\x08" + SECRET)
 
 def icc_segments(count: int) -> bytes:
     step = -(-len(ICC) // count)
-    cut = [ICC[start : start + step] for start in range(0, len(ICC), step)]
+    return segments_of(ICC, step)
+
+
+def segments_of(profile: bytes, step: int) -> bytes:
+    cut = [profile[start : start + step] for start in range(0, len(profile), step)] or [b""]
     return b"".join(
-        segment(0xE2, b"ICC_PROFILE\0" + bytes((number, count)) + each) for number, each in enumerate(cut, 1)
+        segment(0xE2, b"ICC_PROFILE\0" + bytes((number, len(cut))) + each) for number, each in enumerate(cut, 1)
     )
 
 
@@ -441,6 +462,42 @@ def gifs() -> Iterator[Variant]:
     (loop,) = (moving[piece.start : piece.end] for piece in parts(moving) if piece.kind == b"!\xff")
     longer = moving.replace(loop, loop[:-1] + blocks(b"\x02" + SECRET))
     yield Variant("gif-loop-surplus", longer, moving, ("application data",))
+
+
+def profile_blocks(profile: bytes) -> bytes:
+    return b"!\xff" + blocks(b"ICCRGBG1012", *(profile[start : start + 255] for start in range(0, len(profile), 255)))
+
+
+def unblocked(data: bytes, piece: Piece) -> bytes:
+    found, at = b"", piece.start + 14
+    while data[at]:
+        found += data[at + 1 : at + 1 + data[at]]
+        at += 1 + data[at]
+    return found
+
+
+def profiled(data: bytes, profile: bytes) -> bytes:
+    """The picture with a profile, as its format holds it."""
+    kind = examine(data).format.name
+    if kind == "PNG":
+        return inserted(data, b"IDAT", chunk(b"iCCP", b"ICC Profile\0\0" + zlib.compress(profile)))
+    if kind == "JPEG":
+        return inserted(data, b"\xdb", segments_of(profile, 60_000))
+    if kind == "GIF":
+        return inserted(data, b",", profile_blocks(profile))
+    return announced(0x20, part(b"ICCP", profile), data[12:])
+
+
+def profile_of(data: bytes) -> bytes | None:
+    if examine(data).format.name == "GIF":  # Pillow does not read it
+        return next(
+            (unblocked(data, piece) for piece in parts(data) if data.startswith(b"ICCR", piece.start + 3)), None
+        )
+    with Image.open(BytesIO(data)) as image:
+        image.load()
+        found = image.info.get("icc_profile")
+        assert found is None or isinstance(found, bytes)
+        return found
 
 
 # After the end

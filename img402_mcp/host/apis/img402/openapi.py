@@ -105,7 +105,7 @@ def _deleting(settings: HostSettings) -> Json:
     if not settings.upkeep.delete_urls:
         return {}
     parameters = [parameter("name", "path", _TEXT, "{id}.{ext}"), parameter("key", "query", _TEXT, "as in deleteUrl")]
-    page: Json = {"description": "A page for a person.", "content": {"text/html": {}}}
+    page: Json = {"description": "A page for people.", "content": {"text/html": {}}}
     denied = answers("Problem", {403: "access_denied: not the URL in deleteUrl"})
     said: dict[str, tuple[str, Json]] = {
         "get": ("Asks whether to delete; deletes nothing.", {"200": page, "404": page}),
