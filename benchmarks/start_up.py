@@ -1,9 +1,14 @@
-"""From the start of the process to its answer to tools/list, against a bare server of the same SDK."""
+"""From the start of the process to its answer to tools/list: against a bare server of the same SDK and, where it is
+installed, Node's filesystem server. Also the first start, which has to compile all that it imports.
+"""
 
 import json
+import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import anyio
 
@@ -11,6 +16,10 @@ from benchmarks.measuring import Way, medians, show, verdict
 
 GOAL = 1.05
 ROUNDS = 31
+FIRST_ROUNDS = 7
+FILESYSTEM_SERVER = shutil.which("mcp-server-filesystem")
+ENVIRON = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
+"""With that variable, what was edited last is compiled at each start."""
 
 
 def message(method: str, identifier: int | None = None, **params: object) -> str:
@@ -33,10 +42,15 @@ HANDSHAKE = "".join(
 )
 
 
-def starting(*words: str) -> Way:
+def starting(*command: str, **environ: str) -> Way:
     async def start() -> None:
         with subprocess.Popen(  # noqa: ASYNC220  # nothing else runs meanwhile
-            [sys.executable, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+            command,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            env=ENVIRON | environ,
         ) as server:
             assert server.stdin is not None
             assert server.stdout is not None
@@ -49,15 +63,43 @@ def starting(*words: str) -> Way:
     return start
 
 
+def starting_first(*command: str) -> Way:
+    """With an empty folder in place of the bytecode."""
+
+    async def start() -> None:
+        with TemporaryDirectory() as empty:
+            await starting(*command, PYTHONPYCACHEPREFIX=empty)()
+
+    return start
+
+
 async def main() -> None:
-    bare = Path(__file__).with_name("bare_server.py")
-    ours, theirs = await medians(ROUNDS, starting("-m", "img402_mcp"), starting(str(bare)))
+    bare = (sys.executable, str(Path(__file__).with_name("bare_server.py")))
+    ours = (sys.executable, "-m", "img402_mcp")
+    node = [starting(FILESYSTEM_SERVER, str(Path.cwd()))] if FILESYSTEM_SERVER else []
+    bare_ms, ours_ms, *node_ms = await medians(ROUNDS, starting(*bare), starting(*ours), *node)
     show(
         f"Start to the answer to tools/list over stdio, median of {ROUNDS} interleaved starts",
         ("", "ms", "ratio", "goal", ""),
         [
-            ("bare MCPServer", f"{theirs:.0f}", "1.00", "", ""),
-            ("img402-mcp", f"{ours:.0f}", f"{ours / theirs:.2f}", f"<= {GOAL}", verdict(ours / theirs, GOAL)),
+            ("bare MCPServer", f"{bare_ms:.0f}", "1.00", "", ""),
+            (
+                "img402-mcp",
+                f"{ours_ms:.0f}",
+                f"{ours_ms / bare_ms:.2f}",
+                f"<= {GOAL}",
+                verdict(ours_ms / bare_ms, GOAL),
+            ),
+            *(("Node's filesystem server", f"{each:.0f}", f"{each / bare_ms:.2f}", "", "") for each in node_ms),
+        ],
+    )
+    bare_first, ours_first = await medians(FIRST_ROUNDS, starting_first(*bare), starting_first(*ours))
+    show(
+        f"The same without bytecode, median of {FIRST_ROUNDS}",
+        ("", "ms", "ratio"),
+        [
+            ("bare MCPServer", f"{bare_first:.0f}", "1.00"),
+            ("img402-mcp", f"{ours_first:.0f}", f"{ours_first / bare_first:.2f}"),
         ],
     )
 

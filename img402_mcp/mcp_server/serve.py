@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 def serve(environ: Mapping[str, str], flags: ServeFlags) -> int:
     settings = client_settings(environ, allow_dirs=flags.allow_dirs)
     serving = serve_settings(environ, flags)
+    # Pydantic's own variable. Unset, it looks through all installed packages for plugins, and none is used here.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from img402_mcp.mcp_server.server import create_server  # noqa: PLC0415  # unusable settings are reported at once
 
     server = create_server(settings, token=serving.token)
