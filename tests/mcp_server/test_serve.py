@@ -1,4 +1,4 @@
-"""What the start does not do: it looks for no plugins of pydantic, which would cost time and run other people's code."""
+"""What the start leaves out: it looks for no plugins of pydantic, which costs time and runs other people's code."""
 
 import os
 import subprocess
