@@ -93,7 +93,7 @@ _TEXTS = (
     (rb"HTTP/\d", f"is a whole HTTP response; {_AGAIN} without its headers"),
     (
         rb"\[InternetShortcut\]|\[Desktop Entry\]|https?://\S+\s*\Z",
-        "is a shortcut to a web page; download what it leads to",
+        "is a link to a web page; download what it leads to",
     ),
 )
 

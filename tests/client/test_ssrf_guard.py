@@ -116,7 +116,7 @@ async def test_the_apis_most_private_address_is_not_what_counts():
 
 
 async def test_a_name_without_an_address_is_not_reached():
-    with pytest.raises(NotReached, match="^storage.invalid, which the API names, has no address"):
+    with pytest.raises(NotReached, match="^storage.invalid, which the API names, could not be resolved"):
         await SsrfGuard(LOCAL_API).sender("https://storage.invalid/x")
 
 

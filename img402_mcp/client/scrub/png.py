@@ -4,6 +4,7 @@ The suggested palettes (sPLT, hIST) are removed too: no current decoder uses the
 """
 
 import struct
+import zlib
 
 from img402_mcp.client.scrub.icc import BROKEN, SURPLUS, profile_in, unpacked
 from img402_mcp.client.scrub.segments import NotClean, Segments
