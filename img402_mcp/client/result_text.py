@@ -46,15 +46,19 @@ def moment(receipt: "Receipt") -> str | None:
 
 def upload_text(upload: "Upload") -> str:
     receipt = upload.receipt
-    never = "expiry unknown" if receipt.notes else "no expiry"
-    expiry = f"expires {receipt.expires_at:%Y-%m-%d %H:%M}Z" if receipt.expires_at else never
-    facts = f"{receipt.content_type}, {upload.width}x{upload.height}, {receipt.size_bytes} bytes, {expiry}"
+    facts = f"{receipt.content_type}, {upload.width}x{upload.height}, {receipt.size_bytes} bytes"
+    facts += "" if upload.life else f", {_expiry(receipt)}"
     facts += {None: "", True: ", verified", False: ", NOT verified"}[upload.verified]
     reused = "Already uploaded, so its existing URL is returned. Nothing was sent or paid." if upload.reused else ""
     done = f"Sent after: {'; '.join(upload.done)}." if upload.done else ""
     said = " ".join(filter(None, (note_of(upload), reused, done, f"{facts}.", upload.life)))
     delete = [f"To take it down: {receipt.delete_url}"] if receipt.delete_url else []
     return "\n".join((upload.markdown, said, *delete))
+
+
+def _expiry(receipt: "Receipt") -> str:
+    never = "expiry unknown" if receipt.notes else "no expiry"
+    return f"expires {receipt.expires_at:%Y-%m-%d %H:%M}Z" if receipt.expires_at else never
 
 
 def remark(uploaded: "Success") -> str:

@@ -58,7 +58,7 @@ def whole(text: str) -> None:
 def test_the_lifetime_is_a_sentence_of_its_own():
     receipt = Receipt("https://i.example/abc.png", "abc", "image/png", 1000, EXPIRY, ())
     upload = Upload(receipt, 48, 32, MARKDOWN, verified=True, life="Expires 2026-12-06.")
-    said = "image/png, 48x32, 1000 bytes, expires 2026-12-06 10:05Z, verified. Expires 2026-12-06."
+    said = "image/png, 48x32, 1000 bytes, verified. Expires 2026-12-06."
     assert upload_text(upload) == f"{MARKDOWN}\n{said}"
 
 

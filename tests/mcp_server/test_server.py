@@ -39,8 +39,10 @@ async def test_an_image_named_by_its_path_is_served_at_the_url_in_the_answer(era
         "delete_url": answer["delete_url"],
     }
     assert answer["delete_url"].startswith(f"{API}/delete/{answer['id']}.webp?key=")
-    when, undo = answer["expires_at"][:16].replace("T", " "), f"To take it down: {answer['delete_url']}"
-    facts = f"image/webp, 48x32, 650 bytes, expires {when}Z, verified. {answer['note']}"
+    facts, undo = (
+        f"image/webp, 48x32, 650 bytes, verified. {answer['note']}",
+        f"To take it down: {answer['delete_url']}",
+    )
     assert text(result) == f"{answer['markdown']}\n{facts}\n{undo}"
     assert (served.status_code, served.headers["content-type"], served.content) == (
         200,

@@ -304,9 +304,9 @@ def test_the_copied_curl_line_uploads(page: Any, host: str, screenshot: Path):
 
 def test_the_keyboard_is_enough(page: Any, screenshot: Path):
     page.bring_to_front()  # else a busy machine's browser may drop the first keys
-    page.keyboard.press("Tab")
-    page.wait_for_function("document.activeElement.id === 'files'")
-    with page.expect_file_chooser() as chooser:
+    with page.expect_file_chooser() as chooser:  # first: a busy browser takes a moment to hand its chooser over
+        page.keyboard.press("Tab")
+        page.wait_for_function("document.activeElement.id === 'files'")
         page.keyboard.press("Space")
     chooser.value.set_files(screenshot)
     page.locator(DONE).wait_for()
