@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from img402_mcp.agents.config_file import ConfigFile, read_config, restored, write_config
-from img402_mcp.agents.entry import Entry, difference
+from img402_mcp.agents.entry import Entry, difference, is_plain
 from img402_mcp.agents.jsonc import parsed, with_member, without_member
 from img402_mcp.agents.table import NAME, AgentConfig
 from img402_mcp.errors import SettingsError, quoted
@@ -33,8 +33,8 @@ class FileChange:
 
     def carry_out(self) -> str:
         """What was done. Raises SettingsError."""
-        write_config(self.file, self.after, keep_backup=bool(_contents_before(self.config, self.file)))
-        if self.gives_back and self.after is not None:
+        write_config(self.file, self.after, keep_backup=_is_installs_own(self.config, self.file))
+        if self.gives_back:
             with suppress(OSError):
                 self.file.backup.unlink()
         backup = f" The file as it was: {self.file.backup}" if self.file.backup.exists() else ""
@@ -71,7 +71,7 @@ def uninstalling(config: AgentConfig) -> FileChange:
         return FileChange(config, file, file.content, [])
     lines = _shown(config, difference(there, None, {}))
     if before := _contents_before(config, file):
-        return FileChange(config, file, before[0], lines, gives_back=True)
+        return FileChange(config, file, before[0], lines, gives_back=is_plain(there))
     with _understanding(file):
         without = without_member(file.text, (config.key, NAME), comments=config.comments)
     return FileChange(config, file, file.encoded(without), lines)
@@ -91,6 +91,11 @@ def _contents_before(config: AgentConfig, file: ConfigFile) -> list[bytes | None
     there = entry_in(file, config) or {}
     candidates = dict.fromkeys((restored(file), None))
     return [content for content in candidates if _becomes(config, replace(file, content=content), there, file.content)]
+
+
+def _is_installs_own(config: AgentConfig, file: ConfigFile) -> bool:
+    """Nothing in the file is lost if there is no further backup: not even a key that somebody added to our entry."""
+    return bool(_contents_before(config, file)) and is_plain(entry_in(file, config) or {})
 
 
 def _becomes(config: AgentConfig, before: ConfigFile, entry: Mapping[str, Any], after: bytes | None) -> bool:

@@ -71,13 +71,23 @@ def write_config(file: ConfigFile, content: bytes | None, *, keep_backup: bool =
             atomic_write(file.target, content or b"")
             return
         if not keep_backup:
-            atomic_write(file.backup, file.content, create=new_file_like(file.target), overwrite=True)
+            _back_up(file, file.content)
         _replace(file, content)
     except FileExistsError:
         _refuse_changed(file)
     except OSError as error:
         raise SettingsError(
             f"{_shown(file.path)} could not be written: {_reason(error)}. Nothing was changed in it."
+        ) from error
+
+
+def _back_up(file: ConfigFile, content: bytes) -> None:
+    try:
+        atomic_write(file.backup, content, create=new_file_like(file.target), overwrite=True)
+    except OSError as error:
+        raise SettingsError(
+            f"{_shown(file.path)} is not changed, since its backup {_shown(file.backup)} could not be written: "
+            f"{_reason(error)}."
         ) from error
 
 
@@ -123,6 +133,10 @@ def _content(target: Path) -> bytes | None:
         raise OSError(0, "it is a folder" if stat.S_ISDIR(status.st_mode) else "it is not a regular file")
     if not status.st_mode & 0o222:
         raise OSError(0, "it is read-only. Make it writable, or change it where it is generated")
+    if status.st_nlink > 1:
+        raise OSError(
+            0, "it has a second name, a hard link, which would keep the old content. Make that a symbolic link"
+        )
     with target.open("rb") as file:
         content = file.read(MAX_CHANGED_BYTES + 1)
     if len(content) > MAX_CHANGED_BYTES:

@@ -5,6 +5,7 @@ Entries hold keys. Of what others wrote only names are shown, and a value only w
 
 import json
 import os
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from difflib import ndiff
@@ -15,10 +16,16 @@ from img402_mcp.client.files.roots import existing_folder
 from img402_mcp.client.settings.folders import VARIABLE, listed_folders, named_folders, why_not_allowed
 from img402_mcp.client.settings.names import CLIENT_VARIABLES
 from img402_mcp.client.settings.read import client_settings
+from img402_mcp.client.settings.variables import file_path
 from img402_mcp.errors import SettingsError, printable, quoted
 from img402_mcp.variable_names import shown
 
+MEMBERS = frozenset({"type", "command", "args", "env"})
+"""Of an entry that we write."""
 _SECRET = ("KEY", "PASSWORD", "TOKEN")
+_FILES = ("IMG402_WALLET_FILE", "IMG402_WALLET_PASSWORD_FILE")
+_ADDRESSES_WITH_KEYS = re.compile(r"//[^/]*@|[?#]|/[\w-]{20,}(?:/|$)")
+"""A user, a query, or a part of the path that is as long as the keys of RPC providers."""
 _NOT_SHOWN = "…"
 _SHOWN = 300
 _MOST_LINES = 200
@@ -50,28 +57,52 @@ def environment(folders: Sequence[str], assignments: Sequence[str]) -> dict[str,
     """The entry's variables. Raises SettingsError for a secret, and for what the server would refuse."""
     found = dict(_assigned(text) for text in assignments)
     if folders:
-        found[VARIABLE] = _joined(folders)
+        found[VARIABLE] = _joined("--allow-dir", named_folders("--allow-dir", folders))
+    elif listed := listed_folders(found):
+        found[VARIABLE] = _joined(VARIABLE, listed)
     client_settings(found)
     return found
+
+
+def is_plain(entry: Mapping[str, Any]) -> bool:
+    """It could be ours as it is: nobody has added a member, a secret, or a variable of another program."""
+    names = entry.get("env") or {}
+    if not isinstance(names, dict) or not {*entry} <= MEMBERS:
+        return False
+    return {*names} <= CLIENT_VARIABLES.known and not any(map(_is_secret, names))
 
 
 def _assigned(text: str) -> tuple[str, str]:
     name, equals, value = text.partition("=")
     if not equals:
         raise SettingsError(f"--env needs NAME=VALUE; {shown(name)} has no equals sign.")
-    if any(word in name.upper() for word in _SECRET) and not name.endswith("_FILE"):
+    if _is_secret(name) or (name == "IMG402_RPC_URL" and _ADDRESSES_WITH_KEYS.search(value)):
         raise SettingsError(
-            f"{shown(name)} is a secret, and an agent's configuration is read by many programs, so it is not written "
-            "there. For a wallet set IMG402_WALLET_FILE and IMG402_WALLET_PASSWORD_FILE, which name files. Set another "
-            "secret in the environment that starts the agent."
+            f"{shown(name)} holds a secret, and an agent's configuration is read by many programs, so it is not "
+            "written there. For a wallet set IMG402_WALLET_FILE and IMG402_WALLET_PASSWORD_FILE, which name files. Set "
+            "another secret in the environment that starts the agent."
         )
     if name not in CLIENT_VARIABLES.known:
         raise SettingsError(CLIENT_VARIABLES.fault(name))
-    return name, value
+    return name, _absolute(name, value)
 
 
-def _joined(names: Sequence[str]) -> str:
-    folders = [existing_folder(folder, "--allow-dir") for folder in named_folders("--allow-dir", names)]
+def _is_secret(name: str) -> bool:
+    return any(word in name.upper() for word in _SECRET) and not name.endswith("_FILE")
+
+
+def _absolute(name: str, value: str) -> str:
+    """An agent starts the server in another folder. The value is not shown: it may be what the file should hold."""
+    if not value or name not in {*_FILES, "IMG402_STATE_DIR"}:
+        return value
+    path = os.path.abspath(file_path(value, name))  # noqa: PTH100  # a link is kept
+    if name in _FILES and not os.path.isfile(path):  # noqa: PTH113  # it takes any text, also what is no path
+        raise SettingsError(f"{name} does not name a file that exists. Give the file's path, not what is in the file.")
+    return path
+
+
+def _joined(setting: str, names: Sequence[Path]) -> str:
+    folders = [existing_folder(folder, setting) for folder in names]
     for folder in folders:
         if reason := why_not_allowed(folder):
             raise SettingsError(

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 
 from img402_mcp.agents.change import URLS
 from img402_mcp.agents.config_file import listed_servers
-from img402_mcp.agents.entry import Entry
+from img402_mcp.agents.entry import MEMBERS, Entry
 from img402_mcp.agents.table import NAME, AgentConfig, find_program
 from img402_mcp.client.settings.folders import VARIABLE
 from img402_mcp.errors import Img402Error, SettingsError, quoted
@@ -20,7 +20,6 @@ from img402_mcp.errors import Img402Error, SettingsError, quoted
 SECONDS = 60
 """Gemini CLI takes four seconds for either command on a machine with nothing else to do."""
 _MOST_SAID = 4000
-_OURS = {"type", "command", "args", "env"}
 _OBEYED_BY_CMD = frozenset('"%&|<>^!\r\n')
 _USER = ("--scope", "user")
 
@@ -106,9 +105,10 @@ def _there(config: AgentConfig) -> dict[str, Any] | None:
     try:
         entry = listed_servers(config).get(NAME)
     except (OSError, ValueError, RecursionError) as error:
+        reason = "it is nested too deep" if isinstance(error, RecursionError) else quoted(str(error))
         raise SettingsError(
             f"{config.name}'s {quoted(str(config.file), 4096)} cannot be read, so {config.program} is not run: "
-            f"{quoted(str(error))}."
+            f"{reason}."
         ) from error
     return entry if isinstance(entry, dict) else None
 
@@ -127,7 +127,8 @@ def _at(entry: Mapping[str, Any], path: Sequence[str]) -> object:
 def _kept(config: AgentConfig, there: Mapping[str, Any]) -> dict[str, str]:
     """The folders. Other settings might be secret, and the words of a command can be seen by other users."""
     environ = there.get("env") or {}
-    others = sorted({*there} - _OURS | {*environ} - {VARIABLE})
+    is_read = isinstance(environ, dict) and isinstance(environ.get(VARIABLE, ""), str)
+    others = sorted({*there} - MEMBERS | ({*environ} - {VARIABLE} if is_read else {"env"}))
     if others or any(url in there for url in URLS):
         names = ", ".join(quoted(name, 40) for name in others[:5])
         raise SettingsError(
@@ -135,7 +136,7 @@ def _kept(config: AgentConfig, there: Mapping[str, Any]) -> dict[str, str]:
             f"command yourself in {quoted(str(config.file), 4096)}, or remove it with `{config.program} mcp remove "
             f"{NAME}` and run this again."
         )
-    return {name: str(value) for name, value in environ.items()}
+    return dict(environ)
 
 
 def _add(config: AgentConfig, program: str, entry: Entry) -> list[str]:

@@ -31,9 +31,11 @@ def running_program(
     return (os.path.abspath(python), "-m", "img402_mcp")  # noqa: PTH100  # a virtual environment's link is kept
 
 
-def _scripts() -> tuple[str, str]:
-    """Of this environment, and of a `pip install --user`."""
-    return sysconfig.get_path("scripts"), sysconfig.get_path("scripts", sysconfig.get_preferred_scheme("user"))
+def _scripts() -> list[str]:
+    """Of this environment, and of a `pip install --user` if that is what runs: pipx has links in the same folder."""
+    user = sysconfig.get_preferred_scheme("user")
+    is_users = Path(__file__).is_relative_to(sysconfig.get_path("purelib", user))
+    return [sysconfig.get_path("scripts"), *([sysconfig.get_path("scripts", user)] if is_users else ())]
 
 
 def _cache(environment: Path) -> Path | None:

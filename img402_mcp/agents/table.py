@@ -6,6 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from img402_mcp.errors import quoted
+
 NAME = "img402"
 """Of our entry."""
 
@@ -19,6 +21,14 @@ CLIENTS = {
     "gemini": "Gemini CLI",
 }
 """What `install` calls each, and its name."""
+
+
+def why_unknown(client: str) -> str:
+    from difflib import get_close_matches  # noqa: PLC0415  # a name that is wrong is worth the time to load it
+
+    near = get_close_matches(client.lower()[:40], CLIENTS)
+    way_out = f"Did you mean {' or '.join(near)}?" if near else "For other agents docs/clients.md has the lines."
+    return f"{quoted(client, 40)} is not one of {', '.join(CLIENTS)}. {way_out}"
 
 
 @dataclass(frozen=True)

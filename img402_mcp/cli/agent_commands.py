@@ -2,10 +2,18 @@
 
 import click
 
-from img402_mcp.agents.table import CLIENTS
+from img402_mcp.agents.table import CLIENTS, why_unknown
 from img402_mcp.cli.parameters import Command, allow_dir, examples, perform
 
-_clients = click.argument("clients", nargs=-1, type=click.Choice([*CLIENTS]), metavar="[CLIENT]...")
+
+class _Client(click.Choice[str]):
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        if (client := value.lower()) not in CLIENTS:
+            self.fail(why_unknown(value), param, ctx)
+        return client
+
+
+_clients = click.argument("clients", nargs=-1, type=_Client([*CLIENTS]), metavar="[CLIENT]...")
 _project = click.option("--project", is_flag=True, help="The file of this folder's project: cursor and vscode.")
 _dry_run = click.option("--dry-run", is_flag=True, help="Show what would be changed. Nothing is written or run.")
 _yes = click.option("--yes", is_flag=True, help="Do not ask. Needed without a terminal.")

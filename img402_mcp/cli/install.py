@@ -13,7 +13,7 @@ from img402_mcp.agents.config_file import listed_servers
 from img402_mcp.agents.entry import Entry, environment, suggested_folders
 from img402_mcp.agents.mcp_add import CommandChange, adding, removing
 from img402_mcp.agents.program import running_program
-from img402_mcp.agents.table import CLIENTS, NAME, AgentConfig, is_here, known, of_client
+from img402_mcp.agents.table import CLIENTS, NAME, AgentConfig, is_here, known, of_client, why_unknown
 from img402_mcp.cli.shell_words import lines_to_paste
 from img402_mcp.client.settings.folders import VARIABLE, home_folder, screenshots_folder
 from img402_mcp.errors import SettingsError, printable, quoted
@@ -107,9 +107,9 @@ def _chosen(clients: Sequence[str], flags: Flags) -> list[str]:
         raise SettingsError(f"Name the agent. Found here: {', '.join(clients)}.")
     print("Found on this machine:", file=sys.stderr)
     picked = [*_picked("Which? Numbers or names", clients, [f"{CLIENTS[client]} ({client})" for client in clients])]
-    if unknown := [word for word in picked if word not in CLIENTS]:
-        raise SettingsError(f"{quoted(unknown[0])} is neither a number of the list nor one of {', '.join(CLIENTS)}.")
-    return picked
+    if unknown := [word for word in picked if word.lower() not in CLIENTS]:
+        raise SettingsError(f"{why_unknown(unknown[0])} A number of the list is also understood.")
+    return [word.lower() for word in picked]
 
 
 def _picked(question: str, values: Sequence[str], names: Sequence[str]) -> Iterator[str]:

@@ -4,6 +4,7 @@ import os
 import stat
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from img402_mcp.atomic_write import new_file
@@ -94,23 +95,46 @@ if sys.platform == "win32":
 else:
     new_private_file = new_file
 
+    _ACCESS_LIST = "system.posix_acl_access"
+
     def new_file_like(path: Path) -> Callable[[Path], int]:
-        """What creates files with the owner and the mode of this one. Raises OSError."""
-        status = path.stat()
+        """What creates files with the owner, the mode and the access control list of this one. Raises OSError."""
+        status, rights = path.stat(), _access_list(path)
 
         def create(draft: Path) -> int:
             descriptor = new_file(draft)
             try:
                 made = os.fstat(descriptor)
                 if (made.st_uid, made.st_gid) != (status.st_uid, status.st_gid):
-                    os.fchown(descriptor, status.st_uid, status.st_gid)
+                    _give(descriptor, status.st_uid, status.st_gid)
                 os.fchmod(descriptor, stat.S_IMODE(status.st_mode))
+                _set_access_list(descriptor, rights)
             except OSError:
                 os.close(descriptor)
                 raise
             return descriptor
 
         return create
+
+    def _give(descriptor: int, user: int, group: int) -> None:
+        try:
+            os.fchown(descriptor, user, group)
+        except PermissionError as error:
+            reason = "it belongs to another user or group, and a new file of yours would not"
+            raise PermissionError(error.errno, reason) from None
+
+    def _access_list(path: Path | int) -> bytes | None:
+        """None if there is only the mode. macOS offers no way to read it from Python."""
+        with suppress(AttributeError, OSError):
+            return os.getxattr(path, _ACCESS_LIST)
+        return None
+
+    def _set_access_list(descriptor: int, rights: bytes | None) -> None:
+        """The folder's default list goes, too: with the file's mode it would let in whom the file did not."""
+        if rights is not None:
+            os.setxattr(descriptor, _ACCESS_LIST, rights)
+        elif _access_list(descriptor) is not None:
+            os.removexattr(descriptor, _ACCESS_LIST)
 
     def is_open_to_others(path: Path) -> bool:
         """Raises OSError."""

@@ -1,5 +1,8 @@
 """From a file to a file with our entry, and back: to the byte, or with a sentence that says why not."""
 
+import json
+import os
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -68,6 +71,29 @@ def test_what_was_changed_since_stays_and_only_the_entry_goes(config):
     agent.file.write_text(agent.file.read_text().replace("// mine", "// and more"))
     uninstalling(agent).carry_out()
     assert agent.file.read_text() == OTHERS.replace("// mine", "// and more")
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        pytest.param({"env": {"IMG402_WALLET_KEY": "0xsecret"}}, id="key"),
+        pytest.param({"env": {"OTHERS": "x"}}, id="variable-of-others"),
+        pytest.param({"disabled": True}, id="member"),
+        pytest.param({"env": ["x"]}, id="list-of-variables"),
+    ],
+)
+@pytest.mark.parametrize("content", [None, "{}"], ids=["nothing-before", "file-before"])
+def test_what_somebody_has_added_to_our_entry_is_in_the_backup_when_the_entry_goes(config, content, more):
+    agent = config(content)
+    entry = {"command": "/opt/img402-mcp", "args": [], **more}
+    installing(agent, ENTRY).carry_out()
+    agent.file.write_text(json.dumps({"mcpServers": {"img402": entry}}, indent=2) + ("\n" if content is None else ""))
+    with_entry = agent.file.read_bytes()
+
+    said = uninstalling(agent).carry_out()
+    backup = agent.file.with_name("mcp.json.before-img402")
+    assert (content_of(agent.file), backup.read_bytes()) == (content and content.encode(), with_entry)
+    assert str(backup) in said
 
 
 def test_a_new_file_holds_the_entry_alone(config):
@@ -254,6 +280,25 @@ def test_a_link_stays_a_link_and_what_it_leads_to_is_written(config, tmp_path, c
     assert [each.name for each in target.parent.iterdir()] == ["cursor.json"]
     uninstalling(agent).carry_out()
     assert (agent.file.readlink(), content_of(target)) == (target, content and content.encode())
+
+
+@LINKS
+def test_a_file_with_a_second_name_stays_since_the_other_would_keep_the_old_content(config, tmp_path):
+    agent = config("{}")
+    os.link(agent.file, tmp_path / "other.json")
+    with pytest.raises(SettingsError, match="a hard link"):
+        installing(agent, ENTRY)
+    assert agent.file.samefile(tmp_path / "other.json")
+
+
+@MODES
+def test_a_backup_that_cannot_be_written_is_named_and_the_file_stays(config):
+    agent = config("{}")
+    backup = agent.file.with_name("mcp.json.before-img402")
+    backup.mkdir()
+    with pytest.raises(SettingsError, match=re.escape(f'its backup "{backup}" could not be written')):
+        installing(agent, ENTRY).carry_out()
+    assert agent.file.read_text() == "{}"
 
 
 @LINKS

@@ -60,12 +60,41 @@ def test_a_secret_is_refused_and_the_other_way_is_named(name):
         pytest.param("", "NAME=VALUE", id="empty"),
         pytest.param("IMG402_API_URL=ftp://x", "IMG402_API_URL", id="unusable"),
         pytest.param("IMG402_KEEP=perhaps", "IMG402_KEEP", id="no-switch"),
+        pytest.param("IMG402_ALLOW_DIRS=/", "is a whole disk", id="folder"),
+        pytest.param("IMG402_ALLOW_DIRS=gone", "does not exist", id="no-folder"),
+        pytest.param("IMG402_WALLET_PASSWORD_FILE=sk-hush", "does not name a file", id="no-file"),
+        pytest.param("IMG402_WALLET_FILE=" + "sk-hush" * 999, "does not name a file", id="no-path"),
+        pytest.param("IMG402_RPC_URL=https://you:sk-hush@rpc.example", "holds a secret", id="user"),
+        pytest.param("IMG402_RPC_URL=https://rpc.example/?key=sk-hush", "holds a secret", id="query"),
+        pytest.param("IMG402_RPC_URL=https://rpc.example/v3/sk-hush0123456789abcdef", "holds a secret", id="path"),
     ],
 )
 def test_a_setting_that_the_server_would_refuse_is_refused(assignment, said):
     with pytest.raises(SettingsError) as caught:
         environment([], [assignment])
     assert said in str(caught.value)
+    assert "sk-hush" not in str(caught.value)
+
+
+def test_paths_in_settings_become_absolute_since_the_agent_starts_the_server_elsewhere(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "shots").mkdir()
+    for name in ("wallet.json", "password"):
+        (tmp_path / name).write_text("x")
+    relative = {
+        "IMG402_ALLOW_DIRS": "shots",
+        "IMG402_STATE_DIR": "state",
+        "IMG402_WALLET_FILE": "wallet.json",
+        "IMG402_WALLET_PASSWORD_FILE": "password",
+    }
+    found = environment([], [f"{name}={value}" for name, value in relative.items()])
+    assert found == {name: str(tmp_path / value) for name, value in relative.items()}
+
+
+def test_a_public_address_is_no_secret():
+    assert environment([], ["IMG402_RPC_URL=https://rpc.example/base"]) == {
+        "IMG402_RPC_URL": "https://rpc.example/base"
+    }
 
 
 @pytest.mark.parametrize(

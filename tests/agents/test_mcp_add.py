@@ -53,7 +53,11 @@ class Machine:
         program.write_text(PROGRAM.format(python=sys.executable, log=str(self.log), more=more))
         program.chmod(0o755)
         if entry is not None:
-            text = toml(entry) if client == "codex" else json.dumps({"mcpServers": {"img402": entry}})
+            text = (
+                f"mcp_servers.img402 = {toml(entry)}"
+                if client == "codex"
+                else json.dumps({"mcpServers": {"img402": entry}})
+            )
             config.file.write_text(text)
         return config
 
@@ -65,10 +69,11 @@ class Machine:
         return [" ".join(call[: call.index(str(self.home))]) for call in calls]
 
 
-def toml(entry: dict[str, Any]) -> str:
-    environ = "".join(f"{name} = {json.dumps(value)}\n" for name, value in (entry.get("env") or {}).items())
-    rest = "".join(f"{name} = {json.dumps(value)}\n" for name, value in entry.items() if name != "env")
-    return f"[mcp_servers.img402]\n{rest}[mcp_servers.img402.env]\n{environ}"
+def toml(value: Any) -> str:
+    """Inline tables, lists and texts."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{name} = {toml(each)}" for name, each in value.items()) + "}"
+    return json.dumps(value)
 
 
 @pytest.fixture
@@ -111,6 +116,9 @@ def test_another_entry_is_removed_first_and_its_folders_are_kept(machine, client
         pytest.param({"env": {"IMG402_WALLET_KEY": "0xsecret"}}, id="variable"),
         pytest.param({"timeout": 7}, id="setting"),
         pytest.param({"url": "http://x"}, id="remote"),
+        pytest.param({"env": 3}, id="number-of-variables"),
+        pytest.param({"env": "x"}, id="text-of-variables"),
+        pytest.param({"env": {"IMG402_ALLOW_DIRS": 3}}, id="number-of-folders"),
     ],
 )
 def test_settings_that_the_command_would_lose_or_show_are_named_and_kept(machine, client, more):

@@ -1,5 +1,7 @@
 """The command that an agent is given."""
 
+import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -39,6 +41,22 @@ def test_it_is_absolute_wherever_it_is_started(environment, monkeypatch):
 
 def test_the_test_run_has_a_program_that_exists():
     assert Path(running_program()[0]).is_file()
+
+
+def test_a_program_of_the_same_name_that_pipx_has_linked_for_the_user_is_not_the_one_that_runs(tmp_path):
+    theirs = tmp_path / ("Scripts" if os.name == "nt" else "bin") / SCRIPT
+    theirs.parent.mkdir()
+    theirs.write_text("")
+    ask = "from img402_mcp.agents.program import _scripts; print(*_scripts(), sep='\\n')"
+    done = subprocess.run(
+        [sys.executable, "-c", ask],
+        env={**os.environ, "PYTHONUSERBASE": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert str(theirs.parent) not in done.stdout.splitlines()
+    assert len(done.stdout.splitlines()) == 1
 
 
 def test_a_python_without_a_path_is_named(environment):

@@ -93,7 +93,10 @@ def test_a_dry_run_shows_the_change_and_writes_nothing(user):
         pytest.param(["install", "cursor"], "add --yes", id="nobody-to-ask"),
         pytest.param(["uninstall", "cursor"], "add --yes", id="nobody-to-ask-at-the-removal"),
         pytest.param(["install", "--yes"], "Name the agent. Found here: cursor.", id="no-client"),
-        pytest.param(["install", "emacs", "--yes"], "'emacs' is not one of", id="unknown"),
+        pytest.param(["install", "emacs", "--yes"], "docs/clients.md", id="unknown"),
+        pytest.param(["install", "curser", "--yes"], "Did you mean cursor?", id="misspelt"),
+        pytest.param(["install", "Claude", "--yes"], "Did you mean claude-code or claude-desktop?", id="a-part"),
+        pytest.param(["uninstall", "vs-code", "--yes"], "Did you mean vscode", id="misspelt-at-the-removal"),
         pytest.param(["install", "codex", "--yes"], "there is no codex in the PATH", id="not-installed"),
         pytest.param(["install", "codex", "--project", "--yes"], "--project goes with", id="no-project-file"),
         pytest.param(["install", "cursor", "--yes", "--allow-dir", "gone"], "does not exist", id="no-folder"),
@@ -160,7 +163,7 @@ def test_who_picks_no_agent_changes_nothing(user):
 
 @PROCESSES
 def test_agents_and_folders_can_be_named_too(user):
-    code, _ = user.typed(f"cursor, vscode\n{user.project}, {user.home / 'Desktop'}\ny\nn\n", "install")
+    code, _ = user.typed(f"Cursor, vscode\n{user.project}, {user.home / 'Desktop'}\ny\nn\n", "install")
     assert (code, user.entry()) == (2, entry(user.project, user.home / "Desktop"))
     assert [path.name for path in user.home.rglob("*.json")] == ["mcp.json"]
 
@@ -169,7 +172,7 @@ def test_agents_and_folders_can_be_named_too(user):
 def test_an_answer_that_names_no_agent_is_quoted(user):
     code, shown = user.typed("7, emacs\n", "install")
     assert (code, user.file.read_text()) == (2, OTHERS)
-    assert '"7" is neither a number of the list' in shown
+    assert '"7" is not one of claude-desktop, cursor' in shown
 
 
 @PROCESSES
