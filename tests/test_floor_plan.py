@@ -83,7 +83,7 @@ PLAN = {
         "refusals": "client_address errors",
         "context": "db rate_limits refusals settings storage",
         "cleanup": "context db errors rate_limits storage",
-        "observability": "cleanup client_address context db errors settings storage",
+        "observability": "cleanup client_address context db errors http settings storage",
         "serving": "context errors observability storage",
         "apis": "api_keys client_address context db errors payments rate_limits refusals "
         "serving settings sizes storage",
@@ -102,7 +102,7 @@ HEAVY = {
     "pyromark": ("client.publish.commonmark", "client.publish.destinations"),
     "sqlalchemy": ("host",),
     "python_multipart": ("host.storage.receive",),
-    "uvicorn": ("mcp_server.asgi", "host.http"),
+    "uvicorn": ("mcp_server.asgi", "host.http", "host.observability.metrics"),
     "obstore": ("host.storage.blobs.objects",),
     "prometheus_client": ("host.observability.metrics",),
     "httpx2": ("client", "mcp_server", "host.payments"),

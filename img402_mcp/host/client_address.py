@@ -22,7 +22,7 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> Address | None:
     if not trusted:
         return address
     for entry in reversed(",".join(Headers(scope=scope).getlist("x-forwarded-for")).split(",")):
-        if address is None or not any(address in network for network in trusted):
+        if not _is_within(address, trusted):
             break
         forwarded = _parsed(entry.strip())
         if forwarded is None:
@@ -33,8 +33,11 @@ def client_address(scope: Scope, trusted: Sequence[Network]) -> Address | None:
 
 def is_trusted(scope: Scope, trusted: Sequence[Network]) -> bool:
     """Whether the socket's peer is one of our proxies."""
-    address = _peer(scope) if trusted else None
-    return address is not None and any(address in network for network in trusted)
+    return bool(trusted) and _is_within(_peer(scope), trusted)
+
+
+def _is_within(address: Address | None, networks: Sequence[Network]) -> bool:
+    return address is not None and any(address in network for network in networks)
 
 
 def _peer(scope: Scope) -> Address | None:

@@ -19,7 +19,13 @@ UNCACHED = {
     "Access-Control-Allow-Origin": "*",
     "X-Content-Type-Options": "nosniff",
 }
-
+_STATUSES = {
+    **STATUS_OF,
+    **dict.fromkeys(("wrong_type", "wrong_size", "wrong_dimensions"), 400),
+    **dict.fromkeys(("access_denied", "url_expired", "url_replaced"), 403),
+    "already_uploaded": 409,
+}
+"""Those of the img402 API, then those of signed URLs."""
 
 CODE = "img402.code"
 """Where a request's scope holds the code that it was refused with, for the log and the metrics."""
@@ -28,21 +34,18 @@ RECEIVED = "img402.received"
 
 
 class ApiError(Exception):
-    """A refused request. A kind whose codes are not in the wire's error table has a `status` of its own."""
-
-    status: int | None = None
+    """A refused request."""
 
     def __init__(self, code: str, message: str, *, retry_after: int | None = None) -> None:
         super().__init__(message)
-        self.code = code
-        self.retry_after = retry_after
+        self.code, self.retry_after = code, retry_after
 
     @property
     def headers(self) -> dict[str, str]:
         return {} if self.retry_after is None else {"Retry-After": str(self.retry_after)}
 
     def response(self) -> Response:
-        return problem(self.status or STATUS_OF[self.code], self.code, str(self), self.headers)
+        return problem(_STATUSES[self.code], self.code, str(self), self.headers)
 
 
 OUT_OF_REACH = (OSError, SQLAlchemyError)

@@ -5,6 +5,8 @@ GET only asks: link previews and crawlers follow every link that they see.
 
 import logging
 from functools import partial
+from importlib.resources import files
+from string import Template
 
 from anyio import to_thread
 from starlette.requests import Request
@@ -26,15 +28,7 @@ _HEADERS = {
     "Content-Security-Policy": "default-src 'none'; img-src 'self'; form-action 'self'; base-uri 'none'; "
     "frame-ancestors 'none'",
 }
-_PAGE = """<!doctype html>
-<html lang="en">
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width">
-<meta name="color-scheme" content="light dark">
-<title>{title}</title>
-<h1>{title}</h1>
-{body}
-"""
+_PAGE = Template(files("img402_mcp.host.apis").joinpath("deletion.html").read_text(encoding="utf-8"))
 _QUESTION = """<p>It is gone for good, for everybody. Copies that others have kept are not.
 <form method="post"><button>Delete it</button></form>
 <p><img src="../{name}" alt="The image in question" width="320">
@@ -72,4 +66,4 @@ def _delete_image(host: Host, name: str) -> None:
 
 
 def _page(title: str, body: str, status: int = 200) -> Response:
-    return Response(_PAGE.format(title=title, body=body), status, _HEADERS, "text/html; charset=utf-8")
+    return Response(_PAGE.substitute(title=title, body=body), status, _HEADERS, "text/html; charset=utf-8")

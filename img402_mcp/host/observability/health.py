@@ -4,10 +4,9 @@ Anybody may ask, so the cost is bounded: each part is tried at most every few se
 """
 
 import logging
-import os
-import tempfile
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 
 import anyio
 from anyio import CapacityLimiter, to_thread
@@ -68,13 +67,12 @@ class Health:
 
     def _write(self) -> None:
         """Stores a byte like an image's bytes. No quota applies: a full host still serves images."""
-        descriptor, name = tempfile.mkstemp(dir=self._host.blobs.spool, suffix=ARRIVING)
+        with NamedTemporaryFile(dir=self._host.blobs.spool, suffix=ARRIVING, delete=False) as file:
+            file.write(b".")
         try:
-            with os.fdopen(descriptor, "wb") as file:
-                file.write(b".")
-            self._host.blobs.put(PROBE, Path(name))
+            self._host.blobs.put(PROBE, Path(file.name))
         finally:
-            Path(name).unlink(missing_ok=True)
+            Path(file.name).unlink(missing_ok=True)
 
 
 def routes(health: Health) -> list[Route]:

@@ -7,12 +7,11 @@ import logging
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from io import TextIOBase
-from socket import AF_INET, AF_INET6, AddressFamily
-from threading import BoundedSemaphore, Lock, Thread
+from socket import AF_INET, AF_INET6, create_server
+from threading import Thread
 from typing import Any
-from wsgiref.simple_server import WSGIRequestHandler, make_server
 
+from anyio import to_thread
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -20,18 +19,20 @@ from prometheus_client import (
     Histogram,
     ProcessCollector,
     disable_created_metrics,
-    make_wsgi_app,
+    make_asgi_app,
 )
 from prometheus_client.core import GaugeMetricFamily
-from prometheus_client.exposition import ThreadingWSGIServer
 from prometheus_client.registry import Collector
-from starlette.types import Scope
+from starlette.types import Receive, Scope, Send
+from uvicorn import Config, Server
 
 from img402_mcp.errors import SettingsError
 from img402_mcp.host.cleanup import CleanupReport
 from img402_mcp.host.db.database import Database
-from img402_mcp.host.errors import CODE, OUT_OF_REACH
+from img402_mcp.host.errors import CODE, OUT_OF_REACH, problem
+from img402_mcp.host.http.connection import connections
 from img402_mcp.host.observability.access_log import Answered
+from img402_mcp.host.settings import Timeouts
 from img402_mcp.host.storage.quota import StoredUsage, stored_usage
 from img402_mcp.wire.img402 import FREE, PAID
 
@@ -44,7 +45,7 @@ disable_created_metrics()  # type: ignore[no-untyped-call]  # the library has no
 BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60)
 USAGE_LIFE = 60  # seconds for which a sum over all rows is reused
 USAGE_TIMEOUT = 2  # seconds; Prometheus waits for 10
-READERS, READER_TIMEOUT = 8, 5  # at a time; seconds of silence
+READERS = Timeouts(connections=32, head=5)  # of which one address may have eight
 _METHODS = {"GET", "HEAD", "POST", "PUT", "DELETE", "OPTIONS"}
 
 
@@ -55,7 +56,9 @@ class Metrics:
         self._kinds = {FREE: "free", PAID: "paid", **kinds}
         self.registry = own = CollectorRegistry()
         ProcessCollector(registry=own)
-        own.register(_UsageCollector(database))
+        self._usage = _UsageCollector(database)
+        own.register(self._usage)
+        self._page = make_asgi_app(own)
         where = ["method", "route"]
         self.requests = Counter("img402_requests", "Requests answered.", [*where, "status"], registry=own)
         self.seconds = Histogram(
@@ -72,6 +75,16 @@ class Metrics:
         self.refusals = Counter("img402_refusals", "Answers of 400 and more.", ["code"], registry=own)
         self.payments = Counter("img402_payments", "Settlements tried.", ["outcome"], registry=own)
         self._removed = Counter("img402_cleanup_removed", "Expired images and orphans removed.", ["what"], registry=own)
+
+    async def page(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """The application that answers with all series, at any path."""
+        try:
+            await self._usage.sum_up()
+            await self._page(scope, receive, send)
+        except Exception:  # noqa: BLE001  # of whichever series
+            _log.exception("the metrics could not be served")
+            failed = problem(500, "internal_error", "The metrics could not be read; the reason is in the host's log.")
+            await failed(scope, receive, send)
 
     def settled(self, outcome: str) -> None:
         self.payments.labels(outcome).inc()
@@ -97,106 +110,52 @@ class Metrics:
 def serving(metrics: Metrics, address: tuple[str, int]) -> Iterator[str]:
     """Yields the address where they can be read. A thread answers, so that a busy host can be observed too."""
     host, port = address
-    family = AF_INET6 if ":" in host else AF_INET
-    bound: type[_Server] = type("Bound", (_Server,), {"address_family": family})
     try:
-        server = make_server(host, port, make_wsgi_app(metrics.registry), bound, _Handler)
+        listener = create_server(address, family=AF_INET6 if ":" in host else AF_INET)
     except OSError as error:
         raise SettingsError(
             f"The metrics cannot listen on {host} port {port} ({error}). Each process needs its own port: "
             "change IMG402_HOST_METRICS."
         ) from error
-    thread = Thread(target=server.serve_forever, name="metrics", daemon=True)
+    bounds = connections(READERS)
+    server = Server(Config(metrics.page, interface="asgi3", http=bounds, ws="none", lifespan="off", log_config=None))
+    thread = Thread(target=server.run, args=([listener],), name="metrics", daemon=True)
     thread.start()
     try:
-        yield f"http://{f'[{host}]' if ':' in host else host}:{server.server_port}/metrics"
+        yield f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}/metrics"
     finally:
-        server.shutdown()
-        server.server_close()
+        server.should_exit = True
         thread.join()
-
-
-class _Server(ThreadingWSGIServer):
-    """A few threads; further connections are closed."""
-
-    request_queue_size = 64  # so that a further reader is refused and not left waiting
-    address_family: AddressFamily = AF_INET
-
-    def __init__(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  # the library's
-        super().__init__(*args, **kwargs)
-        self._readers = BoundedSemaphore(READERS)
-
-    def process_request(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  # the library's
-        if self._readers.acquire(blocking=False):
-            super().process_request(request, client_address)
-        else:
-            self.shutdown_request(request)
-
-    def process_request_thread(self, request: Any, client_address: Any) -> None:  # noqa: ANN401  # the library's
-        try:
-            super().process_request_thread(request, client_address)
-        finally:
-            self._readers.release()
-
-    def handle_error(self, request: Any, client_address: Any) -> None:  # noqa: ANN401, ARG002  # the library's
-        _log.debug("a client of the metrics closed the connection", exc_info=True)
-
-
-class _Handler(WSGIRequestHandler):
-    timeout = READER_TIMEOUT
-
-    def log_message(self, format: str, *args: Any) -> None:  # noqa: A002, ANN401  # the library's
-        """Nothing: the access log is for the main port."""
-
-    def get_stderr(self) -> Any:  # noqa: ANN401  # a stream
-        return _ToLog()
-
-
-class _ToLog(TextIOBase):
-    """For the library's messages: every line of the log must be JSON."""
-
-    def write(self, text: str) -> int:
-        if text.strip():
-            _log.error("the metrics could not be served: %s", text.strip())
-        return len(text)
 
 
 class _UsageCollector(Collector):
     """The sums are made apart from the scrape, so a missing or hanging database does not affect the other series."""
 
     def __init__(self, database: Database) -> None:
-        self._database, self._lock = database, Lock()
+        self._database = database
+        self._summing: Thread | None = None
         self._usage: Sequence[StoredUsage] = ()
         self._until = float("-inf")
-        self._summing: Thread | None = None
 
     def collect(self) -> Iterator[Any]:
+        """No series where the sums are not available."""
         images = GaugeMetricFamily("img402_stored_images", "Images stored.", labels=["kind"])
         size = GaugeMetricFamily("img402_stored_bytes", "Bytes of the stored images.", labels=["kind"])
-        found = self._summed_up()
+        found = self._usage if self._is_fresh() else ()
         for it in found:
             images.add_metric([it.kind], it.images)
             size.add_metric([it.kind], it.size_bytes)
         up = GaugeMetricFamily("img402_stored_up", "1: the sums of stored images are available.", value=bool(found))
         return iter((images, size, up))
 
-    def describe(self) -> Iterator[Any]:
-        """Registered without a look into the database."""
-        return iter(())
-
-    def _summed_up(self) -> Sequence[StoredUsage]:
-        """No series where the sums are not available."""
-        if not self._is_fresh():
-            self._begun().join(USAGE_TIMEOUT)
-        return self._usage if self._is_fresh() else ()
-
-    def _begun(self) -> Thread:
-        """One at a time, however many look."""
-        with self._lock:
-            if self._summing is None or not self._summing.is_alive():
-                self._summing = Thread(target=self._sum_up, name="stored-usage", daemon=True)
-                self._summing.start()
-            return self._summing
+    async def sum_up(self) -> None:
+        """Waits for the sums, but not for long. They are made one at a time, however many ask."""
+        if self._is_fresh():
+            return
+        if self._summing is None or not self._summing.is_alive():
+            self._summing = Thread(target=self._sum_up, name="stored-usage", daemon=True)
+            self._summing.start()
+        await to_thread.run_sync(self._summing.join, USAGE_TIMEOUT)
 
     def _sum_up(self) -> None:
         try:

@@ -29,8 +29,8 @@ Span = tuple[int, int]
 """First byte and the one behind the last."""
 
 
-async def image_response(host: Host, request: Request, name: str) -> Response:
-    now = host.now()
+async def image_response(host: Host, request: Request) -> Response:
+    name, now = request.path_params["name"], host.now()
     image = named(name, host.images.at_hand) or await to_thread.run_sync(named, name, host.images.find)
     if image is None or is_expired(image, now):
         return missing()
@@ -116,7 +116,8 @@ async def bytes_response(blobs: Blobs, image: StoredImage, headers: dict[str, st
         return Response(None, 200, headers | {"Content-Length": str(image.size_bytes)})
     span = parse_range(_range_header(request, headers["ETag"]), image.size_bytes)
     if span is None:
-        return _unsatisfiable(image.size_bytes)
+        message = f"The image has {image.size_bytes} bytes; the range asked for lies outside."
+        return problem(416, "range_not_satisfiable", message, {"Content-Range": f"bytes */{image.size_bytes}"})
     start, stop = span
     status, headers = 200, headers | {"Content-Length": str(stop - start)}
     if stop - start < image.size_bytes:
@@ -149,11 +150,6 @@ def parse_range(range_header: str | None, size: int) -> Span | None:
     if last and int(last) < int(first):
         return 0, size
     return (int(first), min(size, int(last) + 1 if last else size)) if int(first) < size else None
-
-
-def _unsatisfiable(size: int) -> Response:
-    message = f"The image has {size} bytes; the range asked for lies outside."
-    return problem(416, "range_not_satisfiable", message, {"Content-Range": f"bytes */{size}"})
 
 
 async def _pieces(blobs: Blobs, name: str, piece: bytes, span: Span) -> AsyncIterator[bytes]:

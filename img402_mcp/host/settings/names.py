@@ -1,11 +1,16 @@
-"""Every variable that the host reads. `check` refuses a misspelt one."""
+"""The APIs besides img402 that the host has settings for, and every variable that it reads."""
 
-from img402_mcp.host.settings.apis import APIS
 from img402_mcp.host.settings.delivery import Delivery
+from img402_mcp.host.settings.io42 import Io42HostSettings
 from img402_mcp.host.settings.model import Timeouts, Upkeep
-from img402_mcp.host.settings.variables import FromVariables
+from img402_mcp.host.settings.studio import StudioHostSettings
+from img402_mcp.host.settings.variables import ApiHostSettings, FromVariables
 from img402_mcp.variable_names import VariableNames
 
+APIS: tuple[type[ApiHostSettings], ...] = (
+    Io42HostSettings,
+    StudioHostSettings,
+)
 _GROUPS: tuple[type[FromVariables], ...] = (Timeouts, Upkeep, Delivery, *APIS)
 _OTHERS = (
     *("IMG402_HOST_BLOBS", "IMG402_HOST_DATA", "IMG402_HOST_DATABASE", "IMG402_HOST_PUBLIC_URL"),

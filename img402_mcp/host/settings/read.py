@@ -10,11 +10,10 @@ from sqlalchemy.engine import URL, make_url
 from sqlalchemy.exc import ArgumentError
 
 from img402_mcp.errors import SettingsError, quoted
-from img402_mcp.host.settings.apis import APIS
 from img402_mcp.host.settings.delivery import delivery
 from img402_mcp.host.settings.free import A_CENTURY, free_terms
 from img402_mcp.host.settings.model import HostSettings, Network, PaidSettings, Timeouts, Upkeep
-from img402_mcp.host.settings.names import HOST_VARIABLES
+from img402_mcp.host.settings.names import APIS, HOST_VARIABLES
 from img402_mcp.host.settings.variables import (
     A_DAY_OF_MINUTES,
     LARGEST,
@@ -52,6 +51,7 @@ def host_settings(
     folder = Path(data or environ.get("IMG402_HOST_DATA") or usual).expanduser().absolute()
     blobs, objects = _blobs(environ.get("IMG402_HOST_BLOBS") or "", folder / "blobs")
     database = _database(environ.get("IMG402_HOST_DATABASE"), folder / "index.sqlite")
+    proxies = environ.get("IMG402_HOST_TRUSTED_PROXIES") or ""
     return HostSettings(
         data=folder,
         blobs=blobs,
@@ -63,7 +63,7 @@ def host_settings(
             "as clients reach this host, with --public-url or IMG402_HOST_PUBLIC_URL",
         ),
         free=free_terms(environ),
-        trusted_proxies=_networks(environ.get("IMG402_HOST_TRUSTED_PROXIES") or ""),
+        trusted_proxies=tuple(_network(it.strip()) for it in proxies.split(",") if it.strip()),
         paid=_paid(environ),
         secret=_secret(environ.get("IMG402_HOST_SECRET") or None, database),
         apis=tuple(api.read(environ) for api in APIS),
@@ -185,10 +185,6 @@ def _database(text: str | None, default: Path) -> URL:
             "or postgresql://user:password@server/name."
         )
     return url
-
-
-def _networks(text: str) -> tuple[Network, ...]:
-    return tuple(_network(entry.strip()) for entry in text.split(",") if entry.strip())
 
 
 def _network(entry: str) -> Network:

@@ -46,8 +46,4 @@ def _word(name: str, value: object) -> Shown:
         return ", ".join(map(str, value))
     if value is None or isinstance(value, bool | int):
         return value
-    return _origin(str(value)) if name == _MAY_HOLD_A_KEY else str(value)
-
-
-def _origin(url: str) -> str:
-    return "{0.scheme}://{0.netloc}".format(urlsplit(url)) if url else ""
+    return "{0.scheme}://{0.netloc}".format(urlsplit(str(value))) if value and name == _MAY_HOLD_A_KEY else str(value)

@@ -263,12 +263,7 @@ def _image_in_json(body: bytes, rules: ImageRules) -> bytes:
     text = document.get(JSON_FIELD) if isinstance(document, dict) else None
     if not isinstance(text, str):
         raise _no_file(f'The JSON has no string "{JSON_FIELD}".', rules)
-    try:
-        return base64.b64decode(_without_data_prefix(text), validate=True)
+    try:  # `data:image/png;base64,` in front is what browsers and models add
+        return base64.b64decode(text.partition(",")[2] if text.startswith("data:") else text, validate=True)
     except ValueError:
         raise _no_file(f'"{JSON_FIELD}" is not base64 (standard alphabet, padded, no line breaks).', rules) from None
-
-
-def _without_data_prefix(text: str) -> str:
-    """`data:image/png;base64,` in front is what browsers and models add."""
-    return text.partition(",")[2] if text.startswith("data:") else text

@@ -33,12 +33,6 @@ class Permit:
     size: int = 0
 
 
-class Denied(ApiError):
-    """The URL allows nothing (any more)."""
-
-    status = 403
-
-
 class SignedUrls:
     def __init__(self, secret: bytes, public_url: str) -> None:
         # A key for each use: what is made for one, or of the secret itself, is never a signature for the other.
@@ -62,16 +56,15 @@ class SignedUrls:
         return f"{self._public_url}{_PREFIX[permit.method]}{permit.key}?{signed}"
 
     def permit(self, method: str, key: str, query: QueryParams, now: datetime) -> Permit:
-        """What the URL allows. Raises Denied where it is not ours, was changed, or has expired."""
+        """What the URL allows. Raises ApiError where it is not ours, was changed, or has expired."""
         signed = _permit_in(method, key, query)
         given = query.get("signature", "")
         if signed is None or not hmac.compare_digest(given.encode(), self._signature(signed).encode()):
-            raise Denied(
-                "access_denied", "This is not a URL that this host has signed. Use it exactly as it was given."
-            )
+            message = "This is not a URL that this host has signed. Use it exactly as it was given."
+            raise ApiError("access_denied", message)
         if signed.expires_at <= now.timestamp():
             expired = f"{datetime.fromtimestamp(signed.expires_at, UTC):%Y-%m-%dT%H:%M:%SZ}"
-            raise Denied("url_expired", f"This URL expired at {expired}. Ask for a new one where you got it.")
+            raise ApiError("url_expired", f"This URL expired at {expired}. Ask for a new one where you got it.")
         return signed
 
     def _signature(self, permit: Permit) -> str:

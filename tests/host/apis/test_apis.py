@@ -17,8 +17,8 @@ from img402_mcp.host.apis.api import Api
 from img402_mcp.host.apis.io42.accounts import Io42Accounts
 from img402_mcp.host.apis.studio.accounts import StudioAccounts
 from img402_mcp.host.settings import HostSettings
-from img402_mcp.host.settings.apis import APIS as SETTINGS
 from img402_mcp.host.settings.io42 import Io42HostSettings
+from img402_mcp.host.settings.names import APIS as SETTINGS
 from img402_mcp.host.settings.variables import ApiHostSettings
 
 

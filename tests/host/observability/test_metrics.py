@@ -8,7 +8,7 @@ import socket
 import sqlite3
 import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
@@ -18,7 +18,7 @@ import anyio
 import httpx2
 import pytest
 from httpx2 import ASGITransport, AsyncClient
-from prometheus_client import Gauge, generate_latest
+from prometheus_client import Gauge
 from prometheus_client.parser import text_string_to_metric_families
 from starlette.applications import Starlette
 from starlette.requests import Request
@@ -28,6 +28,7 @@ from starlette.routing import Route
 from img402_mcp.errors import SettingsError
 from img402_mcp.host.app import create_app
 from img402_mcp.host.cleanup import CleanupReport
+from img402_mcp.host.http.connection_limits import SHARE
 from img402_mcp.host.observability.health import Health
 from img402_mcp.host.observability.metrics import READERS, Metrics, serving
 from img402_mcp.host.payments.facilitators.base import Rejected, Settled, Unknown
@@ -40,9 +41,10 @@ from tests.fakes.program import started
 ON = {"IMG402_HOST_METRICS": "127.0.0.1:9402"}
 
 
-def samples_of(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:
-    """The values of one series by their labels."""
-    families = text_string_to_metric_families(generate_latest(metrics.registry).decode())
+async def samples_of(metrics: Metrics, name: str) -> dict[tuple[str, ...], float]:
+    """The values of one series by their labels, as they are served."""
+    async with AsyncClient(transport=ASGITransport(metrics.page), base_url="http://metrics") as client:
+        families = text_string_to_metric_families((await client.get("/metrics")).text)
     samples = (sample for family in families for sample in family.samples)
     return {tuple(it.labels.values()): it.value for it in samples if it.name == name}
 
@@ -69,7 +71,7 @@ async def test_requests_are_counted_by_route_and_never_by_path(app: Starlette, m
         await client.get("/aaaaaaaaaaaaa.png")
         await client.get("/some/where/else")
         await client.request("BREW", "/healthz")
-    assert samples_of(metrics, "img402_requests_total") == {
+    assert await samples_of(metrics, "img402_requests_total") == {
         ("POST", "/api/free", "200"): 1,
         ("POST", "/api/free", "400"): 1,
         ("GET", "/{name}", "200"): 1,
@@ -77,25 +79,25 @@ async def test_requests_are_counted_by_route_and_never_by_path(app: Starlette, m
         ("GET", "none", "404"): 1,
         ("other", "/healthz", "405"): 1,
     }
-    assert samples_of(metrics, "img402_refusals_total") == {
+    assert await samples_of(metrics, "img402_refusals_total") == {
         ("unsupported_format",): 1,
         ("not_found",): 2,
         ("method_not_allowed",): 1,
     }
-    assert samples_of(metrics, "img402_uploads_total") == {("free",): 1}
-    assert samples_of(metrics, "img402_stored_bytes") == {("free",): 1217, ("paid",): 0, ("private",): 0}
-    assert samples_of(metrics, "img402_request_seconds_count")["GET", "/{name}"] == 2
-    assert samples_of(metrics, "img402_received_bytes_total")[()] > 1217
-    assert samples_of(metrics, "img402_sent_bytes_total")[()] > 1217
-    assert samples_of(metrics, "img402_requests_in_flight") == {(): 0}
+    assert await samples_of(metrics, "img402_uploads_total") == {("free",): 1}
+    assert await samples_of(metrics, "img402_stored_bytes") == {("free",): 1217, ("paid",): 0, ("private",): 0}
+    assert (await samples_of(metrics, "img402_request_seconds_count"))["GET", "/{name}"] == 2
+    assert (await samples_of(metrics, "img402_received_bytes_total"))[()] > 1217
+    assert (await samples_of(metrics, "img402_sent_bytes_total"))[()] > 1217
+    assert await samples_of(metrics, "img402_requests_in_flight") == {(): 0}
 
 
 async def test_payments_and_cleanups_are_counted_by_their_outcome(metrics: Metrics):
     for outcome in (Settled(), Settled(), Rejected("no"), Unknown("?")):
         metrics.settled(WORDS[type(outcome)])
     metrics.cleaned_up(CleanupReport(expired=3, orphans=1))
-    assert samples_of(metrics, "img402_payments_total") == {("settled",): 2, ("refused",): 1, ("undecided",): 1}
-    assert samples_of(metrics, "img402_cleanup_removed_total") == {("expired",): 3, ("orphans",): 1}
+    assert await samples_of(metrics, "img402_payments_total") == {("settled",): 2, ("refused",): 1, ("undecided",): 1}
+    assert await samples_of(metrics, "img402_cleanup_removed_total") == {("expired",): 3, ("orphans",): 1}
 
 
 async def test_a_port_that_is_taken_is_explained(metrics: Metrics):
@@ -112,11 +114,13 @@ async def test_a_port_that_is_taken_is_explained(metrics: Metrics):
 async def test_what_fails_while_metrics_are_served_is_in_the_log(metrics: Metrics, caplog: pytest.LogCaptureFixture):
     Gauge("failing", "A number that cannot be read.", registry=metrics.registry).set_function(lambda: float("x"))
     with serving(metrics, ("127.0.0.1", 0)) as address:
-        status = httpx2.get(address).status_code
-    messages = [record.getMessage() for record in caplog.records if record.levelname == "ERROR"]
-    assert status == 500
-    assert any(message.endswith("ValueError: could not convert string to float: 'x'") for message in messages)
-    assert all(message.startswith("the metrics could not be served: ") for message in messages)
+        answer = httpx2.get(address)
+    (record,) = [record for record in caplog.records if record.levelname == "ERROR"]
+    assert (answer.status_code, answer.json()["error"]) == (500, "internal_error")
+    assert (record.getMessage(), repr(record.exc_info[1]) if record.exc_info else "") == (
+        "the metrics could not be served",
+        """ValueError("could not convert string to float: 'x'")""",
+    )
 
 
 async def test_without_the_setting_nothing_is_counted_and_no_route_serves_metrics(client: AsyncClient):
@@ -251,16 +255,37 @@ async def test_an_internal_failure_has_an_id_and_is_counted(app: Starlette, metr
         answer = await client.get("/fails")
     assert (answer.status_code, answer.json()["error"]) == (500, "internal_error")
     assert re.fullmatch("[0-9a-f]{16}", answer.headers["x-request-id"])
-    assert samples_of(metrics, "img402_refusals_total") == {("internal_error",): 1}
+    assert await samples_of(metrics, "img402_refusals_total") == {("internal_error",): 1}
 
 
 async def test_while_the_database_is_away_the_other_series_are_served(metrics: Metrics, data: Path):
     (data / "index.sqlite").rename(data / "away")
-    assert (samples_of(metrics, "img402_stored_up"), samples_of(metrics, "img402_stored_bytes")) == ({(): 0}, {})
-    assert samples_of(metrics, "img402_requests_in_flight") == {(): 0}
+    assert await samples_of(metrics, "img402_stored_up") == {(): 0}
+    assert await samples_of(metrics, "img402_stored_bytes") == {}
+    assert await samples_of(metrics, "img402_requests_in_flight") == {(): 0}
     (data / "away").rename(data / "index.sqlite")
-    assert samples_of(metrics, "img402_stored_up") == {(): 1}
-    assert samples_of(metrics, "img402_stored_bytes") == {("free",): 0, ("paid",): 0, ("private",): 0}
+    assert await samples_of(metrics, "img402_stored_up") == {(): 1}
+    assert await samples_of(metrics, "img402_stored_bytes") == {("free",): 0, ("paid",): 0, ("private",): 0}
+
+
+class Hanging:
+    """A database that answers nothing until it is released."""
+
+    def __init__(self) -> None:
+        self.end, self.looks = threading.Event(), 0
+
+    def reading(self) -> AbstractContextManager[Any]:
+        self.looks += 1
+        self.end.wait(20)
+        raise OSError
+
+
+async def test_while_the_database_hangs_the_other_series_are_served_and_it_is_asked_once():
+    database = Hanging()
+    metrics = Metrics(cast("Any", database), {})
+    ups = [await samples_of(metrics, "img402_stored_up") for _ in range(2)]
+    database.end.set()
+    assert (ups, database.looks) == ([{(): 0}] * 2, 1)
 
 
 async def test_many_silent_connections_to_the_metrics_cost_few_threads(metrics: Metrics):
@@ -268,8 +293,10 @@ async def test_many_silent_connections_to_the_metrics_cost_few_threads(metrics: 
     with serving(metrics, ("127.0.0.1", 0)) as address, ExitStack() as stack:
         where = (httpx2.URL(address).host, httpx2.URL(address).port or 0)
         silent = [stack.enter_context(socket.create_connection(where, timeout=5)) for _ in range(40)]
-        assert silent[-1].recv(1) == b""  # the last one is closed, so each was accepted by then
-        assert threading.active_count() - before <= READERS + 1
+        last_to_give_way = silent[-1 - READERS.connections // SHARE]
+        assert last_to_give_way.recv(1) == b""  # so each was accepted by then
+        assert threading.active_count() - before == 1
+        assert "img402_stored_up 1.0" in httpx2.get(address).text  # the silent ones keep nobody out
 
 
 class Stuck:

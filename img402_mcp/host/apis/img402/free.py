@@ -24,12 +24,8 @@ def routes(host: Host) -> list[Route]:
     return [
         Route(FREE, partial(_upload_free, host), methods=["POST"]),
         preflight(FREE),
-        Route("/{name}", partial(_serve, host), methods=["GET"]),
+        Route("/{name}", partial(image_response, host), methods=["GET"]),
     ]
-
-
-async def _serve(host: Host, request: Request) -> Response:
-    return await image_response(host, request, request.path_params["name"])
 
 
 def preflight(path: str, *headers: str) -> Route:

@@ -25,23 +25,19 @@ def fee_product(submission_id: str) -> str:
 
 def fee_sale(project_id: str, submission_id: str, fee: int, settings: HostSettings) -> Sale:
     path = io42.SUBMISSION.format(project_id=project_id, submission_id=submission_id)
-    terms = _in_words(settings.of(Io42HostSettings))
+    terms = settings.of(Io42HostSettings)
+    size, (fewest, most) = exact_size(terms.max_bytes), terms.pixels
+    accepted = f"{', '.join(io42.MEDIA_TYPES)}; at most {size}, {fewest}x{fewest} to {most}x{most} pixels."
     return Sale(
         product=fee_product(submission_id),
         price=fee,
         url=f"{settings.public_url}/api{path}",
-        description=f"The project's entry fee of {usdc(fee)} USDC for one submission's image: {terms}",
+        description=f"The project's entry fee of {usdc(fee)} USDC for one submission's image: {accepted}",
         body={"fileName": "logo-design.png", "fileType": "image/png", "fileSize": 2_048_576},
         body_schema=INTENT_SCHEMA,
         answer={"success": True, "data": {"uploadUrl": f"{settings.public_url}/uploads/..."}, "error": None},
         envelope=envelope,
     )
-
-
-def _in_words(terms: Io42HostSettings) -> str:
-    fewest, most = terms.pixels
-    kinds = ", ".join(io42.MEDIA_TYPES)
-    return f"{kinds}; at most {exact_size(terms.max_bytes)}, {fewest}x{fewest} to {most}x{most} pixels."
 
 
 def envelope(offer: Json, code: str, message: str) -> Json:

@@ -1,4 +1,7 @@
-"""The body of a PUT to a signed URL: exactly the announced file, enforced while its bytes arrive."""
+"""The body of a PUT to a signed URL: exactly the announced file, enforced while its bytes arrive.
+
+After a refusal the URL still works for the right file.
+"""
 
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
@@ -17,12 +20,6 @@ from img402_mcp.host.storage.spool import Body, arriving
 _BY_MEDIA_TYPE = {form.media_type: form for form in FORMATS}
 
 
-class NotAsSigned(ApiError):
-    """The body is not what the URL was signed for; the URL still works for the right file."""
-
-    status = 400
-
-
 class PresignedBody(Incoming):
     """`pixels`: the minimum and the maximum of each side."""
 
@@ -38,10 +35,6 @@ class PresignedBody(Incoming):
         if size := self._early_size.feed(piece):
             self._check_pixels(size)
 
-    def check_whole(self) -> None:
-        if self.size < self._promised:
-            raise wrong_size(str(self.size), self._promised)
-
     def examine(self) -> Picture:
         picture = super().examine()
         self._check_pixels((picture.width, picture.height))
@@ -50,15 +43,15 @@ class PresignedBody(Incoming):
     def _check_pixels(self, size: tuple[int, int]) -> None:
         fewest, most = self._pixels
         if not all(fewest <= side <= most for side in size):
-            raise NotAsSigned(
+            raise ApiError(
                 "wrong_dimensions",
                 f"The picture has {size[0]}x{size[1]} pixels; {fewest}x{fewest} to {most}x{most} are accepted. "
                 "Resize it, and ask for an upload URL for the new file.",
             )
 
 
-def wrong_size(came: str, promised: int) -> NotAsSigned:
-    return NotAsSigned("wrong_size", f"The body has {came} bytes; this URL is for a file of exactly {promised}.")
+def wrong_size(came: str, promised: int) -> ApiError:
+    return ApiError("wrong_size", f"The body has {came} bytes; this URL is for a file of exactly {promised}.")
 
 
 @asynccontextmanager
@@ -71,14 +64,15 @@ async def promised_image(
         promised = PresignedBody(body, permit, pixels)
         async for piece in counted(request, permit.size + 1, permit.size):
             promised.write(piece)
-        promised.check_whole()
+        if promised.size < permit.size:
+            raise wrong_size(str(promised.size), permit.size)
         yield promised
 
 
 def _check_headers(request: Request, permit: Permit) -> None:
     came = request.headers.get("content-type", "")
     if came.strip().lower() != permit.media_type:
-        raise NotAsSigned("wrong_type", f"The Content-Type is {quoted(came)}; this URL is for {permit.media_type}.")
+        raise ApiError("wrong_type", f"The Content-Type is {quoted(came)}; this URL is for {permit.media_type}.")
     length = request.headers.get("content-length")
     if length is not None and length != str(permit.size):
         raise wrong_size(quoted(length, 20), permit.size)

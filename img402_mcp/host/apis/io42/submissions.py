@@ -103,8 +103,6 @@ class Submission:
 class AlreadyUploaded(ApiError):
     """The submission has its file; a second upload gets this error."""
 
-    status = 409
-
     def __init__(self) -> None:
         super().__init__("already_uploaded", "A file was already put to this URL; it accepts only one.")
 

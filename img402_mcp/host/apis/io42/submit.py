@@ -30,7 +30,7 @@ from img402_mcp.host.settings.io42 import Io42HostSettings
 from img402_mcp.host.storage.images import StoredImage
 from img402_mcp.host.storage.quota import held
 from img402_mcp.host.storage.receive import counted
-from img402_mcp.host.storage.signed_urls import PUTTING, Denied, Permit
+from img402_mcp.host.storage.signed_urls import PUTTING, Permit
 from img402_mcp.host.storage.store import PendingImage, described_private
 from img402_mcp.wire import io42
 
@@ -234,7 +234,7 @@ async def _put(context: Io42Context, request: Request) -> Response:
     permit = host.signed_urls.permit("PUT", request.path_params["key"], request.query_params, host.now())
     submission = await to_thread.run_sync(context.submissions.promised, permit.key)
     if submission is None:
-        raise Denied("url_replaced", "A newer upload URL was requested, for another file. Use that one.")
+        raise ApiError("url_replaced", "A newer upload URL was requested, for another file. Use that one.")
     if submission.completed:
         raise AlreadyUploaded
     message = "The host could not store the file. Put it again, to the same URL."

@@ -5,7 +5,7 @@ obstore reads their settings from the environment (AWS_*, GOOGLE_*, AZURE_*), so
 
 import re
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -61,7 +61,8 @@ class Objects:
 
     def _put_file(self, name: str, file: Path) -> None:
         """Streamed, one part after the other."""
-        with self._turn(file.stat().st_size), file.open("rb") as content, _errors_as_os_errors():
+        turn = nullcontext() if file.stat().st_size <= SMALL else self._one_of_the_large()
+        with turn, file.open("rb") as content, _errors_as_os_errors():
             attributes = self._attributes(name)
             obstore.put(self._store, name, content, attributes=attributes, chunk_size=PART, max_concurrency=1)
         file.unlink()
@@ -95,9 +96,6 @@ class Objects:
         with _errors_as_os_errors():
             for entries in obstore.list(self._store, chunk_size=LISTED):
                 yield from ((entry["path"], entry["size"]) for entry in entries if entry["last_modified"] < before)
-
-    def _turn(self, size: int) -> AbstractContextManager[object]:
-        return nullcontext() if size <= SMALL else self._one_of_the_large()
 
     @contextmanager
     def _one_of_the_large(self) -> Iterator[None]:
