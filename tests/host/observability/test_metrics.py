@@ -268,7 +268,7 @@ async def test_while_the_database_is_away_the_other_series_are_served(metrics: M
     assert await samples_of(metrics, "img402_stored_bytes") == {("free",): 0, ("paid",): 0, ("private",): 0}
 
 
-class Hanging:
+class SilentDatabase:
     """A database that answers nothing until it is released."""
 
     def __init__(self) -> None:
@@ -281,7 +281,7 @@ class Hanging:
 
 
 async def test_while_the_database_hangs_the_other_series_are_served_and_it_is_asked_once():
-    database = Hanging()
+    database = SilentDatabase()
     metrics = Metrics(cast("Any", database), {})
     ups = [await samples_of(metrics, "img402_stored_up") for _ in range(2)]
     database.end.set()
