@@ -1,3 +1,4 @@
+import gc
 import json
 import os
 import re
@@ -31,9 +32,18 @@ settings.register_profile("search", REPEATABLE, max_examples=30_000, derandomize
 settings.load_profile("repeatable")  # --hypothesis-profile=search is loaded after it
 
 
+gc.disable()  # until everything is imported and collected: nearly all of that stays
+
+
 def pytest_collection_finish() -> None:
-    """Tests that import eth_account themselves raise the limit for all the others; the product never does."""
+    """Tests that import eth_account themselves raise the recursion limit for all the others; the product never does.
+
+    What was collected is there to the end, so the garbage collector need not look at it again and again.
+    """
     sys.setrecursionlimit(RECURSION_LIMIT)
+    gc.freeze()
+    gc.set_threshold(10_000, 10, 10)
+    gc.enable()
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
