@@ -46,6 +46,12 @@ def names_in_all(folder: Path) -> frozenset[str]:
     return frozenset().union(*(names_in(path) for path in folder.rglob("*.py")))
 
 
+def names_of_all_tests() -> frozenset[str]:
+    """By their text: to parse every test takes two seconds."""
+    texts = (path.read_text(encoding="utf-8") for path in (ROOT / "tests").rglob("test_*.py"))
+    return frozenset(name for text in texts for name in re.findall(r"^(?:async )?def (test_\w+)", text, re.MULTILINE))
+
+
 def called_in(path: Path) -> set[str]:
     calls = [node.func for node in ast.walk(tree_of(path)) if isinstance(node, ast.Call)]
     return {call.attr if isinstance(call, ast.Attribute) else getattr(call, "id", "") for call in calls}
@@ -66,7 +72,7 @@ def test_every_named_function_class_and_constant_is_defined():
     names = {name for name in QUOTED if re.fullmatch(r"_?[a-z]+_\w+|_?[A-Z][a-z]+\w*(\.\w+)?|_?[A-Z]+_[A-Z_]+", name)}
     tests = {name for name in names if name.startswith("test_")}
     assert names - tests - names_in_all(PACKAGE) == set()
-    assert tests - names_in_all(ROOT / "tests") == set()
+    assert tests - names_of_all_tests() == set()
 
 
 @pytest.mark.parametrize("number", INVARIANTS)

@@ -2,14 +2,14 @@
 
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
+from subprocess import CompletedProcess
 
 import pytest
 
 from img402_mcp.agents.program import running_program
-from tests.fakes import terminal
+from tests.fakes import in_process, terminal
 from tests.fakes.posix import PROCESSES
 
 PROGRAM = [sys.executable, "-m", "img402_mcp"]
@@ -28,16 +28,8 @@ class User:
         kept = {name: value for name, value in os.environ.items() if not name.startswith("IMG402_") and name not in own}
         self.environ = kept | {"HOME": str(home), "USERPROFILE": str(home), "PATH": str(home / "bin")}
 
-    def run(self, *words: str, **environ: str) -> subprocess.CompletedProcess[str]:
-        return subprocess.run(
-            [*PROGRAM, *words],
-            env=self.environ | environ,
-            cwd=self.project,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            encoding="utf-8",
-            check=False,
-        )
+    def run(self, *words: str, **environ: str) -> CompletedProcess[str]:
+        return in_process.run(*words, environ=self.environ | environ, here=self.project)
 
     def typed(self, answer: str, *words: str) -> tuple[int, str]:
         return terminal.typed([*PROGRAM, *words], answer, self.environ, self.project)

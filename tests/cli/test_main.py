@@ -1,14 +1,12 @@
 """The commands, as processes where that matters: what they print, how they end, which requests they accept."""
 
 import json
-import os
 import re
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
-from io import BytesIO, TextIOWrapper
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import httpx2
@@ -17,7 +15,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.streamable_http import streamable_http_client
 
 from img402_mcp import __version__
-from img402_mcp.__main__ import ending
+from tests.fakes import in_process
 from tests.fakes.keys import ADDRESS, KEY, PAYEE, SELLING
 from tests.fakes.program import started
 
@@ -32,16 +30,7 @@ HELLO = {
 
 
 def run(*arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:
-    """In this process, with these variables alone: the exit code and the texts are what a process would give."""
-    streams = [TextIOWrapper(BytesIO(), write_through=True) for _ in range(2)]
-    with pytest.MonkeyPatch.context() as patch, redirect_stdout(streams[0]), redirect_stderr(streams[1]):
-        for name in [*os.environ]:
-            patch.delenv(name)
-        for name, value in ({"IMG402_HISTORY": "off"} | environ).items():
-            patch.setenv(name, value)
-        words = [*map(str, arguments)]
-        code = ending(words)
-    return subprocess.CompletedProcess(words, code, *(stream.buffer.getvalue().decode() for stream in streams))
+    return in_process.run(*arguments, environ={"IMG402_HISTORY": "off"} | environ)
 
 
 def run_process(*arguments: object, **environ: str) -> subprocess.CompletedProcess[str]:

@@ -1,13 +1,13 @@
 """`img402-mcp doctor` as a whole: a line for each finding, and nothing secret is shown."""
 
 import re
-import subprocess
-import sys
+from subprocess import CompletedProcess
 
 import anyio
 
 from img402_mcp.doctor.finding import fail, ok
 from img402_mcp.doctor.runner import run_checks
+from tests.fakes import in_process
 from tests.fakes.keys import KEY
 
 NOWHERE = "http://127.0.0.1:9"  # no server listens on this port
@@ -36,9 +36,8 @@ async def test_a_check_that_hangs_or_breaks_hides_none_of_the_others(tmp_path):
     }
 
 
-def doctor(*flags: str, **environ: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "img402_mcp", "doctor", *flags]
-    return subprocess.run(command, env=environ, capture_output=True, text=True, timeout=60, check=False)
+def doctor(*flags: str, **environ: str) -> CompletedProcess[str]:
+    return in_process.run("doctor", *flags, environ=environ)
 
 
 def test_the_whole_is_one_line_for_each_finding_and_shows_no_secret(tmp_path):
