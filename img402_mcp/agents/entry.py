@@ -24,8 +24,8 @@ MEMBERS = frozenset({"type", "command", "args", "env"})
 """Of an entry that we write."""
 _SECRET = ("KEY", "PASSWORD", "TOKEN")
 _FILES = ("IMG402_WALLET_FILE", "IMG402_WALLET_PASSWORD_FILE")
-_ADDRESSES_WITH_KEYS = re.compile(r"//[^/]*@|[?#]|/[\w-]{20,}(?:/|$)")
-"""A user, a query, or a part of the path that is as long as the keys of RPC providers."""
+_ADDRESSES_WITH_KEYS = re.compile(r"//[^/]*@|[?#]|/(?=[\w-]*\d)[\w-]{16,}(?:/|$)")
+"""A user, a query, or a part of the path that has a digit and the length of a key."""
 _NOT_SHOWN = "…"
 _SHOWN = 300
 _MOST_LINES = 200

@@ -16,7 +16,7 @@ from img402_mcp.agents.program import running_program
 from img402_mcp.agents.table import CLIENTS, NAME, AgentConfig, is_here, known, of_client, why_unknown
 from img402_mcp.cli.shell_words import lines_to_paste
 from img402_mcp.client.settings.folders import VARIABLE, home_folder, screenshots_folder
-from img402_mcp.errors import SettingsError, printable, quoted
+from img402_mcp.errors import Img402Error, SettingsError, printable, quoted
 
 Change = FileChange | CommandChange
 _WITH_PROJECT_FILES = ("cursor", "vscode")
@@ -30,8 +30,7 @@ def run(flags: Flags) -> int:
         raise SettingsError("This user has no home folder, so no agent has a configuration here.")
     agents = _Agents(home, _working_directory() or home, project=flags.project)
     changes = _removals(agents, flags) if flags.action == "uninstall" else _additions(agents, flags)
-    answers = [_make(change, flags) for change in changes]
-    return 0 if all(answers) else 2
+    return 0 if all([*_made(changes, flags)]) else 2
 
 
 @dataclass(frozen=True)
@@ -140,6 +139,16 @@ def _names_folders(config: AgentConfig) -> bool:
     with suppress(OSError, ValueError, RecursionError, LookupError, TypeError):  # the last two: something else is there
         return VARIABLE in listed_servers(config)[NAME]["env"]
     return False
+
+
+def _made(changes: Sequence[Change], flags: Flags) -> Iterator[bool]:
+    """Raises Img402Error, which names the agents that come after the one that failed."""
+    for number, change in enumerate(changes, 1):
+        try:
+            yield _make(change, flags)
+        except Img402Error as error:
+            rest = ", ".join(each.config.name for each in changes[number:] if each.is_needed)
+            raise (error.adding(f"Not changed because of that: {rest}.") if rest else error) from None
 
 
 def _make(change: Change, flags: Flags) -> bool:

@@ -120,17 +120,20 @@ else:
         try:
             os.fchown(descriptor, user, group)
         except PermissionError as error:
-            reason = "it belongs to another user or group, and a new file of yours would not"
+            reason = "the file belongs to another user or group, and a new one of yours would not"
             raise PermissionError(error.errno, reason) from None
 
     def _access_list(path: Path | int) -> bytes | None:
-        """None if there is only the mode. macOS offers no way to read it from Python."""
-        with suppress(AttributeError, OSError):
-            return os.getxattr(path, _ACCESS_LIST)
+        """None if there is only the mode. Elsewhere than on Linux, Python cannot read it."""
+        if sys.platform == "linux":
+            with suppress(OSError):
+                return os.getxattr(path, _ACCESS_LIST)
         return None
 
     def _set_access_list(descriptor: int, rights: bytes | None) -> None:
         """The folder's default list goes, too: with the file's mode it would let in whom the file did not."""
+        if sys.platform != "linux":
+            return
         if rights is not None:
             os.setxattr(descriptor, _ACCESS_LIST, rights)
         elif _access_list(descriptor) is not None:

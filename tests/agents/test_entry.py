@@ -66,7 +66,7 @@ def test_a_secret_is_refused_and_the_other_way_is_named(name):
         pytest.param("IMG402_WALLET_FILE=" + "sk-hush" * 999, "does not name a file", id="no-path"),
         pytest.param("IMG402_RPC_URL=https://you:sk-hush@rpc.example", "holds a secret", id="user"),
         pytest.param("IMG402_RPC_URL=https://rpc.example/?key=sk-hush", "holds a secret", id="query"),
-        pytest.param("IMG402_RPC_URL=https://rpc.example/v3/sk-hush0123456789abcdef", "holds a secret", id="path"),
+        pytest.param("IMG402_RPC_URL=https://rpc.example/v3/sk-hush012345678", "holds a secret", id="path"),
     ],
 )
 def test_a_setting_that_the_server_would_refuse_is_refused(assignment, said):
@@ -91,10 +91,10 @@ def test_paths_in_settings_become_absolute_since_the_agent_starts_the_server_els
     assert found == {name: str(tmp_path / value) for name, value in relative.items()}
 
 
-def test_a_public_address_is_no_secret():
-    assert environment([], ["IMG402_RPC_URL=https://rpc.example/base"]) == {
-        "IMG402_RPC_URL": "https://rpc.example/base"
-    }
+@pytest.mark.parametrize("path", ["", "/", "/base", "/base/v2/8453", "/ethereum-sepolia-public"])
+def test_a_public_address_is_no_secret(path):
+    url = f"https://0.public-node-rpc.base-sepolia.example{path}"
+    assert environment([], [f"IMG402_RPC_URL={url}"]) == {"IMG402_RPC_URL": url}
 
 
 @pytest.mark.parametrize(

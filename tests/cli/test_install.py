@@ -191,6 +191,17 @@ def test_folders_that_are_set_already_are_kept_and_not_asked_for(user):
 
 
 @PROCESSES
+def test_where_an_agents_command_fails_those_that_are_not_changed_are_named(user):
+    codex = user.home / "bin" / "codex"
+    codex.write_text(f"#!{sys.executable}\nraise SystemExit(3)\n")
+    codex.chmod(0o755)
+    done = user.run("install", "codex", "cursor", "vscode", "--yes")
+    assert (done.returncode, user.file.read_text()) == (1, OTHERS)
+    assert "failed with exit code 3" in done.stderr
+    assert done.stderr.endswith("Not changed because of that: Cursor, VS Code.\n")
+
+
+@PROCESSES
 def test_an_agent_with_a_command_of_its_own_is_asked_to_do_it(user):
     codex = user.home / "bin" / "codex"
     log = user.home / "log"
