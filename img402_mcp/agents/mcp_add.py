@@ -8,6 +8,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryFile
+from time import monotonic
 from typing import Any, BinaryIO
 
 from img402_mcp.agents.change import URLS
@@ -20,6 +21,8 @@ from img402_mcp.errors import Img402Error, SettingsError, quoted
 SECONDS = 60
 """Gemini CLI takes four seconds for either command on a machine with nothing else to do."""
 _MOST_SAID = 4000
+_MOST_WRITTEN = 10_000_000
+"""Of what it prints, looked at five times a second: it goes to a file, which must not fill the disk."""
 _OBEYED_BY_CMD = frozenset('"%&|<>^!\r\n')
 _USER = ("--scope", "user")
 
@@ -64,9 +67,11 @@ class CommandChange:
                 )
             except OSError as error:
                 raise Img402Error(f"{shown} does not start: {error.strerror}.") from error
-            code = _waited(running, self.seconds)
+            code = _waited(running, self.seconds, said)
             if code is None:
-                raise Img402Error(f"{shown} took more than {self.seconds} seconds, and was ended.")
+                raise Img402Error(
+                    f"{shown} took more than {self.seconds} seconds, or wrote far too much; it was ended."
+                )
             if code:
                 raise Img402Error(f"{shown} failed with exit code {code}: {_end_of(said)}.")
 
@@ -161,11 +166,13 @@ def demand_harmless(program: str, words: Sequence[str]) -> None:
         )
 
 
-def _waited(running: "subprocess.Popen[bytes]", seconds: float) -> int | None:
-    """The exit code; None if it took too long. It also ends when the person interrupts us."""
+def _waited(running: "subprocess.Popen[bytes]", seconds: float, said: BinaryIO) -> int | None:
+    """The exit code; None if it took too long or wrote too much. It also ends when the person interrupts us."""
+    end = monotonic() + seconds
     try:
-        return running.wait(seconds)
-    except subprocess.TimeoutExpired:
+        while (left := end - monotonic()) > 0 and os.fstat(said.fileno()).st_size <= _MOST_WRITTEN:
+            with suppress(subprocess.TimeoutExpired):
+                return running.wait(min(0.2, left))
         return None
     finally:
         if running.poll() is None:

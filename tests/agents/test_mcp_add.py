@@ -187,6 +187,14 @@ def test_a_command_that_hangs_is_ended_with_its_children(machine, tmp_path):
 
 
 @PROCESSES
+@pytest.mark.timeout(20)
+def test_a_command_that_writes_without_end_does_not_fill_the_disk(machine):
+    config = machine.agent("codex", "while True: print('x' * 1_000_000)")
+    with pytest.raises(Img402Error, match="wrote far too much"):
+        adding(config, ENTRY, machine.home, machine.environ).carry_out()
+
+
+@PROCESSES
 def test_a_program_that_cannot_start_is_named(machine):
     config = machine.agent("codex")
     (machine.bin / "codex").write_text("#!/nowhere/python\n")
