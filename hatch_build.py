@@ -12,8 +12,10 @@ sys.path.append(str(Path(__file__).parent / "scripts"))
 from release import published  # the build does not look there by itself
 
 PLACES = {"Changelog": "blob/main/CHANGELOG.md", "Documentation": "tree/main/docs", "Issues": "issues"}
-RELATIVE = r"\((?![a-z]+:|#)(?P<path>[^)\s]+)\)"
-IMAGE, LINK = re.compile(r"!\[[^\]]*\]" + RELATIVE), re.compile(r"(?<!!)\[(?P<text>[^\]]*)\]" + RELATIVE)
+RELATIVE = r"\((?![a-z]+:|//|#)(?P<path>[^)\s]+)(?P<title>\s+\"[^\"]*\")?\)"
+IMAGE = re.compile(r"!\[[^\]]*\]" + RELATIVE)
+TEXT = r"(?P<text>(?:[^\[\]]|!?\[[^\]]*\](?:\([^)]*\))?)*)"  # brackets, and a picture
+LINK = re.compile(rf"(?<!!)\[{TEXT}\]" + RELATIVE)
 
 
 class LongDescription(MetadataHookInterface):
@@ -42,4 +44,5 @@ def absolute(text: str, repository: str) -> str:
 
 
 def to(found: re.Match[str], place: str) -> str:
-    return found[0].removesuffix(f"({found['path']})") + f"({place}/{found['path']})"
+    before = found[0][: found.start("path") - found.start()]
+    return f"{before}{place}/{found['path'].removeprefix('./')}{found['title'] or ''})"

@@ -137,6 +137,8 @@ def test_invariant_9_a_stray_print_never_lands_in_the_protocol(pictures, tmp_pat
         pytest.param(["{one}", "{two}"], ["one", "two"], id="arguments"),
         pytest.param(["--allow-dir", "{one}", "{two}"], ["one", "two"], id="flag-and-argument"),
         pytest.param(["${{user_config.folders}}"], [], id="nothing-filled-in"),
+        pytest.param(["", " "], [], id="left-empty"),
+        pytest.param(["", "{two}"], ["two"], id="empty-by-half"),
         pytest.param(["${{user_config.folders}}", "{two}"], ["two"], id="filled-in-by-half"),
     ],
 )
@@ -182,7 +184,9 @@ async def test_serve_reads_the_folders_that_its_arguments_name(arguments, named,
             "img402-mcp: IMG402_ALLOW_DIRS or --allow-dir names",
             id="nothing-filled-in-for-the-api",
         ),
-        pytest.param(["serve", ""], {}, "img402-mcp: --allow-dir names an empty folder", id="empty-folder"),
+        pytest.param(
+            ["serve", "--allow-dir", ""], {}, "img402-mcp: --allow-dir names an empty folder", id="empty-folder"
+        ),
         pytest.param(
             ["serve"], {"IMG402_API_URL": "${HOME}"}, 'img402-mcp: IMG402_API_URL "${HOME}"', id="variable-of-a-shell"
         ),

@@ -25,7 +25,7 @@ async def test_only_existing_features_are_advertised(era: str, pictures: Path):
         assert said is not None
         assert (await client.list_prompts()).prompts
         assert (await client.list_tools()).tools
-    assert {name for name, value in said.model_dump().items() if value is not None} == {"tools", "prompts"}
+    assert {name for name, value in said.model_dump().items() if value} == {"tools", "prompts"}
 
 
 @FIRST

@@ -60,6 +60,21 @@ def test_with_an_address_each_link_of_the_readme_leads_there(tool: Callable[...,
     assert all(url.startswith(ADDRESS) for url in urls.values())
 
 
+FORMS = {
+    "[![Demo](docs/a.png)](docs/a.md)": "[![Demo]({0}/raw/main/docs/a.png)]({0}/blob/main/docs/a.md)",
+    '[a](docs/a.md "A title")': '[a]({0}/blob/main/docs/a.md "A title")',
+    "[`a[0]`](./docs/a.md#b)": "[`a[0]`]({0}/blob/main/docs/a.md#b)",
+    "[a](#b) [c](mailto:d@e.example) [f](https://g.example)": "[a](#b) [c](mailto:d@e.example) [f](https://g.example)",
+}
+
+
+def test_each_form_of_a_link_leads_to_the_address(tool: Callable[..., str], addressed: Path, tmp_path: Path):
+    (addressed / "README.md").write_text("\n".join(FORMS))
+    tool("build", "--wheel", "--outdir", tmp_path / "dist", cwd=addressed)
+    written = long_description(next((tmp_path / "dist").glob("*.whl")))
+    assert written.splitlines() == [form.format(ADDRESS) for form in FORMS.values()]
+
+
 @pytest.mark.skipif(not (CHECKOUT / ".git").exists(), reason="this is not a checkout")
 @pytest.mark.skipif(shutil.which("git") is None, reason="git is not installed")
 def test_the_sdist_holds_each_file_of_the_repository(sdist: Path):
@@ -100,6 +115,14 @@ async def test_the_wheel_alone_starts_lists_and_uploads(
 
 def test_uvx_runs_the_wheel(tool: Callable[..., str], wheel: Path):
     assert __version__ in tool("uv", "tool", "run", "--from", wheel, "img402-mcp", "--version")
+
+
+def test_uvx_in_a_checkout_runs_what_is_there_now(tool: Callable[..., str], unpacked: Path):
+    command = ["uv", "tool", "run", "--from", ".", "img402-mcp", "--version"]
+    assert f"img402-mcp {__version__}\n" in tool(*command, cwd=unpacked)
+    package = unpacked / "img402_mcp/__init__.py"
+    package.write_text(package.read_text().replace(__version__, "9.8.7"))
+    assert "img402-mcp 9.8.7\n" in tool(*command, cwd=unpacked)
 
 
 def test_what_the_readme_says_to_run_in_a_checkout_runs(programs: Path, tmp_path: Path):

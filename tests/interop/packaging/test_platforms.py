@@ -12,11 +12,27 @@ from tests.interop.packaging.conftest import CHECKOUT
 
 PYTHONS = ["3.11", "3.12", "3.13", "3.14", "3.15"]
 WITH_ETH_ACCOUNT = PYTHONS[:-1]
-COMPILE = ["pip", "compile", "--quiet", "--only-binary", ":all:", "--no-header", "--no-annotate", "--python-platform"]
+COMPILE = ["pip", "compile", "--quiet", "--no-header", "--no-annotate", "pyproject.toml"]
+WHEELS = ["--only-binary", ":all:"]
 OLD_LINUX = ["x86_64-manylinux2014", "aarch64-manylinux2014"]
+MODERN = [
+    "x86_64-manylinux_2_28",
+    "aarch64-manylinux_2_28",
+    "x86_64-unknown-linux-musl",
+    "aarch64-unknown-linux-musl",
+    "x86_64-apple-darwin",
+    "aarch64-apple-darwin",
+    "x86_64-pc-windows-msvc",
+    "i686-pc-windows-msvc",
+    "aarch64-pc-windows-msvc",
+]
 LOWEST = ["tests/client/fit", "tests/client/files", "tests/mcp_server", "tests/cli/test_main.py", "tests/wire"]
 UNTRIED = [12.0, 12.1, 12.2, 12.3]
 """The minor versions of Pillow between the lowest and the one that the fast lane runs with."""
+
+
+def resolved(tool: Callable[..., str], platform: str, python: str, *words: str) -> str:
+    return tool("uv", *COMPILE, "--python-platform", platform, "--python-version", python, *words)
 
 
 @pytest.mark.parametrize(
@@ -38,7 +54,7 @@ UNTRIED = [12.0, 12.1, 12.2, 12.3]
 def test_it_installs_from_wheels_and_pays_where_eth_account_has_them(
     platform: str, pythons: list[str], pays: list[str], tool: Callable[..., str]
 ):
-    found = {python: tool("uv", *COMPILE, platform, "--python-version", python, "pyproject.toml") for python in pythons}
+    found = {python: resolved(tool, platform, python, *WHEELS) for python in pythons}
     paying = [python for python, packages in found.items() if re.search("^eth-account==", packages, re.MULTILINE)]
     assert paying == pays
 
@@ -46,7 +62,22 @@ def test_it_installs_from_wheels_and_pays_where_eth_account_has_them(
 @pytest.mark.parametrize("platform", OLD_LINUX)
 def test_python_3_15_on_a_linux_before_glibc_2_27_has_no_pillow(platform: str, tool: Callable[..., str]):
     with pytest.raises(AssertionError, match=r"pillow>=[\d.]+ has no usable wheels"):
-        tool("uv", *COMPILE, platform, "--python-version", "3.15", "pyproject.toml")
+        resolved(tool, platform, "3.15", *WHEELS)
+
+
+@pytest.mark.parametrize("python", [PYTHONS[0], PYTHONS[-2], PYTHONS[-1]])
+@pytest.mark.parametrize("platform", MODERN)
+def test_an_installer_that_may_also_compile_has_nothing_to_compile(
+    platform: str, python: str, tool: Callable[..., str]
+):
+    """Left alone, pip and uv take the newest version, even where it has no wheel and an older one has."""
+    assert resolved(tool, platform, python) == resolved(tool, platform, python, *WHEELS)
+
+
+@pytest.mark.parametrize("platform", MODERN)
+def test_the_pinned_versions_have_wheels_for_each_system(platform: str, tool: Callable[..., str]):
+    for python in PYTHONS:
+        assert "mcp==" in resolved(tool, platform, python, *WHEELS, "--constraints", "constraints.txt")
 
 
 @pytest.fixture
@@ -59,7 +90,7 @@ def lowest(tool: Callable[..., str], tmp_path: Path) -> Path:
     return python
 
 
-def tested(python: Path, *paths: str) -> None:
+def passes(python: Path, *paths: str) -> None:
     """A test framework that is older than another may warn about it."""
     words = ["-m", "pytest", "-q", "-n", "2", "-W", "ignore", "-p", "no:cacheprovider", "-m", "not interop"]
     environment = {name: value for name, value in os.environ.items() if not name.startswith("PYTEST_")}
@@ -71,10 +102,10 @@ def tested(python: Path, *paths: str) -> None:
 
 
 def test_the_lowest_versions_that_it_names_pass_its_tests(lowest: Path):
-    tested(lowest, *LOWEST)
+    passes(lowest, *LOWEST)
 
 
 @pytest.mark.parametrize("minor", UNTRIED)
 def test_each_pillow_in_between_passes_the_tests_of_fit(minor: float, lowest: Path, tool: Callable[..., str]):
     tool("uv", "pip", "install", "--quiet", "--only-binary=:all:", "--python", lowest, f"pillow=={minor}.*")
-    tested(lowest, "tests/client/fit")
+    passes(lowest, "tests/client/fit")

@@ -18,9 +18,20 @@ def runnable(line: str) -> str:
     return f"{line} --collect-only" if line.startswith("scripts/test") else line
 
 
+@pytest.fixture
+def npx(node_home: Path, tmp_path: Path) -> Path:
+    """The folder of a program `npx`; Node's wheel has it as a copy that does not find its library."""
+    program = tmp_path / "npx" / "npx"
+    program.parent.mkdir()
+    script = node_home / "lib/node_modules/npm/bin/npx-cli.js"
+    program.write_text(f'#!/bin/sh\nexec "{node_home / "bin/node"}" "{script}" "$@"\n')
+    program.chmod(0o755)
+    return program.parent
+
+
 @pytest.mark.timeout(1800)
-def test_each_command_of_the_page_runs(addressed: Path, programs: Path, node_home: Path, tmp_path: Path):
-    first = os.pathsep.join((str(programs), str(node_home / "bin")))
+def test_each_command_of_the_page_runs(addressed: Path, programs: Path, node_home: Path, npx: Path, tmp_path: Path):
+    first = os.pathsep.join(map(str, (npx, programs, node_home / "bin")))
     environment = os.environ | {
         "PATH": f"{first}{os.pathsep}{os.environ['PATH']}",
         "npm_config_cache": f"{tmp_path}/npm",
