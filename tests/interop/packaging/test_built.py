@@ -61,9 +61,9 @@ def test_with_an_address_each_link_of_the_readme_leads_there(tool: Callable[...,
 
 
 FORMS = {
-    "[![Demo](docs/a.png)](docs/a.md)": "[![Demo]({0}/raw/main/docs/a.png)]({0}/blob/main/docs/a.md)",
-    '[a](docs/a.md "A title")': '[a]({0}/blob/main/docs/a.md "A title")',
-    "[`a[0]`](./docs/a.md#b)": "[`a[0]`]({0}/blob/main/docs/a.md#b)",
+    "[![Demo](pages/a.png)](pages/a.md)": "[![Demo]({0}/raw/main/pages/a.png)]({0}/blob/main/pages/a.md)",
+    '[a](pages/a.md "A title")': '[a]({0}/blob/main/pages/a.md "A title")',
+    "[`a[0]`](./pages/a.md#b)": "[`a[0]`]({0}/blob/main/pages/a.md#b)",
     "[a](#b) [c](mailto:d@e.example) [f](https://g.example)": "[a](#b) [c](mailto:d@e.example) [f](https://g.example)",
 }
 
