@@ -58,9 +58,5 @@ def _parsed(text: str) -> Address | None:
         address = ip_address(text)
     except ValueError:
         return None
-    return (address.ipv4_mapped or _without_zone(address)) if isinstance(address, IPv6Address) else address
-
-
-def _without_zone(address: IPv6Address) -> IPv6Address:
-    """`fe80::1%eth0`: which card it came by, free text that a client may have written."""
-    return IPv6Address(int(address)) if address.scope_id else address
+    # Without the zone of `fe80::1%eth0`: which card it came by, free text that a client may have written.
+    return (address.ipv4_mapped or IPv6Address(int(address))) if isinstance(address, IPv6Address) else address

@@ -23,7 +23,9 @@ def test_without_a_payee_nothing_is_sold(settings: Settings):
 
 def test_the_terms_are_the_documented_ones(settings: Settings):
     assert settings(**BASICS).paid == PaidSettings(
-        terms=PaidTerms(max_bytes=5_242_880, days=365, price="0.01", network="base", token_minutes=10),
+        max_bytes=5_242_880,
+        days=365,
+        token_minutes=10,
         price=10_000,
         network=BASE,
         pay_to=PAYEE,
@@ -48,7 +50,9 @@ def test_every_paid_setting_can_be_given(settings: Settings):
         IMG402_HOST_TRUST_USED="0",
     ).paid
     assert paid == PaidSettings(
-        terms=PaidTerms(max_bytes=7, days=None, price="0.25", network="base-sepolia", token_minutes=3),
+        max_bytes=7,
+        days=None,
+        token_minutes=3,
         price=250_000,
         network=BASE_SEPOLIA,
         pay_to=PAYEE,
@@ -57,6 +61,7 @@ def test_every_paid_setting_can_be_given(settings: Settings):
         rpc_url="http://127.0.0.1:8545/key",
         trust_used=0,
     )
+    assert paid.terms == PaidTerms(max_bytes=7, days=None, price="0.25", network="base-sepolia", token_minutes=3)
 
 
 def test_play_money_defaults_to_base_sepolia(settings: Settings):
@@ -169,8 +174,9 @@ def test_an_unusable_setting_names_itself_and_the_way_out(settings: Settings, en
 def test_without_eth_account_a_host_that_sells_is_refused_and_says_where_it_works():
     program = (
         "import sys; sys.modules['eth_account'] = None\n"
-        "from img402_mcp.host.settings.read import SettingsError, _pay_to\n"
-        f"try: _pay_to('{PAYEE}')\n"
+        "from img402_mcp.errors import SettingsError\n"
+        "from img402_mcp.host.settings import host_settings\n"
+        f"try: host_settings({BASICS!r}, public_url='https://i.example')\n"
         "except SettingsError as error: print(error)"
     )
     said = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True).stdout

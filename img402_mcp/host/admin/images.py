@@ -29,12 +29,8 @@ _ALL = union_all(
     select(*(IMAGES.c[name] for name in _COLUMNS), IMAGES.c.expires_at, IMAGES.c.paid),
     select(*(PRIVATE.c[name] for name in _COLUMNS), literal(None, Moment).label("expires_at"), literal(None)),
 ).subquery()
-_KINDS: dict[str, ColumnElement[bool]] = {
-    "free": _ALL.c.paid.is_(False),
-    "paid": _ALL.c.paid.is_(True),
-    "private": _ALL.c.paid.is_(None),
-}
 _KIND = {False: "free", True: "paid", None: "private"}
+_KINDS = {kind: _ALL.c.paid.is_(paid) for paid, kind in _KIND.items()}
 _MEDIA_TYPES = {form.extension: form.media_type for form in FORMATS}
 _RESTORE = "restore the file from a backup, or delete the image"
 WAYS_OUT = {

@@ -51,7 +51,7 @@ def prepare(engine: Engine, tables: MetaData, steps: Sequence[Migration] = STEPS
     with engine.begin() as connection:
         take_exclusive_lock(connection)
         connection.execute(CreateTable(_VERSION, if_not_exists=True))
-        found = _version(connection) or _unnumbered(connection, newest)
+        found = connection.execute(select(_VERSION.c.version)).scalar() or _unnumbered(connection, newest)
         if found > newest:
             raise _newer(engine, found, newest)
         for step in steps[found - FIRST :]:
@@ -60,10 +60,6 @@ def prepare(engine: Engine, tables: MetaData, steps: Sequence[Migration] = STEPS
         if found < newest:
             connection.execute(update(_VERSION).values(version=newest))
         _create_missing(connection, tables)
-
-
-def _version(connection: Connection) -> int | None:
-    return connection.execute(select(_VERSION.c.version)).scalar()
 
 
 def _unnumbered(connection: Connection, newest: int) -> int:

@@ -39,12 +39,9 @@ class RequestBody:
         try:
             await self._app(scope, exchange.receive, exchange.send)
         except TooSlow:
-            await self._refusal()(scope, exchange.receive, exchange.send)
-
-    def _refusal(self) -> ASGIApp:
-        most, least = self._timeouts.body, self._timeouts.rate
-        message = f"The body was too slow: it may fall at most {most} s behind {least} bytes a second. Send it again."
-        return problem(TOO_SLOW, "too_slow", message)
+            most, least = self._timeouts.body, self._timeouts.rate
+            why = f"The body was too slow: it may fall at most {most} s behind {least} bytes a second. Send it again."
+            await problem(TOO_SLOW, "too_slow", why)(scope, exchange.receive, exchange.send)
 
 
 class _Exchange:

@@ -49,16 +49,13 @@ class Chain:
             return Unknown(f"IMG402_HOST_RPC_URL serves another chain than {self._network.name}")
         block = await self._call("eth_getBlockByNumber", "latest", False)  # without its transactions
         paid = claim.authorization
-        if not await self._is_used(paid.payer, paid.nonce, block["number"]):
+        is_used = authorization_state(self._network, paid.payer, paid.nonce)
+        if number(await self._call("eth_call", is_used, block["number"])) != 1:
             over = number(block["timestamp"]) >= paid.valid_before
             return Rejected("expired") if over else Unknown("it can still be settled")
         age = max(0, number(block["timestamp"]) - int(since.timestamp()))
         first = max(0, number(block["number"]) - age // self._network.block_seconds - SLACK)
         return await self._transfer(claim, first, min(number(block["number"]), first + SPAN))
-
-    async def _is_used(self, payer: str, nonce: str, block: str) -> bool:
-        call = authorization_state(self._network, payer, nonce)
-        return number(await self._call("eth_call", call, block)) == 1
 
     async def _transfer(self, claim: Claim, first: int, last: int) -> Settled | Rejected | Unknown:
         paid = claim.authorization

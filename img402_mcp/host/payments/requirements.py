@@ -58,35 +58,29 @@ class Sale:
 
 
 def requirements_v1(sale: Sale, payee: PaidSettings) -> Json:
-    return {
-        "scheme": "exact",
+    return _offer(payee) | {
         "network": payee.network.name,
         "maxAmountRequired": str(sale.price),
-        "asset": payee.network.usdc,
-        "payTo": payee.pay_to,
         "resource": sale.url,
         "description": sale.description,
         "mimeType": "application/json",
         "outputSchema": {"input": {**sale.input, "discoverable": True}, "output": sale.output},
-        "maxTimeoutSeconds": TIMEOUT_SECONDS,
-        "extra": _domain(payee),
     }
 
 
 def requirements_v2(sale: Sale, payee: PaidSettings) -> Json:
+    return _offer(payee) | {"network": payee.network.caip2, "amount": str(sale.price)}
+
+
+def _offer(payee: PaidSettings) -> Json:
+    """What is the same in both versions."""
     return {
         "scheme": "exact",
-        "network": payee.network.caip2,
-        "amount": str(sale.price),
         "asset": payee.network.usdc,
         "payTo": payee.pay_to,
         "maxTimeoutSeconds": TIMEOUT_SECONDS,
-        "extra": _domain(payee),
+        "extra": {"name": payee.network.domain_name, "version": payee.network.domain_version},
     }
-
-
-def _domain(payee: PaidSettings) -> Json:
-    return {"name": payee.network.domain_name, "version": payee.network.domain_version}
 
 
 def required_v1(sale: Sale, payee: PaidSettings, code: str, message: str) -> Json:

@@ -9,19 +9,24 @@ from sqlalchemy.engine import URL
 
 from img402_mcp.errors import SettingsError, quoted
 from img402_mcp.host.settings.delivery import Delivery
+from img402_mcp.host.settings.free import A_CENTURY
 from img402_mcp.host.settings.variables import (
     A_DAY,
+    A_DAY_OF_MINUTES,
     LARGEST,
     ApiHostSettings,
     Environ,
     FromVariables,
     at_most,
+    service,
     setting,
     split_url,
     switch,
+    usdc,
     whole,
 )
 from img402_mcp.wire import x402
+from img402_mcp.wire.evm import address_flaw, can_sign
 from img402_mcp.wire.img402 import FreeTerms, PaidTerms
 
 Network = IPv4Network | IPv6Network
@@ -31,18 +36,80 @@ AN_HOUR = 3600
 OfApi = TypeVar("OfApi", bound=ApiHostSettings)
 
 
+def _facilitator(environ: Environ) -> str:
+    """Play money must be requested by name."""
+    kind = environ.get("IMG402_HOST_FACILITATOR") or "remote"
+    if kind not in ("remote", "play"):
+        raise SettingsError(f"IMG402_HOST_FACILITATOR is {quoted(kind)}; it must be remote or play.")
+    return kind
+
+
+def _facilitator_url(environ: Environ) -> str:
+    url = service(environ, "IMG402_HOST_FACILITATOR_URL")
+    if _facilitator(environ) == "play":
+        return ""
+    if not url:
+        raise SettingsError(
+            "IMG402_HOST_PAY_TO is set, but nothing is set to check and settle payments. Set "
+            "IMG402_HOST_FACILITATOR_URL to an x402 facilitator, or IMG402_HOST_FACILITATOR=play for play money."
+        )
+    return url
+
+
+def _chain(environ: Environ) -> x402.Network:
+    is_play = _facilitator(environ) == "play"
+    name = environ.get("IMG402_HOST_NETWORK") or ("base-sepolia" if is_play else "base")
+    if name not in x402.NETWORKS:
+        raise SettingsError(f"IMG402_HOST_NETWORK is {quoted(name)}; it must be {' or '.join(x402.NETWORKS)}.")
+    if is_play and name != x402.BASE_SEPOLIA.name:
+        raise SettingsError(
+            f"IMG402_HOST_FACILITATOR is play and IMG402_HOST_NETWORK is {name}. A signature over {name} is real "
+            "money to anyone who has it, so use play money only with base-sepolia."
+        )
+    return x402.NETWORKS[name]
+
+
+def _pay_to(environ: Environ) -> str:
+    text = environ["IMG402_HOST_PAY_TO"]
+    if not can_sign():
+        raise SettingsError(
+            "IMG402_HOST_PAY_TO is set, but the package eth-account, which checks payments, is not installed: its "
+            "dependency ckzg has no ready-made build for Python 3.15 or Windows on ARM. Unset it, or run the host with "
+            "Python 3.11 to 3.14 on Linux, macOS or Windows x64."
+        )
+    flaw = address_flaw(text)
+    if not flaw and text.lower() in {network.usdc.lower() for network in x402.NETWORKS.values()}:
+        flaw = "is the contract of USDC itself, which pays nothing out"
+    if flaw:
+        raise SettingsError(f"IMG402_HOST_PAY_TO {quoted(text)} {flaw}. Give the address that is paid.")
+    return text
+
+
 @dataclass(frozen=True)
-class PaidSettings:
+class PaidSettings(FromVariables):
     """`facilitator_url` is empty for play money. Amounts are atomic."""
 
-    terms: PaidTerms
-    price: int
-    network: x402.Network
-    pay_to: str
-    facilitator: str
-    facilitator_url: str
-    rpc_url: str = field(repr=False)
-    trust_used: int
+    facilitator: str = setting("remote", _facilitator, "IMG402_HOST_FACILITATOR")
+    facilitator_url: str = setting("", _facilitator_url, "IMG402_HOST_FACILITATOR_URL")
+    network: x402.Network = setting(x402.BASE, _chain, "IMG402_HOST_NETWORK")  # noqa: RUF009  # frozen
+    price: int = usdc("IMG402_HOST_PRICE", "0.01", smallest=1)
+    max_bytes: int = whole("IMG402_HOST_PAID_MAX_BYTES", 5 * 1_048_576, (1, LARGEST))
+    days: int | None = at_most("IMG402_HOST_PAID_DAYS", 365, A_CENTURY)
+    token_minutes: int = whole("IMG402_HOST_TOKEN_MINUTES", 10, (1, A_DAY_OF_MINUTES))
+    pay_to: str = setting("", _pay_to, "IMG402_HOST_PAY_TO")
+    # Five uploads: what a facilitator's lost answer may cost, where no chain can be asked.
+    trust_used: int = usdc("IMG402_HOST_TRUST_USED", "0.05")
+    rpc_url: str = setting("", lambda it: service(it, "IMG402_HOST_RPC_URL"), "IMG402_HOST_RPC_URL", secret=True)
+
+    @property
+    def terms(self) -> PaidTerms:
+        return PaidTerms(
+            max_bytes=self.max_bytes,
+            days=self.days,
+            price=x402.usdc(self.price),
+            network=self.network.name,
+            token_minutes=self.token_minutes,
+        )
 
 
 @dataclass(frozen=True)

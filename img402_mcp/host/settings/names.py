@@ -2,7 +2,7 @@
 
 from img402_mcp.host.settings.delivery import Delivery
 from img402_mcp.host.settings.io42 import Io42HostSettings
-from img402_mcp.host.settings.model import Timeouts, Upkeep
+from img402_mcp.host.settings.model import PaidSettings, Timeouts, Upkeep
 from img402_mcp.host.settings.studio import StudioHostSettings
 from img402_mcp.host.settings.variables import ApiHostSettings, FromVariables
 from img402_mcp.variable_names import VariableNames
@@ -11,15 +11,12 @@ APIS: tuple[type[ApiHostSettings], ...] = (
     Io42HostSettings,
     StudioHostSettings,
 )
-_GROUPS: tuple[type[FromVariables], ...] = (Timeouts, Upkeep, Delivery, *APIS)
+_GROUPS: tuple[type[FromVariables], ...] = (PaidSettings, Timeouts, Upkeep, Delivery, *APIS)
 _OTHERS = (
     *("IMG402_HOST_BLOBS", "IMG402_HOST_DATA", "IMG402_HOST_DATABASE", "IMG402_HOST_PUBLIC_URL"),
     *("IMG402_HOST_SECRET", "IMG402_HOST_TRUSTED_PROXIES"),
     *("IMG402_HOST_FREE_DAILY", "IMG402_HOST_FREE_DAILY_PER_ADDRESS", "IMG402_HOST_FREE_DAYS"),
     *("IMG402_HOST_FREE_MAX_BYTES", "IMG402_HOST_FREE_TIERS"),
-    *("IMG402_HOST_PAY_TO", "IMG402_HOST_PRICE", "IMG402_HOST_PAID_DAYS", "IMG402_HOST_PAID_MAX_BYTES"),
-    *("IMG402_HOST_TOKEN_MINUTES", "IMG402_HOST_NETWORK", "IMG402_HOST_RPC_URL", "IMG402_HOST_TRUST_USED"),
-    *("IMG402_HOST_FACILITATOR", "IMG402_HOST_FACILITATOR_URL"),
 )
 HOST_VARIABLES = VariableNames(
     prefix="IMG402_HOST_",

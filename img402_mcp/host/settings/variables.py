@@ -38,8 +38,8 @@ class ApiHostSettings(FromVariables):
     name: ClassVar[str]
 
 
-def setting(default: _Value, read: Callable[[Environ], _Value], *variables: str) -> _Value:
-    return field(default=default, metadata={"read": read, "variables": variables})
+def setting(default: _Value, read: Callable[[Environ], _Value], *variables: str, secret: bool = False) -> _Value:
+    return field(default=default, metadata={"read": read, "variables": variables}, repr=not secret)
 
 
 def whole(name: str, default: int, bounds: tuple[int, int]) -> int:
@@ -78,16 +78,19 @@ def integer(environ: Environ, name: str, default: int, bounds: tuple[int, int]) 
     return int(text)
 
 
-def usdc(environ: Environ, name: str, default: str, smallest: int = 0) -> int:
-    text = environ.get(name) or default
-    try:
-        amount = x402.atomic(text)
-    except ValueError:
-        amount = -1
-    if amount < smallest:
-        more = "" if smallest == 0 else ", more than 0"
-        raise SettingsError(f"{name} is {quoted(text)}; it must be an amount of USDC{more}, such as {default}.")
-    return amount
+def usdc(name: str, default: str, smallest: int = 0) -> int:
+    def read(environ: Environ) -> int:
+        text = environ.get(name) or default
+        try:
+            amount = x402.atomic(text)
+        except ValueError:
+            amount = -1
+        if amount < smallest:
+            more = "" if smallest == 0 else ", more than 0"
+            raise SettingsError(f"{name} is {quoted(text)}; it must be an amount of USDC{more}, such as {default}.")
+        return amount
+
+    return setting(x402.atomic(default), read, name)
 
 
 def service(environ: Environ, name: str) -> str:

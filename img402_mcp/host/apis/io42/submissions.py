@@ -5,14 +5,12 @@ A submission's row decides which upload URL is valid, and who was first to put t
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
 
 from sqlalchemy import (
     BigInteger,
     Column,
     ColumnElement,
     ForeignKey,
-    Row,
     String,
     Table,
     and_,
@@ -145,7 +143,7 @@ class Submissions:
             row = connection.execute(select(SUBMISSIONS).where(_is(submission_id))).one()
         if row.completed_at is not None:
             raise AlreadyUploaded
-        return _upload(row)
+        return PromisedUpload(row.media_id, intent, row.asked_at, row.url_expires_at)
 
     def complete(self, transaction: Transaction, media_id: str, image: StoredImage) -> None:
         """Runs in the transaction that adds the image's row, which must not be committed after AlreadyUploaded."""
@@ -160,8 +158,3 @@ def _is(submission_id: str) -> ColumnElement[bool]:
 
 def _is_for(intent: Intent) -> ColumnElement[bool]:
     return and_(*(SUBMISSIONS.c[name] == value for name, value in intent.model_dump().items()))
-
-
-def _upload(row: Row[Any]) -> PromisedUpload:
-    intent = Intent(file_name=row.file_name, file_type=row.file_type, file_size=row.file_size)
-    return PromisedUpload(row.media_id, intent, row.asked_at, row.url_expires_at)
