@@ -87,8 +87,9 @@ def test_what_somebody_has_added_to_our_entry_is_in_the_backup_when_the_entry_go
     agent = config(content)
     entry = {"command": "/opt/img402-mcp", "args": [], **more}
     installing(agent, ENTRY).carry_out()
-    agent.file.write_text(json.dumps({"mcpServers": {"img402": entry}}, indent=2) + ("\n" if content is None else ""))
-    with_entry = agent.file.read_bytes()
+    text = json.dumps({"mcpServers": {"img402": entry}}, indent=2) + ("\n" if content is None else "")
+    with_entry = text.encode()
+    agent.file.write_bytes(with_entry)
 
     said = uninstalling(agent).carry_out()
     backup = agent.file.with_name("mcp.json.before-img402")
