@@ -143,7 +143,6 @@ async def test_it_lists_the_tools_and_uploads_from_each_picked_folder(
         pytest.param({"folders": [], "api_url": ""}, id="emptied"),
         pytest.param({"folders": "", "api_url": ""}, id="no-list"),
         pytest.param({"folders": [""], "api_url": ""}, id="one-empty-folder"),
-        pytest.param({"folders": None, "api_url": None}, id="null"),
         pytest.param(None, id="left-as-it-is-in-the-manifest"),
     ],
 )
