@@ -1,34 +1,50 @@
 """`img402-mcp` and `python -m img402_mcp`."""
 
+import errno
 import gc
 import logging
 import os
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import TextIO
 
 from img402_mcp.cli import COMPLETION
 from img402_mcp.errors import Img402Error, SettingsError
 
+_NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO}
+
 
 def main() -> None:
     # Imported modules live as long as the process: collecting them again and again takes a fifth of the start-up time.
     gc.disable()
+    _open_closed_descriptors()
     code = ending(sys.argv[1:])
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except (AttributeError, OSError, ValueError):  # closed from the start, or its reader has gone
+        except (AttributeError, OSError, ValueError):  # closed, its reader has gone, or its disk is full
             _silence(stream)
     sys.exit(code)
 
 
+def _open_closed_descriptors() -> None:
+    """The next opened file, such as a database, would take the number of a closed one and get what is printed."""
+    for descriptor in (0, 1, 2):
+        try:
+            os.fstat(descriptor)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)
+
+
 def ending(arguments: Sequence[str]) -> int:
-    """The exit code. 0: done; 1: an upload failed; 2: unusable settings or flags."""
+    """The exit code. 0: done; 1: an upload failed, or the output was not written; 2: unusable settings or flags."""
     logging.basicConfig(stream=sys.stderr, level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        return _run(arguments)
+        code = _run(arguments)
+        if sys.stdout:
+            sys.stdout.flush()
     except Img402Error as error:
         print(f"img402-mcp: {error}", file=sys.stderr)  # noqa: T201  # stderr is for people, also on stdio
         return 2 if isinstance(error, SettingsError) else 1
@@ -36,6 +52,13 @@ def ending(arguments: Sequence[str]) -> int:
         return 130
     except BrokenPipeError:  # the reader of our output has gone
         return 1
+    except OSError as error:
+        if error.errno not in _NO_ROOM:
+            raise
+        with suppress(OSError):  # stderr may be that file, too
+            print(f"img402-mcp: The output cannot be written: {error.strerror}.", file=sys.stderr)  # noqa: T201
+        return 1
+    return code
 
 
 def _silence(stream: TextIO | None) -> None:
@@ -54,6 +77,10 @@ def _run(arguments: Sequence[str]) -> int:
         return serve(os.environ, ServeFlags())
     from img402_mcp.cli import main as command_line  # noqa: PLC0415  # click costs start-up time
 
+    # Python has None in place of a stream that was closed from the start.
+    sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115
+    sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+    sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         _set_encoding(stream, errors="backslashreplace", newline="\n")
     _set_encoding(sys.stdin)

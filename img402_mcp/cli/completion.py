@@ -40,12 +40,34 @@ class _WholeWords(ShellComplete):
 
 @add_completion_class
 class Zsh(_WholeWords, ZshComplete):
-    pass
+    """zsh's own function for files looks at what follows the sign of `--out=a`."""
+
+    source_template = ZshComplete.source_template.replace("_path_files", "compset -P '--*='; _path_files")
 
 
 @add_completion_class
 class Fish(_WholeWords, FishComplete):
-    pass
+    """fish completes files as for any program, so that it knows `~` and quotes. A completion replaces the word."""
+
+    source_template = """\
+function %(complete_func)s
+    set -l word (commandline --current-token)
+    set -l asking COMP_WORDS=(commandline --cut-at-cursor --current-process) COMP_CWORD=$word
+    for found in (env %(complete_var)s=fish_complete $asking %(prog_name)s)
+        set -l each (string split --max 1 , $found)
+        switch $each[1]
+            case dir
+                __fish_complete_directories $word
+            case file
+                complete --do-complete "'' $word"
+            case plain
+                echo $each[2]
+        end
+    end
+end
+
+complete --no-files --command %(prog_name)s --arguments "(%(complete_func)s)"
+"""
 
 
 def complete(main: click.Group, instruction: str) -> int:

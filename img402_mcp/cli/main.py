@@ -22,7 +22,13 @@ from img402_mcp.client.snippets import WIDEST
 def run(arguments: Sequence[str]) -> int:
     """The exit code. Raises the command's errors."""
     try:
-        with main.make_context(PROGRAM, [*arguments], color=colour(), help_option_names=["-h", "--help"]) as context:
+        with main.make_context(
+            PROGRAM,
+            [*arguments],
+            color=colour(),
+            help_option_names=["-h", "--help"],
+            token_normalize_func=str.lower,
+        ) as context:
             code: int = main.invoke(context)
             return code
     except click.exceptions.Exit as ended:

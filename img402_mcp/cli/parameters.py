@@ -8,6 +8,7 @@ from types import SimpleNamespace as Flags
 from typing import TYPE_CHECKING
 
 import click
+from click.core import augment_usage_errors
 
 from img402_mcp.caller import a_person
 from img402_mcp.errors import printable, quoted
@@ -34,9 +35,24 @@ class _Context(click.Context):
 class Command(click.Command):
     context_class = _Context
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Every usage error names the command, and `-json` is compared with the flags as a whole."""
+        words = [*args]
+        with augment_usage_errors(ctx):
+            try:
+                return super().parse_args(ctx, args)
+            except click.NoSuchOption as error:
+                if error.possibilities:
+                    raise
+                whole = next((word for word in words if word.startswith(error.option_name)), error.option_name)
+                raise click.NoSuchOption(whole, possibilities=self._flags(ctx)) from None
 
-class Group(click.Group):
-    context_class = _Context
+    def _flags(self, ctx: click.Context) -> list[str]:
+        options = [each for each in self.get_params(ctx) if isinstance(each, click.Option)]
+        return [flag for each in options for flag in (*each.opts, *each.secondary_opts)]
+
+
+class Group(Command, click.Group):
     command_class = Command
     group_class = type
 

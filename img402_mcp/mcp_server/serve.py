@@ -56,11 +56,6 @@ def _serve_on_stdio(server: "MCPServer[Session]") -> int:
 
 def _wire() -> tuple[int, int]:
     """Keeps stdin and stdout for the protocol: other readers of stdin get nothing, and other output goes to stderr."""
-    for descriptor in (0, 1, 2):
-        try:
-            os.fstat(descriptor)
-        except OSError:  # it was closed, and the next opened file would take its number
-            os.open(os.devnull, os.O_RDWR)
     source, sink = os.dup(0), os.dup(1)
     nothing = os.open(os.devnull, os.O_RDONLY)
     os.dup2(nothing, 0)

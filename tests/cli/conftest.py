@@ -1,7 +1,18 @@
+import shutil
+
 import pytest
 
 from tests.fakes.api import Api
 from tests.fakes.serving import on_a_socket
+from tests.fakes.tmux import terminals
+
+
+@pytest.fixture
+def terminal(tmp_path):
+    if shutil.which("tmux") is None:
+        pytest.skip("tmux is not installed")
+    with terminals(tmp_path) as open_terminal:
+        yield open_terminal
 
 
 @pytest.fixture

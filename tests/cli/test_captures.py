@@ -4,15 +4,8 @@ A file is written by its test. Where it differs from what is committed the test 
 readers will, and commit it.
 """
 
-import os
 import re
-import shutil
-import subprocess
-import sys
-import tempfile
 import threading
-import time
-from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -24,67 +17,9 @@ from img402_mcp.client.http import Response
 from tests.fakes.api import Api
 from tests.fakes.history import ENTRY
 from tests.fakes.serving import on_a_socket, reply
+from tests.fakes.tmux import SECONDS
 
 CAPTURES = Path(__file__).with_name("captures")
-SECONDS = 30
-
-pytestmark = pytest.mark.skipif(shutil.which("tmux") is None, reason="tmux is not installed")
-
-
-class Terminal:
-    """A session of tmux in which one command runs. It stays open when the command has ended."""
-
-    def __init__(self, sockets: str, home: Path, environ: dict[str, str]) -> None:
-        path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
-        plain = {"HOME": str(home), "LANG": "C.UTF-8", "PATH": path, "TERM": "xterm-256color", "TMUX_TMPDIR": sockets}
-        self._home, self._environ = home, plain | environ
-
-    def tmux(self, *words: str) -> str:
-        command = ["tmux", "-L", "img402", "-f", os.devnull, *words]
-        done = subprocess.run(
-            command, env=self._environ, cwd=self._home, capture_output=True, text=True, timeout=SECONDS, check=True
-        )
-        return done.stdout
-
-    def start(self, command: str) -> None:
-        line = f"{command}; echo exit $?; tmux -L img402 wait-for -S ended; cat"
-        self.tmux("new-session", "-d", "-x", "80", "-y", "60", line)
-
-    def wait(self) -> None:
-        """Until the command has ended and all that it said is shown."""
-        self.tmux("wait-for", "ended")
-        self.wait_for(r"(?m)^exit \d+$")
-
-    def wait_for(self, pattern: str) -> str:
-        until = time.monotonic() + SECONDS
-        while not re.search(pattern, shown := self.screen()) and time.monotonic() < until:
-            pass
-        return shown
-
-    def screen(self, *flags: str) -> str:
-        shown = self.tmux("capture-pane", "-p", *flags)
-        return "\n".join(line.rstrip() for line in shown.splitlines()).strip("\n") + "\n"
-
-    def end(self) -> None:
-        subprocess.run(["tmux", "-L", "img402", "kill-server"], env=self._environ, capture_output=True, check=False)
-
-
-Open = Callable[..., Terminal]
-
-
-@pytest.fixture
-def terminal(tmp_path: Path) -> Iterator[Open]:
-    """`terminal(NAME="value")`: one with these variables, in an empty home folder. Its socket needs a short path."""
-    with tempfile.TemporaryDirectory() as sockets:
-        opened: list[Terminal] = []
-
-        def open_terminal(**environ: str) -> Terminal:
-            opened.append(Terminal(sockets, tmp_path, {"IMG402_STATE_DIR": str(tmp_path / "state")} | environ))
-            return opened[-1]
-
-        yield open_terminal
-        for each in opened:
-            each.end()
 
 
 def compare(name: str, command: str, screen: str) -> None:

@@ -1,6 +1,7 @@
 """`img402-mcp completion SHELL`: the script, run by real shells."""
 
 import os
+import re
 import shlex
 import shutil
 import subprocess
@@ -17,11 +18,17 @@ ASKING = {
     "bash": r"""compopt() {{ COMPREPLY=("$2"); }}; COMP_WORDS=({words}); COMP_CWORD=$((${{#COMP_WORDS[@]}} - 1))
         _img402_mcp_completion img402-mcp; printf '%s\n' "${{COMPREPLY[@]}}" """,
     # The functions of zsh's own completion, which here print what they are given.
-    "zsh": r"""_describe() {{ print -rl -- "${{(@P)argv[-2]}}" }}; compadd() {{ print -rl -- "${{(@P)argv[-1]}}" }}
+    "zsh": r"""compset() {{ }}; _describe() {{ print -rl -- "${{(@P)argv[-2]}}" }}
+        compadd() {{ print -rl -- "${{(@P)argv[-1]}}" }}
         _path_files() {{ print -- $1 }}; words=({words}); CURRENT=${{#words}}; _img402_mcp_completion""",
     "fish": "complete -C {line}",
 }
 BEFORE = {"bash": "", "zsh": "compdef() { }\n", "fish": ""}
+INTERACTIVE = {
+    "bash": ("bash --norc", "source <(img402-mcp completion bash)"),
+    "zsh": ("zsh -f", "autoload -Uz compinit; compinit -u; source <(img402-mcp completion zsh)"),
+    "fish": ("fish --no-config", "img402-mcp completion fish | source"),
+}
 RUN = {"bash": ["bash", "--norc", "-c"], "zsh": ["zsh", "-f", "-c"], "fish": ["fish", "--no-config", "-c"]}
 FILES = {"bash": "default", "zsh": "-f"}
 FOLDERS = {"bash": "dirnames", "zsh": "-/"}
@@ -114,6 +121,54 @@ def test_fish_offers_files_where_a_path_is_wanted_and_folders_where_a_folder_is(
     assert offered("fish", "upload", "sho", cwd=str(tmp_path)) == {"shot.png", "shots/"}
     assert offered("fish", "upload", "--allow-dir", "sho", cwd=str(tmp_path)) == {"shots/"}
     assert offered("fish", "doctor", "sho", cwd=str(tmp_path)) == set()
+
+
+@pytest.fixture
+def typed(shell, terminal, tmp_path):
+    """`typed("img402-mcp up")`: the line when the tabulator key was pressed, in that shell and the home folder."""
+    program, loading = INTERACTIVE[shell]
+    (tmp_path / "my shots").mkdir()
+    for name in ("my shots/a b.png", "it's, here.png", "one.png"):
+        (tmp_path / name).touch()
+
+    def completed(line: str, expected: str) -> str:
+        window = terminal()
+        window.open(program)
+        window.send("-l", f"{loading}; echo rea''dy")
+        window.send("Enter")
+        window.wait_for(r"(?m)^ready\n\S.*[$#%>]")
+        window.send("-l", line)
+        window.send("Tab")
+        shown = window.wait_for("(?m)" + re.escape(expected).replace(",", r"\\?,") + " *$")
+        return shown.rstrip("\n").partition("ready\n")[2].replace(r"\,", ",")  # bash escapes more than it must
+
+    return completed
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        pytest.param("serve --transport=ss", "serve --transport=sse", id="choice-after-a-sign"),
+        pytest.param("upload my", r"upload my\ shots/", id="folder-with-a-space"),
+        pytest.param("upload it", r"upload it\'s,\ here.png", id="file-with-a-quote-and-a-comma"),
+        pytest.param("upload ~/o", "upload ~/one.png", id="file-in-the-home-folder"),
+        pytest.param("upload --allow-dir=my", r"upload --allow-dir=my\ shots/", id="folder-after-a-sign"),
+        pytest.param("publish --out=o", "publish --out=one.png", id="file-after-a-sign"),
+    ],
+)
+def test_the_tabulator_key_completes_the_word_as_the_shell_spells_it(typed, line, expected):
+    assert typed(f"img402-mcp {line}", expected).rstrip().endswith(f"img402-mcp {expected}")
+
+
+def test_fish_shows_a_description_with_commas_whole(script):
+    if shutil.which("fish") is None:
+        pytest.skip("fish is not installed")
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    asking = f"{script('fish')}\ncomplete -C 'img402-mcp upload --copy'"
+    done = subprocess.run(
+        [*RUN["fish"], asking], env=os.environ | {"PATH": path}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout == "--copy\tPut what is printed on the clipboard, too.\n"
 
 
 @pytest.mark.parametrize("shell", SHELLS)

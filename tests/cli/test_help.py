@@ -68,6 +68,10 @@ def test_every_example_is_a_command_with_flags_that_exist(shown, example):
         pytest.param(["host", "--prot", "1"], "--port", "host ", id="flag-of-a-group"),
         pytest.param(["--verson"], "--version", "", id="flag-of-the-program"),
         pytest.param(["host", "admin", "images", "list", "--knd", "x"], "--kind", "host admin images list ", id="deep"),
+        pytest.param(["UPLAOD"], "upload", "", id="capitals"),
+        pytest.param(["upload", "-json", "a.png"], "--json", "upload ", id="flag-with-one-dash"),
+        pytest.param(["-verson"], "--version", "", id="flag-of-the-program-with-one-dash"),
+        pytest.param(["upload", "-no-keep"], "--no-keep", "upload ", id="flag-that-turns-off"),
     ],
 )
 def test_a_misspelt_word_is_answered_with_what_was_meant(shown, words, meant, where):
@@ -85,6 +89,9 @@ def test_a_misspelt_word_is_answered_with_what_was_meant(shown, words, meant, wh
         ["publish"],
         ["publish", "a.md", "b.md"],
         ["completion", "tcsh"],
+        ["upload", "--width"],
+        ["upload", "--json=1", "a.png"],
+        ["upload", "-q", "a.png"],
         ["serve", "--transport", "carrier"],
         ["serve", "--port", "65536"],
         ["host", "--port", "x"],
@@ -99,6 +106,11 @@ def test_what_cannot_be_meant_is_a_usage_error(shown, words):
     assert (code, out) == (2, "")
     assert err.startswith(f"{PROGRAM}: ")
     assert err.splitlines()[-1].startswith(f"Try '{PROGRAM} {words[0]}")
+
+
+@pytest.mark.parametrize("words", [["COMPLETION", "fish"], ["completion", "FISH"]], ids=" ".join)
+def test_a_name_may_be_in_capitals(shown, words):
+    assert shown(*words) == shown("completion", "fish")
 
 
 def test_what_a_terminal_would_obey_is_written_out(shown):
