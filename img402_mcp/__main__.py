@@ -21,11 +21,11 @@ def main() -> None:
     gc.disable()
     _open_closed_descriptors()
     code = ending(sys.argv[1:])
-    for stream in (sys.stdout, sys.stderr):
+    for stream in filter(None, (sys.stdout, sys.stderr)):
         try:
             stream.flush()
-        except (AttributeError, OSError, ValueError):  # closed, its reader has gone, or its disk is full
-            _silence(stream)
+        except (OSError, ValueError):  # its reader has gone, or its disk is full: the rest of its buffer is discarded
+            os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
     sys.exit(code)
 
 
@@ -61,12 +61,6 @@ def ending(arguments: Sequence[str]) -> int:
     return code
 
 
-def _silence(stream: TextIO | None) -> None:
-    """Discards the rest of its buffer, so that the interpreter's own flush at the end does not fail."""
-    if stream is not None:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
-
-
 def _run(arguments: Sequence[str]) -> int:
     """Agents start the server without loading the command line; people and shell completion use the rest."""
     completion = os.environ.get(COMPLETION)
@@ -87,12 +81,12 @@ def _run(arguments: Sequence[str]) -> int:
     return command_line.complete(completion) if completion else command_line.run(arguments)
 
 
-def _set_encoding(stream: TextIO | None, *, errors: str | None = None, newline: str | None = None) -> None:
+def _set_encoding(stream: TextIO, *, errors: str | None = None, newline: str | None = None) -> None:
     """Files and pipes have UTF-8 on every system; a terminal keeps its own encoding.
 
     A name that a terminal cannot show must not cost the URL next to it.
     """
-    if not isinstance(stream, TextIOWrapper):  # it was closed from the start
+    if not isinstance(stream, TextIOWrapper):  # a test's
         return
     if not stream.isatty():
         stream.reconfigure(encoding="utf-8", errors=errors, newline=newline)

@@ -13,7 +13,7 @@ from pathlib import Path
 SECONDS = 30
 
 
-class Terminal:
+class Tmux:
     """A session of tmux in which one command runs. It stays open when the command has ended."""
 
     def __init__(self, sockets: str, home: Path, environ: dict[str, str]) -> None:
@@ -56,17 +56,17 @@ class Terminal:
         subprocess.run(["tmux", "-L", "img402", "kill-server"], env=self._environ, capture_output=True, check=False)
 
 
-Open = Callable[..., Terminal]
+Open = Callable[..., Tmux]
 
 
 @contextmanager
 def terminals(home: Path) -> Iterator[Open]:
     """`open_terminal(NAME="value")`: one with these variables, in a home folder. Its socket needs a short path."""
     with tempfile.TemporaryDirectory() as sockets:
-        opened: list[Terminal] = []
+        opened: list[Tmux] = []
 
-        def open_terminal(**environ: str) -> Terminal:
-            opened.append(Terminal(sockets, home, {"IMG402_STATE_DIR": str(home / "state")} | environ))
+        def open_terminal(**environ: str) -> Tmux:
+            opened.append(Tmux(sockets, home, {"IMG402_STATE_DIR": str(home / "state")} | environ))
             return opened[-1]
 
         yield open_terminal
