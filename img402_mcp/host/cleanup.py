@@ -8,9 +8,11 @@ from itertools import islice
 
 import anyio
 from anyio import to_thread
+from sqlalchemy import Column, String, Table
 
 from img402_mcp.host.context import Host
-from img402_mcp.host.db.periodic import claim_run
+from img402_mcp.host.db.database import METADATA, Database, Moment
+from img402_mcp.host.db.engine import insert_for
 from img402_mcp.host.errors import OUT_OF_REACH
 from img402_mcp.host.rate_limits import forget_counts_before
 from img402_mcp.host.storage.blobs.base import Blobs
@@ -24,6 +26,12 @@ ORPHANS_EVERY = timedelta(minutes=59)
 # Bytes without a row may be an upload whose row is not written yet; no upload takes an hour for that.
 GRACE = timedelta(hours=1)
 
+_TURNS = Table(
+    "chores",
+    METADATA,
+    Column("name", String(32), primary_key=True),
+    Column("due_at", Moment, nullable=False),
+)
 _log = logging.getLogger("img402_mcp.host.cleanup")
 
 
@@ -47,9 +55,19 @@ async def clean_up_periodically(host: Host, report: Callable[[CleanupReport], No
 
 def _round(images: Images, blobs: Blobs, now: datetime) -> CleanupReport:
     clear(blobs.spool, now - GRACE)
-    expired = remove_expired_images(images, blobs, now) if claim_run(images.database, "sweep", now, ROUND) else 0
-    orphans = remove_orphans(images, blobs, now) if claim_run(images.database, "tidy", now, ORPHANS_EVERY) else 0
+    expired = remove_expired_images(images, blobs, now) if claim_turn(images.database, "sweep", now, ROUND) else 0
+    orphans = remove_orphans(images, blobs, now) if claim_turn(images.database, "tidy", now, ORPHANS_EVERY) else 0
     return CleanupReport(expired, orphans)
+
+
+def claim_turn(database: Database, name: str, now: datetime, every: timedelta) -> bool:
+    """Whether it is due: of all workers of all hosts the first one that asks is to do it, by a single statement."""
+    with database.transaction() as connection:
+        row = insert_for(connection, _TURNS).values(name=name, due_at=now + every)
+        taken = row.on_conflict_do_update(
+            index_elements=[_TURNS.c.name], set_={"due_at": now + every}, where=_TURNS.c.due_at <= now
+        ).returning(_TURNS.c.name)
+        return connection.execute(taken).first() is not None
 
 
 def remove_expired_images(images: Images, blobs: Blobs, now: datetime) -> int:

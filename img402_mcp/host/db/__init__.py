@@ -1,1 +1,1 @@
-"""The database: engine, schema, transactions, periodic work."""
+"""The database: engine, schema, transactions."""

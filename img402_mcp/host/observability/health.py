@@ -4,12 +4,14 @@ Anybody may ask, so the cost is bounded: each part is tried at most every few se
 """
 
 import logging
+from asyncio import shield, wrap_future
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
 import anyio
-from anyio import CapacityLimiter, to_thread
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -19,7 +21,6 @@ from img402_mcp.host.errors import OUT_OF_REACH, UNCACHED, problem
 from img402_mcp.host.storage.blobs.base import ARRIVING
 
 ALIVE, READY = "/healthz", "/readyz"
-_PROBES = 1  # threads for each part: one that hangs is enough
 LIFE = timedelta(seconds=5)  # for which a result is reused
 TIMEOUT = 10  # seconds; no answer means not ready
 # Not an image's name, so no cleanup and no request touches it. It is not removed, so that workers do not collide.
@@ -31,11 +32,7 @@ _log = logging.getLogger("img402_mcp.host.failures")
 class Health:
     def __init__(self, host: Host, timeout: float = TIMEOUT) -> None:
         self._host, self._timeout = host, timeout
-        # Its own threads: where all others wait for the store, the database must not look broken.
-        self._probes = [
-            ("reach its database", host.images.check, CapacityLimiter(_PROBES)),
-            ("write to its store", self._write, CapacityLimiter(_PROBES)),
-        ]
+        self._probes = {"reach its database": Probe(host.images.check), "write to its store": Probe(self._write)}
         self._draining = False
         self._trouble, self._found_at, self._turn = "", datetime.min.replace(tzinfo=UTC), anyio.Lock()
 
@@ -53,10 +50,10 @@ class Health:
             return self._trouble
 
     async def _found(self) -> str:
-        for what, probe, threads in self._probes:
+        for what, probe in self._probes.items():
             try:
                 with anyio.fail_after(self._timeout):
-                    await to_thread.run_sync(probe, abandon_on_cancel=True, limiter=threads)
+                    await probe.result()
             except TimeoutError:
                 _log.error("not ready: cannot %s: no answer within %g seconds", what, self._timeout)
                 return f"The host cannot {what}: no answer within {self._timeout:g} seconds."
@@ -73,6 +70,22 @@ class Health:
             self._host.blobs.put(PROBE, Path(file.name))
         finally:
             Path(file.name).unlink(missing_ok=True)
+
+
+class Probe:
+    """A look that may hang: then the next one waits for it, and no further thread does.
+
+    The thread is its own: where all others wait for the store, the database must not look broken.
+    """
+
+    def __init__(self, look: Callable[[], None]) -> None:
+        self._look, self._thread = look, ThreadPoolExecutor(1, "probe")
+        self._running: Future[None] | None = None
+
+    async def result(self) -> None:
+        if self._running is None or self._running.done():
+            self._running = self._thread.submit(self._look)
+        await shield(wrap_future(self._running))
 
 
 def routes(health: Health) -> list[Route]:

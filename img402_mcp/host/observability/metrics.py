@@ -11,7 +11,7 @@ from socket import AF_INET, AF_INET6, create_server
 from threading import Thread
 from typing import Any
 
-from anyio import to_thread
+from anyio import move_on_after
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -32,6 +32,7 @@ from img402_mcp.host.db.database import Database
 from img402_mcp.host.errors import CODE, OUT_OF_REACH, problem
 from img402_mcp.host.http.connection import connections
 from img402_mcp.host.observability.access_log import Answered
+from img402_mcp.host.observability.health import Probe
 from img402_mcp.host.settings import Timeouts
 from img402_mcp.host.storage.quota import StoredUsage, stored_usage
 from img402_mcp.wire.img402 import FREE, PAID
@@ -132,8 +133,7 @@ class _UsageCollector(Collector):
     """The sums are made apart from the scrape, so a missing or hanging database does not affect the other series."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._summing: Thread | None = None
+        self._database, self._sums = database, Probe(self._sum_up)
         self._usage: Sequence[StoredUsage] = ()
         self._until = float("-inf")
 
@@ -150,12 +150,9 @@ class _UsageCollector(Collector):
 
     async def sum_up(self) -> None:
         """Waits for the sums, but not for long. They are made one at a time, however many ask."""
-        if self._is_fresh():
-            return
-        if self._summing is None or not self._summing.is_alive():
-            self._summing = Thread(target=self._sum_up, name="stored-usage", daemon=True)
-            self._summing.start()
-        await to_thread.run_sync(self._summing.join, USAGE_TIMEOUT)
+        if not self._is_fresh():
+            with move_on_after(USAGE_TIMEOUT):
+                await self._sums.result()
 
     def _sum_up(self) -> None:
         try:

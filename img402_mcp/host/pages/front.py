@@ -47,10 +47,6 @@ class Part:
         stem, _, extension = self.name.partition(".")
         return f"assets/{stem}-{self.digest}.{extension}"
 
-    @property
-    def content_type(self) -> str:
-        return f"{_MEDIA_TYPES[self.name.partition('.')[2]]}; charset=utf-8"
-
 
 def routes(settings: HostSettings) -> list[Route]:
     assets = {name: Part(name, _FOLDER.joinpath(name).read_bytes()) for name in ("page.css", "page.js", "icon.svg")}
@@ -77,8 +73,8 @@ def content_security_policy(image_url: str) -> str:
 
 
 def _answering(part: Part, headers: dict[str, str]) -> Callable[[Request], Awaitable[Response]]:
-    etag = f'"{part.digest}"'
-    headers = {"Content-Type": part.content_type, "ETag": etag, **_SAFE, **headers}
+    etag, media_type = f'"{part.digest}"', _MEDIA_TYPES[part.name.partition(".")[2]]
+    headers = {"Content-Type": f"{media_type}; charset=utf-8", "ETag": etag, **_SAFE, **headers}
 
     async def answer(request: Request) -> Response:
         if etag in request.headers.get("if-none-match", ""):

@@ -115,18 +115,14 @@ def _bazaar_schema(sale: Sale) -> Json:
         "bodyType": {"type": "string", "enum": ["json"]},
         "body": sale.body_schema,
     }
-    output = {"type": {"type": "string"}, "example": {"type": "object"}}
+    called = {"type": "object", "properties": fields, "required": [*fields], "additionalProperties": False}
+    answered = {"type": {"type": "string"}, "example": {"type": "object"}}
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "type": "object",
         "properties": {
-            "input": {
-                "type": "object",
-                "properties": fields,
-                "required": [*fields],
-                "additionalProperties": False,
-            },
-            "output": {"type": "object", "properties": output, "required": ["type"]},
+            "input": called,
+            "output": {"type": "object", "properties": answered, "required": ["type"]},
         },
         "required": ["input"],
     }

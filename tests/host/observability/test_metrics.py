@@ -303,9 +303,10 @@ class Stuck:
     """A store whose writes hang until it is released."""
 
     def __init__(self, spool: Path) -> None:
-        self.spool, self.end = spool, threading.Event()
+        self.spool, self.end, self.writes = spool, threading.Event(), 0
 
     def put(self, name: str, content: Path) -> None:  # noqa: ARG002  # the interface's
+        self.writes += 1
         self.end.wait(20)
 
 
@@ -321,6 +322,7 @@ async def test_a_store_that_hangs_is_named_again_and_again_and_the_database_is_n
         clock.now += timedelta(seconds=6)
     store.end.set()
     assert troubles == ["The host cannot write to its store: no answer within 0.5 seconds."] * 3
+    assert store.writes == 1  # the look that hangs is waited for; further ones would be further threads
 
 
 async def test_while_uploads_wait_for_the_rows_images_are_served_and_the_host_is_ready(

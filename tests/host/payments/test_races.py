@@ -16,9 +16,9 @@ from sqlalchemy.engine import make_url
 from img402_mcp.formats import PNG
 from img402_mcp.host.apis.io42.accounts import Io42Accounts
 from img402_mcp.host.apis.io42.submissions import Submissions
+from img402_mcp.host.cleanup import claim_turn
 from img402_mcp.host.db.database import Database
 from img402_mcp.host.db.engine import open_engine
-from img402_mcp.host.db.periodic import claim_run
 from img402_mcp.host.errors import ApiError
 from img402_mcp.host.payments.payload import PaymentPayload, presented
 from img402_mcp.host.payments.records import PaymentRecords
@@ -73,11 +73,11 @@ def test_workers_that_open_a_new_file_together_all_open_it(tmp_path: Path):
 
 
 def test_a_due_task_is_given_to_one_worker(database: Database):
-    asked = [partial(claim_run, database, "sweep", NOW + n * HOUR, HOUR) for n in (0, 0, 0, 1, 1)]
+    asked = [partial(claim_turn, database, "sweep", NOW + n * HOUR, HOUR) for n in (0, 0, 0, 1, 1)]
     assert sum(at_once(*asked[:3])) == 1
     assert sum(at_once(*asked[3:])) == 1
-    assert not claim_run(database, "sweep", NOW + 2 * HOUR - timedelta(milliseconds=1), HOUR)
-    assert claim_run(database, "tidy", NOW, HOUR)
+    assert not claim_turn(database, "sweep", NOW + 2 * HOUR - timedelta(milliseconds=1), HOUR)
+    assert claim_turn(database, "tidy", NOW, HOUR)
 
 
 def test_no_two_cleanups_take_the_same_row(database: Database):

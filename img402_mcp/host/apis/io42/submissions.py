@@ -6,19 +6,7 @@ A submission's row decides which upload URL is valid, and who was first to put t
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import (
-    BigInteger,
-    Column,
-    ColumnElement,
-    ForeignKey,
-    String,
-    Table,
-    and_,
-    bindparam,
-    or_,
-    select,
-    update,
-)
+from sqlalchemy import BigInteger, Column, ColumnElement, ForeignKey, String, Table, and_, bindparam, select, update
 
 from img402_mcp.host.api_keys import hash_of
 from img402_mcp.host.db.database import METADATA, Database, Moment
@@ -137,7 +125,7 @@ class Submissions:
             connection.execute(select(SUBMISSIONS.c.id).where(_is(submission_id)).with_for_update())
             same = waiting & _is_for(intent) & (SUBMISSIONS.c.url_expires_at <= now)
             connection.execute(update(SUBMISSIONS).where(same).values(url_expires_at=expires))
-            other = waiting & or_(SUBMISSIONS.c.media_id.is_(None), ~_is_for(intent))
+            other = waiting & (SUBMISSIONS.c.media_id.is_(None) | ~_is_for(intent))
             values = intent.model_dump() | {"media_id": new_id(), "asked_at": now, "url_expires_at": expires}
             connection.execute(update(SUBMISSIONS).where(other).values(values))
             row = connection.execute(select(SUBMISSIONS).where(_is(submission_id))).one()

@@ -18,7 +18,7 @@ from img402_mcp.host.rate_limits import Allowance, HourlyLimits
 from img402_mcp.host.serving.response import missing, private_response
 from img402_mcp.host.settings.studio import StudioHostSettings
 from img402_mcp.host.storage.images import StoredImage, parse_name
-from img402_mcp.host.storage.receive import ImageRules, Incoming, incoming_image
+from img402_mcp.host.storage.receive import ImageRules, incoming_image
 from img402_mcp.host.storage.signed_urls import LOOKING, Permit
 from img402_mcp.host.storage.store import PendingImage, described_private
 from img402_mcp.wire import studio
@@ -91,7 +91,10 @@ async def _upload(host: Host, request: Request, allowance: Allowance) -> studio.
     try:
         with storing("an input could not be stored", message):
             async with incoming_image(request, host.blobs.spool, rules) as incoming:
-                return _stored(host, await host.store.put(_input(host, incoming)))
+                describe = partial(described_private, incoming, host.now())
+                room = host.quota.room(incoming.size)
+                pending = PendingImage(incoming.body, describe, host.images.add_private, room)
+                return _stored(host, await host.store.put(pending))
     except ApiError as refused:
         raise _declined(refused) from None
 
@@ -101,11 +104,6 @@ def _declined(refused: ApiError) -> StudioError:
         return StudioError(_STATUSES[refused.code], str(refused), refused.headers)
     flaw = studio.Flaw(loc=("body", studio.FIELD), msg=str(refused), type=_FLAWS[refused.code])
     return StudioError(studio.INVALID, (flaw,))
-
-
-def _input(host: Host, incoming: Incoming) -> PendingImage:
-    describe = partial(described_private, incoming, host.now())
-    return PendingImage(incoming.body, describe, host.images.add_private, host.quota.room(incoming.size))
 
 
 def _stored(host: Host, image: StoredImage) -> studio.StoredInput:

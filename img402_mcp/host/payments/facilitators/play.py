@@ -64,7 +64,8 @@ class Play:
         with self._database.reading() as connection:
             if _is_used(connection, claim.authorization):
                 return Rejected(USED, used=True)
-            spent = _spent(connection, claim.authorization.payer)
+            row = select(_SPENT.c.value).where(_SPENT.c.payer == claim.authorization.payer.lower())
+            spent = connection.execute(row).scalar() or 0
         return Valid() if spent + claim.amount <= BALANCE else Rejected(INSUFFICIENT)
 
     @_in_thread
@@ -113,10 +114,6 @@ def _is_used(connection: Connection, paid: Authorization) -> bool:
         _TRANSFERS.c.payer == paid.payer.lower(), _TRANSFERS.c.nonce == paid.nonce.lower()
     )
     return connection.execute(row).first() is not None
-
-
-def _spent(connection: Connection, payer: str) -> int:
-    return connection.execute(select(_SPENT.c.value).where(_SPENT.c.payer == payer.lower())).scalar() or 0
 
 
 def _transfer(connection: Connection, paid: Authorization) -> None:
