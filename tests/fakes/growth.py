@@ -1,6 +1,7 @@
-"""Whether work grows with its input or with the input's square, whatever else the machine does."""
+"""How much time and memory work takes as its input grows, whatever else the machine does."""
 
 import time
+import tracemalloc
 from collections.abc import Callable
 
 TRIES = 7
@@ -16,3 +17,17 @@ def _seconds(work: Callable[[int], object], size: int) -> float:
     start = time.process_time()
     work(size)
     return time.process_time() - start
+
+
+def peak_of(work: Callable[[], object]) -> int:
+    """In bytes. Another thread of the test runner can add its own to one run, but hardly to each of three."""
+    return min(_peak(work) for _ in range(3))
+
+
+def _peak(work: Callable[[], object]) -> int:
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
