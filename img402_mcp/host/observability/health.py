@@ -4,9 +4,8 @@ Anybody may ask, so the cost is bounded: each part is tried at most every few se
 """
 
 import logging
-from asyncio import shield, wrap_future
-from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from asyncio import get_running_loop
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from tempfile import NamedTemporaryFile
@@ -32,7 +31,12 @@ _log = logging.getLogger("img402_mcp.host.failures")
 class Health:
     def __init__(self, host: Host, timeout: float = TIMEOUT) -> None:
         self._host, self._timeout = host, timeout
-        self._probes = {"reach its database": Probe(host.images.check), "write to its store": Probe(self._write)}
+        # A thread for each: one that hangs is enough, and where all others wait for the store, the database must not
+        # look broken. A look that is still queued when nobody waits for it any more is dropped.
+        self._probes = [
+            ("reach its database", host.images.check, ThreadPoolExecutor(1, "probe")),
+            ("write to its store", self._write, ThreadPoolExecutor(1, "probe")),
+        ]
         self._draining = False
         self._trouble, self._found_at, self._turn = "", datetime.min.replace(tzinfo=UTC), anyio.Lock()
 
@@ -50,10 +54,10 @@ class Health:
             return self._trouble
 
     async def _found(self) -> str:
-        for what, probe in self._probes.items():
+        for what, probe, thread in self._probes:
             try:
                 with anyio.fail_after(self._timeout):
-                    await probe.result()
+                    await get_running_loop().run_in_executor(thread, probe)
             except TimeoutError:
                 _log.error("not ready: cannot %s: no answer within %g seconds", what, self._timeout)
                 return f"The host cannot {what}: no answer within {self._timeout:g} seconds."
@@ -70,22 +74,6 @@ class Health:
             self._host.blobs.put(PROBE, Path(file.name))
         finally:
             Path(file.name).unlink(missing_ok=True)
-
-
-class Probe:
-    """A look that may hang: then the next one waits for it, and no further thread does.
-
-    The thread is its own: where all others wait for the store, the database must not look broken.
-    """
-
-    def __init__(self, look: Callable[[], None]) -> None:
-        self._look, self._thread = look, ThreadPoolExecutor(1, "probe")
-        self._running: Future[None] | None = None
-
-    async def result(self) -> None:
-        if self._running is None or self._running.done():
-            self._running = self._thread.submit(self._look)
-        await shield(wrap_future(self._running))
 
 
 def routes(health: Health) -> list[Route]:

@@ -5,7 +5,9 @@ Labels have few values: routes as in the route table, never a path, an id or an 
 
 import logging
 import time
+from asyncio import get_running_loop
 from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from socket import AF_INET, AF_INET6, create_server
 from threading import Thread
@@ -32,7 +34,6 @@ from img402_mcp.host.db.database import Database
 from img402_mcp.host.errors import CODE, OUT_OF_REACH, problem
 from img402_mcp.host.http.connection import connections
 from img402_mcp.host.observability.access_log import Answered
-from img402_mcp.host.observability.health import Probe
 from img402_mcp.host.settings import Timeouts
 from img402_mcp.host.storage.quota import StoredUsage, stored_usage
 from img402_mcp.wire.img402 import FREE, PAID
@@ -133,7 +134,7 @@ class _UsageCollector(Collector):
     """The sums are made apart from the scrape, so a missing or hanging database does not affect the other series."""
 
     def __init__(self, database: Database) -> None:
-        self._database, self._sums = database, Probe(self._sum_up)
+        self._database, self._thread = database, ThreadPoolExecutor(1, "stored-usage")
         self._usage: Sequence[StoredUsage] = ()
         self._until = float("-inf")
 
@@ -150,11 +151,12 @@ class _UsageCollector(Collector):
 
     async def sum_up(self) -> None:
         """Waits for the sums, but not for long. They are made one at a time, however many ask."""
-        if not self._is_fresh():
-            with move_on_after(USAGE_TIMEOUT):
-                await self._sums.result()
+        with move_on_after(USAGE_TIMEOUT):
+            await get_running_loop().run_in_executor(self._thread, self._sum_up)
 
     def _sum_up(self) -> None:
+        if self._is_fresh():
+            return
         try:
             self._usage, self._until = stored_usage(self._database), time.monotonic() + USAGE_LIFE
         except OUT_OF_REACH:

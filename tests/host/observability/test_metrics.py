@@ -272,11 +272,12 @@ class SilentDatabase:
     """A database that answers nothing until it is released."""
 
     def __init__(self) -> None:
-        self.end, self.looks = threading.Event(), 0
+        self.end, self.looks, self.answers = threading.Event(), 0, 0
 
     def reading(self) -> AbstractContextManager[Any]:
         self.looks += 1
         self.end.wait(20)
+        self.answers += 1
         raise OSError
 
 
@@ -284,8 +285,8 @@ async def test_while_the_database_hangs_the_other_series_are_served_and_it_is_as
     database = SilentDatabase()
     metrics = Metrics(cast("Any", database), {})
     ups = [await samples_of(metrics, "img402_stored_up") for _ in range(2)]
+    assert (ups, database.looks, database.answers) == ([{(): 0}] * 2, 1, 0)
     database.end.set()
-    assert (ups, database.looks) == ([{(): 0}] * 2, 1)
 
 
 async def test_many_silent_connections_to_the_metrics_cost_few_threads(metrics: Metrics):
@@ -323,6 +324,7 @@ async def test_a_store_that_hangs_is_named_again_and_again_and_the_database_is_n
     store.end.set()
     assert troubles == ["The host cannot write to its store: no answer within 0.5 seconds."] * 3
     assert store.writes == 1  # the look that hangs is waited for; further ones would be further threads
+    assert (await health.trouble(), store.writes) == ("", 2)
 
 
 async def test_while_uploads_wait_for_the_rows_images_are_served_and_the_host_is_ready(
