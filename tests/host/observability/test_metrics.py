@@ -296,7 +296,7 @@ async def test_many_silent_connections_to_the_metrics_cost_few_threads(metrics: 
         silent = [stack.enter_context(socket.create_connection(where, timeout=5)) for _ in range(40)]
         last_to_give_way = silent[-1 - READERS.connections // SHARE]
         assert last_to_give_way.recv(1) == b""  # so each was accepted by then
-        assert threading.active_count() - before == 1
+        assert threading.active_count() - before <= 1
         assert "img402_stored_up 1.0" in httpx2.get(address).text  # the silent ones keep nobody out
 
 
