@@ -1,9 +1,9 @@
 """The user's own list of folders: only a person at a terminal can add to it, since it limits what agents send."""
 
 import os
-import sys
 from types import SimpleNamespace as Flags
 
+from img402_mcp.cli import person
 from img402_mcp.client.files.allow_list import listed, local_path, write_list
 from img402_mcp.client.files.roots import existing_folder
 from img402_mcp.client.settings.folders import VARIABLE, allow_list_file, why_not_allowed
@@ -22,7 +22,7 @@ def run(flags: Flags) -> int:
 
 def _add(name: str) -> int:
     """The one argument that may name a new share: only a person gets as far as looking for the folder."""
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):  # an agent with a shell must not allow a folder for itself
+    if not person.is_there():  # an agent with a shell must not allow a folder for itself
         raise SettingsError("A folder is allowed only by a person at a terminal: run this command yourself.")
     folder = existing_folder(name, "`img402-mcp allow`")
     if reason := why_not_allowed(folder):
@@ -34,7 +34,9 @@ def _add(name: str) -> int:
     if folder in known:
         print(f"{folder} is allowed already.")
         return 0
-    _demand_a_person(f"Agents will be able to upload every image below {folder} to a public URL.")
+    warning = f"Agents will be able to upload every image below {folder} to a public URL."
+    if person.asked(f"{warning}\nType yes to allow it: ").lower() != "yes":
+        raise SettingsError("Nothing was changed.")
     write_list(file, (*known, folder))
     print(f"Allowed: {folder}. Running servers see it at their next call, unless {VARIABLE} is set for them.")
     return 0
@@ -51,9 +53,3 @@ def _remove(name: str) -> int:
     write_list(file, left)
     print(f"No longer allowed: {gone}")
     return 0
-
-
-def _demand_a_person(warning: str) -> None:
-    print(f"{warning}\nType yes to allow it: ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() != "yes":
-        raise SettingsError("Nothing was changed.")

@@ -9,6 +9,7 @@ from types import SimpleNamespace as Flags
 
 import anyio
 
+from img402_mcp.cli import person
 from img402_mcp.client.files.paths import absolute
 from img402_mcp.client.files.refusal import FileRefused
 from img402_mcp.client.files.roots import Roots
@@ -72,11 +73,10 @@ def _demand_deletable(what: str, entries: list[HistoryEntry], deletable: dict[st
 def _demand_consent(urls: list[str], *, yes: bool) -> None:
     if yes:
         return
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if not person.is_there():
         raise SettingsError("Nothing was deleted: type yes at a terminal, or give --yes.")
-    print("\n".join(("This deletes it for good, for everybody:", *urls)), file=sys.stderr)
-    print("Type yes to delete: ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip().lower() != "yes":
+    question = "\n".join(("This deletes it for good, for everybody:", *urls, "Type yes to delete: "))
+    if person.asked(question).lower() != "yes":
         raise SettingsError("Nothing was deleted.")
 
 

@@ -14,6 +14,7 @@ from img402_mcp.agents.entry import Entry, environment, suggested_folders
 from img402_mcp.agents.mcp_add import CommandChange, adding, removing
 from img402_mcp.agents.program import running_program
 from img402_mcp.agents.table import CLIENTS, NAME, AgentConfig, is_here, known, of_client, why_unknown
+from img402_mcp.cli import person
 from img402_mcp.cli.shell_words import lines_to_paste
 from img402_mcp.client.settings.folders import VARIABLE, home_folder, screenshots_folder
 from img402_mcp.errors import Img402Error, SettingsError, printable, quoted
@@ -24,7 +25,7 @@ _WITH_PROJECT_FILES = ("cursor", "vscode")
 
 def run(flags: Flags) -> int:
     """The exit code is 2 if the person said no."""
-    if not (flags.yes or flags.dry_run or _at_a_terminal()):
+    if not (flags.yes or flags.dry_run or person.is_there()):
         raise SettingsError("Nobody can be asked here: add --yes, or --dry-run to see what would be changed.")
     if (home := home_folder()) is None:
         raise SettingsError("This user has no home folder, so no agent has a configuration here.")
@@ -102,7 +103,7 @@ def _chosen(clients: Sequence[str], flags: Flags) -> list[str]:
         raise SettingsError(f"No agent was found here. Name the one to come: {', '.join(CLIENTS)}.")
     if flags.dry_run:
         return [*clients]
-    if not _at_a_terminal():
+    if not person.is_there():
         raise SettingsError(f"Name the agent. Found here: {', '.join(clients)}.")
     print("Found on this machine:", file=sys.stderr)
     picked = [*_picked("Which? Numbers or names", clients, [f"{CLIENTS[client]} ({client})" for client in clients])]
@@ -115,7 +116,7 @@ def _picked(question: str, values: Sequence[str], names: Sequence[str]) -> Itera
     """What the person picks by numbers; other words are given as they are."""
     for number, name in enumerate(names, 1):
         print(f"  {number}  {printable(name)}", file=sys.stderr)
-    for word in _asked(f"{question}, with commas between; Enter for none: ").split(","):
+    for word in person.asked(f"{question}, with commas between; Enter for none: ").split(","):
         if (word := word.strip()).isdecimal() and 0 < int(word) <= len(values):
             yield values[int(word) - 1]
         elif word:
@@ -161,7 +162,7 @@ def _make(change: Change, flags: Flags) -> bool:
     print("\n".join(_shown(change)))
     if flags.dry_run:
         return True
-    if not flags.yes and _asked("Do this (y/N)? ").lower() not in {"y", "yes"}:
+    if not flags.yes and person.asked("Do this (y/N)? ").lower() not in {"y", "yes"}:
         print(f"{name}: nothing was changed.")
         return False
     print(printable(change.carry_out()))
@@ -177,12 +178,3 @@ def _shown(change: Change) -> Iterator[str]:
     else:
         for command in change.commands:
             yield from lines_to_paste(f"{name} will run", command)
-
-
-def _at_a_terminal() -> bool:
-    return sys.stdin.isatty() and sys.stderr.isatty()
-
-
-def _asked(question: str) -> str:
-    print(question, end="", file=sys.stderr, flush=True)
-    return sys.stdin.readline().strip()

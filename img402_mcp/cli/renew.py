@@ -10,8 +10,8 @@ import anyio
 from anyio.to_thread import run_sync
 
 from img402_mcp.cli.progress_bar import ProgressBar
-from img402_mcp.cli.upload import chosen_folders, interrupted
-from img402_mcp.client.batch import Batch, in_words, lives_of
+from img402_mcp.cli.upload import chosen_folders, interrupted, show_failures
+from img402_mcp.client.batch import lives_of
 from img402_mcp.client.files.allow_list import AllowList
 from img402_mcp.client.files.documents import Document
 from img402_mcp.client.files.roots import Roots
@@ -42,7 +42,9 @@ async def _done(flags: Flags) -> int:
             return _show(plan, named, flags.expiring)
         with closing(ProgressBar(sys.stderr)) as bar:
             batch = await renew(uploader, plan.renewals, bar.show)
-    _report(batch)
+    show_failures(batch)
+    if lives := lives_of(batch):
+        print(lives, file=sys.stderr)
     urls = replacements(plan, batch)
     for old, new in urls.items():
         print(f"{old} -> {new}", flush=True)
@@ -63,15 +65,6 @@ def _show(plan: RenewalPlan, named: tuple[Document, ...], days: int) -> int:
     elif plan.renewals:
         print("This was a dry run: nothing was sent or written. Add --yes to do it.", file=sys.stderr)
     return 1 if plan.left else 0
-
-
-def _report(batch: Batch) -> None:
-    for failure in batch.failures:
-        print(f"img402-mcp: {in_words(failure)}", file=sys.stderr)
-    if batch.unsent:
-        print(f"img402-mcp: Stopped early: {batch.stopped_by} {len(batch.unsent)} not tried.", file=sys.stderr)
-    if lives := lives_of(batch):
-        print(lives, file=sys.stderr)
 
 
 def _written(document: Document, urls: Mapping[str, str], roots: Roots) -> bool:

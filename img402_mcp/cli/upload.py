@@ -179,15 +179,19 @@ def _show(batch: Batch, flags: Flags) -> None:
         print(f"{quoted(each.path)}: {facts_of(each.upload, _life(each.upload.receipt))}", file=sys.stderr)
     if (lives := lives_of(batch)).count(". "):  # more than when they expire
         print(lives, file=sys.stderr)
-    for failure in batch.failures:
-        print(f"img402-mcp: {in_words(failure)}", file=sys.stderr)
-    if batch.unsent:
-        print(f"img402-mcp: Stopped early: {batch.stopped_by} {len(batch.unsent)} not tried.", file=sys.stderr)
+    show_failures(batch)
     if batch.retry and len(batch.paths) > 1:
         print("\n".join(lines_to_paste("To retry", batch.retry)), file=sys.stderr)
     for folder in (failure.path for failure in batch.failures if A_FOLDER in str(failure.error)):
         words = (PROGRAM, "upload", f"{folder.rstrip('/')}/*")
         print("\n".join(lines_to_paste("To upload the images in it", words)), file=sys.stderr)
+
+
+def show_failures(batch: Batch) -> None:
+    for failure in batch.failures:
+        print(f"img402-mcp: {in_words(failure)}", file=sys.stderr)
+    if batch.unsent:
+        print(f"img402-mcp: Stopped early: {batch.stopped_by} {len(batch.unsent)} not tried.", file=sys.stderr)
 
 
 def _life(receipt: Receipt) -> str:
