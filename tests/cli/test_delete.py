@@ -1,5 +1,6 @@
 """`img402-mcp delete`: by the delete URL of the history, after a typed yes or --yes."""
 
+import sys
 from contextlib import closing
 from dataclasses import replace
 from time import time
@@ -11,7 +12,9 @@ from img402_mcp.client.history import History
 from img402_mcp.client.http import Request, Response
 from img402_mcp.errors import SettingsError
 from tests.fakes.history import ENTRY
+from tests.fakes.posix import PROCESSES
 from tests.fakes.serving import on_a_socket, reply
+from tests.fakes.terminal import typed
 
 SECRET = "a-secret-key"
 
@@ -67,6 +70,17 @@ def test_by_its_path_every_living_image_of_that_file_is_deleted(own, history, en
     monkeypatch.chdir(tmp_path)
     assert main.run(["delete", "shot.png", "--yes"]) == 0
     assert sorted(own.deleted) == [entry.delete_url, second.delete_url]
+
+
+@PROCESSES
+@pytest.mark.parametrize(
+    ("answer", "code", "count"), [("yes\n", 0, 1), ("no\n", 2, 0), ("\n", 2, 0)], ids=["yes", "no", "enter"]
+)
+def test_at_a_terminal_only_a_typed_yes_deletes(own, entry, tmp_path, answer, code, count):
+    command = [sys.executable, "-m", "img402_mcp", "delete", entry.url]
+    environ = {"HOME": str(tmp_path), "IMG402_STATE_DIR": str(tmp_path)}
+    assert typed(command, answer, environ, tmp_path)[0] == code
+    assert own.deleted == [entry.delete_url] * count
 
 
 def test_without_yes_and_without_a_terminal_nothing_is_deleted(own, entry):
