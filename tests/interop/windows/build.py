@@ -24,7 +24,13 @@ EMBEDDED_SHA256 = "6e57af03c2cb64dd5191f76274b97fc630b3001bde59f82cf1e252e7e02d6
 PROGRAMS = {"wine": ("wine", "wine64"), "x86_64-w64-mingw32-gcc": ("gcc-mingw-w64-x86-64",)}
 """Each with the packages of Debian that bring it."""
 TARGET = ["--platform", "win_amd64", "--python-version", "3.13", "--implementation", "cp", "--only-binary=:all:"]
-ON_WINDOWS = {"sys_platform": "win32", "platform_system": "Windows", "os_name": "nt", "python_version": "3.13"}
+ON_WINDOWS = {
+    "sys_platform": "win32",
+    "platform_system": "Windows",
+    "platform_machine": "AMD64",
+    "os_name": "nt",
+    "python_version": "3.13",
+}
 ALSO = ("colorama==0.4.6", "pywin32==312")
 """pip asks for what packages want on this system; on Windows they want these."""
 NOT_THERE = ("mypy", "ruff", "img402-mcp")

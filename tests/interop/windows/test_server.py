@@ -140,7 +140,7 @@ def test_a_document_is_published_and_its_copy_is_written_where_a_copy_may_be(age
         pytest.param("docs./x.md", "dot", id="folders-trailing-dot"),
         pytest.param(r"\\?\C:\shots\docs.\x.md", "dot", id="long-path-with-a-trailing-dot"),
         pytest.param(r"\\.\pipe\x.md", "device path", id="pipe"),
-        pytest.param(r"none\x.md", "lies in a folder that does not exist", id="no-such-folder"),
+        pytest.param(r"none\x.md", "is in a folder that does not exist", id="no-such-folder"),
         pytest.param(r"\\evil-host\share\x.md", OUTSIDE, id="share"),
         pytest.param(r"C:\secret\x.md", OUTSIDE, id="outside"),
         pytest.param(r"docs\claude.md", "instructions", id="what-agents-obey"),
