@@ -59,7 +59,7 @@ def _show(plan: RenewalPlan, named: tuple[Document, ...], days: int) -> int:
         print(f"{old} was renewed before: {new}")
     expiring = {url: "" for renewal in plan.renewals for url in renewal.urls} | {**plan.known}
     for document in named:
-        print(f"{quoted(str(document.path))}: {replaced(document.text, expiring)[1]} URLs would be replaced")
+        print(f"{quoted(str(document.path))}: {_urls(replaced(document.text, expiring)[1])} would be replaced")
     if not (plan.renewals or plan.known or plan.left):
         print(f"Nothing that is known here expires within {days} days.", file=sys.stderr)
     elif plan.renewals:
@@ -73,5 +73,9 @@ def _written(document: Document, urls: Mapping[str, str], roots: Roots) -> bool:
     except Img402Error as error:
         print(f"img402-mcp: {error}", file=sys.stderr)
         return False
-    print(f"{quoted(str(document.path))}: {count} URLs replaced", file=sys.stderr)
+    print(f"{quoted(str(document.path))}: {_urls(count)} replaced", file=sys.stderr)
     return True
+
+
+def _urls(count: int) -> str:
+    return f"{count} URL{'' if count == 1 else 's'}"

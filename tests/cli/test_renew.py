@@ -4,7 +4,7 @@ import pytest
 
 from img402_mcp.cli import main
 from tests.client.test_renew import Expiring
-from tests.fakes.serving import on_a_socket
+from tests.fakes.serving import on_a_socket, reply
 
 
 @pytest.fixture
@@ -35,7 +35,7 @@ def test_without_yes_nothing_is_sent_or_written(api, command, pictures, picture)
     code, printed, said = command("renew", "--in", str(page))
     assert (code, len(api.sizes), page.read_text()) == (0, 1, f"![]({api.url}/1.png)")
     assert printed == (
-        f'"{picture}" would be uploaded again, in place of {api.url}/1.png\n"{page}": 1 URLs would be replaced\n'
+        f'"{picture}" would be uploaded again, in place of {api.url}/1.png\n"{page}": 1 URL would be replaced\n'
     )
     assert said == "This was a dry run: nothing was sent or written. Add --yes to do it.\n"
 
@@ -48,9 +48,7 @@ def test_with_yes_the_image_is_uploaded_afresh_and_its_url_replaced_in_each_docu
     code, printed, said = command("renew", "--yes", "--in", *map(str, pages))
     assert (code, printed) == (0, f"{api.url}/1.png -> {api.url}/2.png\n")
     assert [page.read_text() for page in pages] == [f'<img src="{api.url}/2.png">'] * 2
-    assert [line for line in said.splitlines() if "replaced" in line] == [
-        f'"{page}": 1 URLs replaced' for page in pages
-    ]
+    assert [line for line in said.splitlines() if "replaced" in line] == [f'"{page}": 1 URL replaced' for page in pages]
     assert command("renew", "--yes")[1] == f"{api.url}/1.png -> {api.url}/2.png\n"
     assert len(api.sizes) == 2
 
@@ -61,6 +59,15 @@ def test_what_cannot_be_renewed_makes_the_exit_code_1(api, command, picture):
     code, printed, said = command("renew", "--yes")
     assert (code, printed, len(api.sizes)) == (1, "", 1)
     assert f'"{picture}" is not renewed: ' in said
+
+
+def test_an_upload_that_fails_is_reported_and_makes_the_exit_code_1(api, command, picture):
+    command("upload", str(picture))
+    api.on_upload = lambda _: reply(400, {"error": "closed today"})
+    code, printed, said = command("renew", "--yes")
+    assert (code, printed) == (1, "")
+    assert f"{picture}" in said
+    assert "closed today" in said
 
 
 def test_where_nothing_expires_it_says_so(api, command):
