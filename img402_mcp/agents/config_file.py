@@ -29,7 +29,7 @@ class ConfigFile:
     target: Path
     """Where a link leads to; the same path if it is none."""
     content: bytes | None
-    """None: there is no file."""
+    """None if there is no file."""
 
     @property
     def backup(self) -> Path:

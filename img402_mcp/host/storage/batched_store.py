@@ -35,7 +35,7 @@ class BatchedStore:
     async def put(self, pending: PendingImage) -> StoredImage:
         upload = _Upload(self._steps(pending), get_running_loop().create_future())
         self.waiting.append(upload)
-        if len(self.waiting) == 1:  # else whoever takes those before takes this one too
+        if len(self.waiting) == 1:  # otherwise the thread is already called, and takes this one too
             self._writer.submit(self._store_all)
         with CancelScope(shield=True):  # the body is in the threads' hands
             await upload.stored
